@@ -1,0 +1,61 @@
+# Two commands do everything: `make demo` and `make test`. Both make their own environment in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+BUILT  := $(VENV)/.built
+SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
+CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
+
+.PHONY: demo test build check bench soak clean preflight
+
+demo: $(BUILT)
+	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+build: $(BUILT)
+
+preflight:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: on Debian or Ubuntu install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { echo "Python.h is missing: on Debian or Ubuntu install python3-dev"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "a C compiler is missing: on Debian or Ubuntu install gcc, on macOS run xcode-select --install"; exit 1; }
+
+$(BIN)/python: | preflight
+	$(PYTHON) -m venv $(VENV)
+
+$(BUILT): $(BIN)/python $(SOURCES)
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test: $(BUILT)
+	$(PIP) install --editable '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(PIP) install --editable '.[check]'
+	@touch $@
+
+check: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PATH="$(BIN):$$PATH" $(BIN)/cython-lint sbcard_core/_fast
+	for source in sbcard_core/_fast/csrc/*.c; do $${CC:-cc} $(CFLAGS_CHECK) -fsyntax-only $$source || exit 1; done
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(BUILT)
+	$(PIP) install --editable '.[bench]'
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds -p no:doctest -o filterwarnings=default
+
+soak: $(VENV)/.test
+	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name '*.so' -path './sbcard_core/*' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f sbcard_core/_fast/idcheck.c

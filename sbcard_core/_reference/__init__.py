@@ -1,0 +1,1 @@
+"""The readable twin of every kernel: same calls, same results, plain Python."""

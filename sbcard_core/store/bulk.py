@@ -1,0 +1,42 @@
+"""Bulk writes: rows as tuples, one statement, no per-row dictionaries where the driver allows it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+Row = Sequence[Any]
+
+
+def insert_many(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
+    """Insert ``rows`` (values in the order of ``columns``) and return how many there were."""
+    batch = [tuple(row) for row in rows]
+    if not batch:
+        return 0
+    if connection.dialect.name == "sqlite":
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)
+    else:
+        connection.execute(sa.insert(table), [dict(zip(columns, row, strict=True)) for row in batch])
+    return len(batch)
+
+
+def update_many(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[str], keys: Sequence[str], rows: Iterable[Row]
+) -> int:
+    """Update one row of ``table`` per input row; each row is the new ``columns`` values, then the ``keys`` values."""
+    batch = [tuple(row) for row in rows]
+    if not batch:
+        return 0
+    if connection.dialect.name == "sqlite":
+        sets = ", ".join(f'"{name}"=?' for name in columns)
+        where = " AND ".join(f'"{name}"=?' for name in keys)
+        connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', batch)
+    else:
+        statement = sa.update(table).values({name: sa.bindparam(f"new_{name}") for name in columns})
+        for name in keys:
+            statement = statement.where(table.c[name] == sa.bindparam(f"key_{name}"))
+        names = [f"new_{name}" for name in columns] + [f"key_{name}" for name in keys]
+        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in batch])
+    return len(batch)

@@ -1,0 +1,90 @@
+"""One database, opened by URL, with the durability the ledger promises."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import SBCardError
+from sbcard_core.store import schema
+
+SCHEMA_VERSION = 1
+
+
+class SchemaMismatch(SBCardError):
+    """The database was made by another version of the library."""
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # FULL: a commit that returned is on the disk, also after a power failure.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class Store:
+    """A database with the library's tables in it.
+
+    Example:
+        >>> with Store.open("sqlite://") as store, store.begin() as connection:
+        ...     connection.execute(sa.select(sa.func.count()).select_from(schema.person)).scalar_one()
+        0
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database at ``url`` and make the tables where there are none.
+
+        Args:
+            url: a SQLAlchemy URL: ``sqlite:///path/to/file.sqlite``, ``postgresql+psycopg://…``.
+
+        Raises:
+            SchemaMismatch: the tables there are of another version.
+        """
+        kwargs: dict[str, Any] = {}
+        if url in ("sqlite://", "sqlite:///:memory:"):
+            kwargs = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
+        engine = sa.create_engine(url, **kwargs)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _on_connect)
+        schema.metadata.create_all(engine)
+        store = cls(engine)
+        store._check_version()
+        return store
+
+    def _check_version(self) -> None:
+        with self.begin() as connection:
+            found = connection.execute(sa.select(schema.schema_version.c.version)).scalar()
+            if found is None:
+                connection.execute(sa.insert(schema.schema_version).values(version=SCHEMA_VERSION))
+            elif found != SCHEMA_VERSION:
+                raise SchemaMismatch(
+                    f"database has schema version {found}, this library needs {SCHEMA_VERSION}",
+                    step="store.open",
+                    term="数据库版本",
+                    advice="open it with the library version that made it, or start with an empty database",
+                )
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

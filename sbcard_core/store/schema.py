@@ -1,0 +1,213 @@
+"""Every table, in the order a person's record travels. Money is int64 fen, dates are ``YYYY-MM-DD`` text."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[object] | sa.Index | sa.UniqueConstraint) -> sa.Table:
+    return sa.Table(name, metadata, *columns)
+
+
+schema_version = _table("schema_version", sa.Column("version", sa.Integer, primary_key=True))
+
+# --- collection and findings -------------------------------------------------------------------------------
+
+collection_file = _table(
+    "collection_file",
+    sa.Column("file", sa.String, primary_key=True),
+    sa.Column("city", sa.String(6), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("records", sa.Integer, nullable=False),
+    sa.Column("accepted", sa.Integer, nullable=False),
+    sa.Column("rejected", sa.Integer, nullable=False),
+    sa.Column("quarantined", sa.Integer, nullable=False),
+)
+
+finding = _table(
+    "finding",
+    sa.Column("finding_id", sa.Integer, primary_key=True),
+    sa.Column("stage", sa.String, nullable=False),  # which stage found it
+    sa.Column("code", sa.String, nullable=False),  # e.g. "id_number.check", "tac.mismatch", "recon.only_ours"
+    sa.Column("source", sa.String, nullable=False),  # file, batch or account it was found in
+    sa.Column("line", sa.Integer, nullable=False, default=0),  # 1-based line in the source, 0 = the whole
+    sa.Column("field", sa.String, nullable=False, default=""),
+    sa.Column("severity", sa.SmallInteger, nullable=False),  # values.Severity
+    sa.Column("disposition", sa.SmallInteger),  # values.Disposition for collected records
+    sa.Column("amount_fen", sa.BigInteger, nullable=False, default=0),  # what it put in suspense
+    sa.Column("detail", sa.String, nullable=False, default=""),  # Chinese, for a clerk; no full citizen number
+    sa.Index("finding_by_stage", "stage", "source"),
+)
+
+person = _table(
+    "person",
+    sa.Column("person_id", sa.Integer, primary_key=True),
+    sa.Column("id_number", sa.String(18), nullable=False, unique=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("sex", sa.String(1), nullable=False),
+    sa.Column("ethnicity", sa.String(2), nullable=False),
+    sa.Column("birth", sa.String(10), nullable=False),
+    sa.Column("phone", sa.String(11), nullable=False),
+    sa.Column("category", sa.SmallInteger, nullable=False),  # values.PersonCategory
+    sa.Column("city", sa.String(6), nullable=False),
+    sa.Column("county", sa.String(6), nullable=False),
+    sa.Column("bank", sa.String(3), nullable=False),  # values.Bank
+    sa.Column("form_no", sa.String, nullable=False),  # 申领表编码
+    sa.Column("submitted_on", sa.String(10), nullable=False),
+    sa.Column("source_file", sa.String, nullable=False),
+    sa.Column("source_line", sa.Integer, nullable=False),
+    sa.Index("person_by_bank", "bank", "city", "submitted_on"),
+)
+
+# --- bank account opening ----------------------------------------------------------------------------------
+
+opening_batch = _table(
+    "opening_batch",
+    sa.Column("batch_no", sa.String, primary_key=True),
+    sa.Column("bank", sa.String(3), nullable=False),
+    sa.Column("city", sa.String(6), nullable=False),
+    sa.Column("received_on", sa.String(10), nullable=False),  # the bank's day of receipt
+    sa.Column("due_on", sa.String(10), nullable=False),  # 15 working days later
+    sa.Column("lines", sa.Integer, nullable=False),
+)
+
+opening_result = _table(
+    "opening_result",  # every result file that was read, so that a second delivery is recognised
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("batch_no", sa.String, sa.ForeignKey("opening_batch.batch_no"), nullable=False),
+    sa.Column("file", sa.String, nullable=False),
+    sa.Column("read_on", sa.String(10), nullable=False),
+)
+
+opening_line = _table(
+    "opening_line",
+    sa.Column("batch_no", sa.String, sa.ForeignKey("opening_batch.batch_no"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),  # 10 in batch, 20 account opened, 21 failed
+    sa.Column("account_no", sa.String),
+    sa.Column("answered_on", sa.String(10)),
+    sa.Column("reason", sa.String),
+    sa.Index("opening_line_by_person", "person_id"),
+)
+
+# --- production, issuing, the card's life ------------------------------------------------------------------
+
+production_order = _table(
+    "production_order",
+    sa.Column("order_no", sa.String, primary_key=True),
+    sa.Column("city", sa.String(6), nullable=False),
+    sa.Column("ordered_on", sa.String(10), nullable=False),
+    sa.Column("returned_on", sa.String(10)),
+    sa.Column("cards", sa.Integer, nullable=False),
+    sa.Column("made", sa.Integer, nullable=False, default=0),
+)
+
+card = _table(
+    "card",
+    sa.Column("card_no", sa.String(9), primary_key=True),  # 卡号
+    sa.Column("identification_code", sa.String(32), nullable=False, unique=True),  # 卡识别码, hex
+    sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
+    sa.Column("order_no", sa.String, sa.ForeignKey("production_order.order_no"), nullable=False),
+    sa.Column("order_line", sa.Integer, nullable=False),  # 1-based line in the order file
+    sa.Column("factor", sa.String(16), nullable=False),  # last 8 ATR bytes, hex: the diversification factor
+    sa.Column("bank", sa.String(3), nullable=False),
+    sa.Column("account_no", sa.String, nullable=False),
+    sa.Column("made_on", sa.String(10)),  # null: ordered, not back from the factory
+    sa.Column("issued_on", sa.String(10)),
+    sa.Column("app_state", sa.SmallInteger, nullable=False),  # values.CardState, social-security half
+    sa.Column("account_state", sa.SmallInteger, nullable=False),  # values.CardState, financial half
+    sa.Column("replaces", sa.String(9)),  # the card it was made for
+    sa.Index("card_by_person", "person_id"),
+    sa.Index("card_by_order", "order_no", "order_line"),
+)
+
+card_event = _table(
+    "card_event",
+    sa.Column("event_id", sa.Integer, primary_key=True),
+    sa.Column("card_no", sa.String(9), sa.ForeignKey("card.card_no"), nullable=False),
+    sa.Column("on_date", sa.String(10), nullable=False),
+    sa.Column("operation", sa.String, nullable=False),  # registry.lifecycle.Operation
+    sa.Column("half", sa.String, nullable=False),  # "app" 社保功能 or "account" 金融功能
+    sa.Column("from_state", sa.SmallInteger, nullable=False),
+    sa.Column("to_state", sa.SmallInteger, nullable=False),
+    sa.Index("card_event_by_card", "card_no"),
+)
+
+# --- ledger ------------------------------------------------------------------------------------------------
+
+account = _table(
+    "account",
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),  # ledger.AccountKind
+    sa.Column("debits_fen", sa.BigInteger, nullable=False, default=0),
+    sa.Column("credits_fen", sa.BigInteger, nullable=False, default=0),
+)
+
+transfer = _table(
+    "transfer",
+    sa.Column("seq", sa.Integer, primary_key=True),  # order of posting
+    sa.Column("transfer_id", sa.String, nullable=False, unique=True),  # the caller's id
+    sa.Column("debit_account", sa.String, sa.ForeignKey("account.account_id"), nullable=False),
+    sa.Column("credit_account", sa.String, sa.ForeignKey("account.account_id"), nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("code", sa.String, nullable=False),  # what kind of movement, e.g. "purse.purchase"
+    sa.Column("at", sa.String(19), nullable=False),  # YYYY-MM-DDTHH:MM:SS, the business time given by the caller
+    sa.Column("memo", sa.String, nullable=False, default=""),
+)
+
+# --- use: settlements, offline purchases, payouts ----------------------------------------------------------
+
+settlement = _table(
+    "settlement",
+    sa.Column("setl_id", sa.String, primary_key=True),
+    sa.Column("card_no", sa.String(9), nullable=False),
+    sa.Column("hospital", sa.String, nullable=False),
+    sa.Column("at", sa.String(19), nullable=False),
+    sa.Column("medfee_sumamt", sa.BigInteger, nullable=False),
+    sa.Column("fund_pay_sumamt", sa.BigInteger, nullable=False),
+    sa.Column("acct_pay", sa.BigInteger, nullable=False),
+    sa.Column("psn_cash_pay", sa.BigInteger, nullable=False),
+    sa.Column("trace", sa.String, nullable=False),  # JSON: how each fen came about
+)
+
+offline_purchase = _table(
+    "offline_purchase",
+    sa.Column("source", sa.String, primary_key=True),  # journal file
+    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("terminal_no", sa.String(12), nullable=False),
+    sa.Column("terminal_txn_no", sa.BigInteger, nullable=False),
+    sa.Column("card_no", sa.String(9), nullable=False),
+    sa.Column("offline_no", sa.Integer, nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.String(19), nullable=False),
+    sa.Column("status", sa.SmallInteger, nullable=False),  # crypto.tac.TacStatus
+    sa.UniqueConstraint("terminal_no", "terminal_txn_no"),
+)
+
+payout_batch = _table(
+    "payout_batch",
+    sa.Column("batch_no", sa.String, primary_key=True),
+    sa.Column("programme", sa.String, nullable=False),
+    sa.Column("period", sa.String, nullable=False),  # e.g. "2014-07"
+    sa.Column("bank", sa.String(3), nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),  # 1 = first payment, 2 = returned lines re-paid
+    sa.Column("lines", sa.Integer, nullable=False),
+    sa.Column("total_fen", sa.BigInteger, nullable=False),
+    sa.Column("sent_on", sa.String(10), nullable=False),
+    sa.Column("answer_sha256", sa.String(64)),
+)
+
+payout_line = _table(
+    "payout_line",
+    sa.Column("batch_no", sa.String, sa.ForeignKey("payout_batch.batch_no"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
+    sa.Column("account_no", sa.String, nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),  # payout.LineState
+    sa.Column("reason", sa.String),
+    sa.Column("repays_batch", sa.String),  # the failed line this one re-pays
+    sa.Column("repays_seq", sa.Integer),
+    sa.Index("payout_line_by_person", "person_id"),
+)

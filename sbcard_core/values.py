@@ -1,0 +1,137 @@
+"""Codes and small values that every floor shares. No I/O, no third-party import."""
+
+from enum import IntEnum, StrEnum
+
+from sbcard_core.errors import InvalidValue
+
+
+class Origin(StrEnum):
+    """Where a published figure comes from; every figure shown carries one."""
+
+    PRINTED = "printed"
+    """Stands in the source document as printed (原文)."""
+    DERIVED = "derived"
+    """Computed from printed figures only (推算)."""
+    IMPOSED = "imposed"
+    """Unknown in the source, fixed by us so that the replay can run (设定)."""
+    SIMULATED = "simulated"
+    """Counted in the synthetic campaign (模拟)."""
+
+    @property
+    def zh(self) -> str:
+        """The Chinese word shown beside the figure."""
+        return {"printed": "原文", "derived": "推算", "imposed": "设定", "simulated": "模拟"}[self.value]
+
+
+class Disposition(IntEnum):
+    """What became of one input record; accepted + rejected + quarantined = input."""
+
+    ACCEPTED = 0
+    REJECTED = 1
+    QUARANTINED = 2
+
+
+class Severity(IntEnum):
+    """How much a finding weighs: only ERROR refuses a record."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+
+
+class Sex(StrEnum):
+    """性别, GB/T 2261.1 codes."""
+
+    UNKNOWN = "0"
+    MALE = "1"
+    FEMALE = "2"
+    UNSPECIFIED = "9"
+
+
+class PersonCategory(IntEnum):
+    """人员类别: the five groups the 2014 letter names. Own codes: no official list is public."""
+
+    URBAN_EMPLOYEE = 1
+    URBAN_RESIDENT = 2
+    STUDENT = 3
+    RURAL = 4
+    FLEXIBLE = 5
+
+    @property
+    def zh(self) -> str:
+        """The letter's own word."""
+        return ("城镇职工", "城镇居民", "参保学生", "农村参保人员", "灵活就业人员")[self.value - 1]
+
+
+class Bank(StrEnum):
+    """合作银行 by CNAPS 3-digit code (102 and 103 from a page, the rest assumed; a mapping, not a rule)."""
+
+    ICBC = "102"
+    ABC = "103"
+    CCB = "105"
+    RCC = "402"
+    PSBC = "403"
+
+    @property
+    def zh(self) -> str:
+        """The bank's name as the letter writes it."""
+        return {"102": "工商银行", "103": "农业银行", "105": "建设银行", "402": "农信社联社", "403": "邮储银行"}[self.value]
+
+
+class CardState(IntEnum):
+    """卡应用状态, AAZ502 codes as one card-management vendor uses them; other vendors differ, so map."""
+
+    SEALED = 0
+    """封存: made, not yet in use."""
+    NORMAL = 1
+    """正常."""
+    LOST = 2
+    """正式挂失: written loss report."""
+    LOCKED = 3
+    """应用锁定."""
+    TEMPORARILY_LOST = 4
+    """临时挂失: telephone loss report, ends by itself."""
+    CANCELLED = 9
+    """注销: final."""
+
+
+FEN_MAX = (1 << 63) - 1
+
+
+def yuan(fen: int) -> str:
+    """Format fen as yuan with two decimals, without ever passing through float.
+
+    Example:
+        >>> yuan(123456), yuan(-5)
+        ('1234.56', '-0.05')
+    """
+    sign = "-" if fen < 0 else ""
+    whole, part = divmod(abs(fen), 100)
+    return f"{sign}{whole}.{part:02d}"
+
+
+def parse_yuan(text: str) -> int:
+    """Read yuan with at most two decimals as fen.
+
+    Raises:
+        InvalidValue: not a plain ASCII decimal number with at most two decimals.
+
+    Example:
+        >>> parse_yuan("1234.5")
+        123450
+    """
+    whole, _, part = text.removeprefix("-").partition(".")
+    if not (text.isascii() and whole.isdigit() and (part == "" or part.isdigit()) and len(part) <= 2):
+        raise InvalidValue("not an amount in yuan", step="values.parse_yuan", term="金额", advice="write it as 1234.56")
+    fen = int(whole) * 100 + int(part.ljust(2, "0") or 0)
+    return -fen if text.startswith("-") else fen
+
+
+def mask_id(number: str) -> str:
+    """Hide the birth date of a citizen number, for logs and messages.
+
+    Example:
+        >>> mask_id("11010519491231002X")
+        '110105********002X'
+    """
+    return f"{number[:6]}{'*' * max(0, len(number) - 10)}{number[-4:]}" if len(number) > 10 else "*" * len(number)

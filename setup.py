@@ -1,0 +1,51 @@
+"""Build of the compiled kernels; everything else is in pyproject.toml.
+
+SBCARD_BUILD=debug   bounds checks on, no optimisation
+SBCARD_BUILD=asan    address and undefined-behaviour sanitizers
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+FAST = Path("sbcard_core") / "_fast"
+SOURCES = {"idcheck": ["idcheck_portable.c", "idcheck_avx2.c", "cpu.c"]}
+MODE = os.environ.get("SBCARD_BUILD", "release")
+
+if sys.platform == "win32":
+    compile_args, link_args = ["/O2"], []
+else:
+    compile_args, link_args = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra"], []
+    if MODE == "debug":
+        compile_args = ["-std=c11", "-O0", "-g", "-Wall", "-Wextra"]
+    elif MODE == "asan":
+        link_args = ["-fsanitize=address,undefined"]
+        compile_args = ["-std=c11", "-O1", "-g", *link_args]
+
+extensions = [
+    Extension(
+        f"sbcard_core._fast.{name}",
+        [str(FAST / f"{name}.pyx"), *(str(FAST / "csrc" / source) for source in sources)],
+        include_dirs=[str(FAST), str(FAST / "csrc")],
+        depends=[str(path) for path in sorted((FAST / "csrc").glob("*.h"))],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
+    for name, sources in SOURCES.items()
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        compiler_directives={
+            "language_level": "3",
+            "boundscheck": MODE == "debug",
+            "wraparound": MODE == "debug",
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    )
+)

@@ -1,0 +1,37 @@
+"""What every test may ask for: kernel levels, and real parts that must not be skipped in silence."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from sbcard_core import _kernels
+
+REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
+_absent: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def real_part() -> Callable[[str, bool, str], None]:
+    """Call ``real_part(name, present, how)``: an absent part skips the test, or fails it where it is required."""
+
+    def demand(name: str, present: bool, how: str) -> None:
+        if present:
+            return
+        _absent[name] = how
+        if REQUIRED == "all" or name.lower() in REQUIRED.lower().split(","):
+            pytest.fail(f"{name} is required here and absent: {how}")
+        pytest.skip(f"{name} is absent: {how}")
+
+    return demand
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, how in sorted(_absent.items()):
+        terminalreporter.write_line(f"not tested here: {name} is absent ({how})")
+
+
+def kernel_levels(name: str) -> list[str]:
+    """Every level of a kernel this machine can run, the readable twin first."""
+    module, _ = _kernels.choose(name, "portable")
+    return ["reference", *module.levels()]
