@@ -1,0 +1,1 @@
+"""What banks and the medical-insurance centre speak: files and messages, no database."""

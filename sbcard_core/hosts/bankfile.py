@@ -1,0 +1,276 @@
+"""Files exchanged with a co-operating bank (报盘/回盘文件).
+
+Own design: no public layout exists for opening and payout files, so the layout is data here and an integrator
+replaces it by the bank's. One header line ``H``, data lines ``D``, one trailer line ``T``; fields separated by
+``|``; GB18030; lines end with LF (CRLF is read too). Amounts are integer fen, dates ``YYYYMMDD``.
+
+A file that is wrong as a whole (kind, header, trailer, count of lines) is refused; a wrong line is a
+:class:`BadLine` and the rest of the file still counts.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from sbcard_core.errors import InvalidValue, Refused
+
+ENCODING = "gb18030"
+MAX_FILE_BYTES = 256 << 20
+"""Ceiling for one file: a bank file is a batch, not a database."""
+WRITE_CHUNK = 2000
+
+
+class BankFileRefused(Refused):
+    """The file as a whole cannot be used; nothing was taken from it."""
+
+    def __init__(self, what: str, *, code: str, step: str, advice: str) -> None:
+        super().__init__(what, step=step, term="银行回盘文件", advice=advice)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """The layout of one kind of file: field names of its header, data and trailer lines, in order."""
+
+    kind: str
+    title_zh: str
+    header: tuple[str, ...]
+    line: tuple[str, ...]
+    trailer: tuple[str, ...]
+
+
+OPENING_REQUEST = FileSpec(
+    "OPENREQ",
+    "开户申请文件",
+    ("kind", "batch_no", "bank", "city", "date", "lines"),
+    ("seq", "form_no", "id_number", "name", "phone", "county"),
+    ("lines",),
+)
+OPENING_RESULT = FileSpec(
+    "OPENRES",
+    "开户结果文件",
+    ("kind", "batch_no", "bank", "date"),
+    ("seq", "form_no", "status", "account_no", "reason", "answered_on"),
+    ("lines", "opened", "failed"),
+)
+PAYOUT_REQUEST = FileSpec(
+    "PAYREQ",
+    "代发文件",
+    ("kind", "batch_no", "programme", "period", "bank", "date", "lines", "total_fen"),
+    ("seq", "account_no", "name", "id_number", "amount_fen", "purpose"),
+    ("lines", "total_fen"),
+)
+PAYOUT_RESULT = FileSpec(
+    "PAYRES",
+    "代发结果文件",
+    ("kind", "batch_no", "bank", "date"),
+    ("seq", "account_no", "amount_fen", "status", "reason"),
+    ("lines", "paid", "paid_fen", "returned", "returned_fen"),
+)
+SPECS: Mapping[str, FileSpec] = {s.kind: s for s in (OPENING_REQUEST, OPENING_RESULT, PAYOUT_REQUEST, PAYOUT_RESULT)}
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A data line that cannot be read. ``code`` is ``undecodable``, ``kind`` or ``columns``."""
+
+    line: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankFile:
+    """One file as read: ``rows[i]`` (fields in spec order) stands on line ``line_numbers[i]`` of the file."""
+
+    header: dict[str, str]
+    rows: list[tuple[str, ...]] = field(repr=False)
+    line_numbers: list[int] = field(repr=False)
+    bad_lines: list[BadLine]
+    trailer: dict[str, str]
+    sha256: str
+
+    @property
+    def delivered(self) -> int:
+        """How many data lines the file brought, readable or not."""
+        return len(self.rows) + len(self.bad_lines)
+
+
+def write(
+    path: Path,
+    spec: FileSpec,
+    header: Mapping[str, object],
+    rows: Iterable[Sequence[str]],
+    trailer: Mapping[str, object],
+) -> int:
+    """Write one file and return the number of data lines.
+
+    The file appears under its name only when it is complete. ``kind`` in the header and ``lines`` in the trailer
+    are filled in; where the header or the trailer says ``lines``, it must be the number of rows.
+
+    Raises:
+        InvalidValue: a header or trailer field is missing, a row has another number of fields than the layout,
+            a value contains ``|`` or a line break, or ``lines`` is not the number of rows.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "result.txt"
+        >>> head = {"batch_no": "B1", "bank": "103", "date": "20140818"}
+        >>> row = ("1", "F1", "00", "6228480010000000018", "", "20140815")
+        >>> write(path, OPENING_RESULT, head, [row], {"opened": 1, "failed": 0})
+        1
+        >>> read(path, OPENING_RESULT).trailer
+        {'lines': '1', 'opened': '1', 'failed': '0'}
+    """
+    part = path.with_name(path.name + ".part")
+    marks = len(spec.line)
+    count = 0
+    try:
+        with part.open("wb") as out:
+            out.write(_edge_line("H", spec.header, {"kind": spec.kind, **header}, spec))
+            chunk: list[str] = []
+            for row in rows:
+                line = "D|" + "|".join(row)
+                if line.count("|") != marks or "\n" in line or "\r" in line:
+                    raise _unwritable(spec, f"row {count + 1} does not fit the layout")
+                chunk.append(line)
+                count += 1
+                if len(chunk) == WRITE_CHUNK:
+                    out.write(("\n".join(chunk) + "\n").encode(ENCODING))
+                    chunk.clear()
+            if chunk:
+                out.write(("\n".join(chunk) + "\n").encode(ENCODING))
+            out.write(_edge_line("T", spec.trailer, {"lines": count, **trailer}, spec))
+        for edge in (header, trailer):
+            if str(edge.get("lines", count)) != str(count):
+                raise _unwritable(spec, f"{count} rows were given, the edge says {edge['lines']}")
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def read(path: Path, spec: FileSpec) -> BankFile:
+    """Read one file whole.
+
+    The bytes are decoded before they are split, because ``|`` (7C) is also a trail byte of GBK characters.
+
+    Raises:
+        BankFileRefused: too big, no header or trailer, of another kind, or its trailer counts other than the lines
+            it brought; ``code`` says which.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise _refused(path, "size", "file is larger than a batch may be", "ask for it in parts")
+    raw = path.read_bytes()
+    lines = _decode_lines(raw)
+    header = _read_edge(path, spec, "H", spec.header, lines[0] if lines else None)
+    if header["kind"] != spec.kind:
+        raise _refused(path, "kind", f"file is of kind {header['kind']!r}, not {spec.kind}", "check which file it is")
+    trailer = _read_edge(path, spec, "T", spec.trailer, lines[-1] if len(lines) > 1 else None)
+    rows: list[tuple[str, ...]] = []
+    numbers: list[int] = []
+    bad: list[BadLine] = []
+    columns = len(spec.line) + 1
+    for number in range(1, len(lines) - 1):
+        text = lines[number]
+        if text is None:
+            bad.append(BadLine(number + 1, "undecodable", "不是 GB18030 文字"))
+            continue
+        parts = text.split("|")
+        if parts[0] != "D":
+            bad.append(BadLine(number + 1, "kind", "不是明细行"))
+        elif len(parts) != columns:
+            bad.append(BadLine(number + 1, "columns", f"应有 {columns - 1} 个字段,实有 {len(parts) - 1} 个"))
+        else:
+            del parts[0]
+            rows.append(tuple(parts))
+            numbers.append(number + 1)
+    found = BankFile(header, rows, numbers, bad, trailer, hashlib.sha256(raw).hexdigest())
+    if "lines" in trailer and trailer["lines"] != str(found.delivered):
+        what = f"trailer counts {trailer['lines']} lines, the file brought {found.delivered}"
+        raise _refused(path, "count", what, "the file is incomplete: ask for a new one")
+    return found
+
+
+def compact_date(day: date) -> str:
+    """A date as these files write it, ``YYYYMMDD``.
+
+    Example:
+        >>> compact_date(date(2014, 7, 28))
+        '20140728'
+    """
+    return day.isoformat().replace("-", "")
+
+
+def iso_date(text: str) -> str | None:
+    """``YYYYMMDD`` as ``YYYY-MM-DD``, or None when it is no date.
+
+    Example:
+        >>> iso_date("20140731"), iso_date("20140732")
+        ('2014-07-31', None)
+    """
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        return None
+    iso = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    try:
+        date.fromisoformat(iso)
+    except ValueError:
+        return None
+    return iso
+
+
+def _decode_lines(raw: bytes) -> list[str | None]:
+    if raw.endswith(b"\n"):
+        raw = raw[:-1]
+    try:
+        text = raw.decode(ENCODING)
+    except UnicodeDecodeError:
+        # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable.
+        return [_decode_line(line) for line in raw.split(b"\n")]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r")
+    # Not splitlines(): it also cuts at U+2028 and others, which may stand in a name.
+    return list(text.split("\n"))
+
+
+def _decode_line(line: bytes) -> str | None:
+    try:
+        return line.removesuffix(b"\r").decode(ENCODING)
+    except UnicodeDecodeError:
+        return None
+
+
+def _edge_line(mark: str, names: tuple[str, ...], values: Mapping[str, object], spec: FileSpec) -> bytes:
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise _unwritable(spec, f"{'header' if mark == 'H' else 'trailer'} lacks {', '.join(missing)}")
+    line = "|".join([mark, *(str(values[name]) for name in names)])
+    if line.count("|") != len(names) or "\n" in line or "\r" in line:
+        raise _unwritable(spec, "a header or trailer value contains a separator")
+    return f"{line}\n".encode(ENCODING)
+
+
+def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], line: str | None) -> dict[str, str]:
+    parts = (line or "").split("|")
+    word = "header" if mark == "H" else "trailer"
+    if parts[0] != mark:
+        raise _refused(path, word, f"file has no {word} line", "the file is incomplete: ask for a new one")
+    if mark == "H" and parts[1:2] and parts[1] != spec.kind:
+        what = f"file is of kind {parts[1]!r}, not {spec.kind}"
+        raise _refused(path, "kind", what, "check which file it is")
+    if len(parts) != len(names) + 1:
+        what = f"{word} has {len(parts) - 1} fields, {spec.kind} has {len(names)}"
+        raise _refused(path, word, what, "check the file's layout with the bank")
+    return dict(zip(names, parts[1:], strict=True))
+
+
+def _refused(path: Path, code: str, what: str, advice: str) -> BankFileRefused:
+    return BankFileRefused(f"{path.name}: {what}", code=code, step="bankfile.read", advice=advice)
+
+
+def _unwritable(spec: FileSpec, what: str) -> InvalidValue:
+    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice="check the caller")
