@@ -1,0 +1,199 @@
+"""PBOC purse commands (JR/T 0025.1-0025.2, class 80) and the two known B0 commands of the social-security account.
+
+Amounts are fen, 0..FFFFFFFF. Dates and times are packed digits: YYYYMMDD in 4 bytes, HHMMSS in 3.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from apdu.command import CommandAPDU
+from apdu.errors import MalformedData
+from sbcard_core.errors import InvalidValue
+
+AMOUNT_MAX = 0xFFFFFFFF
+
+
+class Purse(IntEnum):
+    """P2 of the PBOC commands."""
+
+    DEPOSIT = 1
+    """电子存折 ED."""
+    PURSE = 2
+    """电子钱包 EP."""
+
+
+class TransactionType(IntEnum):
+    """交易类型标识, the byte inside MACs, TACs and logs."""
+
+    LOAD_DEPOSIT = 0x01
+    LOAD_PURSE = 0x02
+    PURCHASE_DEPOSIT = 0x05
+    PURCHASE_PURSE = 0x06
+
+
+@dataclass(frozen=True, slots=True)
+class InitLoadResponse:
+    """Answer of INITIALIZE FOR LOAD, 16 bytes: balance 4, online no. 2, key version, algorithm, random 4, MAC1 4.
+
+    Example:
+        >>> InitLoadResponse.parse(bytes.fromhex("0000000000000200112233442988AE5A")).mac1.hex().upper()
+        '2988AE5A'
+    """
+
+    balance_fen: int
+    online_no: int
+    key_version: int
+    algorithm: int
+    random: bytes = field(repr=False)
+    mac1: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "InitLoadResponse":
+        """Read the 16 bytes.
+
+        Raises:
+            MalformedData: another length.
+        """
+        _length(data, 16, "init_load")
+        return cls(_number(data[0:4]), _number(data[4:6]), data[6], data[7], data[8:12], data[12:16])
+
+
+@dataclass(frozen=True, slots=True)
+class InitPurchaseResponse:
+    """Answer of INITIALIZE FOR PURCHASE: balance 4, offline no. 2, overdraft 3, key version, algorithm, random 4."""
+
+    balance_fen: int
+    offline_no: int
+    overdraft_fen: int
+    key_version: int
+    algorithm: int
+    random: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "InitPurchaseResponse":
+        """Read the 15 bytes.
+
+        Raises:
+            MalformedData: another length.
+        """
+        _length(data, 15, "init_purchase")
+        return cls(_number(data[0:4]), _number(data[4:6]), _number(data[6:9]), data[9], data[10], data[11:15])
+
+
+@dataclass(frozen=True, slots=True)
+class DebitResponse:
+    """Answer of DEBIT FOR PURCHASE, 8 bytes: TAC 4, MAC2 4."""
+
+    tac: bytes = field(repr=False)
+    mac2: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "DebitResponse":
+        """Read the 8 bytes.
+
+        Raises:
+            MalformedData: another length.
+        """
+        _length(data, 8, "debit")
+        return cls(data[0:4], data[4:8])
+
+
+def init_load(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Purse = Purse.PURSE) -> CommandAPDU:
+    """INITIALIZE FOR LOAD ``80 50 00 P2 0B`` (圈存初始化): key index 1, amount 4, terminal 6.
+
+    Example:
+        >>> init_load(1, 0x1000, bytes.fromhex("001122334455"), purse=Purse.DEPOSIT).encode().hex().upper()
+        '805000010B010000100000112233445510'
+    """
+    return CommandAPDU(0x80, 0x50, 0x00, purse, _initial(key_index, amount_fen, terminal_no), ne=16)
+
+
+def credit_for_load(at: datetime, mac2: bytes) -> CommandAPDU:
+    """CREDIT FOR LOAD ``80 52 0000 0B`` (圈存): date 4, time 3, MAC2 4; a TAC of 4 bytes comes back."""
+    return CommandAPDU(0x80, 0x52, 0x00, 0x00, pack_datetime(at) + _four(mac2, "MAC2"), ne=4)
+
+
+def init_purchase(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Purse = Purse.PURSE) -> CommandAPDU:
+    """INITIALIZE FOR PURCHASE ``80 50 01 P2 0B`` (消费初始化)."""
+    return CommandAPDU(0x80, 0x50, 0x01, purse, _initial(key_index, amount_fen, terminal_no), ne=15)
+
+
+def debit(terminal_txn_no: bytes, at: datetime, mac1: bytes) -> CommandAPDU:
+    """DEBIT FOR PURCHASE ``80 54 0100 0F`` (消费): terminal transaction no. 4, date 4, time 3, MAC1 4."""
+    data = _four(terminal_txn_no, "terminal transaction number") + pack_datetime(at) + _four(mac1, "MAC1")
+    return CommandAPDU(0x80, 0x54, 0x01, 0x00, data, ne=8)
+
+
+def get_balance(purse: Purse = Purse.PURSE) -> CommandAPDU:
+    """GET BALANCE ``80 5C 00 P2 04`` (查询余额); parse with :func:`parse_balance`."""
+    return CommandAPDU(0x80, 0x5C, 0x00, purse, ne=4)
+
+
+def parse_balance(data: bytes) -> int:
+    """Balance in fen from 4 bytes.
+
+    Raises:
+        MalformedData: another length.
+    """
+    _length(data, 4, "get_balance")
+    return _number(data)
+
+
+def get_account_balance(which: int = 1) -> CommandAPDU:
+    """GET BALANCE of the social-security account ``B0 26 00 P2`` (one public page).
+
+    P2 01 个人账户 (4 bytes), 02 年度个人自付累计 and 03 年度统筹支付累计 (6 bytes: amount 4, year 2). After PIN.
+    The other B0 commands (credit, debit) are not public, so none is built.
+    """
+    if which not in (1, 2, 3):
+        raise InvalidValue("account is 1, 2 or 3", step="get_account_balance")
+    return CommandAPDU(0xB0, 0x26, 0x00, which, ne=4 if which == 1 else 6)
+
+
+def init_account_load(key_index: int, amount_fen: int, terminal_no: bytes) -> CommandAPDU:
+    """INITIALIZE FOR LOAD of the social-security account ``B0 28 0001 0B`` (账户划入, one public page)."""
+    return CommandAPDU(0xB0, 0x28, 0x00, 0x01, _initial(key_index, amount_fen, terminal_no), ne=16)
+
+
+def pack_datetime(at: datetime) -> bytes:
+    """YYYYMMDDHHMMSS as 7 packed bytes.
+
+    Example:
+        >>> pack_datetime(datetime(2011, 12, 21, 22, 48, 22)).hex()
+        '20111221224822'
+    """
+    year, month, day = at.year, at.month, at.day
+    return bytes.fromhex(f"{year:04d}{month:02d}{day:02d}{at.hour:02d}{at.minute:02d}{at.second:02d}")
+
+
+def pack_amount(amount_fen: int) -> bytes:
+    """Fen as 4 bytes, big-endian.
+
+    Raises:
+        InvalidValue: outside 0..4294967295 fen.
+    """
+    if not 0 <= amount_fen <= AMOUNT_MAX:
+        raise InvalidValue("amount is 0 to 42949672.95 yuan", step="purse", term="交易金额")
+    return amount_fen.to_bytes(4, "big")
+
+
+def _initial(key_index: int, amount_fen: int, terminal_no: bytes) -> bytes:
+    if len(terminal_no) != 6:
+        raise InvalidValue("a terminal number has 6 bytes", step="purse", term="终端机编号")
+    return bytes((key_index,)) + pack_amount(amount_fen) + terminal_no
+
+
+def _four(value: bytes, name: str) -> bytes:
+    if len(value) != 4:
+        raise InvalidValue(f"{name} has 4 bytes", step="purse")
+    return value
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
+
+
+def _length(data: bytes, size: int, step: str) -> None:
+    if len(data) != size:
+        raise MalformedData(f"answer has {len(data)} bytes instead of {size}", step=step)

@@ -1,0 +1,179 @@
+"""SIMPLE-TLV (one-byte tag and length) and BER-TLV, with ceilings on depth, size and count."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from apdu.errors import MalformedData
+from sbcard_core.errors import InvalidValue
+
+MAX_DEPTH = 8
+MAX_NODES = 1024
+MAX_VALUE = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class TLV:
+    """One BER-TLV node: ``children`` is filled for constructed tags. ``repr`` shows tag and length only."""
+
+    tag: int
+    value: bytes = field(repr=False)
+    children: "tuple[TLV, ...]" = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"TLV({self.tag:02X}, length={len(self.value)}, children={len(self.children)})"
+
+    def encode(self) -> bytes:
+        """Tag, shortest definite length, value."""
+        return ber(self.tag, self.value)
+
+
+def simple(tag: int, value: bytes) -> bytes:
+    """Encode one SIMPLE-TLV, ISO/IEC 7816-4:2013 5.2.1; the card's records are of this kind.
+
+    Raises:
+        InvalidValue: tag not 1..254, or more than 65535 bytes.
+
+    Example:
+        >>> simple(0x03, b"2.00").hex().upper()
+        '0304322E3030'
+    """
+    if not 1 <= tag <= 0xFE or len(value) > MAX_VALUE:
+        raise InvalidValue("SIMPLE-TLV tag is 01..FE and the value at most 65535 bytes", step="tlv.simple")
+    if len(value) < 0xFF:
+        return bytes((tag, len(value))) + value
+    return bytes((tag, 0xFF)) + len(value).to_bytes(2, "big") + value
+
+
+def parse_simple(data: bytes) -> list[tuple[int, bytes]]:
+    """Read SIMPLE-TLVs one after the other.
+
+    Raises:
+        MalformedData: cut short, or a tag of 00 or FF.
+
+    Example:
+        >>> parse_simple(bytes.fromhex("0304322E3030"))
+        [(3, b'2.00')]
+    """
+    out: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(data):
+        if len(out) >= MAX_NODES:
+            raise MalformedData("too many objects", step="tlv.parse_simple")
+        tag = data[at]
+        if tag in (0x00, 0xFF) or at + 2 > len(data):
+            raise MalformedData("not a SIMPLE-TLV", step="tlv.parse_simple")
+        size = data[at + 1]
+        at += 2
+        if size == 0xFF:
+            size = int.from_bytes(data[at : at + 2], "big")
+            at += 2
+        if at + size > len(data):
+            raise MalformedData("value cut short", step="tlv.parse_simple")
+        out.append((tag, bytes(data[at : at + size])))
+        at += size
+    return out
+
+
+def ber(tag: int, value: bytes | Iterable[TLV]) -> bytes:
+    """Encode one BER-TLV with the shortest definite length, ISO/IEC 8825-1.
+
+    Raises:
+        InvalidValue: more than 65535 bytes of value, or not a tag.
+
+    Example:
+        >>> ber(0x6F, ber(0x9F0C, bytes.fromhex("860103"))).hex().upper()
+        '6F069F0C03860103'
+    """
+    body = value if isinstance(value, (bytes, bytearray)) else b"".join(child.encode() for child in value)
+    if tag <= 0 or len(body) > MAX_VALUE:
+        raise InvalidValue("BER-TLV tag is positive and the value at most 65535 bytes", step="tlv.ber")
+    head = tag.to_bytes((tag.bit_length() + 7) // 8, "big")
+    size = len(body)
+    if size < 0x80:
+        length = bytes((size,))
+    elif size < 0x100:
+        length = bytes((0x81, size))
+    else:
+        length = b"\x82" + size.to_bytes(2, "big")
+    return head + length + bytes(body)
+
+
+def parse_ber(data: bytes) -> list[TLV]:
+    """Read BER-TLVs, constructed ones recursively; 00 and FF between objects are skipped (ISO/IEC 7816-4).
+
+    Raises:
+        MalformedData: cut short, indefinite length, too deep, too many or too large.
+
+    Example:
+        >>> tree = parse_ber(bytes.fromhex("6F069F0C03860103"))
+        >>> find(tree, 0x9F0C).value.hex()
+        '860103'
+    """
+    budget = [MAX_NODES]
+    return _parse(bytes(data), 0, budget)
+
+
+def find(nodes: Iterable[TLV], tag: int) -> TLV | None:
+    """First node with ``tag``, depth first; None if there is none."""
+    for node in walk(nodes):
+        if node.tag == tag:
+            return node
+    return None
+
+
+def walk(nodes: Iterable[TLV]) -> Iterator[TLV]:
+    """All nodes, each before its children."""
+    for node in nodes:
+        yield node
+        yield from walk(node.children)
+
+
+def _parse(data: bytes, depth: int, budget: list[int]) -> list[TLV]:
+    if depth > MAX_DEPTH:
+        raise MalformedData("nested too deep", step="tlv.parse_ber")
+    out: list[TLV] = []
+    at = 0
+    while at < len(data):
+        if data[at] in (0x00, 0xFF):
+            at += 1
+            continue
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise MalformedData("too many objects", step="tlv.parse_ber")
+        constructed = bool(data[at] & 0x20)
+        tag, at = _tag(data, at)
+        size, at = _length(data, at)
+        if at + size > len(data):
+            raise MalformedData("value cut short", step="tlv.parse_ber")
+        value = data[at : at + size]
+        out.append(TLV(tag, value, tuple(_parse(value, depth + 1, budget)) if constructed else ()))
+        at += size
+    return out
+
+
+def _tag(data: bytes, at: int) -> tuple[int, int]:
+    tag = data[at]
+    at += 1
+    if tag & 0x1F != 0x1F:
+        return tag, at
+    for _ in range(3):
+        if at >= len(data):
+            break
+        tag = (tag << 8) | data[at]
+        at += 1
+        if not tag & 0x80:
+            return tag, at
+    raise MalformedData("tag cut short or longer than four bytes", step="tlv.parse_ber")
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    if at >= len(data):
+        raise MalformedData("length missing", step="tlv.parse_ber")
+    first = data[at]
+    at += 1
+    if first < 0x80:
+        return first, at
+    count = first & 0x7F
+    if not 1 <= count <= 2 or at + count > len(data):
+        raise MalformedData("length form not allowed or cut short", step="tlv.parse_ber")
+    return int.from_bytes(data[at : at + count], "big"), at + count
