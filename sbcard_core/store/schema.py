@@ -211,3 +211,22 @@ payout_line = _table(
     sa.Column("repays_seq", sa.Integer),
     sa.Index("payout_line_by_person", "person_id"),
 )
+
+# --- a transfer is a fact: the database itself refuses to change or to remove one ----------------------------
+
+for _verb in ("UPDATE", "DELETE"):
+    sa.event.listen(
+        transfer,
+        "after_create",
+        sa.DDL(
+            f"CREATE TRIGGER transfer_refuses_{_verb.lower()} BEFORE {_verb} ON transfer "
+            "BEGIN SELECT RAISE(ABORT, 'transfers are immutable'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+for _statement in (
+    "CREATE OR REPLACE FUNCTION transfer_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'transfers are immutable'; END $$",
+    "CREATE TRIGGER transfer_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer "
+    "FOR EACH STATEMENT EXECUTE FUNCTION transfer_refuses()",
+):
+    sa.event.listen(transfer, "after_create", sa.DDL(_statement).execute_if(dialect="postgresql"))
