@@ -1,0 +1,283 @@
+"""湘人社函〔2014〕237号 as data: every printed figure with its place, and apart from them the imposed ones.
+
+The data file is the only place of these numbers. It is validated when loaded:
+a wrong file is refused as a whole, with the entry named. That the figures agree
+with *each other* is not checked here: it is what :mod:`~sbcard_core.bulletin.auditor` finds out.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sbcard_core.bulletin.figures import Figure, Number
+from sbcard_core.errors import Refused
+from sbcard_core.values import Origin
+
+DEFAULT = "hunan-2014-07"
+
+
+class LetterRefused(Refused):
+    """The data file of a letter breaks its own rules; nothing of it is used."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, step="bulletin.letter", term="通报数据文件", advice="correct the entry in the data file")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A printed rate and the figures it is a rate of; several denominators are added up."""
+
+    rate: str
+    numerator: str
+    denominators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDate:
+    """A date the letter carries, and the dates it cannot come before."""
+
+    key: str
+    value: date
+    place: str
+    not_before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedList:
+    """A sentence that lists subjects in order, with what it claims of them."""
+
+    key: str
+    place: str
+    measure: str
+    members: tuple[str, ...]
+    stated: str
+    ranked: bool
+    at_least: Number | None
+    below: Number | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter's figures, reached by key: ``letter["402.opened"]``.
+
+    Immutable; :meth:`with_value` gives an altered copy for what-if questions.
+
+    Example:
+        >>> letter = load()
+        >>> letter["402.opened"].value, letter["402.opened"].unit, letter.name("402")
+        (697, '万人', '农信社联社')
+        >>> letter["430100.submitted"].origin.zh
+        '设定'
+        >>> letter.get("430600.added") is None
+        True
+    """
+
+    key: str
+    title: str
+    document_no: str
+    issuer: str
+    month: str
+    subjects: Mapping[str, str]
+    groups: Mapping[str, tuple[str, ...]]
+    figures: Mapping[str, Figure]
+    relations: tuple[Relation, ...]
+    dates: Mapping[str, NamedDate]
+    lists: tuple[NamedList, ...]
+    compared_with: Mapping[str, str]
+    quotes: Mapping[str, str] = field(repr=False)
+
+    def __getitem__(self, key: str) -> Figure:
+        """The figure of this key, printed or imposed. Raises KeyError when the letter has none."""
+        return self.figures[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.figures
+
+    def __iter__(self) -> Iterator[Figure]:
+        return iter(self.figures.values())
+
+    def __len__(self) -> int:
+        return len(self.figures)
+
+    def get(self, key: str) -> Figure | None:
+        """The figure of this key, or None."""
+        return self.figures.get(key)
+
+    def name(self, subject: str) -> str:
+        """The Chinese name of a city or bank as the letter writes it."""
+        return self.subjects[subject]
+
+    def printed(self) -> tuple[Figure, ...]:
+        """The figures that stand in the letter, in its order."""
+        return tuple(figure for figure in self if figure.origin is Origin.PRINTED)
+
+    def imposed(self) -> tuple[Figure, ...]:
+        """The figures the letter does not give; ``place`` holds the reason for the choice."""
+        return tuple(figure for figure in self if figure.origin is Origin.IMPOSED)
+
+    def of_measure(self, measure: str, subjects: Iterable[str], *, only_printed: bool = True) -> tuple[Figure, ...]:
+        """One measure over the given subjects, in their order, leaving out those without a figure."""
+        found = (self.figures.get(f"{subject}.{measure}") for subject in subjects)
+        return tuple(f for f in found if f is not None and (f.origin is Origin.PRINTED or not only_printed))
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """The subjects of a group without the row of its total: ``"cities"`` (14) or ``"banks"`` (4)."""
+        return self.groups[group][1:]
+
+    def with_value(self, key: str, value: Number) -> "Letter":
+        """A copy in which one figure has another value.
+
+        Raises:
+            KeyError: no such figure.
+
+        Example:
+            >>> load().with_value("402.open_rate", Decimal("85.3"))["402.open_rate"].text
+            '85.3'
+        """
+        changed = {**self.figures, key: replace(self.figures[key], value=value)}
+        return replace(self, figures=MappingProxyType(changed))
+
+
+def load(source: str | Path = DEFAULT) -> Letter:
+    """Read a letter: a name of the package's data, or the path of a TOML file of the same shape.
+
+    Raises:
+        LetterRefused: unknown entry, duplicate key, unknown subject or unit, dangling reference.
+    """
+    if isinstance(source, Path):
+        text = source.read_text(encoding="utf-8")
+    else:
+        text = files("sbcard_core.bulletin").joinpath("data", f"{source}.toml").read_text(encoding="utf-8")
+    return parse(text)
+
+
+def parse(text: str) -> Letter:
+    """Build a letter from TOML text; see :func:`load`.
+
+    Example:
+        >>> parse("[letter]")
+        Traceback (most recent call last):
+        ...
+        sbcard_core.bulletin.letter.LetterRefused: the table [subjects] is missing (通报数据文件) ...
+    """
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise LetterRefused(f"not TOML: {error}") from error
+    for table in ("letter", "subjects", "groups", "dates", "lists", "printed", "imposed"):
+        if table not in data:
+            raise LetterRefused(f"the table [{table}] is missing")
+    try:
+        return _build(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LetterRefused(f"an entry is incomplete or has a wrong type: {error}") from error
+
+
+_PRINTED_KEYS = {"key", "value", "unit", "at", "quote", "of", "compared_with"}
+_IMPOSED_KEYS = {"key", "value", "unit", "reason"}
+
+
+def _build(data: Mapping[str, Any]) -> Letter:
+    subjects: dict[str, str] = dict(data["subjects"])
+    figures: dict[str, Figure] = {}
+    relations: list[Relation] = []
+    compared: dict[str, str] = {}
+    quotes: dict[str, str] = {}
+    for entry in data["printed"]["figures"]:
+        figure = _figure(entry, subjects, Origin.PRINTED)
+        _add(figures, figure)
+        quotes[figure.key] = entry["quote"]
+        if "of" in entry:
+            numerator, *denominators = entry["of"]
+            relations.append(Relation(figure.key, numerator, tuple(denominators)))
+        if "compared_with" in entry:
+            compared[figure.key] = entry["compared_with"]
+    for entry in data["imposed"]["figures"]:
+        _add(figures, _figure(entry, subjects, Origin.IMPOSED))
+    letter = Letter(
+        **{name: str(data["letter"][name]) for name in ("key", "title", "document_no", "issuer", "month")},
+        subjects=MappingProxyType(subjects),
+        groups=MappingProxyType({name: tuple(members) for name, members in data["groups"].items()}),
+        figures=MappingProxyType(figures),
+        relations=tuple(relations),
+        dates=MappingProxyType({key: _date(key, entry) for key, entry in data["dates"].items()}),
+        lists=tuple(_list(key, entry) for key, entry in data["lists"].items()),
+        compared_with=MappingProxyType(compared),
+        quotes=MappingProxyType(quotes | {f"date.{key}": entry["quote"] for key, entry in data["dates"].items()}),
+    )
+    _check_references(letter)
+    return letter
+
+
+def _figure(entry: Mapping[str, Any], subjects: Mapping[str, str], origin: Origin) -> Figure:
+    """One entry as a figure; its place is the quoted words, or the reason of an imposed one."""
+    key = entry["key"]
+    printed = origin is Origin.PRINTED
+    if unknown := set(entry) - (_PRINTED_KEYS if printed else _IMPOSED_KEYS):
+        raise LetterRefused(f"{key} has the unknown entry {sorted(unknown)[0]!r}")
+    place = f"{entry['at']}「{entry['quote']}」" if printed else entry["reason"]
+    if not place.strip():
+        raise LetterRefused(f"{key} gives no reason")
+    try:
+        figure = Figure(key, entry["value"], entry["unit"], origin, place)
+    except ValueError as error:
+        raise LetterRefused(str(error)) from error
+    if figure.subject not in subjects:
+        raise LetterRefused(f"{key} has the unknown subject {figure.subject!r}")
+    if figure.value is None or figure.value < 0:
+        raise LetterRefused(f"{key} has no value, or one below zero")
+    return figure
+
+
+def _add(figures: dict[str, Figure], figure: Figure) -> None:
+    """Printed and imposed figures share one namespace: what is printed cannot be imposed again."""
+    if figure.key in figures:
+        raise LetterRefused(f"{figure.key} stands twice")
+    figures[figure.key] = figure
+
+
+def _date(key: str, entry: Mapping[str, Any]) -> NamedDate:
+    value = entry["value"]
+    day = value.date() if isinstance(value, datetime) else value
+    if not isinstance(day, date):
+        raise LetterRefused(f"the date {key!r} is not a date")
+    return NamedDate(key, day, f"{entry['at']}「{entry['quote']}」", tuple(entry.get("not_before", ())))
+
+
+def _list(key: str, entry: Mapping[str, Any]) -> NamedList:
+    return NamedList(
+        key=key,
+        place=entry["at"],
+        measure=entry["measure"],
+        members=tuple(entry["members"]),
+        stated=entry["stated"],
+        ranked=bool(entry.get("ranked", False)),
+        at_least=entry.get("at_least"),
+        below=entry.get("below"),
+    )
+
+
+def _check_references(letter: Letter) -> None:
+    """Every name that points at another entry must find it."""
+    wanted = [key for r in letter.relations for key in (r.rate, r.numerator, *r.denominators)]
+    wanted += [named.stated for named in letter.lists]
+    wanted += [f"{member}.{named.measure}" for named in letter.lists for member in named.members]
+    for key in wanted:
+        if key not in letter:
+            raise LetterRefused(f"{key} is referred to but not in the file")
+    if any(not relation.denominators for relation in letter.relations):
+        raise LetterRefused("a rate needs a numerator and a denominator")
+    for members in letter.groups.values():
+        for subject in members:
+            if subject not in letter.subjects:
+                raise LetterRefused(f"a group names the unknown subject {subject!r}")
+    for named in letter.dates.values():
+        for earlier in named.not_before:
+            if earlier not in letter.dates:
+                raise LetterRefused(f"the date {named.key!r} refers to the unknown date {earlier!r}")
