@@ -101,6 +101,7 @@ production_order = _table(
     sa.Column("returned_on", sa.String(10)),
     sa.Column("cards", sa.Integer, nullable=False),
     sa.Column("made", sa.Integer, nullable=False, default=0),
+    sa.Column("back_sha256", sa.String(64)),  # the back-file that was read, so that a second delivery is recognised
 )
 
 card = _table(
