@@ -1,0 +1,100 @@
+"""Text as it stands on cards: GBK-family bytes, padded with whatever the writer liked.
+
+Written with 00 on the right. On read 00, FF and spaces are stripped: all three
+are found in the field, and none of them can end a GB18030 character.
+"""
+
+from sbcard_core.card.errors import RecordMalformed
+
+PADDING = b"\x00\xff "
+NAME_BYTES = 30
+"""Bytes of 姓名, tag 09."""
+EXTENSION_BYTES = 20
+"""Bytes of 姓名扩展, tag 4E."""
+
+
+def strip(value: bytes) -> bytes:
+    """Remove padding on the right.
+
+    Example:
+        >>> strip(b"X00000019  ") == strip(b"X00000019" + bytes(9)) == b"X00000019"
+        True
+    """
+    return value.rstrip(PADDING)
+
+
+def encode(text: str, size: int) -> bytes:
+    """Encode text as GB18030 and fill with 00 up to ``size`` bytes.
+
+    Raises:
+        RecordMalformed: it does not fit; the message gives the lengths, not the text.
+
+    Example:
+        >>> encode("李珅", 6).hex().upper()
+        'C0EEAB7C0000'
+    """
+    raw = text.encode("gb18030")
+    if len(raw) > size:
+        raise RecordMalformed(f"{len(raw)} bytes of text for a field of {size}", step="card.text", term="数据长度")
+    return raw.ljust(size, b"\x00")
+
+
+def decode(value: bytes) -> str:
+    """Decode padded text.
+
+    Raises:
+        RecordMalformed: not GB18030.
+
+    Example:
+        >>> decode(bytes.fromhex("C0EEAB7CFFFF"))
+        '李珅'
+    """
+    try:
+        return strip(value).decode("gb18030")
+    except UnicodeDecodeError:
+        raise RecordMalformed("the text is not GB18030", step="card.text", term="非法字符") from None
+
+
+def split_name(name: str) -> tuple[bytes, bytes]:
+    """Split a name over 姓名 (30 bytes) and 姓名扩展 (20 bytes) without cutting a character in half.
+
+    Returns:
+        Both parts, unpadded.
+
+    Raises:
+        RecordMalformed: the name does not fit.
+
+    Example:
+        >>> [len(part) for part in split_name("古" * 20)]
+        [30, 10]
+        >>> [len(part) for part in split_name("a" + "古" * 20)]
+        [29, 12]
+    """
+    raw = name.encode("gb18030")
+    if len(raw) <= NAME_BYTES:
+        return raw, b""
+    head = b""
+    for character in name:
+        piece = character.encode("gb18030")
+        if len(head) + len(piece) > NAME_BYTES:
+            break
+        head += piece
+    rest = raw[len(head) :]
+    if len(rest) > EXTENSION_BYTES:
+        raise RecordMalformed(f"a name of {len(raw)} bytes does not fit on the card", step="card.text", term="姓名")
+    return head, rest
+
+
+def join_name(name: bytes, extension: bytes) -> str:
+    """Put both parts together; the bytes are joined first, which also heals a character that was cut in half.
+
+    Raises:
+        RecordMalformed: not GB18030.
+
+    Example:
+        >>> whole = "古丽" * 9
+        >>> raw = whole.encode("gb18030")
+        >>> join_name(raw[:29], raw[29:] + bytes(13)) == whole
+        True
+    """
+    return decode(strip(name) + strip(extension))
