@@ -1,0 +1,300 @@
+"""The virtual social-security card: second-generation file system, authentication, PIN and purse."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from apdu.command import CommandAPDU
+from readers.sim.cipher import cryptogram, encryptor
+from readers.sim.files import RecordFile
+from readers.sim.order import known_aids, open_order
+from readers.sim.purse import PurseApplication
+from readers.sim.refusal import Refusal
+from readers.sim.settings import DEFAULT, SimSettings
+from readers.sim.shell import DeviceShell
+from sbcard_core.errors import InvalidValue
+
+KEY_OF_KID = {0x0A: "RK_SSSE", 0x04: "UK_SSSE"}
+"""Card key id (P2 of EXTERNAL AUTHENTICATE) to key: three and two public sources."""
+
+_EF_FREE = 0xEF05
+
+
+class VirtualCard(DeviceShell):
+    """A card as made from one line of a personalisation order (模拟社保卡); implements ``CardChannel``.
+
+    EF05 and EF06 of a card whose version starts with 1 or 2 are free to read; EF06 of a version 3 card needs
+    RK_SSSE (public vendor code). Writing either needs UK_SSSE. All cryptography is 3DES: how SM4 gives 8-byte
+    cryptograms is not public.
+
+    Args:
+        order: the line with its keys **in clear**; :meth:`from_order` opens a line as delivered.
+        rng: random bytes, e.g. ``random.Random(7).randbytes`` or ``os.urandom``.
+        settings: behaviour where no source says.
+
+    Raises:
+        InvalidValue: no EF, or an initial PIN that is not 4 to 16 digits.
+
+    Example:
+        >>> import random
+        >>> order = {"atr": "3B6D000000814E43238660010203040506", "version": "2.00", "initial_pin": "123456",
+        ...          "files": {"SSSE/EF05": ["0304322E3030"]}, "keys": {}}
+        >>> card = VirtualCard(order, rng=random.Random(7).randbytes)
+        >>> card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))[-2:].hex()
+        '9000'
+        >>> card.transmit(bytes.fromhex("00B2032806")).hex()
+        '0304322e30309000'
+    """
+
+    def __init__(
+        self, order: Mapping[str, Any], *, rng: Callable[[int], bytes], settings: SimSettings = DEFAULT
+    ) -> None:
+        super().__init__(get_response=settings.get_response)
+        self.atr = bytes.fromhex(order["atr"])
+        self._rng = rng
+        self._settings = settings
+        self._keys = {name: bytes.fromhex(value) for name, value in order.get("keys", {}).items()}
+        self._files = _build_files(order)
+        self._pin = self._initial_pin = _pack(order["initial_pin"])
+        self._pin_tries = settings.pin_tries
+        self._key_tries = dict.fromkeys(KEY_OF_KID, settings.key_tries)
+        balance = int(order.get("purse", {}).get("balance", 0))
+        self.purse = PurseApplication(self._keys, balance, rng=rng, settings=settings)
+        self._commands = {
+            (0x00, 0xA4): self._select,
+            (0x00, 0xB2): self._read_record,
+            (0x00, 0xDC): self._update_record,
+            (0x00, 0x84): self._get_challenge,
+            (0x00, 0x88): self._internal_authenticate,
+            (0x00, 0x82): self._external_authenticate,
+            (0x00, 0x20): self._verify,
+            (0x80, 0x5E): self._change_pin,
+            (0x80, 0x50): self._purse_initialise,
+            (0x80, 0x52): self._purse_credit,
+            (0x80, 0x54): self._purse_debit,
+            (0x80, 0x5C): self._purse_balance,
+        }
+        self.reset()
+
+    @classmethod
+    def from_order(
+        cls,
+        line: Mapping[str, Any],
+        transport_key: bytes,
+        *,
+        rng: Callable[[int], bytes],
+        settings: SimSettings = DEFAULT,
+    ) -> "VirtualCard":
+        """Make a card from a line as delivered: unwrap the keys under the transport key and check each KCV.
+
+        Raises:
+            InvalidValue: a key does not match its check value.
+        """
+        return cls(open_order(line, transport_key), rng=rng, settings=settings)
+
+    def reset(self) -> bytes:
+        """Power on or warm reset: every right and every challenge is gone; returns the ATR."""
+        self._directory = "MF"
+        self._current: int | None = None
+        self._challenge: bytes | None = None
+        self._pin_verified = False
+        self._authenticated: set[int] = set()
+        self._forget_answer()
+        self.purse.settle_state(-1)
+        return self.atr
+
+    def _run(self, command: CommandAPDU) -> bytes:
+        self.purse.settle_state(command.ins)
+        handler = self._commands.get((command.cla, command.ins))
+        if handler is None:
+            raise Refusal(0x6D00 if command.cla in (0x00, 0x80) else 0x6E00)
+        return handler(command)
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def _select(self, command: CommandAPDU) -> bytes:
+        if command.p1 == 0x04:
+            name = known_aids(self._settings.purse_aid).get(command.data)
+            if name is None:
+                raise Refusal(0x6A82)
+            self._enter(name)
+            return _fci(command.data, self._settings.algorithm)
+        if command.p1 not in (0x00, 0x02) or command.nc != 2:
+            raise Refusal(0x6A86 if command.nc == 2 else 0x6700)
+        fid = int.from_bytes(command.data, "big")
+        if command.p1 == 0x00 and fid == 0x3F00:
+            self._enter("MF")
+        elif command.p1 == 0x00 and 0xDF01 <= fid <= 0xDF05:
+            self._enter(f"DF{fid & 0xFF:02X}")
+        elif (self._directory, fid) in self._files:
+            self._current = fid
+        else:
+            raise Refusal(0x6A82)
+        return b""
+
+    def _enter(self, directory: str) -> None:
+        self._directory, self._current, self._challenge = directory, None, None
+
+    def _file(self, p2: int) -> RecordFile:
+        sfi = p2 >> 3
+        if sfi:
+            fid = 0xEF00 | sfi
+            if (self._directory, fid) not in self._files:
+                raise Refusal(0x6A82)
+            self._current = fid
+        if self._current is None:
+            raise Refusal(0x6986)
+        return self._files[self._directory, self._current]
+
+    def _read_record(self, command: CommandAPDU) -> bytes:
+        by_tag = _reference_form(command)
+        file = self._file(command.p2)
+        if file.read_key is not None and file.read_key not in self._authenticated:
+            raise Refusal(0x6982)
+        return file.records[file.index(command.p1, by_tag=by_tag)]
+
+    def _update_record(self, command: CommandAPDU) -> bytes:
+        by_tag = _reference_form(command)
+        file = self._file(command.p2)
+        if file.update_key not in self._authenticated:
+            raise Refusal(0x6982)
+        file.update(file.index(command.p1, by_tag=by_tag), command.data)
+        return b""
+
+    # -- authentication ----------------------------------------------------------------------------------------
+
+    def _get_challenge(self, command: CommandAPDU) -> bytes:
+        if command.ne not in (4, 8, 16):
+            raise Refusal(0x6700)
+        self._challenge = self._rng(command.ne)
+        return self._challenge
+
+    def _internal_authenticate(self, command: CommandAPDU) -> bytes:
+        if command.nc != 16:
+            raise Refusal(0x6700)
+        return self._cryptogram("IRK", command.data[:8], command.data[8:])
+
+    def _external_authenticate(self, command: CommandAPDU) -> bytes:
+        if command.nc not in (16, 17):  # 17: a key version byte behind, ignored
+            raise Refusal(0x6700)
+        name = KEY_OF_KID.get(command.p2)
+        if name is None or name not in self._keys:
+            raise Refusal(0x6A88)
+        if self._key_tries[command.p2] == 0:
+            raise Refusal(0x6983)
+        process, self._challenge = self._challenge, None
+        if process is None or len(process) != 8:
+            raise Refusal(0x6984)
+        expected = self._cryptogram(name, process, command.data[8:16])
+        if not hmac.compare_digest(expected, command.data[:8]):
+            self._authenticated.discard(command.p2)
+            self._key_tries[command.p2] -= 1
+            raise Refusal(0x63C0 | self._key_tries[command.p2])
+        self._key_tries[command.p2] = self._settings.key_tries
+        self._authenticated.add(command.p2)
+        return b""
+
+    def _cryptogram(self, name: str, process: bytes, original: bytes) -> bytes:
+        if name not in self._keys:
+            raise Refusal(0x6A88)
+        return cryptogram(self._settings.process_key_rule, encryptor(self._keys[name]), process, original)
+
+    # -- PIN ---------------------------------------------------------------------------------------------------
+
+    def _verify(self, command: CommandAPDU) -> bytes:
+        if self._pin_tries == 0:
+            raise Refusal(0x6983)
+        if command.nc == 0:
+            raise Refusal(0x63C0 | self._pin_tries)
+        self._match_pin(command.data)
+        self._pin_verified = True
+        return b""
+
+    def _change_pin(self, command: CommandAPDU) -> bytes:
+        if (command.p1, command.p2) != (0x01, 0x00):
+            raise Refusal(0x6A86)
+        if self._pin_tries == 0:
+            raise Refusal(0x6983)
+        old, separator, new = command.data.partition(b"\xff")
+        if not separator or not 2 <= len(new) <= 8:
+            raise Refusal(0x6A80)
+        self._match_pin(old)
+        if new == self._initial_pin:
+            raise Refusal(self._settings.same_pin_refusal)
+        self._pin = new
+        return b""
+
+    def _match_pin(self, pin: bytes) -> None:
+        if not 2 <= len(pin) <= 8:
+            raise Refusal(0x6700)
+        if not hmac.compare_digest(pin, self._pin):
+            self._pin_verified = False
+            self._pin_tries -= 1
+            raise Refusal(0x63C0 | self._pin_tries)
+        self._pin_tries = self._settings.pin_tries
+
+    def _require_pin(self) -> None:
+        if not self._pin_verified:
+            raise Refusal(0x6982)
+
+    def _refuse_initial_pin(self) -> None:
+        if hmac.compare_digest(self._pin, self._initial_pin):
+            raise Refusal(self._settings.initial_pin_refusal)
+
+    # -- purse -------------------------------------------------------------------------------------------------
+
+    def _purse_initialise(self, command: CommandAPDU) -> bytes:
+        self._in_purse()
+        return self.purse.initialise(command, self._require_pin, self._refuse_initial_pin)
+
+    def _purse_credit(self, command: CommandAPDU) -> bytes:
+        self._in_purse()
+        return self.purse.credit(command)
+
+    def _purse_debit(self, command: CommandAPDU) -> bytes:
+        self._in_purse()
+        return self.purse.debit(command)
+
+    def _purse_balance(self, command: CommandAPDU) -> bytes:
+        self._in_purse()
+        return self.purse.read_balance(command)
+
+    def _in_purse(self) -> None:
+        if self._directory != known_aids(self._settings.purse_aid)[self._settings.purse_aid]:
+            raise Refusal(0x6985)
+
+
+def _build_files(order: Mapping[str, Any]) -> dict[tuple[str, int], RecordFile]:
+    """Files by directory and identifier, with the access rules of the card's generation."""
+    third = str(order.get("version", "2.00")).startswith("3")
+    out: dict[tuple[str, int], RecordFile] = {}
+    for path, records in order["files"].items():
+        directory, _, name = path.partition("/")
+        fid = int(name, 16)
+        read_key = 0x0A if third and directory == "SSSE" and fid != _EF_FREE else None
+        out[directory, fid] = RecordFile([bytes.fromhex(record) for record in records], read_key, 0x04)
+    if not out:
+        raise InvalidValue("the order holds no file", step="sim.card", term="卡文件")
+    return out
+
+
+def _reference_form(command: CommandAPDU) -> bool:
+    """P2's low three bits: 4 = record number, 0 = identifier, which here is the tag."""
+    form = command.p2 & 0x07
+    if form not in (0x00, 0x04):
+        raise Refusal(0x6A86)
+    return form == 0x00
+
+
+def _fci(aid: bytes, algorithm: int) -> bytes:
+    """FCI with tag 9F0C holding 86 01 and the algorithm: 01 = 3DES (public vendor code)."""
+    own = bytes((0x9F, 0x0C, 0x03, 0x86, 0x01, algorithm + 1))
+    proprietary = bytes((0xA5, len(own))) + own
+    inside = bytes((0x84, len(aid))) + aid + proprietary
+    return bytes((0x6F, len(inside))) + inside
+
+
+def _pack(pin: str) -> bytes:
+    if not (4 <= len(pin) <= 16 and pin.isascii() and pin.isdigit()):
+        raise InvalidValue("an initial PIN has 4 to 16 digits", step="sim.card", term="初始密码")
+    return bytes.fromhex(pin if len(pin) % 2 == 0 else pin + "F")
