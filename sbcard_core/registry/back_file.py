@@ -1,0 +1,126 @@
+"""The factory's back-file (制卡回盘文件): CSV, GB18030, CRLF, behind a prefix line ``<批次号><人数>``.
+
+Public vendor code shows the columns in two orders, so they are found by their header, never by position. The
+prefix is known by its two names only; both ``<批次号>B1</批次号><人数>20</人数>`` and ``<B1><20>`` are read and the
+first is written (assumed).
+"""
+
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sbcard_core.errors import Refused
+
+ENCODING = "gb18030"
+MAX_FILE_BYTES = 256 << 20
+REASON_MAX_BYTES = 50
+"""失败原因 is at most 50 bytes (public vendor code); a longer one is cut by the writer, read whole."""
+
+COLUMNS = (
+    *("序号", "社保卡号", "社会保障号码", "姓名", "发卡日期", "卡有效期", "卡识别码", "卡复位码", "服务银行"),
+    *("银行卡号", "个人帐户", "装箱位置", "失败环节", "失败原因"),
+)
+COLUMNS_OTHER_CITY = (
+    *("序号", "社保卡号", "社会保障号码", "姓名", "发卡日期", "卡有效期", "卡识别码", "卡复位码", "服务银行"),
+    *("个人帐户", "银行卡号", "金融帐户", "装箱位置", "失败环节", "失败原因"),
+)
+NEEDED = ("社保卡号", "社会保障号码", "卡识别码", "失败环节", "失败原因")
+
+_PREFIX = re.compile(r"<批次号>([^<>]+)(?:</批次号>)?<人数>(\d+)(?:</人数>)?|<([0-9A-Za-z-]+)><(\d+)>", re.ASCII)
+
+
+class BackFileRefused(Refused):
+    """The back-file as a whole cannot be used. ``code`` says why; nothing was taken from it."""
+
+    def __init__(self, what: str, *, code: str, advice: str) -> None:
+        super().__init__(what, step="production.read_back_file", term="制卡回盘文件", advice=advice)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class BackFile:
+    """One back-file as read: ``rows`` hold the values of ``NEEDED``, ``line_numbers`` their place in the file."""
+
+    order_no: str
+    rows: list[tuple[str, ...]] = field(repr=False)
+    line_numbers: list[int] = field(repr=False)
+    bad_lines: list[int]
+    sha256: str
+
+
+def read(path: Path) -> BackFile:
+    """Read one back-file.
+
+    Raises:
+        BackFileRefused: ``code`` is ``size``, ``encoding``, ``prefix``, ``header`` (a needed column is missing or
+            stands twice) or ``count`` (人数 is not the number of rows).
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise refused(path, "size", "file is larger than an order may be", "ask for it in parts")
+    raw = path.read_bytes()
+    try:
+        text = raw.decode(ENCODING)
+    except UnicodeDecodeError:
+        raise refused(path, "encoding", "file is not GB18030 text", "ask the factory for a new file") from None
+    prefix, _, body = text.partition("\n")
+    match = _PREFIX.fullmatch(prefix.strip())
+    if match is None:
+        raise refused(path, "prefix", "first line is not <批次号><人数>", "check which file it is")
+    order_no, count = match[1] or match[3], int(match[2] or match[4])
+    table = csv.reader(io.StringIO(body, newline=""))
+    header = [name.strip() for name in next(table, [])]
+    for name in NEEDED:
+        if header.count(name) != 1:
+            raise refused(path, "header", f"column {name} stands {header.count(name)} times", "check the header row")
+    places = [header.index(name) for name in NEEDED]
+    rows: list[tuple[str, ...]] = []
+    numbers: list[int] = []
+    bad: list[int] = []
+    for row in table:
+        if len(row) == len(header):
+            rows.append(tuple([row[place] for place in places]))
+            numbers.append(table.line_num + 1)
+        elif row:
+            bad.append(table.line_num + 1)
+    if len(rows) + len(bad) != count:
+        what = f"prefix counts {count} persons, the file brought {len(rows) + len(bad)}"
+        raise refused(path, "count", what, "the file is incomplete: ask for a new one")
+    return BackFile(order_no, rows, numbers, bad, hashlib.sha256(raw).hexdigest())
+
+
+def write(path: Path, order_no: str, rows: Sequence[Mapping[str, str]], *, columns: Iterable[str] = COLUMNS) -> int:
+    """Write a back-file as a factory would and return the number of rows; columns a row lacks stay empty.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "back.csv"
+        >>> write(path, "43010020140818001", [{"社保卡号": "A00000014", "失败环节": "制卡", "失败原因": "芯片损坏"}])
+        1
+        >>> read(path).rows
+        [('A00000014', '', '', '制卡', '芯片损坏')]
+    """
+    names = list(columns)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding=ENCODING, newline="") as out:
+        out.write(f"<批次号>{order_no}</批次号><人数>{len(rows)}</人数>\r\n")
+        table = csv.writer(out, lineterminator="\r\n")
+        table.writerow(names)
+        table.writerows([_cut(name, row.get(name, "")) for name in names] for row in rows)
+    os.replace(part, path)
+    return len(rows)
+
+
+def refused(path: Path, code: str, what: str, advice: str) -> BackFileRefused:
+    """The refusal of one file."""
+    return BackFileRefused(f"{path.name}: {what}", code=code, advice=advice)
+
+
+def _cut(name: str, value: str) -> str:
+    if name != "失败原因":
+        return value
+    return value.encode(ENCODING)[:REASON_MAX_BYTES].decode(ENCODING, errors="ignore")
