@@ -1,7 +1,7 @@
 """The ledger room: double entry in integer fen, immutable, idempotent by the caller's id (总账)."""
 
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
-from sbcard_core.ledger.book import Ledger, UnknownAccount
+from sbcard_core.ledger.book import Ledger, UnknownAccount, lock_for_posting
 from sbcard_core.ledger.transfers import Transfer, TransferRefused, TransferStatus, timestamp
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "TransferRefused",
     "TransferStatus",
     "UnknownAccount",
+    "lock_for_posting",
     "timestamp",
 ]

@@ -219,7 +219,7 @@ for _verb in ("UPDATE", "DELETE"):
     sa.event.listen(
         transfer,
         "after_create",
-        sa.DDL(
+        sa.DDL(  # type: ignore[no-untyped-call]
             f"CREATE TRIGGER transfer_refuses_{_verb.lower()} BEFORE {_verb} ON transfer "
             "BEGIN SELECT RAISE(ABORT, 'transfers are immutable'); END"
         ).execute_if(dialect="sqlite"),
@@ -230,4 +230,5 @@ for _statement in (
     "CREATE TRIGGER transfer_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer "
     "FOR EACH STATEMENT EXECUTE FUNCTION transfer_refuses()",
 ):
-    sa.event.listen(transfer, "after_create", sa.DDL(_statement).execute_if(dialect="postgresql"))
+    _ddl = sa.DDL(_statement)  # type: ignore[no-untyped-call]
+    sa.event.listen(transfer, "after_create", _ddl.execute_if(dialect="postgresql"))

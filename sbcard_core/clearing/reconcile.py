@@ -1,0 +1,178 @@
+"""Two-way reconciliation of our entries with a partner's (双方对账).
+
+Every entry of either side ends in exactly one place: matched, or in one
+difference. So the differences explain the difference of the totals to the fen.
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import Refused
+from sbcard_core.store import insert_many, schema
+from sbcard_core.values import Severity, yuan
+
+STATEMENT_HEADER: Final = ["key", "amount_fen"]
+
+
+class StatementRefused(Refused):
+    """The statement file cannot be read; the message names the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a statement: the key both sides know it by, and its amount in fen (negative: a refund)."""
+
+    key: str
+    amount_fen: int
+
+
+class DifferenceKind(StrEnum):
+    """How an entry fails to match."""
+
+    ONLY_OURS = "only_ours"
+    """我方单边."""
+    ONLY_THEIRS = "only_theirs"
+    """对方单边."""
+    AMOUNT_DIFFERS = "amount_differs"
+    """金额不符."""
+
+    @property
+    def zh(self) -> str:
+        """The word a clerk knows."""
+        return {"only_ours": "我方单边", "only_theirs": "对方单边", "amount_differs": "金额不符"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference; the amount of the side that has no entry is ``None``."""
+
+    kind: DifferenceKind
+    key: str
+    ours_fen: int | None
+    theirs_fen: int | None
+
+
+def reconcile(ours: Iterable[Entry], theirs: Iterable[Entry]) -> list[Difference]:
+    """Match entries by key and amount and list what remains, ordered by key.
+
+    A key may occur more than once on a side: equal amounts are matched first,
+    the rest pairwise, and a surplus occurrence stands alone. Both sides are
+    held in memory.
+
+    Example:
+        >>> ours = [Entry("A", 100), Entry("B", 200), Entry("B", 200)]
+        >>> for d in reconcile(ours, [Entry("A", 90), Entry("B", 200), Entry("C", 5)]):
+        ...     print(d.kind.value, d.key, d.ours_fen, d.theirs_fen)
+        amount_differs A 100 90
+        only_ours B 200 None
+        only_theirs C None 5
+    """
+    left = _by_key(ours)
+    right = _by_key(theirs)
+    return [difference for key in sorted(left.keys() | right.keys()) for difference in _match(key, left, right)]
+
+
+def _by_key(entries: Iterable[Entry]) -> dict[str, list[int]]:
+    out: dict[str, list[int]] = defaultdict(list)
+    for entry in entries:
+        out[entry.key].append(entry.amount_fen)
+    return dict(out)
+
+
+def _match(key: str, left: dict[str, list[int]], right: dict[str, list[int]]) -> Iterator[Difference]:
+    ours, theirs = left.get(key, []), right.get(key, [])
+    if ours == theirs:
+        return
+    equal = Counter(ours) & Counter(theirs)
+    unmatched = _without(ours, equal)
+    rest = _without(theirs, equal)
+    both = min(len(unmatched), len(rest))
+    for our_fen, their_fen in zip(unmatched[:both], rest[:both], strict=True):
+        yield Difference(DifferenceKind.AMOUNT_DIFFERS, key, our_fen, their_fen)
+    for fen in unmatched[both:]:
+        yield Difference(DifferenceKind.ONLY_OURS, key, fen, None)
+    for fen in rest[both:]:
+        yield Difference(DifferenceKind.ONLY_THEIRS, key, None, fen)
+
+
+def _without(amounts: list[int], equal: Counter[int]) -> list[int]:
+    left = Counter(equal)
+    out = []
+    for fen in amounts:
+        if left[fen]:
+            left[fen] -= 1
+        else:
+            out.append(fen)
+    return out
+
+
+def write_statement(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a statement: CSV, UTF-8, LF, header ``key,amount_fen``."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(STATEMENT_HEADER)
+        writer.writerows((entry.key, entry.amount_fen) for entry in entries)
+
+
+def read_statement(path: Path) -> Iterator[Entry]:
+    """Read a statement line by line.
+
+    Raises:
+        StatementRefused: not UTF-8, another header, or a line that is not a key and whole fen.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        try:
+            if next(rows, None) != STATEMENT_HEADER:
+                raise _refused(path, 1)
+            for row in rows:
+                if len(row) != len(STATEMENT_HEADER) or not _is_amount(row[1]):
+                    raise _refused(path, rows.line_num)
+                yield Entry(row[0], int(row[1]))
+        except (UnicodeDecodeError, csv.Error):
+            raise _refused(path, rows.line_num + 1) from None
+
+
+def _is_amount(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) <= 18
+
+
+def _refused(path: Path, line: int) -> StatementRefused:
+    return StatementRefused(
+        f"{path.name} cannot be read at line {line}",
+        step="clearing.read_statement",
+        term="对账单",
+        advice="ask the partner for the file again",
+    )
+
+
+def record_differences(connection: sa.Connection, source: str, differences: Iterable[Difference]) -> int:
+    """Store differences as findings (``recon.only_ours`` …) and return how many there were."""
+    rows = [
+        (
+            "recon",
+            f"recon.{d.kind.value}",
+            source,
+            int(Severity.ERROR),
+            abs((d.ours_fen or 0) - (d.theirs_fen or 0)),
+            _zh(d),
+        )
+        for d in differences
+    ]
+    return insert_many(
+        connection, schema.finding, ("stage", "code", "source", "severity", "amount_fen", "detail"), rows
+    )
+
+
+def _zh(d: Difference) -> str:
+    ours = "无" if d.ours_fen is None else yuan(d.ours_fen)
+    theirs = "无" if d.theirs_fen is None else yuan(d.theirs_fen)
+    return f"{d.kind.zh}:{d.key},我方{ours},对方{theirs}"
