@@ -56,31 +56,31 @@ class CardError(SBCardError):
         return int(self.code)
 
 
-class RecordMalformed(CardError, InvalidValue):
+class RecordMalformed(CardError, InvalidValue):  # noqa: N818
     """A record is not the TLV its declaration says, or its text can't be decoded."""
 
     code = DriverCode.DATA_LENGTH
 
 
-class IdentificationMalformed(CardError, InvalidValue):
+class IdentificationMalformed(CardError, InvalidValue):  # noqa: N818
     """The identification code (卡识别码) is not one."""
 
     code = DriverCode.IDENTIFICATION_FORMAT
 
 
-class PsamMissing(CardError):
+class PsamMissing(CardError):  # noqa: N818
     """This step needs the PSAM and the session has none."""
 
     code = DriverCode.NO_PSAM
 
 
-class InternalAuthFailed(CardError):
+class InternalAuthFailed(CardError):  # noqa: N818
     """内部认证失败: the card does not hold the key a genuine card of its city holds."""
 
     code = DriverCode.INTERNAL_AUTH_FAILED
 
 
-class PinWrong(CardError):
+class PinWrong(CardError):  # noqa: N818
     """密码错误. ``tries_left`` says how often the holder may try again."""
 
     code = DriverCode.PIN_WRONG
@@ -90,25 +90,25 @@ class PinWrong(CardError):
         super().__init__(f"the PIN is wrong, {tries_left} tries left", step=step, term="密码错误", sw=sw)
 
 
-class PinLocked(CardError):
+class PinLocked(CardError):  # noqa: N818
     """密码锁定: no try is left; the counter of the issuer must reload the PIN."""
 
     code = DriverCode.PIN_LOCKED
 
 
-class PinLengthRefused(CardError, InvalidValue):
+class PinLengthRefused(CardError, InvalidValue):  # noqa: N818
     """A PIN that is not the number of digits the card takes."""
 
     code = DriverCode.PIN_LENGTH
 
 
-class InitialPinRefused(CardError):
+class InitialPinRefused(CardError):  # noqa: N818
     """初始密码: it may not be chosen again, and it may not pay."""
 
     code = DriverCode.INITIAL_PIN_CANNOT_BE_SET
 
 
-class OutcomeUnknown(CardError):
+class OutcomeUnknown(CardError):  # noqa: N818
     """The card went away after it had been told to move money: it may or may not have done so.
 
     Read the balance and the transaction number of the same card before anything else.

@@ -1,7 +1,10 @@
 """卡识别码 and ATR of a card: made for new cards, taken apart for read ones."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
+from apdu import tlv
+from apdu.errors import MalformedData
 from sbcard_core.card.errors import IdentificationMalformed
 from sbcard_core.errors import InvalidValue
 
@@ -12,6 +15,15 @@ BLANK_CHECK = "FFFFFFFF"
 ATR_HEAD = bytes.fromhex("3B6D0000")
 SAMPLE_CHIP = bytes.fromhex("0090000000")
 """T1-T5 of simulated cards: a registered chip vendor and no COS data (assumed)."""
+
+
+class AlgorithmId(IntEnum):
+    """Algorithm identifier (算法标识) in the answer to SELECT SSSE."""
+
+    TDES = 1
+    SSF33 = 2
+    """Not public: nothing here computes it."""
+    SM4 = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +84,21 @@ def make_atr(factor: bytes, *, chip: bytes = SAMPLE_CHIP) -> bytes:
     if len(factor) != 8 or len(chip) != 5:
         raise InvalidValue("a factor has 8 bytes and a chip part 5", step="card.identification", term="卡复位信息")
     return ATR_HEAD + chip + factor
+
+
+def algorithm_of_fci(fci: bytes) -> int:
+    """Read the algorithm identifier from the answer to SELECT SSSE: tag 9F0C holding 86 01 xx; 3DES when absent.
+
+    Source: two public vendor codes for the values, one for the fallback. An unknown value is returned as it is.
+
+    Example:
+        >>> algorithm_of_fci(bytes.fromhex("6F069F0C03860103")) == AlgorithmId.SM4, algorithm_of_fci(b"")
+        (True, 1)
+    """
+    try:
+        found = tlv.find(tlv.parse_ber(fci), 0x9F0C)
+        objects = dict(tlv.parse_simple(found.value)) if found else {}
+    except MalformedData:
+        objects = {}
+    value = objects.get(0x86, b"")
+    return value[0] if len(value) == 1 else int(AlgorithmId.TDES)

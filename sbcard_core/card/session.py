@@ -25,7 +25,7 @@ from sbcard_core.card.errors import (
     PsamMissing,
 )
 from sbcard_core.card.files import FileDecl, RecordDecl, decode_record, raw_value
-from sbcard_core.card.identification import parse_code
+from sbcard_core.card.identification import algorithm_of_fci, parse_code
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.text import join_name
@@ -46,6 +46,9 @@ class CardSession:
         profile: the card's generation; its unset assumptions are refused when a step needs them.
         atr: the card's answer to reset; taken from ``channel.atr`` when not given.
         rng: random bytes for process factors and original data.
+
+    Attributes:
+        algorithm_id: 1 3DES, 2 SSF33, 3 SM4, as the environment named it; None before it was selected.
 
     Example:
         >>> class Mute:
@@ -73,6 +76,7 @@ check that it is a social security card
         self._psam_selected = False
         self._atr = getattr(channel, "atr", None) if atr is None else atr
         self._rng = rng
+        self.algorithm_id: int | None = None
         self._in_environment = False
         self._code: str | None = None
         self._factor: bytes | None = None
@@ -85,7 +89,8 @@ check that it is a social security card
         Raises:
             UnexpectedStatus: the card has none.
         """
-        self._send(iso.select_aid(iso.SSSE_AID), "select SSSE", advice="check that it is a social security card")
+        fci = self._send(iso.select_aid(iso.SSSE_AID), "select SSSE", advice="check that it is a social security card")
+        self.algorithm_id = algorithm_of_fci(fci)
         self._in_environment = True
 
     def leave_environment(self) -> None:

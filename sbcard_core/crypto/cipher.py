@@ -32,9 +32,9 @@ class Parts(NamedTuple):
 @cache
 def parts() -> Parts:
     """Load the cipher package at the first computation; importing this module stays light."""
-    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-    from cryptography.hazmat.primitives.ciphers import Cipher, modes
-    from cryptography.hazmat.primitives.ciphers.algorithms import SM4
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.algorithms import SM4  # noqa: PLC0415
 
     return Parts(Cipher, TripleDES, SM4, modes.ECB, modes.CBC)
 

@@ -134,7 +134,7 @@ def kcv(key: SecretKey) -> str:
         >>> kcv(SecretKey(bytes(16), KeyUsage.MAC))
         '8CA64D'
     """
-    from sbcard_core.crypto.cipher import ecb_encrypt
+    from sbcard_core.crypto.cipher import ecb_encrypt  # noqa: PLC0415 - the cipher module needs keys
 
     return ecb_encrypt(key, bytes(key.algorithm.block))[:3].hex().upper()
 

@@ -36,13 +36,13 @@ def pad_zero(data: bytes, block: int = 8) -> bytes:
     return data + bytes(-len(data) % block if data else block)
 
 
-def fold(block: bytes) -> bytes:
+def fold_words(block: bytes) -> bytes:
     """XOR the four 4-byte words of a 16-byte block into one, as 3.0 cards shorten an SM4 MAC.
 
     Source: one public vendor code.
 
     Example:
-        >>> fold(bytes.fromhex("D683FD3DA68B7666DC96085D1325B531")).hex().upper()
+        >>> fold_words(bytes.fromhex("D683FD3DA68B7666DC96085D1325B531")).hex().upper()
         'BFBB3637'
     """
     if len(block) != 16:
@@ -57,27 +57,26 @@ def _shorten(block: bytes, length: int) -> bytes:
     return block[:length]
 
 
-def cbc_mac(
+def cbc_mac(  # noqa: PLR0913 - the MAC's own parameters
     key: Key,
     data: bytes,
     iv: bytes | None = None,
     length: int = 4,
     padding: Padding = pad_iso2,
     *,
-    algorithm: Algorithm | None = None,
-    sm4_fold: bool = False,
+    fold: bool = False,
 ) -> bytes:
     """CBC-MAC: the left ``length`` bytes of the last block of CBC.
 
     With an 8-byte key it is the PBOC MAC of purse and TAC; with a 16-byte key it is full 3DES over every block.
 
     Args:
-        key: session key (8 bytes) or longer; SM4 works over 16-byte blocks.
+        key: session key (8 bytes) or longer; an SM4 ``SecretKey`` works over 16-byte blocks.
         data: the message, unpadded.
         iv: one block, zeros by default.
         length: bytes of the result.
         padding: :func:`pad_iso2` or :func:`pad_zero`.
-        sm4_fold: shorten by :func:`fold` (SM4 only, 4 bytes) instead of taking the left bytes.
+        fold: shorten by :func:`fold_words` (SM4 only, 4 bytes) instead of taking the left bytes.
 
     Source: ISO/IEC 9797-1 algorithm 1; JR/T 0025.
 
@@ -86,13 +85,13 @@ def cbc_mac(
         >>> cbc_mac(session, bytes.fromhex("000000000000100001001122334455")).hex().upper()
         '2988AE5A'
     """
-    algorithm = algorithm_of(key, algorithm)
+    algorithm = algorithm_of(key)
     block = cbc_encrypt(key, padding(data, algorithm.block), iv, algorithm=algorithm)[-algorithm.block :]
-    if not sm4_fold:
+    if not fold:
         return _shorten(block, length)
     if algorithm is not Algorithm.SM4 or length != 4:
         raise InvalidValue("the fold gives 4 bytes of an SM4 MAC only", step="crypto.mac")
-    return fold(block)
+    return fold_words(block)
 
 
 def retail_mac(key: Key, data: bytes, iv: bytes | None = None, length: int = 4, padding: Padding = pad_iso2) -> bytes:

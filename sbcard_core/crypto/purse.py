@@ -84,7 +84,7 @@ def purchase_session_key(
     )
 
 
-def load_mac1(session: SecretKey, balance: int, amount: int, type: int, terminal: Value) -> bytes:
+def load_mac1(session: SecretKey, balance: int, amount: int, type: int, terminal: Value) -> bytes:  # noqa: A002
     """MAC1 of a load, computed by the card: balance ‖ amount ‖ type ‖ terminal number.
 
     Example:
@@ -95,7 +95,7 @@ def load_mac1(session: SecretKey, balance: int, amount: int, type: int, terminal
     return cbc_mac(session, LOAD_MAC1.pack(balance, amount, type, terminal))
 
 
-def load_mac2(session: SecretKey, amount: int, type: int, terminal: Value, datetime: Value) -> bytes:
+def load_mac2(session: SecretKey, amount: int, type: int, terminal: Value, datetime: Value) -> bytes:  # noqa: A002
     """MAC2 of a load, computed by the host: amount ‖ type ‖ terminal number ‖ date ‖ time.
 
     Example:
@@ -106,7 +106,7 @@ def load_mac2(session: SecretKey, amount: int, type: int, terminal: Value, datet
     return cbc_mac(session, LOAD_MAC2.pack(amount, type, terminal, datetime))
 
 
-def purchase_mac1(session: SecretKey, amount: int, type: int, terminal: Value, datetime: Value) -> bytes:
+def purchase_mac1(session: SecretKey, amount: int, type: int, terminal: Value, datetime: Value) -> bytes:  # noqa: A002
     """MAC1 of a purchase, computed by the PSAM: amount ‖ type ‖ terminal number ‖ date ‖ time.
 
     Example:

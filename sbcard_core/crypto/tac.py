@@ -59,7 +59,7 @@ def tac_key(dtk: SecretKey | bytes) -> bytes:
     return _fold_halves(material)
 
 
-def purchase_message(amount: int, type: int, terminal: Value, terminal_txn_no: int | bytes, datetime: Value) -> bytes:
+def purchase_message(amount: int, type: int, terminal: Value, terminal_txn_no: int | bytes, datetime: Value) -> bytes:  # noqa: A002
     """Pack what the TAC of a purchase covers: 22 bytes.
 
     Args:
