@@ -1,0 +1,1 @@
+"""Bulk check of collected records: accepted, rejected or quarantined, with every error of every record."""

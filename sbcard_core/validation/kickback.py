@@ -1,0 +1,113 @@
+"""The kickback list (退回清单): findings as a workbook a county clerk can open and work through.
+
+Every cell is text, whatever it looks like: a value that begins with "=" must never run as a formula.
+Values are masked; the row number leads the clerk to the record in the file that was sent.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sbcard_core.validation import messages
+from sbcard_core.validation.records import Finding, masked
+from sbcard_core.validation.spec import COLLECTION, RecordSpec, Sensitivity
+
+COLUMNS = (("行号", 8), ("字段", 14), ("值(遮盖)", 24), ("错误代码", 26), ("原因", 52), ("建议", 48))
+"""Header and width in characters."""
+
+MAX_ROWS = 1_048_576
+"""Rows of one sheet in the workbook format; more findings go on to another sheet."""
+
+_CREATED = datetime(2000, 1, 1)  # noqa: DTZ001  (a fixed stamp: the same findings give the same workbook)
+_OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
+
+
+def _text(value: str) -> str:
+    return "".join(character if character.isprintable() else "\ufffd" for character in value)
+
+
+def _cells(finding: Finding, spec: RecordSpec) -> tuple[str, ...]:
+    todo = messages.advice(finding.code, finding.repair)
+    sensitivity = next((field.sensitivity for field in spec.fields if field.field == finding.field), Sensitivity.NONE)
+    if finding.repair and finding.code != "id_number.length15":
+        todo += f"(改为:{masked(finding.repair, sensitivity)})"
+    field = spec.header_of(finding.field) or "整行"
+    return (str(finding.line), field, finding.value_masked, finding.code, finding.message_zh, todo)
+
+
+class _Sheets:
+    """One sheet per file, a new one when it is full; rows only ever go downwards."""
+
+    def __init__(self, book: Any, title: str, max_rows: int) -> None:
+        self.book, self.title, self.max_rows = book, title, max_rows
+        self.bold = book.add_format({"bold": True, "bg_color": "#D9E1F2", "num_format": "@"})
+        self.plain = book.add_format({"num_format": "@"})
+        self.open: dict[str, tuple[Any, int]] = {}
+        self.count = 0
+
+    def _new(self, file: str) -> tuple[Any, int]:
+        self.count += 1
+        name = f"{self.count} {_text(file).translate(_NOT_IN_NAMES)}"[:31].strip()
+        sheet = self.book.add_worksheet(name)
+        for column, (header, width) in enumerate(COLUMNS):
+            sheet.set_column(column, column, width, self.plain)
+            sheet.write_string(0, column, header, self.bold)
+        sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+        sheet.set_landscape()
+        sheet.set_header("&C" + _text(self.title).replace("&", "&&")[:200])
+        return sheet, 1
+
+    def add(self, file: str, row: tuple[str, ...]) -> None:
+        sheet, at = self.open.get(file) or self._new(file)
+        if at == self.max_rows:
+            sheet, at = self._new(file)
+        for column, value in enumerate(row):
+            sheet.write_string(at, column, _text(value), self.plain)
+        self.open[file] = sheet, at + 1
+
+
+def write(  # noqa: PLR0913
+    path: Path,
+    findings: Iterable[Finding],
+    *,
+    title: str,
+    spec: RecordSpec = COLLECTION,
+    created: datetime = _CREATED,
+    max_rows: int = MAX_ROWS,
+) -> int:
+    """Write findings to a workbook, one sheet per collected file, in constant memory.
+
+    Args:
+        path: the .xlsx file; an existing one is replaced.
+        findings: in any order of files; each sheet keeps their order.
+        title: stands in the document properties and in the head of each printed page.
+        spec: the layout, for the Chinese headers.
+        created: stamp of the document.
+        max_rows: rows per sheet, the header included.
+
+    Returns:
+        How many findings were written.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import xlsxwriter  # noqa: PLC0415  (only those who write a list pay for it)
+
+    written = 0
+    with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
+        book.set_properties({"title": title, "created": created})
+        sheets = _Sheets(book, title, max_rows)
+        for finding in findings:
+            sheets.add(finding.file, _cells(finding, spec))
+            written += 1
+        if not written:
+            sheets.open[""] = sheets._new("")
+    return written

@@ -1,0 +1,123 @@
+"""What a check hands out: findings, batches and the sum of a file. Nothing here shows a full number in its repr."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbcard_core.fields import phone
+from sbcard_core.validation.spec import Sensitivity
+from sbcard_core.values import Disposition, Severity, mask_id
+
+_LONG_NUMBER = re.compile(r"\d{7,}[Xx]?")
+_SHOWN = 40
+
+
+def masked(value: str, sensitivity: Sensitivity) -> str:
+    """The value as a finding may show it; a citizen number in the wrong column stays hidden too.
+
+    Example:
+        >>> masked("11010519491231002X", Sensitivity.NUMBER), masked("张三丰", Sensitivity.NAME)
+        ('110105********002X', '张**')
+        >>> masked("1949-12-31", Sensitivity.DATE), masked("11010519491231002X", Sensitivity.NONE)
+        ('****-**-**', '110105********002X')
+    """
+    value = value[:_SHOWN]
+    match sensitivity:
+        case Sensitivity.NUMBER:
+            return mask_id(value) if len(value) in (15, 18) else value[:2] + "*" * (len(value) - 2)
+        case Sensitivity.NAME:
+            return value[:1] + "*" * (len(value) - 1)
+        case Sensitivity.PHONE:
+            return phone.mask(value)
+        case Sensitivity.DATE:
+            return re.sub(r"\d", "*", value)
+    return _LONG_NUMBER.sub(lambda found: mask_id(found[0]) if len(found[0]) > 10 else "*" * len(found[0]), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or was put right, in one value of one record.
+
+    Args:
+        file: name of the collected file.
+        line: 1-based line in it.
+        field: English key of the field, "" for the whole record.
+        code: e.g. ``"id_number.check"``, a key of ``messages.MESSAGES``.
+        severity: only ERROR refuses the record.
+        disposition: what became of the record in the end.
+        value_masked: the value, hidden as its field demands.
+        message_zh: for the clerk.
+        message_en: for the log.
+        repair: the value that was put in its place or is proposed, "" if none; not hidden, so keep it out of logs.
+    """
+
+    file: str
+    line: int
+    field: str
+    code: str
+    severity: Severity
+    disposition: Disposition
+    value_masked: str
+    message_zh: str
+    message_en: str
+    repair: str = dataclasses.field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedLine:
+    """A line nobody could read as a record, with its original bytes (its end included)."""
+
+    line: int
+    raw: bytes = dataclasses.field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSummary:
+    """The sum of one file: ``accepted + rejected + quarantined == records``.
+
+    Args:
+        file: its name.
+        sha256: hex digest of all its bytes.
+        records: lines after the header that are not blank.
+        accepted: records that went on.
+        rejected: records with at least one error.
+        quarantined: lines that are no records at all.
+        header_refused: no usable header, so every record was quarantined.
+    """
+
+    file: str
+    sha256: str
+    records: int
+    accepted: int
+    rejected: int
+    quarantined: int
+    header_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBatch:
+    """Some successive records of one file.
+
+    Args:
+        file: name of the file.
+        path: where it lies.
+        records: how many records came in.
+        accepted: rows of the layout (``spec.CollectedPerson``), repaired, in file order.
+        findings: everything found, by line.
+        rejected: how many records were refused.
+        quarantined: how many lines were put aside.
+        quarantine: these lines.
+        summary: the sum of the file, with its last batch; None before.
+    """
+
+    file: str
+    path: Path
+    records: int
+    accepted: list[Any] = dataclasses.field(repr=False)
+    findings: list[Finding] = dataclasses.field(repr=False)
+    rejected: int
+    quarantined: int
+    quarantine: list[QuarantinedLine] = dataclasses.field(repr=False)
+    summary: FileSummary | None = None

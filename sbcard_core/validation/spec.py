@@ -1,0 +1,223 @@
+"""Record layouts as tables: one row per column says what a clean value is and what a bad one weighs."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import region
+from sbcard_core.values import Bank, PersonCategory, Severity, mask_id
+
+
+class Sensitivity(StrEnum):
+    """How a value is hidden in findings."""
+
+    NONE = "none"
+    NUMBER = "number"
+    NAME = "name"
+    PHONE = "phone"
+    DATE = "date"
+    """A birth date: it would complete a masked citizen number."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One column of a record.
+
+    Args:
+        header: the column's Chinese header.
+        field: its English key.
+        rule: key of :data:`sbcard_core.validation.rules.RULES`.
+        code: finding code for a bad value, where the rule names no finer one.
+        clean: regular expression of a value that needs no further look (the fast path);
+            it must match no comma, quote or line end.
+        allowed: the only values, or None.
+        required: whether an empty value is an error.
+        missing: finding code for an empty value ("" = ``code``).
+        sensitivity: how findings hide the value.
+        severity: what an unrepaired bad value weighs; ERROR refuses the record.
+        source: document the rule stands in, or "assumed".
+        effective: first day the rule holds.
+    """
+
+    header: str
+    field: str
+    rule: str
+    code: str
+    clean: str
+    allowed: frozenset[str] | None = None
+    required: bool = True
+    missing: str = ""
+    sensitivity: Sensitivity = Sensitivity.NONE
+    severity: Severity = Severity.ERROR
+    source: str = "assumed"
+    effective: date = date(2014, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    """A record layout.
+
+    Args:
+        name: key of the layout.
+        fields: columns in the order of an accepted row; files may order them otherwise, the header decides.
+        row: builds an accepted row from the values in this order and the line number.
+
+    Raises:
+        InvalidValue: a field the record rules need is missing, or one stands twice.
+    """
+
+    name: str
+    fields: tuple[FieldSpec, ...]
+    row: Any  # a NamedTuple class: one attribute per field, then ``line``
+
+    def __post_init__(self) -> None:
+        keys = [field.field for field in self.fields]
+        if len(set(keys)) != len(keys) or not {"id_number", "name", "sex", "birth"} <= set(keys):
+            raise InvalidValue("a record needs id_number, name, sex and birth, once each", step="spec", term="记录格式")
+
+    def index(self, field: str) -> int:
+        """Position of a field in an accepted row."""
+        return [spec.field for spec in self.fields].index(field)
+
+    def header_of(self, field: str) -> str:
+        """The Chinese header of a field; the key itself where there is no such field."""
+        return next((spec.header for spec in self.fields if spec.field == field), field)
+
+
+class CollectedPerson(NamedTuple):
+    """An accepted record, every value as it is stored; dates YYYYMMDD; ``line`` is 1-based in the file."""
+
+    seq: str
+    form_no: str
+    id_number: str
+    name: str
+    sex: str
+    ethnicity: str
+    birth: str
+    phone: str
+    category: str
+    county: str
+    bank: str
+    submitted_on: str
+    line: int
+
+    def __repr__(self) -> str:
+        return f"CollectedPerson(id_number='{mask_id(self.id_number)}', line={self.line})"
+
+
+ETHNICITIES = frozenset([f"{code:02}" for code in range(1, 57)] + ["97", "98"])
+"""民族 codes: 01 to 56, 97 others, 98 foreign descent (GB/T 3304 as commonly quoted; the text was not at hand)."""
+
+_LAYOUT = "own layout after the application record of public vendor code (assumed)"
+
+COLLECTION = RecordSpec(
+    "collection",
+    (
+        FieldSpec("序号", "seq", "pattern", "seq.format", r"[0-9]{1,9}", severity=Severity.WARNING, source=_LAYOUT),
+        FieldSpec("申领表编码", "form_no", "pattern", "form_no.format", r"[0-9A-Za-z_/-]{1,32}", source=_LAYOUT),
+        FieldSpec(
+            "社会保障号码",
+            "id_number",
+            "id_number",
+            "id_number.characters",
+            r"[1-9][0-9]{16}[0-9X]",
+            missing="id_number.missing",
+            sensitivity=Sensitivity.NUMBER,
+            source="GB 11643-1999",
+        ),
+        FieldSpec(
+            "姓名",
+            "name",
+            "name",
+            "name.character",
+            r"[一-龥]{1,12}(?:·[一-龥]{1,12})?",
+            missing="name.missing",
+            sensitivity=Sensitivity.NAME,
+            source="民委发〔2016〕33号",
+        ),
+        FieldSpec("性别", "sex", "pattern", "sex.code", "[129]", source="GB/T 2261.1"),
+        FieldSpec("民族", "ethnicity", "ethnicity", "ethnicity.code", "[0-9]{2}", ETHNICITIES, source="GB/T 3304"),
+        FieldSpec(
+            "出生日期", "birth", "day", "birth.format", "[0-9]{8}", sensitivity=Sensitivity.DATE, source="GB/T 7408"
+        ),
+        FieldSpec(
+            "联系手机",
+            "phone",
+            "phone",
+            "phone.format",
+            "1[3-9][0-9]{9}",
+            sensitivity=Sensitivity.PHONE,
+            source="a municipal collection template",
+        ),
+        FieldSpec(
+            "人员类别",
+            "category",
+            "code",
+            "category.code",
+            "[1-5]",
+            frozenset(str(category.value) for category in PersonCategory),
+            source="the five groups of the 2014 letter, own codes (assumed)",
+        ),
+        FieldSpec(
+            "区县代码",
+            "county",
+            "code",
+            "county.code",
+            "[0-9]{6}",
+            region.county_codes(),
+            source="GB/T 2260, end of 2014",
+        ),
+        FieldSpec(
+            "服务银行",
+            "bank",
+            "code",
+            "bank.code",
+            "[0-9]{3}",
+            frozenset(bank.value for bank in Bank),
+            source="bank codes of 3 digits (assumed)",
+        ),
+        FieldSpec("上报日期", "submitted_on", "day", "submitted.format", "[0-9]{8}", source="GB/T 7408"),
+    ),
+    CollectedPerson,
+)
+"""The collected record. No layout of Hunan's is public: columns follow public vendor code, codes are our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a file keeps the columns of a spec, read from its header row.
+
+    Args:
+        columns: cells per record, unknown columns included.
+        order: column of each field of the spec.
+        clean: matches a whole record whose every value is clean; one group per field, in file order.
+        groups: 0-based group of each field of the spec.
+    """
+
+    columns: int
+    order: tuple[int, ...]
+    clean: re.Pattern[str]
+    groups: tuple[int, ...]
+
+
+def layout_of(cells: list[str], spec: RecordSpec) -> Layout | None:
+    """The layout a header row declares, or None where a column is missing or stands twice.
+
+    Example:
+        >>> layout_of([field.header for field in COLLECTION.fields], COLLECTION).order == tuple(range(12))
+        True
+        >>> layout_of(["序号", "姓名"], COLLECTION) is None
+        True
+    """
+    names = [cell.strip() for cell in cells]
+    if any(names.count(field.header) != 1 for field in spec.fields):
+        return None
+    order = tuple(names.index(field.header) for field in spec.fields)
+    patterns = ['[^,"]*'] * len(names)
+    for field, column in zip(spec.fields, order, strict=True):
+        patterns[column] = f"({field.clean})"
+    ranks = sorted(order)
+    return Layout(len(names), order, re.compile(",".join(patterns)), tuple(ranks.index(column) for column in order))
