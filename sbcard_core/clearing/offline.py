@@ -42,7 +42,7 @@ _PURCHASE_COLUMNS: Final = (
     "terminal_txn_no",
 )
 _SLOT_COLUMNS: Final = _PURCHASE_COLUMNS[-2:]
-_FINDING_COLUMNS: Final = ("stage", "code", "source", "line", "severity", "amount_fen", "detail")
+_FINDING_COLUMNS: Final = ("stage", "code", "source", "line", "field", "severity", "amount_fen", "detail")
 
 
 class ClearingRefused(Refused):
@@ -212,7 +212,7 @@ class _Run:
     def _store_findings(self, judged: Sequence[tuple[Line, ClearingStatus]]) -> None:
         source = self.report.source
         rows = [
-            (STAGE, status.code, source, line.line, int(Severity.ERROR), line.amount_fen, _detail(line, status))
+            (STAGE, status.code, source, line.line, "", int(Severity.ERROR), line.amount_fen, _detail(line, status))
             for line, status in judged
             if status is not ClearingStatus.CLEARED
         ]

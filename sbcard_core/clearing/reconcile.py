@@ -156,20 +156,15 @@ def _refused(path: Path, line: int) -> StatementRefused:
 
 def record_differences(connection: sa.Connection, source: str, differences: Iterable[Difference]) -> int:
     """Store differences as findings (``recon.only_ours`` …) and return how many there were."""
+    columns = ("stage", "code", "source", "line", "field", "severity", "amount_fen", "detail")
     rows = [
-        (
-            "recon",
-            f"recon.{d.kind.value}",
-            source,
-            int(Severity.ERROR),
-            abs((d.ours_fen or 0) - (d.theirs_fen or 0)),
-            _zh(d),
-        )
-        for d in differences
+        ("recon", f"recon.{d.kind.value}", source, 0, "", int(Severity.ERROR), _gap_fen(d), _zh(d)) for d in differences
     ]
-    return insert_many(
-        connection, schema.finding, ("stage", "code", "source", "severity", "amount_fen", "detail"), rows
-    )
+    return insert_many(connection, schema.finding, columns, rows)
+
+
+def _gap_fen(d: Difference) -> int:
+    return abs((d.ours_fen or 0) - (d.theirs_fen or 0))
 
 
 def _zh(d: Difference) -> str:

@@ -1,0 +1,87 @@
+"""Laws of reconciliation."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbcard_core.clearing import (
+    Difference,
+    DifferenceKind,
+    Entry,
+    StatementRefused,
+    read_statement,
+    reconcile,
+    record_differences,
+    write_statement,
+)
+from sbcard_core.store import Store, schema
+
+ENTRIES = st.lists(st.builds(Entry, st.sampled_from("ABCD"), st.integers(-3, 3)), max_size=15)
+MIRROR = {
+    DifferenceKind.ONLY_OURS: DifferenceKind.ONLY_THEIRS,
+    DifferenceKind.ONLY_THEIRS: DifferenceKind.ONLY_OURS,
+    DifferenceKind.AMOUNT_DIFFERS: DifferenceKind.AMOUNT_DIFFERS,
+}
+
+
+@given(ENTRIES, ENTRIES)
+def test_differences_explain_the_totals_and_mirror(ours: list[Entry], theirs: list[Entry]) -> None:
+    found = reconcile(ours, theirs)
+    explained = sum((d.ours_fen or 0) - (d.theirs_fen or 0) for d in found)
+    assert explained == sum(e.amount_fen for e in ours) - sum(e.amount_fen for e in theirs)
+    mirrored = [Difference(MIRROR[d.kind], d.key, d.theirs_fen, d.ours_fen) for d in found]
+    assert sorted(map(repr, reconcile(theirs, ours))) == sorted(map(repr, mirrored))
+    assert all(d.kind is not DifferenceKind.AMOUNT_DIFFERS or d.ours_fen != d.theirs_fen for d in found)
+
+
+@given(ENTRIES, st.randoms(use_true_random=False))
+def test_the_same_entries_in_any_order_match(entries: list[Entry], chance: "object") -> None:
+    shuffled = list(entries)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert reconcile(entries, shuffled) == []
+
+
+@given(
+    st.lists(
+        st.builds(Entry, st.text(st.characters(codec="utf-8", exclude_characters="\r")), st.integers(-(10**17), 10**17))
+    )
+)
+def test_a_statement_reads_back_as_written(tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]) -> None:
+    path = tmp_path_factory.mktemp("statement") / "s.csv"
+    write_statement(path, entries)
+    assert list(read_statement(path)) == entries
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", 1),
+        (b"key\n", 1),
+        (b"key,amount_fen\nA,1\nB,1.5\n", 3),
+        (b"key,amount_fen\nA,1,2\n", 2),
+        (b"key,amount_fen\nA,\xc2\xb2\n", 2),
+        (b"key,amount_fen\nA,1\n\xff,1\n", 0),
+    ],
+)
+def test_a_bad_statement_is_refused_with_its_line(tmp_path: Path, content: bytes, line: int) -> None:
+    (tmp_path / "s.csv").write_bytes(content)
+    with pytest.raises(StatementRefused, match=f"line {line}" if line else "line"):
+        list(read_statement(tmp_path / "s.csv"))
+
+
+def test_differences_become_findings(store: Store) -> None:
+    with store.begin() as connection:
+        assert (
+            record_differences(connection, "2014-07-31", reconcile([Entry("A", 1)], [Entry("A", 3), Entry("B", 2)]))
+            == 2
+        )
+        rows = connection.execute(
+            sa.select(schema.finding.c.code, schema.finding.c.amount_fen, schema.finding.c.detail)
+        )
+        assert [tuple(row) for row in rows] == [
+            ("recon.amount_differs", 2, "金额不符:A,我方0.01,对方0.03"),
+            ("recon.only_theirs", 2, "对方单边:B,我方无,对方0.02"),
+        ]
