@@ -1,7 +1,7 @@
 """Offline purse purchases (脱机消费清算): each line of a journal is paid to the merchant or held in suspense."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -157,11 +157,12 @@ class _Run:
     at: str
 
     def clear(self, lines: Sequence[Line]) -> None:
-        statuses = self.judge.statuses(lines)
+        taken = self.judge.taken(lines)
+        statuses = self.judge.statuses(lines, taken)
         self.report.statuses.update(statuses)
         judged = list(zip(lines, statuses, strict=True))
         self._post(judged)
-        self._store_purchases(judged)
+        self._store_purchases(judged, taken)
         self._store_findings(judged)
 
     def _post(self, judged: Sequence[tuple[Line, ClearingStatus]]) -> None:
@@ -191,13 +192,13 @@ class _Run:
         transfer_id = f"suspense:{source[:16]}:{line.line}"
         return Transfer(transfer_id, PURSE_FLOAT, SUSPENSE, line.amount_fen, SUSPENDED_CODE, self.at, source)
 
-    def _store_purchases(self, judged: Sequence[tuple[Line, ClearingStatus]]) -> None:
+    def _store_purchases(self, judged: Sequence[tuple[Line, ClearingStatus]], taken: Mapping[Slot, int]) -> None:
         """Keep one record per serial number: the cleared one, else the first that came."""
-        readable = [(p, status) for p, status in judged if isinstance(p, Purchase)]
-        taken = self.judge.taken([p for p, _ in readable])
         new: dict[Slot, tuple[object, ...]] = {}
         better: list[tuple[object, ...]] = []
-        for p, status in readable:
+        for p, status in judged:
+            if not isinstance(p, Purchase):
+                continue
             slot = (p.terminal_no, p.terminal_txn_no)
             good = status is ClearingStatus.CLEARED
             mark = TacStatus.VERIFIED if good else TacStatus.MISMATCH

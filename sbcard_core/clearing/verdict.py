@@ -1,7 +1,7 @@
 """What becomes of each line of a journal, decided for a whole chunk at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -73,11 +73,11 @@ class Judge:
         self._connection = connection
         self._keys = keys
 
-    def statuses(self, lines: Sequence[Purchase | Unreadable]) -> list[ClearingStatus]:
-        """One status per line, in order."""
+    def statuses(self, lines: Sequence[Purchase | Unreadable], taken: Mapping[Slot, int]) -> list[ClearingStatus]:
+        """One status per line, in order; ``taken`` is what ``self.taken`` says of these lines."""
         purchases = [line for line in lines if isinstance(line, Purchase)]
         genuine = self._genuine(purchases)
-        cleared = {slot for slot, status in self.taken(purchases).items() if status == tac.TacStatus.VERIFIED}
+        cleared = {slot for slot, status in taken.items() if status == tac.TacStatus.VERIFIED}
         out = []
         for line in lines:
             if isinstance(line, Unreadable):
@@ -92,9 +92,9 @@ class Judge:
             out.append(status)
         return out
 
-    def taken(self, purchases: Sequence[Purchase]) -> dict[Slot, int]:
+    def taken(self, lines: Sequence[Purchase | Unreadable]) -> dict[Slot, int]:
         """Serial numbers already in the database, with the TAC status of the record that holds them."""
-        slots = list({(p.terminal_no, p.terminal_txn_no) for p in purchases})
+        slots = list({(p.terminal_no, p.terminal_txn_no) for p in lines if isinstance(p, Purchase)})
         rows = (
             row
             for start in range(0, len(slots), LOOKUP_ROWS)
