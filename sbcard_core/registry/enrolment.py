@@ -50,7 +50,7 @@ class Checked(Protocol):
     """
 
     @property
-    def file(self) -> Path | str: ...
+    def path(self) -> Path: ...
     @property
     def records(self) -> int: ...
     @property
@@ -110,7 +110,7 @@ def enrol(store: Store, batches: Iterable[Checked]) -> EnrolmentReport:
     count = FileCount()
     digest = ""
     for batch, last in _with_last(batches):
-        path = Path(batch.file)
+        path = batch.path
         if path.name != name:
             name, count, digest = path.name, FileCount(), _sha256(path)
             skip = _is_known(store, report, name, digest)
@@ -129,7 +129,7 @@ def _with_last(batches: Iterable[Checked]) -> Iterator[tuple[Checked, bool]]:
     held: Checked | None = None
     for batch in batches:
         if held is not None:
-            yield held, held.file != batch.file
+            yield held, held.path != batch.path
         held = batch
     if held is not None:
         yield held, True

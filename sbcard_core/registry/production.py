@@ -5,6 +5,7 @@ keys encrypted under the transport key. Card numbers are a letter per city (assu
 is not public), seven serial digits and the GB 11714 check character.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -54,16 +55,19 @@ class Production:
         self._factory = orders.Factory(keys, transport, letters)
         self._validity_years = validity_years
 
-    def order(self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS) -> list[Path]:
+    def order(
+        self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS, limit: int | None = None
+    ) -> list[Path]:
         """Order a card for everyone of ``city`` with an opened account and no card.
 
         One file ``<order number>.jsonl`` per bank (a card carries its bank's name) and ``max_cards`` cards. A
-        repeated call orders nothing twice.
+        repeated call orders nothing twice. With ``limit``, at most so many cards are ordered (a month's quota);
+        who was not reached is ordered by a later call.
 
         Raises:
             NumbersExhausted: the city has no letter or no serials left.
         """
-        return self._order(city, ordered_on, out_dir, max_cards, orders.first_cards)
+        return self._order(city, ordered_on, out_dir, max_cards, orders.first_cards, limit)
 
     def order_replacements(
         self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS
@@ -79,7 +83,9 @@ class Production:
         """Take in a factory's back-file; see :func:`sbcard_core.registry.production_results.read_back_file`."""
         return read_back_file(self._store, path, read_on=read_on)
 
-    def _order(self, city: str, ordered_on: date, out_dir: Path, max_cards: int, select: Select) -> list[Path]:
+    def _order(  # noqa: PLR0913 - the three public calls differ in the last two
+        self, city: str, ordered_on: date, out_dir: Path, max_cards: int, select: Select, limit: int | None = None
+    ) -> list[Path]:
         if max_cards < 1:
             raise InvalidValue("an order holds at least one card", step="production.order", term="制卡批次")
         batch = schema.opening_batch.c
@@ -90,20 +96,23 @@ class Production:
         day = ordered_on.isoformat().replace("-", "")
         expires_on = _years_later(ordered_on, self._validity_years).isoformat()
         paths: list[Path] = []
+        left = sys.maxsize if limit is None else limit
         for bank in banks:
             place = orders.Place(city, bank, ordered_on.isoformat(), expires_on)
             after = 0
-            while True:
+            while left > 0:
+                size = min(max_cards, left)
                 with self._store.begin() as connection:
-                    rows = connection.execute(select(city, bank, after, max_cards)).all()
+                    rows = connection.execute(select(city, bank, after, size)).all()
                     if not rows:
                         break
+                    left -= len(rows)
                     after = rows[-1][0]
                     order_no = orders.next_order_no(connection, f"{city}{bank}{day}")
                     path = out_dir / f"{order_no}.jsonl"
                     if write(connection, self._factory, place, rows, path):
                         paths.append(path)
-                if len(rows) < max_cards:
+                if len(rows) < size:
                     break
         return paths
 

@@ -102,8 +102,3 @@ class Campaign:
     def made(self) -> int:
         """Cards made."""
         return _cut([self.people("province.made")])[0]
-
-    @cached_property
-    def issued(self) -> int:
-        """Cards handed to people; the letter only says "not many"."""
-        return int(self.made * self.share("province.issued_share"))

@@ -61,7 +61,7 @@ class Cities:
 
     def _write_city(self, path: Path, city: str, count: int, file: _CityFile) -> Iterator[int]:
         with path.open("wb") as stream:
-            stream.write(",".join(COLLECTION.header).encode("gb18030") + b"\r\n")
+            stream.write(",".join(field.header for field in COLLECTION.fields).encode("gb18030") + b"\r\n")
             for first in range(0, count, BLOCK):
                 rows = self._block(city, first, min(first + BLOCK, count), file)
                 stream.write(b"".join(_encode(row) + b"\r\n" for row in rows))

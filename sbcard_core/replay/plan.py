@@ -46,8 +46,7 @@ class Fates:
     bank: NDArray[np.intp]  # index into BANKS
     answer: NDArray[np.uint8]  # Answer
     late: Bools  # answered after the 15 working days where the month allows it
-    made: Bools
-    issued: Bools
+    issued: Bools  # fetches the card by the end of the month, where there is one
     bits: chance.U64  # free bits for details
 
 
@@ -58,15 +57,11 @@ class Plan:
         self._campaign = campaign
         seed, size = campaign.seed, campaign.population.size
         self._to_bank = chance.Shuffle(seed, "bank", size)
-        self._to_card = chance.Shuffle(seed, "card", sum(campaign.opened))
-        self._to_issue = chance.Shuffle(seed, "issue", campaign.made)
         self._bank_ends = np.cumsum(np.array(campaign.received, dtype=np.uint64))
         self._opened = np.array(campaign.opened, dtype=np.uint64)
-        self._opened_before = np.concatenate([np.zeros(1, np.uint64), np.cumsum(self._opened)[:-1]])
 
-    @cached_property
-    def _failed_share(self) -> int:
-        return int(self._campaign.share("province.failed_share") * 1000)
+        self._failed_share = int(campaign.share("province.failed_share") * 1000)
+        self._issued_share = int(campaign.share("province.issued_share") * 1000)
 
     def fates(self, indices: chance.U64) -> Fates:
         """The columns for these people."""
@@ -78,10 +73,9 @@ class Plan:
         bits = chance.draw(self._campaign.seed, "fate", indices)
         failed = ~opened & (bits % np.uint64(1000) < self._failed_share)
         answer = np.where(opened, Answer.OPENED, np.where(failed, Answer.FAILED, Answer.NONE)).astype(np.uint8)
-        card_rank = self._to_card.rank(np.where(opened, self._opened_before[bank] + in_bank, 0))
-        made = opened & (card_rank < self._campaign.made)
-        issued = made & (self._to_issue.rank(np.where(made, card_rank, 0)) < self._campaign.issued)
-        return Fates(bank, answer, (bits >> np.uint64(10)) % np.uint64(100) < 3, made, issued, bits >> np.uint64(17))
+        late = (bits >> np.uint64(10)) % np.uint64(100) < 3
+        issued = (bits >> np.uint64(17)) % np.uint64(1000) < self._issued_share
+        return Fates(bank, answer, late, issued, bits >> np.uint64(27))
 
     def banks(self, indices: chance.U64) -> list[Bank]:
         """Each person's bank."""

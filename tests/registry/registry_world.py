@@ -17,7 +17,7 @@ CITY = "430100"
 class Batch:
     """A checked batch as validation hands it over."""
 
-    file: Path
+    path: Path
     accepted: list[tuple]
     records: int = 0
     findings: list = field(default_factory=list)

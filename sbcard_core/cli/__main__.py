@@ -1,0 +1,3 @@
+from sbcard_core.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""Stages from the collected file to the card in somebody's hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sbcard_core.errors import Refused
+from sbcard_core.fields import region
+from sbcard_core.registry import enrolment, status
+from sbcard_core.registry.openings import Openings
+from sbcard_core.registry.production import Production
+from sbcard_core.replay import banks, factory
+from sbcard_core.replay.campaign import AS_OF, EARLY_WAVES, JULY_WAVES, MONTH_END_WAVE
+from sbcard_core.replay.cities import Cities
+from sbcard_core.replay.context import Context
+from sbcard_core.validation import check, kickback
+from sbcard_core.validation.records import Finding
+from sbcard_core.values import Severity
+
+PLANTED_FAULTS = "faults.csv"
+
+
+def collect(context: Context) -> Iterator[int]:
+    """The cities write their files (collected/), and what they planted (planted/)."""
+    cities = Cities(context.campaign, context.plan)
+    yield from cities.write(context.campaign.dir("collected"), context.campaign.dir("planted") / PLANTED_FAULTS)
+
+
+def validate(context: Context) -> Iterator[int]:
+    """The bureau checks every file, enrols the accepted and sends the rest back."""
+    campaign = context.campaign
+    paths = sorted(campaign.dir("collected").glob("*.csv"))
+    kickbacks = campaign.dir("kickback")
+    found: list[Finding] = []
+
+    def checked() -> Iterator[check.CheckedBatch]:
+        for batch in check.check_files(paths, on=AS_OF, quarantine_dir=campaign.dir("quarantine")):
+            found.extend(batch.findings)
+            yield batch
+            if batch.summary is not None:
+                city = region.name_of(Path(batch.file).stem)
+                kickback.write(kickbacks / f"{Path(batch.file).stem}.xlsx", found, title=f"{city} 采集数据退回清单")
+                found.clear()
+
+    # Checking and enrolling are one stream; the report comes when it has run dry.
+    yield enrolment.enrol(context.store, checked()).total().records
+
+
+def send_openings(context: Context) -> Iterator[int]:
+    """The bureau sends each wave of people to their banks."""
+    openings = Openings(context.store)
+    out_dir = context.campaign.dir("banks", "requests")
+    for wave in sorted({*EARLY_WAVES, *JULY_WAVES, MONTH_END_WAVE}):
+        yield len(openings.dispatch_all(wave, through=wave, out_dir=out_dir))
+
+
+def answer_openings(context: Context) -> Iterator[int]:
+    """The banks answer."""
+    campaign = context.campaign
+    return banks.answer_openings(
+        campaign, context.plan, campaign.dir("banks", "requests"), campaign.dir("banks", "results")
+    )
+
+
+def read_openings(context: Context) -> Iterator[int]:
+    """The bureau reads the answers; a refused file is a finding, the others count."""
+    openings = Openings(context.store)
+    for path in sorted(context.campaign.dir("banks", "results").glob("*.txt")):
+        try:
+            report = openings.read_result(path, read_on=AS_OF)
+        except Refused as error:
+            context.note("openings", "opening.file_refused", path.name, str(error))
+            continue
+        if report.repeated:
+            text = "同一结果文件第二次送达,未作任何更改"
+            context.note("openings", "opening.file_repeated", path.name, text, severity=Severity.NOTE)
+        yield report.opened + report.failed
+
+
+def order_cards(context: Context) -> Iterator[int]:
+    """The bureau orders cards, as many as the letter's month could pay for; later accounts wait."""
+    campaign = context.campaign
+    production = Production(context.store, context.keys, context.transport)
+    out_dir = campaign.dir("factory", "orders")
+    quotas = _quotas(context)
+    for city, quota in quotas.items():
+        yield len(production.order(city, ordered_on=AS_OF, out_dir=out_dir, limit=quota))
+
+
+def _quotas(context: Context) -> dict[str, int]:
+    """The cards of the month shared out to the cities by their opened accounts."""
+    with context.store.begin() as connection:
+        opened = {place.key: place.opened for place in status.by_city(connection) if place.opened}
+    total, wanted = sum(opened.values()), factory.ordered_cards(context.campaign)
+    quotas, before, running = {}, 0, 0
+    for city, count in opened.items():
+        running += count
+        now = min(running, wanted * running // total)
+        quotas[city], before = now - before, now
+    return quotas
+
+
+def make_cards(context: Context) -> Iterator[int]:
+    """The factory makes as many cards as the letter counts and writes its back-files."""
+    campaign = context.campaign
+    return factory.make(campaign.dir("factory", "orders"), campaign.dir("factory", "back"), campaign.made)
+
+
+def read_back_files(context: Context) -> Iterator[int]:
+    """The bureau reads the back-files."""
+    production = Production(context.store, context.keys, context.transport)
+    for path in sorted(context.campaign.dir("factory", "back").glob("*.csv")):
+        try:
+            report = production.read_back_file(path, read_on=AS_OF)
+        except Refused as error:
+            context.note("production", "production.file_refused", path.name, str(error))
+            continue
+        yield report.made

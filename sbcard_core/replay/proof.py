@@ -1,0 +1,2 @@
+def load(c): return []
+def products(c): return []

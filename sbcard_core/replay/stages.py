@@ -1,0 +1,50 @@
+"""The stages of a campaign in their order: who acts, what it makes, and the function that does it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sbcard_core.replay import enrol_stages as enrol
+from sbcard_core.replay import issue_stages as issue
+from sbcard_core.replay.context import Context
+
+
+def _people(context: Context) -> int:
+    return context.campaign.population.size
+
+
+def _unknown(context: Context) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: a function of the files and rows before it.
+
+    Args:
+        name: for ``--stage``.
+        zh: what the progress bar says.
+        run: does it, and yields how many items it has done since the last time.
+        makes: directories below the campaign's root that are this stage's own.
+        total: how many items are expected, 0 = unknown.
+    """
+
+    name: str
+    zh: str
+    run: Callable[[Context], Iterator[int]]
+    makes: tuple[str, ...] = ()
+    total: Callable[[Context], int] = _unknown
+
+
+STAGES = (
+    Stage("collection", "各市州采集上报", enrol.collect, ("collected", "planted"), _people),
+    Stage("validation", "校验入库退回", enrol.validate, ("kickback", "quarantine"), _people),
+    Stage("openings", "送银行开户", enrol.send_openings, ("banks/requests",)),
+    Stage("bank-answers", "银行开户回盘", enrol.answer_openings, ("banks/results",), _people),
+    Stage("accounts", "读入开户结果", enrol.read_openings, (), _people),
+    Stage("production", "制卡下单", enrol.order_cards, ("factory/orders",)),
+    Stage("factory", "卡厂制卡", enrol.make_cards, ("factory/back",), lambda c: c.campaign.made),
+    Stage("back-files", "读入制卡回盘", enrol.read_back_files, (), lambda c: c.campaign.made),
+    Stage("issuing", "发卡启用", issue.issue_cards),
+    Stage("losses", "挂失", issue.lose_cards),
+    Stage("replacements", "补卡", issue.replace_cards, ("factory/replacement-orders", "factory/replacement-back")),
+)
