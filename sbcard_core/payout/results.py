@@ -1,0 +1,216 @@
+"""Reading a bank's payout results (代发回盘): paid, returned, or unknown; never guessed, never paid twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import zip_longest
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import Refused
+from sbcard_core.hosts import bankfile
+from sbcard_core.ledger import Ledger, Transfer, timestamp
+from sbcard_core.payout import lines
+from sbcard_core.payout.lines import SUSPENSE, Books, LineState, PayoutFinding
+from sbcard_core.store import schema, update_many
+
+Answer = tuple[LineState, str | None]  # state, reason
+
+
+class PayoutResultRefused(Refused):
+    """The file as a whole is refused and nothing changed; ``code``: ``batch``, ``bank``, ``answered``, ``totals``."""
+
+    def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
+        super().__init__(f"{path.name}: {what}", step="payout.read_result", term="代发结果文件", advice=advice)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutResultReport:
+    """What one result file did; ``paid + returned + unknown`` = lines of the batch, the amounts likewise."""
+
+    batch_no: str
+    paid: int = 0
+    paid_fen: int = 0
+    returned: int = 0
+    returned_fen: int = 0
+    unknown: int = 0
+    unknown_fen: int = 0
+    repeated: bool = False
+    findings: list[PayoutFinding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stray:
+    """A delivered line that could not be taken; ``seq`` is the sent line it seems to speak of."""
+
+    line: int
+    code: str
+    detail: str
+    seq: int | None = None
+
+
+def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
+    """Take in one result file, in one transaction; a batch is answered by one file.
+
+    A line counts when number, account and amount are those sent and its status has two digits. Otherwise the sent
+    line is UNKNOWN: its amount goes to suspense with exactly one finding, and it is not paid again. A sent line
+    the file does not speak of is UNKNOWN too. A wrong line and the sent line it leaves unanswered are one finding.
+
+    The trailer counts lines as delivered. Where every line can be read its totals must be exactly theirs;
+    otherwise they must leave room for the lines that could not be read.
+
+    Raises:
+        BankFileRefused: the file is wrong as a whole, or the trailer counts other lines than it brought.
+        PayoutResultRefused: no such batch, another bank, answered by another file, or wrong totals.
+    """
+    file = bankfile.read(path, bankfile.PAYOUT_RESULT)
+    batch_no = file.header["batch_no"]
+    with books.store.begin() as connection:
+        bank, answered_by = _batch(connection, file, path)
+        if answered_by == file.sha256:
+            return PayoutResultReport(batch_no, repeated=True)
+        if answered_by is not None:
+            what = f"batch {batch_no} was answered by another file"
+            raise PayoutResultRefused(path, "answered", what, "clear it with the bank before anything is changed")
+        sent = _sent(connection, batch_no)
+        answers, strays = _judge(file, sent)
+        report = _report(batch_no, sent, answers, strays)
+        _check_totals(path, file, report, len(strays))
+        _post(books.ledger, connection, (batch_no, bank, timestamp(on)), sent, answers)
+        gone = (LineState.UNKNOWN, "银行应答缺失或无法识别")
+        rows = []
+        for seq in sent:
+            state, reason = answers.get(seq, gone)
+            rows.append((int(state), reason, batch_no, seq))
+        update_many(connection, schema.payout_line, ("state", "reason"), ("batch_no", "seq"), rows)
+        update_many(connection, schema.payout_batch, ("answer_sha256",), ("batch_no",), [(file.sha256, batch_no)])
+        lines.record(connection, path.name, report.findings)
+    return report
+
+
+def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str | None]:
+    batch = schema.payout_batch.c
+    batch_no = file.header["batch_no"]
+    row = connection.execute(sa.select(batch.bank, batch.answer_sha256).where(batch.batch_no == batch_no)).one_or_none()
+    if row is None:
+        raise PayoutResultRefused(path, "batch", f"no batch {batch_no[:64]!r} was sent", "check the batch number")
+    if row[0] != file.header["bank"]:
+        what = f"batch {batch_no} was sent to bank {row[0]}"
+        raise PayoutResultRefused(path, "bank", what, "check which bank answered")
+    return row[0], row[1]
+
+
+def _sent(connection: sa.Connection, batch_no: str) -> dict[int, tuple[str, int]]:
+    line = schema.payout_line.c
+    query = sa.select(line.seq, line.account_no, line.amount_fen).where(line.batch_no == batch_no).order_by(line.seq)
+    return {seq: (account_no, amount) for seq, account_no, amount in connection.execute(query)}
+
+
+def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
+    by_text = {str(seq): (seq, account_no, str(amount)) for seq, (account_no, amount) in sent.items()}
+    answers: dict[int, Answer] = {}
+    strays = [_Stray(bad.line, f"payout.{bad.code}", bad.detail) for bad in file.bad_lines]
+    contradicted: set[int] = set()
+    for number, (seq_text, account_no, amount, status, reason) in zip(file.line_numbers, file.rows, strict=True):
+        line = by_text.get(seq_text)
+        if line is None:
+            strays.append(_Stray(number, "payout.seq", f"批次中没有序号 {seq_text[:12]!r}"))
+            continue
+        seq = line[0]
+        if line[1] != account_no:
+            strays.append(_Stray(number, "payout.account_no", f"序号 {seq} 的账号与发送的不符", seq))
+        elif line[2] != amount:
+            strays.append(_Stray(number, "payout.amount_fen", f"序号 {seq} 的金额与发送的不符", seq))
+        elif not (len(status) == 2 and status.isascii() and status.isdigit()):
+            strays.append(_Stray(number, "payout.status", f"序号 {seq} 的状态无法识别: {status[:8]!r}", seq))
+        else:
+            answer = _answer(status, reason)
+            before = answers.get(seq)
+            if before is None:
+                answers[seq] = answer
+            else:
+                strays.append(_Stray(number, "payout.twice", f"序号 {seq} 有两条应答", seq))
+                if before != answer:
+                    contradicted.add(seq)
+    for seq in contradicted:
+        del answers[seq]
+    return answers, sorted(strays, key=lambda stray: stray.line)
+
+
+_PAID: Answer = (LineState.PAID, None)
+
+
+def _answer(status: str, reason: str) -> Answer:
+    return _PAID if status == "00" else (LineState.RETURNED, reason or f"银行返回码 {status}")
+
+
+def _findings(sent: Mapping[int, tuple[str, int]], open_: list[int], strays: list[_Stray]) -> list[PayoutFinding]:
+    """One finding per unanswered line, joined with the wrong line that explains it; other wrong lines alone."""
+    unanswered = set(open_)
+    own: dict[int, _Stray] = {}
+    loose: list[_Stray] = []
+    for stray in strays:
+        if stray.seq in unanswered and stray.seq not in own:
+            own[stray.seq] = stray
+        else:
+            loose.append(stray)
+    found = [PayoutFinding(stray.line, stray.code, stray.detail, sent[seq][1]) for seq, stray in own.items()]
+    rest = [seq for seq in open_ if seq not in own]
+    for seq, stray in zip_longest(rest, loose):
+        if stray is None:
+            found.append(PayoutFinding(0, "payout.missing", f"序号 {seq} 没有应答", sent[seq][1]))
+        elif seq is None:
+            found.append(PayoutFinding(stray.line, stray.code, stray.detail))
+        else:
+            found.append(PayoutFinding(stray.line, stray.code, f"{stray.detail};序号 {seq} 没有应答", sent[seq][1]))
+    return found
+
+
+def _report(
+    batch_no: str, sent: Mapping[int, tuple[str, int]], answers: Mapping[int, Answer], strays: list[_Stray]
+) -> PayoutResultReport:
+    counts = {LineState.PAID: [0, 0], LineState.RETURNED: [0, 0]}
+    for seq, (state, _) in answers.items():
+        tally = counts[state]
+        tally[0] += 1
+        tally[1] += sent[seq][1]
+    open_ = [seq for seq in sent if seq not in answers]
+    found = _findings(sent, open_, strays)
+    unknown_fen = sum(sent[seq][1] for seq in open_)
+    paid, returned = counts[LineState.PAID], counts[LineState.RETURNED]
+    return PayoutResultReport(
+        batch_no, paid[0], paid[1], returned[0], returned[1], len(open_), unknown_fen, findings=found
+    )
+
+
+def _check_totals(path: Path, file: bankfile.BankFile, report: PayoutResultReport, strays: int) -> None:
+    read = {"paid": report.paid, "returned": report.returned}
+    sums = {"paid_fen": report.paid_fen, "returned_fen": report.returned_fen}
+    for name, value in (read | sums).items():
+        text = file.trailer[name]
+        said = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        room = strays * 2 if name in read else None  # a line that stands twice takes two away
+        if said != value and (strays == 0 or said < value or (room is not None and said > value + room)):
+            what = f"trailer says {name} {text[:20]}, the lines say {value}"
+            raise PayoutResultRefused(path, "totals", what, "ask the bank for a corrected file")
+
+
+def _post(
+    ledger: Ledger,
+    connection: sa.Connection,
+    place: tuple[str, str, str],
+    sent: Mapping[int, tuple[str, int]],
+    answers: Mapping[int, Answer],
+) -> None:
+    batch_no, bank, at = place
+    payable, clearing = lines.payable_account(batch_no), lines.clearing_account(bank)
+    moves = []
+    for seq, (_, amount) in sent.items():
+        state = answers[seq][0] if seq in answers else LineState.UNKNOWN
+        if state is LineState.PAID:
+            moves.append(Transfer(f"payout:{batch_no}:{seq}", payable, clearing, amount, "payout.paid", at))
+        elif state is LineState.UNKNOWN:
+            moves.append(Transfer(f"payout:{batch_no}:{seq}", payable, SUSPENSE, amount, "payout.unknown", at))
+    lines.post(ledger, connection, moves)
