@@ -15,10 +15,10 @@ from sbcard_core.card.identification import make_atr, make_code
 from sbcard_core.card.layout import layout
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
-from sbcard_core.crypto.cipher import ecb_encrypt, parts
+from sbcard_core.crypto.cipher import ecb_encrypt
 from sbcard_core.crypto.diversify import derive_many
 from sbcard_core.crypto.errors import KeyRefused
-from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
+from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey, kcv_many
 from sbcard_core.crypto.keystore import CARD_USAGES, MasterKeys
 from sbcard_core.errors import InvalidValue, Refused
 
@@ -37,7 +37,7 @@ class CardRequest:
         city: issuing city, 6 digits; the keys are derived by it.
         serial: 4 bytes of the identification code.
         factor: 8 bytes, the card's diversification factor and the end of its ATR.
-        birthplace: 6 digits; empty takes the first 6 of the number (assumed: place of first registration).
+        birthplace: 6 digits; empty takes the first 6 of a citizen number (assumed: place of first registration).
         issuer: 初始化机构编号, up to 24 digits; empty takes the city filled with zeros (assumed).
     """
 
@@ -65,6 +65,11 @@ def _day(value: Day) -> str:
     return value.replace("-", "") if isinstance(value, str) else f"{value:%Y%m%d}"
 
 
+def _birthplace(id_number: str) -> str:
+    """First six digits of a citizen number; nothing for the numbers of foreigners, which begin with letters."""
+    return id_number[:6] if id_number[:6].isdigit() else ""
+
+
 def _values(card: CardRequest, profile: Profile) -> dict[str, str]:
     return {
         "identification_code": make_code(card.city, card.serial),
@@ -78,7 +83,7 @@ def _values(card: CardRequest, profile: Profile) -> dict[str, str]:
         "name": card.name,
         "sex": card.sex,
         "ethnicity": card.ethnicity,
-        "birthplace": card.birthplace or card.id_number[:6],
+        "birthplace": card.birthplace or _birthplace(card.id_number),
         "birth_date": _day(card.birth_date),
     }
 
@@ -91,7 +96,7 @@ def card_files(card: CardRequest, profile: Profile = V2) -> dict[str, list[str]]
     """
     if len(card.factor) != 8:
         raise InvalidValue("a factor has 8 bytes", step="card.personalize", term="分散因子")
-    if len(text.strip(card.card_no.encode("gb18030"))) != 9:
+    if len(text.strip(text.to_bytes(card.card_no))) != 9:
         raise RecordMalformed("a card number has 9 characters", step="card.personalize", term="卡号")
     files = layout(profile, _values(card, profile))
     return {path: [record.hex().upper() for record in records] for path, records in files.items()}
@@ -114,16 +119,6 @@ def _card_keys(cards: Sequence[CardRequest], keys: MasterKeys) -> dict[KeyUsage,
                 buffer[KEY_BYTES * i : KEY_BYTES * (i + 1)] = derived[KEY_BYTES * at : KEY_BYTES * (at + 1)]
         out[usage] = bytes(buffer)
     return out
-
-
-def _check_values(keys: bytes) -> list[str]:
-    """Key check values of n × 16 bytes of 3DES keys: 6 hex digits each."""
-    cipher, tdes, ecb = parts().cipher, parts().tdes, parts().ecb()
-    zero = bytes(8)
-    return [
-        cipher(tdes(keys[i : i + 16] + keys[i : i + 8]), ecb).encryptor().update(zero)[:3].hex().upper()
-        for i in range(0, len(keys), KEY_BYTES)
-    ]
 
 
 def _sort_out(
@@ -197,7 +192,7 @@ def _lines(
     profile: Profile,
 ) -> Iterator[dict[str, Any]]:
     wrapped = {usage.value: ecb_encrypt(transport, material).hex().upper() for usage, material in clear.items()}
-    check = {usage.value: _check_values(material) for usage, material in clear.items()}
+    check = {usage.value: kcv_many(material) for usage, material in clear.items()}
     clear.clear()
     names = tuple(wrapped)
     initial_pin = profile.initial_pins[0]

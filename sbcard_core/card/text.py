@@ -13,6 +13,22 @@ EXTENSION_BYTES = 20
 """Bytes of 姓名扩展, tag 4E."""
 
 
+def to_bytes(text: str) -> bytes:
+    """Encode as GB18030, which reaches every character there is.
+
+    Raises:
+        RecordMalformed: half a surrogate pair, which is no character.
+
+    Example:
+        >>> to_bytes("珅").hex().upper()
+        'AB7C'
+    """
+    try:
+        return text.encode("gb18030")
+    except UnicodeEncodeError:
+        raise RecordMalformed("the text holds what is no character", step="card.text", term="非法字符") from None
+
+
 def strip(value: bytes) -> bytes:
     """Remove padding on the right.
 
@@ -33,7 +49,7 @@ def encode(text: str, size: int) -> bytes:
         >>> encode("李珅", 6).hex().upper()
         'C0EEAB7C0000'
     """
-    raw = text.encode("gb18030")
+    raw = to_bytes(text)
     if len(raw) > size:
         raise RecordMalformed(f"{len(raw)} bytes of text for a field of {size}", step="card.text", term="数据长度")
     return raw.ljust(size, b"\x00")
@@ -70,7 +86,7 @@ def split_name(name: str) -> tuple[bytes, bytes]:
         >>> [len(part) for part in split_name("a" + "古" * 20)]
         [29, 12]
     """
-    raw = name.encode("gb18030")
+    raw = to_bytes(name)
     if len(raw) <= NAME_BYTES:
         return raw, b""
     head = b""

@@ -139,6 +139,28 @@ def kcv(key: SecretKey) -> str:
     return ecb_encrypt(key, bytes(key.algorithm.block))[:3].hex().upper()
 
 
+def kcv_many(keys: bytes) -> list[str]:
+    """Return the key check values of n × 16 bytes of 3DES keys, in order.
+
+    Raises:
+        KeyRefused: not n × 16 bytes.
+
+    Example:
+        >>> kcv_many(bytes(32))
+        ['8CA64D', '8CA64D']
+    """
+    from sbcard_core.crypto.cipher import parts  # noqa: PLC0415 - the cipher module needs keys
+
+    if len(keys) % 16:
+        raise KeyRefused(f"{len(keys)} bytes are not n × 16", step="crypto.keys", term="密钥长度")
+    cipher, tdes, ecb = parts().cipher, parts().tdes, parts().ecb()
+    zero = bytes(8)
+    return [
+        cipher(tdes(keys[i : i + 16] + keys[i : i + 8]), ecb).encryptor().update(zero)[:3].hex().upper()
+        for i in range(0, len(keys), 16)
+    ]
+
+
 def with_odd_parity(material: bytes) -> bytes:
     """Set the lowest bit of every byte so that each byte has an odd number of ones (FIPS 46-3 convention).
 

@@ -1,0 +1,164 @@
+"""Keys keep their secret, keep to their usage, and can be wiped."""
+
+import copy
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbcard_core.crypto import auth, diversify, mac, purse
+from sbcard_core.crypto.errors import (
+    AssumptionNotSet,
+    KeyClosed,
+    KeyMissing,
+    KeyNotPortable,
+    KeyRefused,
+    MacMismatch,
+)
+from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey, with_odd_parity
+from sbcard_core.crypto.keystore import CARD_USAGES, MasterKeys
+from sbcard_core.errors import InvalidValue
+
+MATERIAL = bytes.fromhex("11223344556677888877665544332211")
+
+
+def key(usage: KeyUsage = KeyUsage.IRK, algorithm: Algorithm = Algorithm.TDES) -> SecretKey:
+    return SecretKey(MATERIAL, usage, algorithm)
+
+
+def test_nothing_shows_the_material() -> None:
+    secret = key()
+    shown = f"{secret!r} {secret} {secret.kcv} {MasterKeys({KeyUsage.IRK: secret})!r}".lower()
+    assert "1122" not in shown
+    assert "8877" not in shown
+
+
+@pytest.mark.parametrize("leave", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_key_does_not_travel(leave: object) -> None:
+    with pytest.raises(KeyNotPortable):
+        leave(key())  # type: ignore[operator]
+
+
+def test_close_wipes_in_place() -> None:
+    secret = key()
+    inside = secret._material
+    view = bytes(inside)
+    secret.close()
+    secret.close()
+    assert view == MATERIAL
+    assert not inside
+    for use in (secret.material, lambda: secret.kcv, lambda: diversify.derive(secret, bytes(8))):
+        with pytest.raises(KeyClosed):
+            use()
+
+
+@pytest.mark.parametrize(("size", "algorithm"), [(0, "3DES"), (7, "3DES"), (17, "3DES"), (8, "SM4"), (24, "SM4")])
+def test_lengths(size: int, algorithm: str) -> None:
+    with pytest.raises(KeyRefused):
+        SecretKey(bytes(size), KeyUsage.MAC, Algorithm(algorithm))
+
+
+@given(st.binary(max_size=24))
+@settings(max_examples=50, deadline=None)
+def test_parity_touches_the_lowest_bit_only(material: bytes) -> None:
+    made = with_odd_parity(material)
+    assert all(byte.bit_count() % 2 == 1 for byte in made)
+    assert [byte >> 1 for byte in made] == [byte >> 1 for byte in material]
+
+
+@given(st.lists(st.binary(min_size=8, max_size=8), max_size=20))
+@settings(max_examples=30, deadline=None)
+def test_bulk_derivation_is_the_scalar_one_in_order(factors: list[bytes]) -> None:
+    for algorithm in Algorithm:
+        master = key(algorithm=algorithm)
+        many = diversify.derive_many(master, b"".join(factors))
+        assert many == b"".join(diversify.derive(master, factor).material() for factor in factors)
+
+
+def test_derivation_refuses_the_wrong_usage() -> None:
+    with pytest.raises(KeyRefused):
+        diversify.derive_many(key(), bytes(8), usage=KeyUsage.DTK)
+    with pytest.raises(InvalidValue):
+        diversify.derive_path(key(), [])
+
+
+def test_simulation_keys_are_marked_and_differ() -> None:
+    with MasterKeys.simulation(1) as one, MasterKeys.simulation(2) as two:
+        assert one.is_test
+        assert one.get(KeyUsage.DTK).kcv != two.get(KeyUsage.DTK).kcv
+        assert len({one.get(usage).kcv for usage in CARD_USAGES}) == len(CARD_USAGES)
+        city = one.city(KeyUsage.DTK, "430100")
+        assert city is one.city(KeyUsage.DTK, "430100")
+        assert city.material() == diversify.derive(one.get(KeyUsage.DTK), b"430100sx").material()
+    with pytest.raises(KeyClosed):
+        city.material()
+
+
+def test_the_store_refuses_misfiled_and_missing_keys() -> None:
+    with pytest.raises(KeyRefused):
+        MasterKeys({KeyUsage.DLK: key(KeyUsage.DPK)})
+    with pytest.raises(KeyMissing):
+        MasterKeys({}).city(KeyUsage.DTK, "430100")
+
+
+def test_unknown_rules_are_refused_until_set() -> None:
+    with pytest.raises(AssumptionNotSet):
+        auth.cryptogram(key(), bytes(8), bytes(8))
+    sm4 = key(algorithm=Algorithm.SM4)
+    with pytest.raises(AssumptionNotSet):
+        auth.cryptogram(sm4, bytes(8), bytes(8), rules=auth.SAMPLE)
+    with pytest.raises(AssumptionNotSet):
+        auth.cryptogram(sm4, bytes(8), bytes(8), rules=auth.AuthRules(auth.ProcessKeyRule.ENCRYPT_8))
+    set_both = auth.AuthRules(auth.ProcessKeyRule.DIVERSIFY_16, auth.Sm4Reduction.XOR_HALVES)
+    assert len(auth.cryptogram(sm4, bytes(8), bytes(8), rules=set_both)) == 8
+
+
+def test_the_two_process_rules_differ_and_both_depend_on_all_inputs() -> None:
+    seen = set()
+    for rule in auth.ProcessKeyRule:
+        rules = auth.AuthRules(rule)
+        for process, original in ((bytes(8), bytes(8)), (b"\x02" * 8, bytes(8)), (bytes(8), b"\x02" * 8)):
+            seen.add(auth.cryptogram(key(), process, original, rules=rules))
+    assert len(seen) == 6
+    with pytest.raises(InvalidValue):
+        auth.cryptogram(key(), bytes(7), bytes(8), rules=auth.SAMPLE)
+
+
+def test_sm4_session_keys_are_refused() -> None:
+    with pytest.raises(KeyRefused, match="not public"):
+        purse.load_session_key(key(KeyUsage.DLK, Algorithm.SM4), bytes(4), 0)
+
+
+def test_purchase_session_takes_the_low_half_of_the_terminal_number() -> None:
+    sessions = [purse.purchase_session_key(key(), bytes(4), 1, number).material() for number in (2, 0x10002, 3)]
+    assert sessions[0] == sessions[1] != sessions[2]
+
+
+@given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.binary(max_size=40)), max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_bulk_mac_is_the_scalar_one(items: list[tuple[bytes, bytes]]) -> None:
+    messages = [message for _, message in items]
+    expected = [mac.cbc_mac(material, message) for material, message in items]
+    assert mac.cbc_mac_many(b"".join(material for material, _ in items), messages) == expected
+    assert mac.cbc_mac_many([SecretKey(material, KeyUsage.MAC) for material, _ in items], messages) == expected
+
+
+def test_bulk_mac_refuses_a_wrong_count() -> None:
+    for keys in (bytes(15), bytes(40), [key()]):
+        with pytest.raises(InvalidValue):
+            mac.cbc_mac_many(keys, [b"", b""])
+
+
+def test_mac_comparison() -> None:
+    mac.verify(b"1234", b"1234")
+    for other in (b"1235", b"123", b""):
+        with pytest.raises(MacMismatch):
+            mac.verify(b"1234", other)
+
+
+def test_zero_padding_is_not_iso_padding() -> None:
+    assert mac.pad_zero(b"") == bytes(8)
+    assert mac.pad_iso2(b"") == b"\x80" + bytes(7)
+    assert mac.cbc_mac(bytes(8), b"a", padding=mac.pad_zero) == mac.cbc_mac(bytes(8), b"a\x00", padding=mac.pad_zero)
+    assert mac.cbc_mac(bytes(8), b"a") != mac.cbc_mac(bytes(8), b"a\x00")

@@ -1,0 +1,88 @@
+"""Bulk TAC verification: one status per record, order kept, nothing raised for one bad record."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbcard_core.crypto import diversify, tac
+from sbcard_core.crypto.errors import KeyRefused, TacMismatch
+from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
+from sbcard_core.crypto.tac import TacStatus
+from sbcard_core.errors import InvalidValue
+
+CITY = SecretKey(bytes(range(16)), KeyUsage.DTK)
+FATES = ("good", "tac", "message", "short tac", "long message", "other card")
+
+
+def record(number: int, fate: str) -> tuple[bytes, bytes, bytes, TacStatus]:
+    """Factor, message, TAC and the status that must come out."""
+    factor = number.to_bytes(8, "big")
+    message = tac.purchase_message(100 + number, 6, "430100000001", number, "20140731120000")
+    made = tac.compute(diversify.derive(CITY, factor), message)
+    match fate:
+        case "tac":
+            return factor, message, bytes((made[0] ^ 1,)) + made[1:], TacStatus.MISMATCH
+        case "message":
+            return factor, bytes((message[0] ^ 1,)) + message[1:], made, TacStatus.MISMATCH
+        case "short tac":
+            return factor, message, made[:3], TacStatus.MALFORMED
+        case "long message":
+            return factor, message + b"\x00", made, TacStatus.MALFORMED
+        case "other card":
+            return (number + 1).to_bytes(8, "big"), message, made, TacStatus.MISMATCH
+    return factor, message, made, TacStatus.VERIFIED
+
+
+@given(st.lists(st.sampled_from(FATES), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_each_record_has_its_own_status_in_order(fates: list[str]) -> None:
+    rows = [record(number, fate) for number, fate in enumerate(fates)]
+    got = tac.verify_many(CITY, b"".join(r[0] for r in rows), [r[1] for r in rows], [r[2] for r in rows])
+    assert got == [r[3] for r in rows]
+
+
+def test_bulk_and_scalar_agree() -> None:
+    factor, message, made, _ = record(5, "good")
+    dtk = diversify.derive(CITY, factor)
+    tac.verify(dtk, message, made)
+    for wrong in (made[:3], b"", bytes((made[0] ^ 0x80,)) + made[1:]):
+        with pytest.raises(TacMismatch):
+            tac.verify(dtk, message, wrong)
+
+
+def test_a_wrong_call_raises() -> None:
+    with pytest.raises(InvalidValue):
+        tac.verify_many(CITY, bytes(8), [bytes(22)] * 2, [bytes(4)] * 2)
+    with pytest.raises(InvalidValue):
+        tac.verify_many(CITY, bytes(16), [bytes(22)] * 2, [bytes(4)])
+    with pytest.raises(KeyRefused):
+        tac.verify_many(SecretKey(bytes(16), KeyUsage.DPK), bytes(8), [bytes(22)], [bytes(4)])
+    with pytest.raises(KeyRefused):
+        tac.verify_many(SecretKey(bytes(16), KeyUsage.DTK, Algorithm.SM4), bytes(8), [bytes(22)], [bytes(4)])
+
+
+def test_the_three_ways_to_write_a_moment_agree() -> None:
+    forms = (datetime(2014, 7, 31, 8, 5, 9), "20140731080509", bytes.fromhex("20140731080509"))  # noqa: DTZ001
+    messages = {tac.purchase_message(1, 6, bytes.fromhex("430100000001"), 7, form) for form in forms}
+    assert [message.hex() for message in messages] == ["00000001064301000000010000000720140731080509"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount": -1},
+        {"amount": 1 << 32},
+        {"type": 256},
+        {"terminal": "43010000000"},
+        {"terminal": "43010000000G"},
+        {"terminal_txn_no": 1 << 32},
+        {"datetime": "2014073108050"},
+        {"datetime": "2014073108050A"},
+    ],
+)
+def test_a_message_that_does_not_fit_is_refused(wrong: dict[str, object]) -> None:
+    fields = {"amount": 1, "type": 6, "terminal": "430100000001", "terminal_txn_no": 1, "datetime": "20140731080509"}
+    with pytest.raises(InvalidValue, match=next(iter(wrong))):
+        tac.purchase_message(**{**fields, **wrong})  # type: ignore[arg-type]
