@@ -1,17 +1,17 @@
 """Taking checked records in (采集数据入库): persons, findings and the file's own count, streaming."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from sbcard_core.registry import findings
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import Disposition, Severity
+from sbcard_core.validation.records import CheckedBatch, Finding
 
 STAGE = "enrolment"
 """Stage of what enrolment itself finds; what the checks found is stored under ``CHECK_STAGE``."""
@@ -23,44 +23,6 @@ _PERSON_COLUMNS = (
     *("form_no", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "county", "bank"),
     *("submitted_on", "city", "source_file", "source_line"),
 )
-
-
-class CheckedFinding(Protocol):
-    """What a finding of the checks looks like."""
-
-    @property
-    def line(self) -> int: ...
-    @property
-    def field(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def severity(self) -> Severity: ...
-    @property
-    def disposition(self) -> Disposition: ...
-    @property
-    def message_zh(self) -> str: ...
-
-
-class Checked(Protocol):
-    """What a checked batch looks like: part of one file, in file order.
-
-    A row of ``accepted`` is the record's values in collection order (序号, 申领表编码, 社会保障号码, 姓名, 性别,
-    民族, 出生日期, 联系手机, 人员类别, 区县代码, 服务银行, 上报日期), then its line number in the file.
-    """
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def accepted(self) -> Sequence[Sequence[Any]]: ...
-    @property
-    def findings(self) -> Sequence[CheckedFinding]: ...
-    @property
-    def rejected(self) -> int: ...
-    @property
-    def quarantined(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -98,8 +60,12 @@ class EnrolmentReport:
         return sums
 
 
-def enrol(store: Store, batches: Iterable[Checked]) -> EnrolmentReport:
+def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
     """Take checked batches in, one transaction per batch; batches of one file follow each other.
+
+    Args:
+        store: the database.
+        batches: what ``validation.check_files`` yields.
 
     A file whose content was enrolled before is skipped, whatever its name; a run that was cut off may be started
     again. The first record of a person wins: a later one with the same number is a finding, not an update.
@@ -109,30 +75,18 @@ def enrol(store: Store, batches: Iterable[Checked]) -> EnrolmentReport:
     skip = False
     count = FileCount()
     digest = ""
-    for batch, last in _with_last(batches):
-        path = batch.path
-        if path.name != name:
-            name, count, digest = path.name, FileCount(), _sha256(path)
+    for batch in batches:
+        if batch.file != name:
+            name, count, digest = batch.file, FileCount(), _sha256(batch.path)
             skip = _is_known(store, report, name, digest)
         if skip:
             continue
         with store.begin() as connection:
             _take(connection, name, batch, count)
-            if last:
+            if batch.summary is not None:  # the last batch of its file
                 _close(connection, name, digest, count)
         report.files[name] = count
     return report
-
-
-def _with_last(batches: Iterable[Checked]) -> Iterator[tuple[Checked, bool]]:
-    """Each batch with whether it is the last of its file: one batch is held back."""
-    held: Checked | None = None
-    for batch in batches:
-        if held is not None:
-            yield held, held.path != batch.path
-        held = batch
-    if held is not None:
-        yield held, True
 
 
 def _sha256(path: Path) -> str:
@@ -160,43 +114,29 @@ def _is_known(store: Store, report: EnrolmentReport, name: str, digest: str) -> 
     return True
 
 
-def _take(connection: sa.Connection, name: str, batch: Checked, count: FileCount) -> None:
+def _take(connection: sa.Connection, name: str, batch: CheckedBatch, count: FileCount) -> None:
     rows = [
         (
-            form,
-            number,
-            who,
-            sex,
-            folk,
-            _iso(birth),
-            phone,
-            int(kind),
-            county,
-            bank,
-            _iso(day),
-            county[:4] + "00",
-            name,
-            at,
+            *(form, number, who, sex, folk, _iso(birth), phone, int(kind), county, bank, _iso(day)),
+            *(county[:4] + "00", name, at),
         )
         for _, form, number, who, sex, folk, birth, phone, kind, county, bank, day, at in batch.accepted
     ]
     new = _insert_persons(connection, name, rows)
     count.city = count.city or (rows[0][11] if rows else "")
-    insert_many(
-        connection,
-        schema.finding,
-        findings.COLUMNS,
-        (
-            (CHECK_STAGE, f.code, name, f.line, f.field, int(f.severity), int(f.disposition), 0, f.message_zh)
-            for f in batch.findings
-        ),
-    )
+    insert_many(connection, schema.finding, findings.COLUMNS, (_finding(name, found) for found in batch.findings))
     count.records += batch.records
     count.accepted += len(rows)
     count.rejected += batch.rejected
     count.quarantined += batch.quarantined
     count.enrolled += new
     count.known += len(rows) - new
+
+
+def _finding(name: str, found: Finding) -> tuple[Any, ...]:
+    text = f"{found.message_zh}: {found.value_masked}" if found.value_masked else found.message_zh
+    severity, disposition = int(found.severity), int(found.disposition)
+    return CHECK_STAGE, found.code, name, found.line, found.field, severity, disposition, 0, text
 
 
 def _insert_persons(connection: sa.Connection, name: str, rows: list[tuple[Any, ...]]) -> int:

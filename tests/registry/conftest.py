@@ -1,31 +1,34 @@
 """A small city for the registry tests: synthetic people, a bank and a factory that answer from the files."""
 
 import json
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from sbcard_core.fields import citizen_id
 from sbcard_core.hosts import bankfile
 from sbcard_core.registry import back_file
+from sbcard_core.store import Store
+from sbcard_core.validation.records import CheckedBatch, FileSummary
+from sbcard_core.validation.spec import CollectedPerson
 
 CITY = "430100"
 
 
-@dataclass
-class Batch:
-    """A checked batch as validation hands it over."""
+@pytest.fixture
+def world() -> ModuleType:
+    """The functions of this file."""
+    return sys.modules[__name__]
 
-    path: Path
-    accepted: list[tuple]
-    records: int = 0
-    findings: list = field(default_factory=list)
-    rejected: int = 0
-    quarantined: int = 0
 
-    def __post_init__(self) -> None:
-        self.records = self.records or len(self.accepted) + self.rejected + self.quarantined
+@pytest.fixture
+def store(tmp_path: Path) -> Iterable[Store]:
+    with Store.open(f"sqlite:///{tmp_path}/registry.sqlite") as store:
+        yield store
 
 
 def id_number(n: int, county: str = "430102") -> str:
@@ -33,20 +36,23 @@ def id_number(n: int, county: str = "430102") -> str:
     return body + citizen_id.check_digit(body)
 
 
-def record(n: int, *, bank: str = "103", day: str = "20140701", county: str = "430102") -> tuple:
+def record(n: int, *, bank: str = "103", day: str = "20140701", county: str = "430102") -> CollectedPerson:
     number = id_number(n, county)
     sex = "1" if n % 2 else "2"
-    return (
-        *(str(n), f"F{n:08d}", number, f"甲{chr(0x4E00 + n % 2000)}", sex, "01", number[6:14], f"138{n:08d}", "4"),
-        *(county, bank, day, n + 1),
+    name = f"甲{chr(0x4E00 + n % 2000)}"
+    return CollectedPerson(
+        *(str(n), f"F{n:08d}", number, name, sex, "01", number[6:14], f"138{n:08d}", "4", county, bank, day, n + 1)
     )
 
 
-def batch(folder: Path, numbers: Iterable[int], name: str = "c1.csv", **kind: str) -> Batch:
+def batch(folder: Path, numbers: Iterable[int], name: str = "c1.csv", *, last: bool = True, **kind: str) -> CheckedBatch:
+    """Records as accepted by the checks, all in one batch."""
     path = folder / name
     rows = [record(n, **kind) for n in numbers]
     path.write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
-    return Batch(path, rows)
+    count = len(rows)
+    summary = FileSummary(name, "", count, count, 0, 0) if last else None
+    return CheckedBatch(name, path, count, rows, [], 0, 0, [], summary)
 
 
 def bank_answer(
