@@ -1,0 +1,99 @@
+"""The terminal of a hospital or pharmacy (医保终端): prove the card, read the holder, settle a bill."""
+
+import os
+from collections.abc import Callable
+
+from apdu.channel import CardChannel
+from apdu.instructions import KID_READ_EF06
+from readers.base import Bill, HostLink, PinPad, PinPurpose, SettleReply, SettleRequest
+from readers.errors import HostRefused, PinEntryFailed, TerminalState
+from readers.terminal import Terminal
+from sbcard_core.card.basic import CardBasic
+from sbcard_core.card.profile import Profile
+from sbcard_core.card.profiles.v2 import V2
+
+
+class MedicalTerminal(Terminal):
+    """One patient's visit.
+
+    Args:
+        card, psam, pin_pad, profile, terminal_no, rng: see :class:`readers.terminal.Terminal`.
+        host: the line to the insurance centre.
+
+    Example:
+        The whole flow with a virtual card stands in ``tests/readers/test_medical_terminal.py``::
+
+            terminal = MedicalTerminal(card, psam, pin_pad, host, profile=SAMPLE)
+            holder = terminal.read_holder()
+            reply = terminal.settle(bill)
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports are named at the call
+        self,
+        card: CardChannel,
+        psam: CardChannel,
+        pin_pad: PinPad,
+        host: HostLink,
+        *,
+        profile: Profile = V2,
+        terminal_no: bytes | None = None,
+        rng: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        super().__init__(card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng)
+        self._host = host
+        self._holder: CardBasic | None = None
+
+    def read_holder(self) -> CardBasic:
+        """Let card and PSAM authenticate each other, then read issuer and holder data.
+
+        Raises:
+            InternalAuthFailed: the card is not genuine.
+            UnexpectedStatus: card or PSAM refused a step; the step is named.
+            CardLost: the card went away.
+        """
+        self._holder = None
+        self.session.internal_authenticate()
+        self.session.external_authenticate(KID_READ_EF06)
+        self._holder = self.session.read_basic()
+        return self._holder
+
+    def change_initial_pin(self) -> None:
+        """Have the holder replace the PIN (修改密码): old one, new one, new one again.
+
+        Raises:
+            PinEntryFailed: the two new PINs differ (-34).
+            InitialPinRefused: an initial PIN was chosen again (-36).
+            PinWrong, PinLocked: the old PIN is wrong; carries the tries left.
+        """
+        old = self._pin_pad.read_pin(PinPurpose.OLD)
+        new = self._pin_pad.read_pin(PinPurpose.NEW)
+        if new != self._pin_pad.read_pin(PinPurpose.REPEAT):
+            raise PinEntryFailed("the two new PINs differ", driver_code=-34, advice="type the new PIN twice")
+        self.session.change_pin(old, new)
+
+    def settle(self, bill: Bill) -> SettleReply:
+        """Verify the holder's PIN and have the centre settle the bill.
+
+        Raises:
+            TerminalState: no card was read before.
+            PinEntryFailed: the holder still uses the initial PIN (-35).
+            PinWrong, PinLocked: wrong PIN; the centre was not asked.
+            HostRefused: the centre said no, or its three parts do not add up to the bill.
+        """
+        holder = self._holder
+        if holder is None:
+            raise TerminalState("read the card first", step="settle", term="未读卡", advice="call read_holder")
+        self._verify_pin(initial_allowed=False)
+        request = SettleRequest(self.terminal_no, holder.card_no, holder.id_number, holder.name, bill)
+        reply = self._host.settle(request)
+        if not reply.approved:
+            raise HostRefused(f"the centre refused the bill: {reply.reason}", step="settle", term="结算失败")
+        parts = (reply.fund_fen, reply.account_fen, reply.cash_fen)
+        if min(parts) < 0 or sum(parts) != bill.amount_fen:
+            raise HostRefused(
+                "the centre's parts do not add up to the bill",
+                step="settle",
+                term="结算金额不符",
+                advice=f"reverse settlement {reply.settlement_no}",
+            )
+        return reply

@@ -1,0 +1,107 @@
+"""The merchant's terminal (POS): load the purse through a host, take an offline purchase through the PSAM."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from apdu.channel import GetResponseChannel, exchange
+from apdu.instructions import read_record_by_id
+from readers.terminal import Terminal
+from sbcard_core.card.files import decode_record
+from sbcard_core.card.loadhost import LoadHost
+from sbcard_core.card.purse import LoadReceipt, Purse
+
+_SFI_EF05 = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRecord:
+    """One offline purchase as the terminal keeps it for the night (脱机消费记录).
+
+    Attributes:
+        terminal_no: 终端机编号, 12 digits.
+        terminal_txn_no: 终端交易序号, counted by the PSAM.
+        card_no: 卡号, 9 characters.
+        factor: card-level diversification factor, 8 bytes; with ``city`` it finds the card's DTK.
+        city: issuing region, 6 digits.
+        offline_no: 脱机交易序号, counted by the card.
+        type: transaction type, 6 = purchase with the 电子钱包.
+        tac: 交易验证码, 4 bytes; the card's proof.
+    """
+
+    terminal_no: str
+    terminal_txn_no: int
+    card_no: str
+    factor: bytes
+    city: str
+    offline_no: int
+    amount_fen: int
+    type: int
+    at: datetime
+    key_version: int
+    algorithm: int
+    tac: bytes = field(repr=False)
+
+
+class POSTerminal(Terminal):
+    """One customer's visit.
+
+    Args:
+        card, psam, pin_pad, profile, terminal_no, rng: see :class:`readers.terminal.Terminal`. The terminal number
+            must be the PSAM's own: it stands inside MAC1.
+    """
+
+    def load(self, amount_fen: int, host: LoadHost, *, at: datetime) -> LoadReceipt:
+        """Load the purse (圈存) after the PIN; the initial PIN may load.
+
+        Args:
+            amount_fen: fen, 1 or more.
+            host: whoever holds money and load keys.
+            at: local time.
+
+        Raises:
+            PinWrong, PinLocked: nothing was asked of the host.
+            UnexpectedStatus: the card refused a step (9302: MAC2 of the host is wrong); nothing was loaded.
+            OutcomeUnknown: the card went away while it was being credited.
+        """
+        self._verify_pin(initial_allowed=True)
+        return self._purse().load(amount_fen, self._terminal_no, at, host)
+
+    def purchase(self, amount_fen: int, at: datetime) -> PurchaseRecord:
+        """Take a payment from the purse without a line to anyone (脱机消费).
+
+        Raises:
+            PinEntryFailed: the holder still uses the initial PIN (-35).
+            PinWrong, PinLocked: nothing was debited.
+            UnexpectedStatus: 9401 not enough money; 9302 wrong MAC; step ``PSAM: check MAC2`` comes after the debit.
+            OutcomeUnknown: the card went away while it was being debited.
+        """
+        card_no = self._read_card_no()
+        self._verify_pin(initial_allowed=False)
+        done = self._purse().purchase(amount_fen, self._terminal_no, self.psam, at)
+        return PurchaseRecord(
+            terminal_no=self.terminal_no,
+            terminal_txn_no=done.terminal_txn_no,
+            card_no=card_no,
+            factor=done.factor,
+            city=done.city,
+            offline_no=done.offline_no,
+            amount_fen=done.amount_fen,
+            type=done.type,
+            at=done.at,
+            key_version=done.key_version,
+            algorithm=done.algorithm,
+            tac=done.tac,
+        )
+
+    def balance(self) -> int:
+        """Balance of the purse in fen."""
+        return self._purse().balance()
+
+    def _purse(self) -> Purse:
+        return Purse(self.card, profile=self.profile, session=self.session)
+
+    def _read_card_no(self) -> str:
+        self.session.select_environment()
+        declared = self.profile.file("SSSE/EF05").record("card_no")
+        answer = exchange(GetResponseChannel(self.card), read_record_by_id(declared.tag, sfi=_SFI_EF05))
+        return decode_record(declared, answer.require("read card number"))

@@ -1,0 +1,71 @@
+"""What every terminal does: find its number in the PSAM, open a session with the card, ask for a PIN."""
+
+import os
+from collections.abc import Callable
+
+from apdu.channel import CardChannel, GetResponseChannel, exchange
+from apdu.psam import read_terminal_number
+from readers.base import PinPad, PinPurpose
+from readers.errors import PinEntryFailed
+from sbcard_core.card.profile import Profile
+from sbcard_core.card.profiles.v2 import V2
+from sbcard_core.card.session import CardSession
+from sbcard_core.errors import InvalidValue
+
+
+class Terminal:
+    """One visit of one card at a terminal with a PSAM and a PIN pad.
+
+    Args:
+        card: the powered card; its ATR is taken from ``card.atr``.
+        psam: the powered PSAM.
+        pin_pad: where the holder types.
+        profile: the card's generation and what its issuer assumes.
+        terminal_no: 6 bytes; read from the PSAM when absent (assumed: EF 16, PBOC practice).
+        rng: random bytes for process factors and challenges of the terminal.
+
+    Raises:
+        UnexpectedStatus: the PSAM does not give its number.
+        CardLost: the PSAM is not there.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports are named at the call
+        self,
+        card: CardChannel,
+        psam: CardChannel,
+        pin_pad: PinPad,
+        *,
+        profile: Profile = V2,
+        terminal_no: bytes | None = None,
+        rng: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.card = card
+        self.psam = psam
+        self.profile = profile
+        self._pin_pad = pin_pad
+        self._terminal_no = terminal_no if terminal_no is not None else read_number(psam)
+        if len(self._terminal_no) != 6:
+            raise InvalidValue("a terminal number has 6 bytes", step="terminal", term="终端机编号")
+        self.session = CardSession(card, psam, profile=profile, rng=rng)
+
+    @property
+    def terminal_no(self) -> str:
+        """终端机编号, 12 digits."""
+        return self._terminal_no.hex().upper()
+
+    def _verify_pin(self, *, initial_allowed: bool) -> None:
+        """Ask for the PIN and have the card check it; an initial PIN cannot pay (初始密码不能交易)."""
+        pin = self._pin_pad.read_pin(PinPurpose.VERIFY)
+        if not initial_allowed and pin in self.profile.initial_pins:
+            raise PinEntryFailed("the initial PIN cannot pay", driver_code=-35, advice="change the PIN first")
+        self.session.verify_pin(pin)
+
+
+def read_number(psam: CardChannel) -> bytes:
+    """Read the terminal number out of a PSAM.
+
+    Raises:
+        UnexpectedStatus: the PSAM does not keep it where assumed; pass ``terminal_no`` to the terminal instead.
+    """
+    answer = exchange(GetResponseChannel(psam), read_terminal_number())
+    return answer.require("read terminal number", advice="pass terminal_no")

@@ -1,0 +1,69 @@
+"""Wrappers of a channel: T=0 endings and traces."""
+
+import pytest
+
+from apdu import APDUError, CommandAPDU, GetResponseChannel, TraceChannel
+from apdu.instructions import verify_pin
+
+
+class Script:
+    """Answers in order, and keeps what was sent."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = [bytes.fromhex(answer) for answer in answers]
+        self.sent: list[str] = []
+
+    def transmit(self, command: bytes) -> bytes:
+        self.sent.append(command.hex().upper())
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def test_61xx_is_fetched_in_pieces() -> None:
+    script = Script("6104", "AABB6102", "CCDD9000")
+    whole = GetResponseChannel(script).transmit(bytes.fromhex("00A4040005D156000005"))
+    assert whole.hex().upper() == "AABBCCDD9000"
+    assert script.sent[1:] == ["00C0000004", "00C0000002"]
+
+
+def test_6cxx_repeats_the_command_with_the_exact_le() -> None:
+    script = Script("6C06", "0304322E30309000")
+    assert GetResponseChannel(script).transmit(bytes.fromhex("00B2032800"))[-2:] == b"\x90\x00"
+    assert script.sent == ["00B2032800", "00B2032806"]
+
+
+def test_get_response_of_a_proprietary_class_is_sent_in_class_00() -> None:
+    script = Script("6108", "0102030405060708" + "9000")
+    GetResponseChannel(script).transmit(bytes.fromhex("80FA000008") + bytes(8))
+    assert script.sent[1] == "00C0000008"
+
+
+@pytest.mark.parametrize("endless", ["6110", "6C10"])
+def test_a_card_that_never_ends_is_stopped(endless: str) -> None:
+    script = Script(endless)
+    with pytest.raises(APDUError, match="never finishes"):
+        GetResponseChannel(script, rounds=4).transmit(bytes.fromhex("0084000008"))
+    assert len(script.sent) == 5
+
+
+def test_error_after_61xx_is_not_hidden() -> None:
+    script = Script("6104", "6F00")
+    assert GetResponseChannel(script).transmit(bytes.fromhex("0088000000")) == b"\x6f\x00"
+
+
+def test_trace_shows_no_pin_and_no_record() -> None:
+    lines: list[str] = []
+    channel = TraceChannel(Script("0812313131313131" + "9000"), lines.append)
+    channel.transmit(verify_pin("246813").encode())
+    assert lines == ["> 00200000 nc=3 ne=0", "< nr=8 sw=9000"]
+
+
+def test_trace_of_a_malformed_command_shows_its_length_only() -> None:
+    lines: list[str] = []
+    TraceChannel(Script("6700"), lines.append).transmit(bytes.fromhex("002000"))
+    assert lines[0] == "> malformed command of 3 bytes"
+
+
+def test_case_four_is_repeated_with_its_data() -> None:
+    script = Script("6C08", "00112233445566779000")
+    GetResponseChannel(script).transmit(CommandAPDU(0, 0x88, 0, 0, bytes(16), ne=256).encode())
+    assert script.sent[1] == "0088000010" + "00" * 16 + "08"
