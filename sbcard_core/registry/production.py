@@ -73,17 +73,17 @@ class Production:
         self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS
     ) -> list[Path]:
         """Order new cards (补卡) for the replacement requests of ``city``; see :meth:`order`."""
-        return self._order(city, orders.replacement_cards, ordered_on, out_dir, max_cards)
+        return self._order(city, ordered_on, out_dir, max_cards, orders.replacement_cards)
 
     def reorder_unmade(self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS) -> list[Path]:
         """Order again, under their numbers, the cards that answered orders did not bring; see :meth:`order`."""
-        return self._order(city, orders.unmade_cards, ordered_on, out_dir, max_cards)
+        return self._order(city, ordered_on, out_dir, max_cards, orders.unmade_cards)
 
     def read_back_file(self, path: Path, *, read_on: date) -> BackFileReport:
         """Take in a factory's back-file; see :func:`sbcard_core.registry.production_results.read_back_file`."""
         return read_back_file(self._store, path, read_on=read_on)
 
-    def _order(  # noqa: PLR0913 - the three public calls differ in the last two
+    def _order(  # noqa: PLR0913, PLR0917 - the three public calls differ in the last two
         self, city: str, ordered_on: date, out_dir: Path, max_cards: int, select: Select, limit: int | None = None
     ) -> list[Path]:
         if max_cards < 1:
