@@ -45,12 +45,18 @@ class PcscReader:
         self.name = str(reader)
 
     def is_present(self) -> bool:
-        """Whether a card answers in the reader."""
-        try:
-            self.connect()
-        except CardLost:
+        """Whether a card is in the reader; a card in use is not disturbed."""
+        from smartcard import scard  # noqa: PLC0415 - optional part
+
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+        if result != scard.SCARD_S_SUCCESS:
             return False
-        return True
+        try:
+            asked = [(self.name, scard.SCARD_STATE_UNAWARE)]
+            result, states = scard.SCardGetStatusChange(context, 0, asked)
+            return result == scard.SCARD_S_SUCCESS and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
+        finally:
+            scard.SCardReleaseContext(context)
 
     def connect(self) -> PcscConnection:
         """Power the card on.
@@ -65,6 +71,7 @@ class PcscReader:
         except Exception as error:
             if not _is_pcsc_error(error):
                 raise
+            _let_go(connection)
             raise CardLost("no card in the reader", step="connect", term="无卡", advice="insert a card") from None
         self._connection = connection
         return PcscConnection(connection)
@@ -73,7 +80,7 @@ class PcscReader:
         """Power off and let the reader go."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.disconnect()
+            _let_go(connection)
 
 
 def names() -> list[str]:
@@ -113,6 +120,16 @@ def _readers() -> list[Any]:
         if not _is_pcsc_error(error):
             raise
         raise ReaderError("the PC/SC service does not run", step="pcsc", term="PC/SC服务", advice=ADVICE) from None
+
+
+def _let_go(connection: Any) -> None:
+    """Power off and release the context; a card or service that is already gone is no error here."""
+    release = getattr(connection, "release", connection.disconnect)  # older pyscard releases when collected
+    try:
+        release()
+    except Exception as error:
+        if not _is_pcsc_error(error):
+            raise
 
 
 def _is_pcsc_error(error: Exception) -> bool:
