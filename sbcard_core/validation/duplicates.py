@@ -89,13 +89,17 @@ def _repeated_keys(paths: Sequence[Path], spec: RecordSpec) -> Keys:
     return np.unique(keys[1:][keys[1:] == keys[:-1]])
 
 
-def _person(text: str, layout: Layout, spec: RecordSpec) -> int:
-    """A hash of the name, birth date and sex of one line, as they are stored."""
+def _person(text: str, layout: Layout, spec: RecordSpec) -> int | None:
+    """A hash of the name, birth date and sex of one line, as they are stored; None where one is empty.
+
+    A record without a name is refused for that; it is no witness against another one.
+    """
     row = cells(text)
     if row is None:  # lines that do not parse were left out before
-        return 0
+        return None
     who, birth, sex = (row[layout.order[spec.index(key)]] for key in ("name", "birth", "sex"))
-    return hash((name.repair(who), tidy(birth), tidy(sex)))
+    person = name.repair(who), tidy(birth), tidy(sex)
+    return hash(person) if all(person) else None
 
 
 class Duplicates:
@@ -123,9 +127,11 @@ class Duplicates:
                 at = locate(keys, pack("".join(numbers).encode("ascii")))
                 for index in np.flatnonzero(at >= 0).tolist():
                     text = block.texts[lines[index]]
-                    if text is not None and number_is_right(numbers[index], context):
+                    if text is None or not number_is_right(numbers[index], context):
+                        continue
+                    if (person := _person(text, block.layout, spec)) is not None:
                         places.append(int(at[index]))
-                        persons.append(_person(text, block.layout, spec))
+                        persons.append(person)
         return cls._group(keys, np.frombuffer(places, np.int64), np.frombuffer(persons, np.int64))
 
     @classmethod
@@ -142,6 +148,14 @@ class Duplicates:
     def places(self, rows: bytes) -> list[int] | None:
         """Each number's place among the repeated ones or -1, for n × 18 bytes; None where nothing repeats."""
         return locate(self._keys, pack(rows)).tolist() if len(self._keys) else None
+
+    def place(self, number: str) -> int:
+        """The same for one number."""
+        if not len(self._keys):
+            return -1
+        key = np.uint64(int(number[:-1]))
+        at = int(np.searchsorted(self._keys, key))
+        return at if at < len(self._keys) and self._keys[at] == key else -1
 
     def verdict(self, place: int) -> Verdict:
         """What is known of the number at a place."""

@@ -9,7 +9,7 @@ from sbcard_core.fields import citizen_id
 from sbcard_core.validation import messages
 from sbcard_core.validation.duplicates import Duplicates, Verdict
 from sbcard_core.validation.records import CheckedBatch, Finding, QuarantinedLine, masked
-from sbcard_core.validation.rules import Context, Problem, check_record, number_is_right
+from sbcard_core.validation.rules import Context, Problem, RecordRules
 from sbcard_core.validation.sources import Block, cells, is_blank
 from sbcard_core.validation.spec import Layout, RecordSpec
 from sbcard_core.values import Disposition, Severity
@@ -57,6 +57,7 @@ class Checker:
         self.spec = spec
         self.context = context
         self.duplicates = duplicates
+        self.rules = RecordRules(spec, context)
         self.number, self.sex, self.birth = (spec.index(key) for key in ("id_number", "sex", "birth"))
         self.lookups: list[tuple[int, frozenset[str]]] = [
             (at, field.allowed) for at, field in enumerate(spec.fields) if field.allowed is not None
@@ -108,10 +109,8 @@ class Checker:
             self._put_aside(batch, block, index, "record.columns")
             return
         values = [row[column] for column in layout.order]
-        checked = check_record(self.spec, values, self.context)
-        number, place = checked.values[self.number], -1
-        if len(self.duplicates) and number_is_right(number, self.context):
-            place = (self.duplicates.places(number.encode("ascii")) or [-1])[0]
+        checked = self.rules.check(values)
+        place = self.duplicates.place(checked.values[self.number]) if checked.number_is_right else -1
         self._finish(batch, _Record(block.first + index, values, checked.values, checked.problems, place))
 
     def _finish(self, batch: Batch, record: _Record) -> None:

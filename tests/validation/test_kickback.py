@@ -1,0 +1,88 @@
+"""The workbook as a clerk's program opens it."""
+
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from sbcard_core.validation import kickback, messages
+from sbcard_core.validation.check import check_files
+from sbcard_core.validation.records import Finding
+from sbcard_core.validation.spec import COLLECTION
+from sbcard_core.values import Disposition, Severity
+
+
+def finding(value: str, *, code: str = "county.code", file: str = "430100.csv", line: int = 2) -> Finding:
+    field = code.split(".", maxsplit=1)[0]
+    return Finding(file, line, field, code, Severity.ERROR, Disposition.REJECTED, value, "原因", "reason")
+
+
+def sheets(path: Path) -> list[list[tuple[object, ...]]]:
+    return [list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(path)]
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "=HYPERLINK(\"http://x\")", "http://x", "007", "1e5", ""])  # fmt: skip  # noqa: E501
+def test_every_cell_is_text(tmp_path: Path, value: str) -> None:
+    kickback.write(tmp_path / "k.xlsx", [finding(value)], title="退回清单")
+    sheet = openpyxl.load_workbook(tmp_path / "k.xlsx").active
+    assert sheet is not None
+    assert (sheet["C2"].value or "") == value
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
+    assert sheet["C2"].hyperlink is None
+    assert sheet["A2"].value == "2"
+
+
+def test_header_is_frozen_and_columns_are_wide_enough(tmp_path: Path) -> None:
+    kickback.write(tmp_path / "k.xlsx", [finding("440101")], title="长沙市退回清单")
+    book = openpyxl.load_workbook(tmp_path / "k.xlsx")
+    sheet = book.active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[1]] == ["行号", "字段", "值(遮盖)", "错误代码", "原因", "建议"]
+    assert [cell.value for cell in sheet[2]][1:4] == ["区县代码", "440101", "county.code"]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.column_dimensions["E"].width > 40
+    assert book.properties.title == "长沙市退回清单"
+
+
+def test_one_sheet_per_file_and_another_when_it_is_full(tmp_path: Path) -> None:
+    rows = [finding("x", file=file, line=line) for line in range(2, 5) for file in ("a[1].csv", "b/c.csv")]
+    assert kickback.write(tmp_path / "k.xlsx", rows, title="t", max_rows=3) == 6
+    read = sheets(tmp_path / "k.xlsx")
+    assert [[row[0] for row in sheet[1:]] for sheet in read] == [["2", "3"], ["2", "3"], ["4"], ["4"]]
+
+
+def test_control_characters_do_not_break_the_workbook(tmp_path: Path) -> None:
+    kickback.write(tmp_path / "k.xlsx", [finding("a\x00\x07b\ud800\ufffe")], title="t\x01&\x02")
+    assert sheets(tmp_path / "k.xlsx")[0][1][2] == "a\ufffd\ufffdb\ufffd\ufffd"
+
+
+def test_no_findings_give_an_empty_list_and_the_same_list_the_same_bytes(tmp_path: Path) -> None:
+    assert kickback.write(tmp_path / "none.xlsx", [], title="t") == 0
+    assert len(sheets(tmp_path / "none.xlsx")[0]) == 1
+    for name in ("a.xlsx", "b.xlsx"):
+        kickback.write(tmp_path / name, [finding("1")], title="t")
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+def test_a_checked_file_becomes_a_list_without_full_numbers(tmp_path: Path) -> None:
+    header = ",".join(field.header for field in COLLECTION.fields)
+    record = "1,F1,610104620927690,张三,1,01,19620927,138-0013-8000,4,430102,=1+1,20140701"
+    (tmp_path / "430100.csv").write_text(f"{header}\n{record}\n", "gb18030")
+    (batch,) = check_files([tmp_path / "430100.csv"], on=date(2014, 7, 31))
+    kickback.write(tmp_path / "k.xlsx", batch.findings, title="t")
+    rows = sheets(tmp_path / "k.xlsx")[0][1:]
+    assert [row[3] for row in rows] == ["id_number.length15", "phone.format", "bank.code"]
+    assert rows[0][5] == "改用18位号码:第6位后插入19,末位加校验码8"
+    assert rows[1][5] == "向本人核实联系电话(改为:138****8000)"
+    assert rows[2][2] == "=1+1"
+    assert "610104196209276908" not in str(rows)
+
+
+def test_every_code_has_words_for_clerk_and_log() -> None:
+    for code, message in messages.MESSAGES.items():
+        assert all(message), code
+        assert not message.zh.isascii()
+        assert message.en.isascii()
+    codes = {field.code for field in COLLECTION.fields} | {field.missing for field in COLLECTION.fields} - {""}
+    assert codes <= set(messages.MESSAGES)
