@@ -111,10 +111,14 @@ class InitialPinRefused(CardError):  # noqa: N818
 class OutcomeUnknown(CardError):  # noqa: N818
     """The card went away after it had been told to move money: it may or may not have done so.
 
-    Read the balance and the transaction number of the same card before anything else.
+    Read the balance of the same card before anything else and compare it with ``balance_before_fen``.
     """
 
     code = DriverCode.NO_ANSWER
+
+    def __init__(self, what: str, *, balance_before_fen: int, step: str, advice: str = "", term: str = "") -> None:
+        self.balance_before_fen = balance_before_fen
+        super().__init__(what, step=step, advice=advice, term=term)
 
 
 def driver_code(error: SBCardError) -> int:

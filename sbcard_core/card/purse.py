@@ -12,7 +12,8 @@ from apdu import psam as sam
 from apdu import purse as pboc
 from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
-from apdu.errors import CardLost, MalformedData
+from apdu.errors import CardLost, MalformedData, UnexpectedStatus
+from apdu.status import StatusWord
 from sbcard_core.card.errors import OutcomeUnknown
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
 from sbcard_core.card.profile import Profile
@@ -61,6 +62,14 @@ class PurchaseReceipt:
     def balance_fen(self) -> int:
         """Balance after the purchase."""
         return self.balance_before_fen - self.amount_fen
+
+
+class DebitUnproven(UnexpectedStatus):
+    """The card has been debited but the PSAM refuses its MAC2: ``receipt`` is kept, the TAC in it still decides."""
+
+    def __init__(self, sw: StatusWord, receipt: PurchaseReceipt, *, step: str) -> None:
+        self.receipt = receipt
+        super().__init__(sw, step=step, advice="keep the record and let the centre judge its TAC")
 
 
 class Purse:
@@ -139,7 +148,7 @@ class Purse:
                 at=at,
             )
         )
-        tac = self._commit(pboc.credit_for_load(answer.at, answer.mac2), "credit for load")
+        tac = self._commit(pboc.credit_for_load(answer.at, answer.mac2), "credit for load", opened.balance_fen)
         if len(tac) != _TAC_BYTES:
             raise MalformedData(f"a TAC of {len(tac)} bytes", step="credit for load", term="交易验证码")
         return LoadReceipt(amount_fen, opened.balance_fen, opened.online_no, kind, answer.at, tac)
@@ -154,8 +163,8 @@ class Purse:
             at: local time of the transaction.
 
         Raises:
-            UnexpectedStatus: card or PSAM refuses a step. From ``check MAC2`` the card *has* been debited and its
-                proof is wrong: keep it aside.
+            UnexpectedStatus: card or PSAM refuses a step; nothing was debited.
+            DebitUnproven: the card was debited and the PSAM refuses its MAC2; the error carries the receipt.
             OutcomeUnknown: the card went away during the debit.
         """
         index = self.profile.purse_key_index()
@@ -181,9 +190,10 @@ class Purse:
             self._ask(channel, sam.init_sam_for_purchase(request), "PSAM: compute MAC1")
         )
         number = prepared.terminal_txn_no
-        done = pboc.DebitResponse.parse(self._commit(pboc.debit(number, at, prepared.mac1), "debit for purchase"))
-        self._ask(channel, sam.credit_sam_for_purchase(done.mac2), "PSAM: check MAC2")
-        return PurchaseReceipt(
+        done = pboc.DebitResponse.parse(
+            self._commit(pboc.debit(number, at, prepared.mac1), "debit for purchase", opened.balance_fen)
+        )
+        receipt = PurchaseReceipt(
             factor=factor,
             city=city,
             amount_fen=amount_fen,
@@ -197,16 +207,21 @@ class Purse:
             at=at,
             tac=done.tac,
         )
+        sw = exchange(channel, sam.credit_sam_for_purchase(done.mac2)).sw
+        if not sw.is_ok:
+            raise DebitUnproven(sw, receipt, step="PSAM: check MAC2")
+        return receipt
 
-    def _commit(self, command: CommandAPDU, step: str) -> bytes:
+    def _commit(self, command: CommandAPDU, step: str, balance_before_fen: int) -> bytes:
         """Send the command that moves money."""
         try:
             return self._send(command, step)
         except CardLost as error:
             raise OutcomeUnknown(
                 "the card went away while it moved money",
+                balance_before_fen=balance_before_fen,
                 step=step,
-                advice="read balance and transaction number of the same card",
+                advice="read the balance of the same card",
                 term="交易结果未知",
             ) from error
 

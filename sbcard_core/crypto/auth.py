@@ -78,8 +78,8 @@ def process_key(card_key: SecretKey, process_factor: bytes, *, rules: AuthRules 
     if len(process_factor) != 8:
         raise InvalidValue("a process factor has 8 bytes", step="crypto.auth", term="过程因子")
     if rules.process_key is ProcessKeyRule.DIVERSIFY_16:
-        below = derive(card_key, process_factor)
-        return SecretKey(below.material(), KeyUsage.SESSION, card_key.algorithm)
+        with derive(card_key, process_factor) as below:
+            return SecretKey(below.material(), KeyUsage.SESSION, card_key.algorithm)
     if rules.process_key is ProcessKeyRule.ENCRYPT_8 and card_key.algorithm is Algorithm.TDES:
         return SecretKey(ecb_encrypt(card_key, process_factor), KeyUsage.SESSION)
     raise _refuse("process key rule")

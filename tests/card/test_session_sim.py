@@ -24,7 +24,7 @@ from sbcard_core.card.errors import (
 from sbcard_core.card.loadhost import KeyedLoadHost, LoadAuthorisation, LoadRequest
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.card.profiles.v2 import SAMPLE, V2
-from sbcard_core.card.purse import Purse
+from sbcard_core.card.purse import DebitUnproven, Purse
 from sbcard_core.card.session import CardSession
 from sbcard_core.crypto import tac
 from sbcard_core.crypto.errors import AssumptionNotSet, MacMismatch
@@ -235,8 +235,31 @@ def test_a_card_pulled_out_while_money_moves_leaves_the_outcome_unknown(ins: int
     with pytest.raises(OutcomeUnknown) as unknown:
         steps[ins]()
     assert isinstance(unknown.value.__cause__, CardLost)
+    assert unknown.value.balance_before_fen == 500
     moved = {0x52: 100, 0x54: -100}[ins] if ran else 0
     assert purse.balance() == 500 + moved
+
+
+class DoubtingPSAM:
+    """Refuses every MAC2."""
+
+    def __init__(self, inner: VirtualPSAM) -> None:
+        self.inner = inner
+
+    def transmit(self, command: bytes) -> bytes:
+        return bytes.fromhex("9302") if command[:2] == b"\x80\x72" else self.inner.transmit(command)
+
+
+def test_a_debit_the_psam_doubts_keeps_its_receipt() -> None:
+    card = make_card()
+    _, purse = ready(card)
+    purse.load(500, TERMINAL, AT, KeyedLoadHost(KEYS))
+    with pytest.raises(DebitUnproven, match="check MAC2") as doubt:
+        purse.purchase(100, TERMINAL, DoubtingPSAM(make_psam()), AT)
+    kept = doubt.value.receipt
+    assert purse.balance() == kept.balance_fen == 400
+    message = tac.purchase_message(kept.amount_fen, kept.type, kept.terminal_no, kept.terminal_txn_no, kept.at)
+    assert tac.verify_many(KEYS.city(KeyUsage.DTK, kept.city), kept.factor, [message], [kept.tac]) == [0]
 
 
 @pytest.mark.parametrize("ins", [0xA4, 0x50])
