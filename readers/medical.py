@@ -21,11 +21,27 @@ class MedicalTerminal(Terminal):
         host: the line to the insurance centre.
 
     Example:
-        The whole flow with a virtual card stands in ``tests/readers/test_medical_terminal.py``::
+        A card is made and read; card and PSAM have proved themselves to each other:
 
-            terminal = MedicalTerminal(card, psam, pin_pad, host, profile=SAMPLE)
-            holder = terminal.read_holder()
-            reply = terminal.settle(bill)
+        >>> import random
+        >>> from sbcard_core.card.personalize import CardRequest, order_lines
+        >>> from sbcard_core.card.profiles.v2 import SAMPLE
+        >>> from sbcard_core.crypto.keystore import KeyUsage, MasterKeys
+        >>> from readers.base import FixedPinPad
+        >>> from readers.sim.card import VirtualCard
+        >>> from readers.sim.psam import VirtualPSAM
+        >>> keys, rng = MasterKeys.simulation(1), random.Random(7).randbytes
+        >>> transport = keys.get(KeyUsage.TRANSPORT)
+        >>> person = CardRequest(1, "X00000019", "430100", bytes(4), bytes.fromhex("8660010203040506"),
+        ...                      "111111198101011110", "张三", "1", "01", "19810101", "20140801", "20240801")
+        >>> line = next(order_lines([person], keys, transport))
+        >>> card = VirtualCard.from_order(line, transport.material(), rng=rng)
+        >>> roots = {usage: keys.get(usage).material() for usage in (KeyUsage.IRK, KeyUsage.RK_SSSE)}
+        >>> psam = VirtualPSAM(roots, bytes.fromhex("430100000001"), rng=rng)
+        >>> pad = FixedPinPad({PinPurpose.VERIFY: "123456"})
+        >>> terminal = MedicalTerminal(card, psam, pad, host=None, profile=SAMPLE, rng=rng)
+        >>> terminal.read_holder().masked_id, terminal.terminal_no
+        ('111111********1110', '430100000001')
     """
 
     def __init__(  # noqa: PLR0913 - the ports are named at the call

@@ -48,6 +48,13 @@ class POSTerminal(Terminal):
     Args:
         card, psam, pin_pad, profile, terminal_no, rng: see :class:`readers.terminal.Terminal`. The terminal number
             must be the PSAM's own: it stands inside MAC1.
+
+    Example:
+        One visit with a virtual card and PSAM (see :class:`readers.medical.MedicalTerminal` for how they are made)::
+
+            terminal = POSTerminal(card, psam, pin_pad, profile=SAMPLE)
+            terminal.load(5000, host, at=now)
+            record = terminal.purchase(1200, now)
     """
 
     def load(self, amount_fen: int, host: LoadHost, *, at: datetime) -> LoadReceipt:

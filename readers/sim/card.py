@@ -8,6 +8,7 @@ from apdu.command import CommandAPDU
 from readers.sim.cipher import cryptogram, encryptor
 from readers.sim.files import RecordFile
 from readers.sim.order import known_aids, open_order
+from readers.sim.pin import PinObject
 from readers.sim.purse import PurseApplication
 from readers.sim.refusal import Refusal
 from readers.sim.settings import DEFAULT, SimSettings
@@ -55,8 +56,7 @@ class VirtualCard(DeviceShell):
         self._settings = settings
         self._keys = {name: bytes.fromhex(value) for name, value in order.get("keys", {}).items()}
         self._files = _build_files(order)
-        self._pin = self._initial_pin = _pack(order["initial_pin"])
-        self._pin_tries = settings.pin_tries
+        self._pin = PinObject(order["initial_pin"], settings)
         self._key_tries = dict.fromkeys(KEY_OF_KID, settings.key_tries)
         balance = int(order.get("purse", {}).get("balance", 0))
         self.purse = PurseApplication(self._keys, balance, rng=rng, settings=settings)
@@ -67,8 +67,8 @@ class VirtualCard(DeviceShell):
             (0x00, 0x84): self._get_challenge,
             (0x00, 0x88): self._internal_authenticate,
             (0x00, 0x82): self._external_authenticate,
-            (0x00, 0x20): self._verify,
-            (0x80, 0x5E): self._change_pin,
+            (0x00, 0x20): self._pin.verify,
+            (0x80, 0x5E): self._pin.change,
             (0x80, 0x50): self._purse_initialise,
             (0x80, 0x52): self._purse_credit,
             (0x80, 0x54): self._purse_debit,
@@ -97,7 +97,7 @@ class VirtualCard(DeviceShell):
         self._directory = "MF"
         self._current: int | None = None
         self._challenge: bytes | None = None
-        self._pin_verified = False
+        self._pin.forget()
         self._authenticated: set[int] = set()
         self._forget_answer()
         self.purse.settle_state(-1)
@@ -199,53 +199,11 @@ class VirtualCard(DeviceShell):
             raise Refusal(0x6A88)
         return cryptogram(self._settings.process_key_rule, encryptor(self._keys[name]), process, original)
 
-    # -- PIN ---------------------------------------------------------------------------------------------------
-
-    def _verify(self, command: CommandAPDU) -> bytes:
-        if self._pin_tries == 0:
-            raise Refusal(0x6983)
-        if command.nc == 0:
-            raise Refusal(0x63C0 | self._pin_tries)
-        self._match_pin(command.data)
-        self._pin_verified = True
-        return b""
-
-    def _change_pin(self, command: CommandAPDU) -> bytes:
-        if (command.p1, command.p2) != (0x01, 0x00):
-            raise Refusal(0x6A86)
-        if self._pin_tries == 0:
-            raise Refusal(0x6983)
-        old, separator, new = command.data.partition(b"\xff")
-        if not separator or not 2 <= len(new) <= 8:
-            raise Refusal(0x6A80)
-        self._match_pin(old)
-        if new == self._initial_pin:
-            raise Refusal(self._settings.same_pin_refusal)
-        self._pin = new
-        return b""
-
-    def _match_pin(self, pin: bytes) -> None:
-        if not 2 <= len(pin) <= 8:
-            raise Refusal(0x6700)
-        if not hmac.compare_digest(pin, self._pin):
-            self._pin_verified = False
-            self._pin_tries -= 1
-            raise Refusal(0x63C0 | self._pin_tries)
-        self._pin_tries = self._settings.pin_tries
-
-    def _require_pin(self) -> None:
-        if not self._pin_verified:
-            raise Refusal(0x6982)
-
-    def _refuse_initial_pin(self) -> None:
-        if hmac.compare_digest(self._pin, self._initial_pin):
-            raise Refusal(self._settings.initial_pin_refusal)
-
     # -- purse -------------------------------------------------------------------------------------------------
 
     def _purse_initialise(self, command: CommandAPDU) -> bytes:
         self._in_purse()
-        return self.purse.initialise(command, self._require_pin, self._refuse_initial_pin)
+        return self.purse.initialise(command, self._pin)
 
     def _purse_credit(self, command: CommandAPDU) -> bytes:
         self._in_purse()
@@ -292,9 +250,3 @@ def _fci(aid: bytes, algorithm: int) -> bytes:
     proprietary = bytes((0xA5, len(own))) + own
     inside = bytes((0x84, len(aid))) + aid + proprietary
     return bytes((0x6F, len(inside))) + inside
-
-
-def _pack(pin: str) -> bytes:
-    if not (4 <= len(pin) <= 16 and pin.isascii() and pin.isdigit()):
-        raise InvalidValue("an initial PIN has 4 to 16 digits", step="sim.card", term="初始密码")
-    return bytes.fromhex(pin if len(pin) % 2 == 0 else pin + "F")

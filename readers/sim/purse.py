@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from apdu.command import CommandAPDU
 from readers.sim.cipher import encryptor, mac, tac_key
+from readers.sim.pin import PinObject
 from readers.sim.refusal import Refusal
 from readers.sim.settings import SimSettings
 
@@ -68,9 +69,7 @@ class PurseApplication:
         if self._pending is not None and self._pending.ins != ins:
             self._pending = None
 
-    def initialise(
-        self, command: CommandAPDU, require_pin: Callable[[], None], refuse_initial: Callable[[], None]
-    ) -> bytes:
+    def initialise(self, command: CommandAPDU, pin: PinObject) -> bytes:
         """80 50: P1 00 load, P1 01 purchase."""
         account = self._accounts.get(command.p2)
         if account is None or command.p1 not in (0, 1):
@@ -79,11 +78,11 @@ class PurseApplication:
             raise Refusal(0x6700)
         if command.p1 == 0:
             if self._settings.load_needs_pin:
-                require_pin()
+                pin.require()
             return self._init_load(account, command)
-        refuse_initial()
+        pin.refuse_initial()
         if self._settings.purchase_needs_pin:
-            require_pin()
+            pin.require()
         return self._init_purchase(account, command)
 
     def _init_load(self, account: _Account, command: CommandAPDU) -> bytes:

@@ -1,11 +1,13 @@
 """The outer skin of a virtual device: decode, run, answer; T=0 manners when asked for."""
 
+from abc import ABC, abstractmethod
+
 from apdu.command import CommandAPDU
 from readers.sim.refusal import Refusal
 from sbcard_core.errors import InvalidValue
 
 
-class DeviceShell:
+class DeviceShell(ABC):
     """Turns command bytes into answers; subclasses give ``_run``.
 
     Args:
@@ -36,8 +38,9 @@ class DeviceShell:
             return self._hold(decoded, answer)
         return answer + b"\x90\x00"
 
+    @abstractmethod
     def _run(self, command: CommandAPDU) -> bytes:
-        raise NotImplementedError
+        """Run a decoded command: data, or :class:`Refusal`."""
 
     def _forget_answer(self) -> None:
         self._waiting = b""
