@@ -108,7 +108,7 @@ class CheckedBatch:
         findings: everything found, by line.
         rejected: how many records were refused.
         quarantined: how many lines were put aside.
-        quarantine: these lines.
+        quarantine: these lines; a refused header stands here too, though it is no record.
         summary: the sum of the file, with its last batch; None before.
     """
 
