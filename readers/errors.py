@@ -7,11 +7,11 @@ class ReaderError(SBCardError):
     """Root of the errors of ``readers``."""
 
 
-class ReaderNotFound(ReaderError):
+class ReaderNotFound(ReaderError):  # noqa: N818 - named after what happened
     """No reader of that name, or no driver for that URL (找不到读卡器)."""
 
 
-class PinEntryFailed(ReaderError):
+class PinEntryFailed(ReaderError):  # noqa: N818 - named after what happened
     """The holder cancelled, was too slow, or typed two different new PINs.
 
     Attributes:
@@ -23,9 +23,9 @@ class PinEntryFailed(ReaderError):
         super().__init__(what, step="pin_pad", term="密码输入", advice=advice)
 
 
-class HostRefused(ReaderError):
+class HostRefused(ReaderError):  # noqa: N818 - named after what happened
     """The centre said no, or its answer does not add up; nothing was settled at the terminal."""
 
 
-class TerminalState(ReaderError):
+class TerminalState(ReaderError):  # noqa: N818 - named after what happened
     """A terminal step out of order, e.g. settling before a card was read."""

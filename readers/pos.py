@@ -8,7 +8,7 @@ from apdu.instructions import read_record_by_id
 from readers.terminal import Terminal
 from sbcard_core.card.files import decode_record
 from sbcard_core.card.loadhost import LoadHost
-from sbcard_core.card.purse import LoadReceipt, Purse
+from sbcard_core.card.purse import LoadReceipt, PurchaseReceipt, Purse
 
 _SFI_EF05 = 5
 
@@ -57,6 +57,8 @@ class POSTerminal(Terminal):
             record = terminal.purchase(1200, now)
     """
 
+    _card_no = ""
+
     def load(self, amount_fen: int, host: LoadHost, *, at: datetime) -> LoadReceipt:
         """Load the purse (圈存) after the PIN; the initial PIN may load.
 
@@ -79,16 +81,20 @@ class POSTerminal(Terminal):
         Raises:
             PinEntryFailed: the holder still uses the initial PIN (-35).
             PinWrong, PinLocked: nothing was debited.
-            UnexpectedStatus: 9401 not enough money; 9302 wrong MAC; step ``PSAM: check MAC2`` comes after the debit.
+            UnexpectedStatus: 9401 not enough money; 9302 the card refused the PSAM's MAC1; nothing was debited.
+            DebitUnproven: debited, but the PSAM refuses the card's MAC2; :meth:`record` makes its receipt a record.
             OutcomeUnknown: the card went away while it was being debited.
         """
-        card_no = self._read_card_no()
+        self._card_no = self._read_card_no()
         self._verify_pin(initial_allowed=False)
-        done = self._purse().purchase(amount_fen, self._terminal_no, self.psam, at)
+        return self.record(self._purse().purchase(amount_fen, self._terminal_no, self.psam, at))
+
+    def record(self, done: PurchaseReceipt) -> PurchaseRecord:
+        """Make the journal's record of a debit on this visit's card, also of one the PSAM doubts."""
         return PurchaseRecord(
             terminal_no=self.terminal_no,
             terminal_txn_no=done.terminal_txn_no,
-            card_no=card_no,
+            card_no=self._card_no or self._read_card_no(),
             factor=done.factor,
             city=done.city,
             offline_no=done.offline_no,
