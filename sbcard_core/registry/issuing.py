@@ -103,6 +103,19 @@ class _Chunk:
         """Write one event down."""
         self._events.append((number, self._day, operation.value, half.value, int(before), int(after)))
 
+    def ask(self, number: str, asked: dict[str, str]) -> TransitionStatus:
+        """Ask for a replacement of one card, unless ``asked`` has its request; the new one is added there."""
+        card = self.cards.get(number)
+        if card is None:
+            return TransitionStatus.UNKNOWN_CARD
+        if number in asked:
+            return TransitionStatus.ALREADY
+        if card.states[Half.APP] is not CardState.LOST:
+            return TransitionStatus.ILLEGAL
+        asked[number] = self._day
+        self.note(number, Operation.REPLACE, Half.APP, CardState.LOST, CardState.LOST)
+        return TransitionStatus.OK
+
     def write(self) -> None:
         """Write everything, in bulk."""
         update_many(self._connection, schema.card, ("issued_on",), ("card_no",), self._issued)
@@ -183,21 +196,25 @@ class Issuing:
         Raises:
             ReplacementRefused: no such card, or not formally lost.
         """
-        event = schema.card_event.c
         with self._store.begin() as connection:
             chunk = _Chunk(connection, [card_no], on)
-            card = chunk.cards.get(card_no)
-            if card is None:
-                raise ReplacementRefused(card_no, TransitionStatus.UNKNOWN_CARD)
-            asked = sa.select(event.on_date).where(event.card_no == card_no, event.operation == Operation.REPLACE.value)
-            day = connection.execute(asked).scalar()
-            if day is not None:
-                return ReplacementRequest(card_no, card.person_id, date.fromisoformat(day))
-            if card.states[Half.APP] is not CardState.LOST:
-                raise ReplacementRefused(card_no, TransitionStatus.ILLEGAL)
-            chunk.note(card_no, Operation.REPLACE, Half.APP, CardState.LOST, CardState.LOST)
+            asked = _requested(connection, [card_no])
+            status = chunk.ask(card_no, asked)
+            if not status.is_success:
+                raise ReplacementRefused(card_no, status)
             chunk.write()
-        return ReplacementRequest(card_no, card.person_id, on)
+        return ReplacementRequest(card_no, chunk.cards[card_no].person_id, date.fromisoformat(asked[card_no]))
+
+    def request_replacements(self, card_nos: Iterable[str], on: date) -> list[TransitionStatus]:
+        """:meth:`replace` for many cards: ALREADY for a request on file, ILLEGAL for a card not formally lost."""
+        statuses: list[TransitionStatus] = []
+        for numbers in _chunks(card_nos):
+            with self._store.begin() as connection:
+                chunk = _Chunk(connection, numbers, on)
+                asked = _requested(connection, numbers)
+                statuses += [chunk.ask(number, asked) for number in numbers]
+                chunk.write()
+        return statuses
 
     def end_temporary_losses(self, as_of: date) -> int:
         """临时挂失到期: end every temporary loss older than the policy's days; returns how many halves changed."""
@@ -223,6 +240,15 @@ class Issuing:
             for half in BOTH:
                 chunk.apply(number, Operation.CANCEL, half, self.policy)
         chunk.write()
+
+
+def _requested(connection: sa.Connection, numbers: Sequence[str]) -> dict[str, str]:
+    """The day of the replacement request of each card that has one."""
+    event = schema.card_event.c
+    query = sa.select(event.card_no, event.on_date).where(
+        event.card_no.in_(numbers), event.operation == Operation.REPLACE.value
+    )
+    return dict(connection.execute(query).tuples().all())
 
 
 def _chunks(numbers: Iterable[str]) -> Iterator[list[str]]:

@@ -45,7 +45,9 @@ def record(n: int, *, bank: str = "103", day: str = "20140701", county: str = "4
     )
 
 
-def batch(folder: Path, numbers: Iterable[int], name: str = "c1.csv", *, last: bool = True, **kind: str) -> CheckedBatch:
+def batch(
+    folder: Path, numbers: Iterable[int], name: str = "c1.csv", *, last: bool = True, **kind: str
+) -> CheckedBatch:
     """Records as accepted by the checks, all in one batch."""
     path = folder / name
     rows = [record(n, **kind) for n in numbers]

@@ -1,0 +1,135 @@
+"""Bank files: what is written is read back, wrong wholes are refused, wrong lines cost only themselves."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.hosts import bankfile
+from sbcard_core.hosts.bankfile import OPENING_RESULT, SPECS, BankFileRefused, FileSpec
+
+HEAD = {"batch_no": "B1", "bank": "103", "date": "20140818"}
+TEXT = st.text(st.characters(exclude_characters="|\r\n", exclude_categories=["Cs"]), max_size=12)
+
+
+def rows(count: int) -> list[tuple[str, ...]]:
+    return [(str(n), f"F{n}", "00", f"6228{n:015d}", "", "20140815") for n in range(1, count + 1)]
+
+
+def write(path: Path, count: int = 3) -> Path:
+    bankfile.write(path, OPENING_RESULT, HEAD, rows(count), {"opened": count, "failed": 0})
+    return path
+
+
+@given(kind=st.sampled_from(sorted(SPECS)), data=st.data())
+def test_round_trip(kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    spec = SPECS[kind]
+    lines = data.draw(st.lists(st.tuples(*[TEXT] * len(spec.line)), max_size=5))
+    header = {name: data.draw(TEXT) for name in spec.header if name not in ("kind", "lines")}
+    trailer = {name: data.draw(TEXT) for name in spec.trailer if name != "lines"}
+    if "lines" in spec.header:
+        header["lines"] = str(len(lines))
+    path = tmp_path_factory.mktemp("bank") / "f.txt"
+    assert bankfile.write(path, spec, header, lines, trailer) == len(lines)
+    found = bankfile.read(path, spec)
+    assert found.rows == lines
+    assert found.header == {"kind": kind, **header}
+    assert found.trailer == {"lines": str(len(lines)), **trailer}
+    assert found.bad_lines == []
+    assert found.line_numbers == list(range(2, len(lines) + 2))
+
+
+def test_a_character_that_ends_in_the_separator_byte(tmp_path: Path) -> None:
+    """GBK 827C is 倈: its second byte is the separator's."""
+    assert "倈".encode("gb18030") == b"\x82|"
+    row = ("1", "F1", "11", "", "姓名倈不符", "20140815")
+    bankfile.write(tmp_path / "f", OPENING_RESULT, HEAD, [row], {"opened": 0, "failed": 1})
+    assert bankfile.read(tmp_path / "f", OPENING_RESULT).rows == [row]
+
+
+def test_lines_end_as_the_layout_says_and_crlf_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "f")
+    assert b"\r" not in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert bankfile.read(path, OPENING_RESULT).rows == rows(3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (b"D|2|F2", b"D|2|\xff\xff", "undecodable"),
+        (b"D|2|", b"X|2|", "kind"),
+        (b"D|2|", b"D|2|more|", "columns"),
+        (b"D|2|F2|", b"D|2F2|", "columns"),
+    ],
+)
+def test_a_bad_line_costs_only_itself(tmp_path: Path, old: bytes, new: bytes, code: str) -> None:
+    path = write(tmp_path / "f")
+    path.write_bytes(path.read_bytes().replace(old, new))
+    found = bankfile.read(path, OPENING_RESULT)
+    assert [(bad.line, bad.code) for bad in found.bad_lines] == [(3, code)]
+    assert found.rows == [rows(3)[0], rows(3)[2]]
+    assert found.line_numbers == [2, 4]
+    assert found.delivered == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (b"OPENRES", b"PAYRES", "kind"),
+        (b"H|", b"Q|", "header"),
+        (b"|103|", b"|1|0|3|", "header"),
+        (b"T|3|3|0\n", b"", "trailer"),
+        (b"T|3|3|0\n", b"T|3|3\n", "trailer"),
+        (b"T|3|", b"T|4|", "count"),
+        (b"D|2|F2|00|6228000000000000002||20140815\n", b"", "count"),
+    ],
+)
+def test_a_wrong_whole_is_refused(tmp_path: Path, old: bytes, new: bytes, code: str) -> None:
+    path = write(tmp_path / "f")
+    raw = path.read_bytes()
+    assert old in raw
+    path.write_bytes(raw.replace(old, new))
+    with pytest.raises(BankFileRefused) as refused:
+        bankfile.read(path, OPENING_RESULT)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", b"H", b"\xff\xff", b"T|0|0|0\n"])
+def test_what_is_no_file_is_refused(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "f").write_bytes(raw)
+    with pytest.raises(BankFileRefused):
+        bankfile.read(tmp_path / "f", OPENING_RESULT)
+
+
+@pytest.mark.parametrize(
+    ("row", "trailer"),
+    [
+        (("1", "F|1", "00", "", "", ""), {"opened": 1, "failed": 0}),
+        (("1", "F\n1", "00", "", "", ""), {"opened": 1, "failed": 0}),
+        (("1", "F1", "00", "", ""), {"opened": 1, "failed": 0}),
+        (("1", "F1", "00", "", "", ""), {"opened": 1}),
+        (("1", "F1", "00", "", "", ""), {"lines": 2, "opened": 1, "failed": 0}),
+    ],
+)
+def test_what_cannot_be_read_back_is_not_written(tmp_path: Path, row: tuple[str, ...], trailer: dict) -> None:
+    with pytest.raises(InvalidValue):
+        bankfile.write(tmp_path / "f", OPENING_RESULT, HEAD, [row], trailer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_repr_shows_a_person(tmp_path: Path) -> None:
+    spec = bankfile.OPENING_REQUEST
+    head = {"batch_no": "B1", "bank": "103", "city": "430100", "date": "20140728", "lines": 1}
+    row = ("1", "F1", "11010519491231002X", "张三", "13800138000", "430102")
+    bankfile.write(tmp_path / "f", spec, head, [row], {})
+    text = repr(bankfile.read(tmp_path / "f", spec))
+    assert "1949" not in text
+    assert "张三" not in text
+
+
+def test_layouts_are_told_apart_by_kind() -> None:
+    assert all(isinstance(spec, FileSpec) and spec.kind == kind for kind, spec in SPECS.items())
+    assert len(SPECS) == 4

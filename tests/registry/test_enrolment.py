@@ -1,0 +1,86 @@
+"""Enrolment: what the checks accepted is taken in once, whatever is delivered again."""
+
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+
+import sqlalchemy as sa
+
+from sbcard_core.registry import enrolment
+from sbcard_core.store import Store, schema
+from sbcard_core.validation.check import check_files
+from sbcard_core.validation.spec import COLLECTION
+
+HEADER = ",".join(field.header for field in COLLECTION.fields)
+
+
+def collected(world: ModuleType, path: Path, numbers: list[int], *extra: str) -> Path:
+    lines = [HEADER, *(",".join(map(str, world.record(n)[:-1])) for n in numbers), *extra]
+    path.write_bytes("\r\n".join([*lines, ""]).encode("gb18030"))
+    return path
+
+
+def check(*paths: Path):
+    return check_files(paths, on=date(2014, 7, 31), batch_size=3)
+
+
+def rows(store: Store, table: sa.Table) -> int:
+    with store.begin() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def test_checked_files_are_enrolled_and_counted(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    wrong = "9,F9,430102196001010019,甲一,1,01,19600101,13800000009,4,430102,103,20140701"
+    path = collected(world, tmp_path / "a.csv", list(range(7)), wrong, "not,a,record")
+    report = enrolment.enrol(store, check(path))
+    total = report.total()
+    assert (total.records, total.accepted, total.rejected, total.quarantined) == (9, 7, 1, 1)
+    assert total.enrolled == rows(store, schema.person) == 7
+    with store.begin() as connection:
+        stored = connection.execute(sa.select(schema.collection_file)).one()
+        birth = connection.execute(sa.select(schema.person.c.birth, schema.person.c.submitted_on)).first()
+        details = list(connection.execute(sa.select(schema.finding.c.detail)).scalars())
+    assert (stored.records, stored.accepted, stored.rejected, stored.quarantined) == (9, 7, 1, 1)
+    assert stored.city == world.CITY
+    assert birth == ("1960-01-01", "2014-07-01")
+    assert details
+    assert not any("430102196001010019" in detail for detail in details)
+
+
+def test_the_same_content_again_has_no_effect(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    path = collected(world, tmp_path / "a.csv", list(range(7)), "not,a,record")
+    enrolment.enrol(store, check(path))
+    before = rows(store, schema.person), rows(store, schema.finding)
+    path = path.rename(tmp_path / "b.csv")
+    report = enrolment.enrol(store, check(path))
+    assert report.repeated == ["b.csv"]
+    assert report.files == {}
+    assert (rows(store, schema.person), rows(store, schema.finding)) == before
+
+
+def test_other_content_under_an_enrolled_name_is_refused_whole(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    path = collected(world, tmp_path / "a.csv", [1, 2])
+    enrolment.enrol(store, check(path))
+    report = enrolment.enrol(store, check(collected(world, path, [1, 2, 3])))
+    assert report.changed == ["a.csv"]
+    assert rows(store, schema.person) == 2
+    assert rows(store, schema.finding) == 1
+
+
+def test_a_person_of_an_earlier_file_is_a_finding(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    enrolment.enrol(store, check(collected(world, tmp_path / "a.csv", [1, 2])))
+    report = enrolment.enrol(store, check(collected(world, tmp_path / "b.csv", [2, 3])))
+    assert (report.total().accepted, report.total().enrolled, report.total().known) == (2, 1, 1)
+    with store.begin() as connection:
+        found = connection.execute(sa.select(schema.finding.c.code, schema.finding.c.source, schema.finding.c.line))
+        assert found.all() == [("person.known", "b.csv", 2)]
+
+
+def test_a_run_that_was_cut_off_is_finished(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    path = collected(world, tmp_path / "a.csv", list(range(8)), "not,a,record")
+    first, second, *_ = check(path)
+    enrolment.enrol(store, [first, second])
+    assert rows(store, schema.collection_file) == 0
+    report = enrolment.enrol(store, check(path))
+    assert report.total().enrolled == rows(store, schema.person) == 8
+    assert rows(store, schema.finding) == 1

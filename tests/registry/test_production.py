@@ -1,0 +1,190 @@
+"""Production: unique valid card numbers, one card per person, back-files by header, nothing made twice."""
+
+import json
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.fields import card_number
+from sbcard_core.registry import back_file, enrolment
+from sbcard_core.registry.back_file import BackFileRefused
+from sbcard_core.registry.card_numbers import NumbersExhausted
+from sbcard_core.registry.openings import Openings
+from sbcard_core.registry.production import Production
+from sbcard_core.store import Store, schema
+
+ORDERED, BACK = date(2014, 8, 20), date(2014, 9, 1)
+
+
+def opened(world: ModuleType, store: Store, folder: Path, people: int = 6, fail: tuple[int, ...] = (2,)) -> None:
+    enrolment.enrol(store, [world.batch(folder, range(people))])
+    openings = Openings(store)
+    (request,) = openings.dispatch_all(date(2014, 7, 28), through=date(2014, 7, 31), out_dir=folder)
+    openings.read_result(world.bank_answer(request, day=date(2014, 8, 15), fail=fail), read_on=date(2014, 8, 15))
+
+
+@pytest.fixture
+def production(store: Store) -> Production:
+    keys = MasterKeys.simulation(7)
+    return Production(store, keys, keys.get(KeyUsage.TRANSPORT))
+
+
+def holders(store: Store) -> dict[str, str]:
+    card, person = schema.card.c, schema.person.c
+    query = sa.select(card.card_no, person.id_number).join_from(schema.card, schema.person)
+    with store.begin() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def made(store: Store) -> int:
+    with store.begin() as connection:
+        return connection.execute(sa.select(sa.func.count(schema.card.c.made_on))).scalar_one()
+
+
+def test_an_order_is_complete_and_ordered_once(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    paths = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=2)
+    lines = [json.loads(text) for path in paths for text in path.read_text("utf-8").splitlines()]
+    assert [line["order_line"] for line in lines] == [1, 2, 1, 2, 1]
+    numbers = [line["card_no"] for line in lines]
+    assert all(card_number.is_valid(number) and number.startswith("A") for number in numbers)
+    assert numbers == sorted(set(numbers))
+    assert len({line["atr"] for line in lines}) == 5
+    with store.begin() as connection:
+        rows = connection.execute(
+            sa.select(schema.card.c.card_no, schema.card.c.identification_code, schema.card.c.factor)
+        )
+        stored = {number: (code, factor) for number, code, factor in rows}
+    assert {line["card_no"]: (world.code_of(line), line["atr"][-16:]) for line in lines} == stored
+    assert world.id_number(1) not in holders(store).values()
+    assert production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path) == []
+
+
+def test_a_quota_leaves_the_rest_for_later(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=2, limit=3)
+    assert len(holders(store)) == 3
+    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    assert len(holders(store)) == 5
+
+
+def test_a_city_without_a_letter_is_refused(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    opened(world, store, tmp_path)
+    keys = MasterKeys.simulation(7)
+    nowhere = Production(store, keys, keys.get(KeyUsage.TRANSPORT), letters={})
+    with pytest.raises(NumbersExhausted):
+        nowhere.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    assert holders(store) == {}
+
+
+@pytest.mark.parametrize("columns", [back_file.COLUMNS, back_file.COLUMNS_OTHER_CITY, back_file.COLUMNS[::-1]])
+def test_a_back_file_is_read_by_its_header(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    path = world.factory_answer(order, holders(store), fail={2}, columns=columns)
+    report = production.read_back_file(path, read_on=BACK)
+    assert (report.made, report.failed, report.missing, report.unmatched) == (4, 1, 0, 0)
+    assert [f.code for f in report.findings] == ["production.failed"]
+    assert "芯片损坏" in report.findings[0].detail
+    again = production.read_back_file(path, read_on=date(2014, 10, 1))
+    assert (again.made, again.repeated) == (0, True)
+    assert made(store) == 4
+
+
+def test_a_failed_card_is_made_again_under_its_number(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    assert production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+    production.read_back_file(world.factory_answer(order, holders(store), fail={2}), read_on=BACK)
+    (second,) = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+    first_lines = [json.loads(text) for text in order.read_text("utf-8").splitlines()]
+    (line,) = [json.loads(text) for text in second.read_text("utf-8").splitlines()]
+    assert line["kcv"] == first_lines[1]["kcv"]
+    assert line["card_no"] == first_lines[1]["card_no"]
+    report = production.read_back_file(world.factory_answer(second, holders(store), name="b2.csv"), read_on=BACK)
+    assert report.made == 1
+    assert made(store) == len(holders(store)) == 5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("A00000022", "A00000099", "production.card_no"),
+        ("430102196001010", "430102196002020", "production.holder"),
+        ("D156000005", "D156000006", "production.code"),
+        ("1,A", "1,,A", "production.columns"),
+    ],
+)
+def test_one_wrong_row_is_one_finding(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, *, old: str, new: str, code: str
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    good = world.factory_answer(order, holders(store))
+    number = sorted(holders(store))[1]
+    old = number if code == "production.card_no" else old
+    path = world.tamper(good, old, new, "t.csv")
+    report = production.read_back_file(path, read_on=BACK)
+    assert [f.code for f in report.findings] == [code]
+    assert (report.made, report.failed, report.missing) == (4, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("<人数>5", "<人数>6", "count"),
+        ("<批次号>4301", "<批次号>4302", "order"),
+        ("<批次号>", "批次号", "prefix"),
+        ("卡识别码", "卡号", "header"),
+        ("姓名", "社保卡号", "header"),
+    ],
+)
+def test_a_wrong_back_file_is_refused_whole(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, *, old: str, new: str, code: str
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    path = world.tamper(world.factory_answer(order, holders(store)), old, new, "t.csv")
+    with pytest.raises(BackFileRefused) as refused:
+        production.read_back_file(path, read_on=BACK)
+    assert refused.value.code == code
+    assert made(store) == 0
+
+
+def test_another_answer_to_an_answered_order_is_refused(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    production.read_back_file(world.factory_answer(order, holders(store), fail={2}), read_on=BACK)
+    with pytest.raises(BackFileRefused) as refused:
+        production.read_back_file(world.factory_answer(order, holders(store), name="b2.csv"), read_on=BACK)
+    assert refused.value.code == "answered"
+    assert made(store) == 4
+
+
+def test_both_forms_of_the_prefix(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    back_file.write(path, "B1", [{"社保卡号": "A"}])
+    assert path.read_bytes().count(b"\r\n") == 3
+    text = path.read_bytes().decode("gb18030")
+    path.write_bytes(text.replace("<批次号>B1</批次号><人数>1</人数>", "<B1><1>").encode("gb18030"))
+    assert back_file.read(path).order_no == "B1"
+
+
+def test_a_long_reason_is_cut_between_characters(tmp_path: Path) -> None:
+    back_file.write(tmp_path / "b", "B1", [{"失败原因": "a" + "损" * 40}])
+    assert back_file.read(tmp_path / "b").rows[0][-1] == "a" + "损" * 24
