@@ -2,7 +2,7 @@
 
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
 from sbcard_core.ledger.book import Ledger, UnknownAccount, lock_for_posting
-from sbcard_core.ledger.transfers import Transfer, TransferRefused, TransferStatus, timestamp
+from sbcard_core.ledger.transfers import Transfer, TransferRefused, TransferStatus, is_id, is_timestamp, timestamp
 
 __all__ = [
     "DEFAULT_BOUNDS",
@@ -15,6 +15,8 @@ __all__ = [
     "TransferRefused",
     "TransferStatus",
     "UnknownAccount",
+    "is_id",
+    "is_timestamp",
     "lock_for_posting",
     "timestamp",
 ]

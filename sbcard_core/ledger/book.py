@@ -151,6 +151,12 @@ class Ledger:
             names = [name for name in account_ids if is_id(name)]
             return {row[0]: Balance(row[2], row[3]) for row in _look_up(conn, _FIND_ACCOUNTS, names)}
 
+    def transfers(self, transfer_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Transfer]:
+        """Posted transfers by id; those not posted are left out."""
+        with self._joined(connection) as conn:
+            ids = [name for name in transfer_ids if is_id(name)]
+            return {row[0]: Transfer(*row) for row in _look_up(conn, _FIND_TRANSFERS, ids)}
+
     def totals(self, connection: sa.Connection | None = None) -> tuple[int, int]:
         """All debits and all credits of all accounts, in fen: always equal."""
         with self._joined(connection) as conn:

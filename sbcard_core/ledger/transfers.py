@@ -102,7 +102,8 @@ _AT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
 @lru_cache(maxsize=4096)
-def _is_timestamp(text: str) -> bool:
+def is_timestamp(text: str) -> bool:
+    """Whether ``text`` is a moment ``YYYY-MM-DDTHH:MM:SS`` that exists."""
     if _AT.fullmatch(text) is None:
         return False
     try:
@@ -133,10 +134,7 @@ def is_well_formed(transfer: Transfer) -> bool:
     try:
         text = "".join((transfer.debit_account, transfer.credit_account, transfer.code, transfer.memo))
         return (
-            type(transfer.amount_fen) is int
-            and is_storable(text)
-            and _is_timestamp(transfer.at)
-            and transfer.code != ""
+            type(transfer.amount_fen) is int and is_storable(text) and is_timestamp(transfer.at) and transfer.code != ""
         )
     except TypeError:  # a field that is not text, or not hashable
         return False

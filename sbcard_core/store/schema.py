@@ -47,7 +47,7 @@ person = _table(
     sa.Column("sex", sa.String(1), nullable=False),
     sa.Column("ethnicity", sa.String(2), nullable=False),
     sa.Column("birth", sa.String(10), nullable=False),
-    sa.Column("phone", sa.String(11), nullable=False),
+    sa.Column("phone", sa.String(20), nullable=False),
     sa.Column("category", sa.SmallInteger, nullable=False),  # values.PersonCategory
     sa.Column("city", sa.String(6), nullable=False),
     sa.Column("county", sa.String(6), nullable=False),
@@ -170,6 +170,7 @@ settlement = _table(
     sa.Column("acct_pay", sa.BigInteger, nullable=False),
     sa.Column("psn_cash_pay", sa.BigInteger, nullable=False),
     sa.Column("trace", sa.String, nullable=False),  # JSON: how each fen came about
+    sa.Index("settlement_by_card", "card_no", "at"),
 )
 
 offline_purchase = _table(
