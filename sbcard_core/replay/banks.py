@@ -23,6 +23,9 @@ _LATE_DAYS = range(16, 22)
 RETURN_REASONS = ("户名不符", "账户已冻结", "账户已挂失", "账户已销户")
 """Why a payment comes back: classes a bank core has in public vendor code, in own words."""
 
+UNREADABLE = "?"
+"""A status no specification knows, as a garbled line would carry it."""
+
 RETURNED_PER_MILLE = 20
 RETURNED_TWICE_PER_MILLE = 100
 
@@ -101,31 +104,35 @@ def _write_result(path: Path, request: bankfile.BankFile, rows: list[Row]) -> Pa
     return path
 
 
-def answer_payouts(campaign: Campaign, requests: Path, results: Path) -> Iterator[int]:
-    """Answer every payout file that has no answer yet; yields the number of lines after each.
+def answer_payouts(campaign: Campaign, requests: Path, results: Path, *, again: bool = False) -> Iterator[int]:
+    """Answer every payout file; yields the number of lines after each.
 
-    Some lines are returned; of those paid again, a few are returned again.
+    Some lines are returned; of those paid ``again``, a few are returned again.
+    Of each programme's first file, one line carries a status nobody can read
+    (see :data:`UNREADABLE`): its money must end in suspense.
     """
+    share = RETURNED_TWICE_PER_MILLE if again else RETURNED_PER_MILLE
+    seen: set[str] = set()
     for path in sorted(requests.glob("*.txt")):
-        answer = results / path.name.replace("PAYREQ", "PAYRES")
-        if answer.exists():
-            continue
         request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
-        again = "-R" in request.header["batch_no"]
-        share = RETURNED_TWICE_PER_MILLE if again else RETURNED_PER_MILLE
-        rows = [_pay(campaign.seed, request.header["batch_no"], share, row) for row in request.rows]
+        programme = request.header["programme"]
+        rows = [_pay(campaign.seed, f"pay.{programme}.{share}", share, row) for row in request.rows]
+        if not again and programme not in seen:
+            seen.add(programme)
+            rows[0] = (*rows[0][:3], UNREADABLE, "")
         paid = [int(row[2]) for row in rows if row[3] == "00"]
-        back = [int(row[2]) for row in rows if row[3] != "00"]
+        back = [int(row[2]) for row in rows if row[3] not in ("00", UNREADABLE)]
         head = {key: request.header[key] for key in ("batch_no", "bank", "date")}
         totals = {"paid": len(paid), "paid_fen": sum(paid), "returned": len(back), "returned_fen": sum(back)}
+        answer = results / path.name.replace("PAYREQ", "PAYRES")
         bankfile.write(answer, bankfile.PAYOUT_RESULT, head, rows, totals)
         yield len(rows)
 
 
-def _pay(seed: int, batch_no: str, share: int, row: Row) -> Row:
+def _pay(seed: int, stream: str, share: int, row: Row) -> Row:
     seq, account_no, _, _, amount, _ = row
     # Drawn by the account, not by the place in the file, so that one missing line moves no other line's fate.
-    bits = chance.draw_one(seed, f"pay.{share}.{batch_no[:4]}", int(account_no))
+    bits = chance.draw_one(seed, stream, int(account_no))
     if bits % 1000 < share:
         return (seq, account_no, amount, "21", RETURN_REASONS[bits // 1000 % len(RETURN_REASONS)])
     return (seq, account_no, amount, "00", "")

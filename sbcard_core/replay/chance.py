@@ -59,6 +59,23 @@ def random_bytes(seed: int, stream: str, index: int, length: int) -> bytes:
     return b"".join(word.to_bytes(8, "big") for word in words)[:length]
 
 
+class ByteStream:
+    """Reproducible bytes, one call after the other: the random source handed to simulated devices.
+
+    Example:
+        >>> one, two = ByteStream(1, "card", 7), ByteStream(1, "card", 7)
+        >>> one(4) == two(4), one(4) == two(8)[:4]
+        (True, True)
+    """
+
+    def __init__(self, seed: int, stream: str, index: int) -> None:
+        self._seed, self._stream, self._index, self._calls = seed, stream, index, 0
+
+    def __call__(self, length: int) -> bytes:
+        self._calls += 1
+        return random_bytes(self._seed, f"{self._stream}.{self._calls}", self._index, length)
+
+
 class Shuffle:
     """A bijection of 0 … size-1 chosen by (seed, stream): who comes first, without a list.
 

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sbcard_core.replay import book_stages as book
 from sbcard_core.replay import enrol_stages as enrol
 from sbcard_core.replay import issue_stages as issue
+from sbcard_core.replay import pay_stages as pay
+from sbcard_core.replay import proof, publish
+from sbcard_core.replay import use_stages as use
 from sbcard_core.replay.context import Context
 
 
@@ -47,4 +51,16 @@ STAGES = (
     Stage("issuing", "发卡启用", issue.issue_cards),
     Stage("losses", "挂失", issue.lose_cards),
     Stage("replacements", "补卡", issue.replace_cards, ("factory/replacement-orders", "factory/replacement-back")),
+    Stage("terminals", "就医购药", use.visit_terminals, ("terminals",)),
+    Stage("rolls", "编制发放名册", pay.write_rolls, ("rolls",)),
+    Stage("payouts", "代发送盘", pay.send_payouts, ("payouts/requests",)),
+    Stage("payout-answers", "代发回盘", pay.answer_payouts, ("payouts/results",)),
+    Stage("repayments", "退票重发", pay.repay_returned, ("payouts/again-requests",)),
+    Stage("repayment-answers", "重发回盘", pay.answer_again, ("payouts/again-results",)),
+    Stage("repaid", "读入重发结果", pay.read_repaid),
+    Stage("statements", "对方对账单", book.write_statements, ("statements",)),
+    Stage("clearing", "脱机消费清算", book.clear_journals),
+    Stage("reconciliation", "双方对账", book.reconcile_books),
+    Stage("proof", "逐项核对", proof.write),
+    Stage("bulletin", "月度通报", publish.publish),
 )
