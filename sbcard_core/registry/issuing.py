@@ -248,7 +248,8 @@ def _requested(connection: sa.Connection, numbers: Sequence[str]) -> dict[str, s
     query = sa.select(event.card_no, event.on_date).where(
         event.card_no.in_(numbers), event.operation == Operation.REPLACE.value
     )
-    return dict(connection.execute(query).tuples().all())
+    rows = connection.execute(query).all()
+    return dict(zip([row[0] for row in rows], [row[1] for row in rows], strict=True))
 
 
 def _chunks(numbers: Iterable[str]) -> Iterator[list[str]]:

@@ -49,7 +49,7 @@ class City:
         card, person = schema.card.c, schema.person.c
         query = sa.select(card.card_no, person.id_number).join_from(schema.card, schema.person)
         with self.store.begin() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(tuple(row) for row in connection.execute(query))
 
     def make(self, orders: list[Path], fail: set[int] = frozenset()) -> None:
         for order in orders:

@@ -38,7 +38,7 @@ def holders(store: Store) -> dict[str, str]:
     card, person = schema.card.c, schema.person.c
     query = sa.select(card.card_no, person.id_number).join_from(schema.card, schema.person)
     with store.begin() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return dict(tuple(row) for row in connection.execute(query))
 
 
 def made(store: Store) -> int:
