@@ -65,7 +65,7 @@ def replay(
         raise typer.Exit(2) from error
     lines = proof.load(campaign)
     for line in lines:
-        console.print(f"{'[ok]  ' if line.ok else '[FAIL]'} {line.text}", markup=False, highlight=False)
+        console.print(f"{'[ok]  ' if line.ok else '[FAIL]'} {line.text}", markup=False, highlight=False, soft_wrap=True)
     console.print("\nOpen these:", highlight=False)
     for path in proof.products(campaign):
         console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

@@ -56,18 +56,24 @@ class Production:
         self._validity_years = validity_years
 
     def order(
-        self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS, limit: int | None = None
+        self,
+        city: str,
+        *,
+        ordered_on: date,
+        out_dir: Path,
+        max_cards: int = MAX_CARDS,
+        quotas: Mapping[str, int] | None = None,
     ) -> list[Path]:
         """Order a card for everyone of ``city`` with an opened account and no card.
 
         One file ``<order number>.jsonl`` per bank (a card carries its bank's name) and ``max_cards`` cards. A
-        repeated call orders nothing twice. With ``limit``, at most so many cards are ordered (a month's quota);
-        who was not reached is ordered by a later call.
+        repeated call orders nothing twice. With ``quotas`` (a month's cards by bank code), no more than that are
+        ordered of a bank, and none of a bank not named; whoever was not reached is ordered by a later call.
 
         Raises:
             NumbersExhausted: the city has no letter or no serials left.
         """
-        return self._order(city, ordered_on, out_dir, max_cards, orders.first_cards, limit)
+        return self._order(city, ordered_on, out_dir, max_cards, orders.first_cards, quotas)
 
     def order_replacements(
         self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS
@@ -84,7 +90,13 @@ class Production:
         return read_back_file(self._store, path, read_on=read_on)
 
     def _order(  # noqa: PLR0913, PLR0917 - the three public calls differ in the last two
-        self, city: str, ordered_on: date, out_dir: Path, max_cards: int, select: Select, limit: int | None = None
+        self,
+        city: str,
+        ordered_on: date,
+        out_dir: Path,
+        max_cards: int,
+        select: Select,
+        quotas: Mapping[str, int] | None = None,
     ) -> list[Path]:
         if max_cards < 1:
             raise InvalidValue("an order holds at least one card", step="production.order", term="制卡批次")
@@ -96,9 +108,9 @@ class Production:
         day = ordered_on.isoformat().replace("-", "")
         expires_on = _years_later(ordered_on, self._validity_years).isoformat()
         paths: list[Path] = []
-        left = sys.maxsize if limit is None else limit
         for bank in banks:
             place = orders.Place(city, bank, ordered_on.isoformat(), expires_on)
+            left = sys.maxsize if quotas is None else quotas.get(bank, 0)
             after = 0
             while left > 0:
                 size = min(max_cards, left)

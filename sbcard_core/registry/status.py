@@ -71,7 +71,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PlaceCount:
-    """One city or bank: records taken in, accounts opened and failed, cards made and issued."""
+    """One city or bank: records taken in, accounts opened and failed, persons' first cards made and issued."""
 
     key: str
     collected: int
@@ -181,6 +181,7 @@ def _by(connection: sa.Connection, name: str) -> list[PlaceCount]:
     cards = (
         sa.select(key, sa.func.count(card.made_on), sa.func.count(card.issued_on))
         .join_from(schema.card, person, card.person_id == person.c.person_id)
+        .where(card.replaces.is_(None))
         .group_by(key)
     )
     for place, made, issued in connection.execute(cards):

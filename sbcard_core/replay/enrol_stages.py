@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from sbcard_core.errors import Refused
 from sbcard_core.fields import region
-from sbcard_core.registry import enrolment, status
-from sbcard_core.registry.openings import Openings
+from sbcard_core.registry import enrolment
+from sbcard_core.registry.openings import Openings, OpeningState
 from sbcard_core.registry.production import Production
 from sbcard_core.replay import banks, factory
 from sbcard_core.replay.campaign import AS_OF, EARLY_WAVES, JULY_WAVES, MONTH_END_WAVE
 from sbcard_core.replay.cities import Cities
 from sbcard_core.replay.context import Context
+from sbcard_core.store import schema
 from sbcard_core.validation import check, kickback
 from sbcard_core.validation.records import Finding
 from sbcard_core.values import Severity
@@ -81,21 +84,30 @@ def order_cards(context: Context) -> Iterator[int]:
     campaign = context.campaign
     production = Production(context.store, context.keys, context.transport)
     out_dir = campaign.dir("factory", "orders")
-    quotas = _quotas(context)
-    for city, quota in quotas.items():
-        yield len(production.order(city, ordered_on=AS_OF, out_dir=out_dir, limit=quota))
+    for city, quotas in _quotas(context).items():
+        yield len(production.order(city, ordered_on=AS_OF, out_dir=out_dir, quotas=quotas))
 
 
-def _quotas(context: Context) -> dict[str, int]:
-    """The cards of the month shared out to the cities by their opened accounts."""
+def _quotas(context: Context) -> dict[str, dict[str, int]]:
+    """The cards of the month, by city and bank, shared out by their opened accounts: exact in sum."""
+    person, line = schema.person.c, schema.opening_line.c
+    query = (
+        sa.select(person.city, person.bank, sa.func.count())
+        .join_from(schema.opening_line, schema.person, line.person_id == person.person_id)
+        .where(line.state == int(OpeningState.OPENED))
+        .group_by(person.city, person.bank)
+        .order_by(person.city, person.bank)
+    )
     with context.store.begin() as connection:
-        opened = {place.key: place.opened for place in status.by_city(connection) if place.opened}
-    total, wanted = sum(opened.values()), factory.ordered_cards(context.campaign)
-    quotas, before, running = {}, 0, 0
-    for city, count in opened.items():
+        opened = connection.execute(query).all()
+    total, wanted = sum(count for _, _, count in opened), factory.ordered_cards(context.campaign)
+    quotas: dict[str, dict[str, int]] = {}
+    before = running = 0
+    for city, bank, count in opened:
         running += count
         now = min(running, wanted * running // total)
-        quotas[city], before = now - before, now
+        quotas.setdefault(city, {})[bank] = now - before
+        before = now
     return quotas
 
 

@@ -12,12 +12,13 @@ from sbcard_core.bulletin.auditor import audit
 from sbcard_core.ledger import Ledger
 from sbcard_core.payout import LineState
 from sbcard_core.registry import status
+from sbcard_core.replay import factory
 from sbcard_core.replay.book_stages import PLANTED_DIFFERENCES
 from sbcard_core.replay.campaign import BANKS, Campaign
 from sbcard_core.replay.context import Context
 from sbcard_core.replay.enrol_stages import PLANTED_FAULTS
 from sbcard_core.store import schema
-from sbcard_core.values import Bank, CardState, yuan
+from sbcard_core.values import Bank, CardState, Severity, yuan
 
 FILE = "proof.json"
 
@@ -199,6 +200,20 @@ def _payouts(context: Context) -> Iterator[Line]:
     yield _law("payouts conserved 代发守恒", f"{parts}; {yuan(settled)} = {yuan(sent)} yuan sent", settled == sent)
 
 
+def _beyond(context: Context) -> Iterator[Line]:
+    """Every other finding, against what the simulated partners did on purpose."""
+    finding = schema.finding.c
+    query = sa.select(finding.stage, sa.func.count()).where(finding.severity == int(Severity.ERROR))
+    with context.store.begin() as connection:
+        found = {stage: int(count) for stage, count in connection.execute(query.group_by(finding.stage))}
+        programmes = connection.execute(sa.select(sa.func.count(schema.payout_batch.c.programme.distinct()))).scalar()
+    spoilt_cards = factory.ordered_cards(context.campaign) - context.campaign.made
+    planted = {"openings": 0, "production": spoilt_cards, "clearing": 0, "payout": int(programmes or 0), "enrolment": 0}
+    words = ", ".join(f"{stage} {found.get(stage, 0):,} of {wanted:,}" for stage, wanted in planted.items())
+    ok = all(found.get(stage, 0) == wanted for stage, wanted in planted.items())
+    yield _expect("other findings = planted 其他差错", words, ok)
+
+
 def _differences(context: Context) -> Iterator[Line]:
     planted = _read_answers(context.campaign.root / "planted" / PLANTED_DIFFERENCES)
     found = _one(context, sa.select(sa.func.count()).where(schema.finding.c.stage == "recon"))
@@ -220,6 +235,7 @@ _CHECKS: tuple[Callable[[Context], Iterator[Line]], ...] = (
     _ledger,
     _tacs,
     _payouts,
+    _beyond,
     _differences,
     _letter,
 )
