@@ -1,0 +1,113 @@
+"""Rolls: matched lines go out once, each refused line is one finding, the fund pays exactly what is sent."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import AccountKind, Bounds, Ledger
+from sbcard_core.payout import FARM_SUBSIDY, PayoutEngine, Programme, RollLine
+from sbcard_core.payout.lines import FundsShort
+from sbcard_core.values import CardState
+
+
+def test_a_roll_becomes_one_file_per_bank(town) -> None:
+    batches = town.pay(range(1, 9))
+    assert batches == ["pension-2014-07-103-001", "pension-2014-07-402-001"]
+    rows = {row[3]: row for batch in batches for row in town.request(batch).rows}
+    assert set(rows) == {town.number(n) for n in range(1, 9)}
+    assert rows[town.number(5)] == ("4", town.account(5), "甲5", town.number(5), "1005", "养老金2014-07")
+    assert town.request(batches[0]).trailer["total_fen"] == str(sum(1000 + n for n in (1, 2, 4, 5, 7, 8)))
+    assert town.net("PENSION_FUND") == -sum(1000 + n for n in range(1, 9))
+    town.check_books()
+
+
+def test_batches_are_cut_and_streamed(new_town, store, tmp_path: Path) -> None:
+    town = new_town(store, tmp_path, 8, max_lines=2)
+    batches = town.engine.pay("pension", "2014-07", iter(town.roll(range(1, 9))), on=date(2014, 8, 1), out_dir=tmp_path)
+    assert sorted(len(town.request(batch).rows) for batch in batches) == [2, 2, 2, 2]
+    town.check_books()
+
+
+def test_the_same_roll_again_pays_nothing(town) -> None:
+    town.pay([1, 2, 3])
+    before = town.net("PENSION_FUND")
+    assert len(town.pay([1, 2, 3, 4])) == 1
+    assert town.findings() == [("payout.duplicate", 0)] * 3
+    assert town.net("PENSION_FUND") == before - 1004
+    assert town.pay([1], programme="farm-subsidy") == ["farm-subsidy-2014-07-103-001"]
+    assert town.net(FARM_SUBSIDY.fund_account) == -1001
+
+
+def test_twice_on_one_roll_is_paid_once(town) -> None:
+    (batch,) = town.pay([1, 1])
+    assert len(town.request(batch).rows) == 1
+    assert town.findings() == [("payout.duplicate", 0)]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (("430102195001099999", "甲1", 1000), "payout.person"),
+        (("1", "甲l", 1000), "payout.name"),
+        (("1", "甲1", 0), "payout.amount"),
+        (("1", "甲1", -5), "payout.amount"),
+        (("1", "甲1", 100_000_01), "payout.amount"),
+        (("1", "甲1", 10.5), "payout.amount"),
+    ],
+)
+def test_a_line_that_does_not_match_is_one_finding(town, line: tuple, code: str) -> None:
+    number, name, amount = line
+    number = town.number(1) if number == "1" else number
+    lines = [RollLine(number, name, amount), *town.roll([2])]
+    (batch,) = town.engine.pay("pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=town.folder)
+    assert [row[3] for row in town.request(batch).rows] == [town.number(2)]
+    assert town.findings() == [(code, 0)]
+
+
+@pytest.mark.parametrize(
+    ("values", "paid"),
+    [
+        ({"account_state": int(CardState.SEALED)}, False),
+        ({"account_state": int(CardState.CANCELLED)}, False),
+        ({"issued_on": None}, False),
+        ({"account_state": int(CardState.LOST)}, True),
+        ({"app_state": int(CardState.LOST)}, True),
+    ],
+)
+def test_only_a_live_account_is_paid(town, values: dict, paid: bool) -> None:
+    town.set_card(1, **values)
+    assert bool(town.pay([1])) is paid
+    assert town.findings() == ([] if paid else [("payout.card", 0)])
+
+
+def test_the_new_card_is_paid_after_a_replacement(town) -> None:
+    town.set_card(1, account_state=int(CardState.CANCELLED))
+    with town.store.begin() as connection:
+        town.give_card(connection, 1, "A90000001")
+    assert len(town.pay([1])) == 1
+
+
+def test_a_fund_with_a_floor_is_never_overdrawn(town) -> None:
+    ledger = Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=0)})
+    with pytest.raises(FundsShort):
+        PayoutEngine(town.store, ledger).pay(
+            "pension", "2014-07", town.roll([1]), on=date(2014, 8, 1), out_dir=town.folder
+        )
+    assert town.states() == {}
+    assert list(town.folder.glob("PAYREQ*")) == []
+
+
+def test_wrong_calls(town) -> None:
+    with pytest.raises(InvalidValue):
+        town.pay([1], programme="lottery")
+    with pytest.raises(InvalidValue):
+        town.engine.pay("pension", "2014/07", [], on=date(2014, 8, 1), out_dir=town.folder)
+    with pytest.raises(InvalidValue):
+        Programme("Bad Code", "x", "F", AccountKind.PENSION_FUND)
+
+
+def test_no_repr_shows_a_person(town) -> None:
+    assert "1950" not in repr(town.roll([1]))
+    assert "甲" not in repr(town.roll([1]))
