@@ -15,8 +15,8 @@ from sbcard_core.ledger import AccountKind, Ledger
 from sbcard_core.store import Store
 
 BATCH = 7
-WRITERS = 4
-ROUNDS = {"sqlite": 5, "postgresql": 2}  # only the client is killed on PostgreSQL: fewer rounds say as much
+WRITERS = 7
+ROUNDS = {"sqlite": 3, "postgresql": 1}  # only the client is killed on PostgreSQL: fewer rounds say as much
 
 # Forked, so that the imports are paid once; a line shorter than PIPE_BUF is written whole.
 WRITER = f"""
