@@ -12,7 +12,8 @@ from sbcard_core.payout.programmes import Programme
 from sbcard_core.store import schema
 from sbcard_core.values import mask_id
 
-CHUNK = 5000
+CHUNK = 900
+"""Lines matched at once: all named in one query, below the databases' smallest parameter limit."""
 
 Holder = tuple[int, str, str, str, str | None]  # person, name, bank, account number, card (None: no living card)
 

@@ -16,7 +16,8 @@ from sbcard_core.validation.records import CheckedBatch, Finding
 STAGE = "enrolment"
 """Stage of what enrolment itself finds; what the checks found is stored under ``CHECK_STAGE``."""
 CHECK_STAGE = "validation"
-LOOKUP = 5000
+LOOKUP = 900
+"""Numbers one query names: below the smallest parameter limit of the databases used."""
 HASH_BLOCK = 1 << 20
 
 _PERSON_COLUMNS = (

@@ -12,8 +12,8 @@ from sbcard_core.registry.lifecycle import Half, LifecyclePolicy, Operation, Tra
 from sbcard_core.store import Store, insert_many, schema, update_many
 from sbcard_core.values import CardState
 
-CHUNK = 5000
-"""Cards per transaction of a bulk call."""
+CHUNK = 900
+"""Cards per transaction of a bulk call: all named in one query, below the databases' smallest parameter limit."""
 _COLUMN = {Half.APP: "app_state", Half.ACCOUNT: "account_state"}
 _EVENT_COLUMNS = ("card_no", "on_date", "operation", "half", "from_state", "to_state")
 BOTH = (Half.APP, Half.ACCOUNT)
