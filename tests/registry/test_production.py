@@ -71,8 +71,9 @@ def test_a_quota_leaves_the_rest_for_later(
     world: ModuleType, store: Store, production: Production, tmp_path: Path
 ) -> None:
     opened(world, store, tmp_path)
-    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=2, limit=3)
+    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=2, quotas={"103": 3, "402": 9})
     assert len(holders(store)) == 3
+    assert production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, quotas={"402": 9}) == []
     production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
     assert len(holders(store)) == 5
 
