@@ -48,8 +48,8 @@ def netted_shortfall(letter: Letter) -> Iterator[AuditFinding]:
         keys,
         f"{net}{unit}",
         f"≈{gross}{unit}",
-        f"{net} + Σ(已提交 − 已提交 ÷ 完成率) = {net} + {surplus}, 取整误差内 {low}–{high}",
-        f"还需{net}{unit}是净数: {n}个市州超额约{surplus}{unit}抵掉了其余{rest}个市州的缺口, 实际缺口约{gross}{unit}",
+        f"{net} + Σ(已提交 − 已提交 ÷ 完成率) = {net} + {surplus}，取整误差内 {low}–{high}",
+        f"还需{net}{unit}是净数：{n}个市州超额约{surplus}{unit}抵掉了其余{rest}个市州的缺口，实际缺口约{gross}{unit}",
         f"the {net} x 10,000 still needed is net: a surplus of about {surplus} in {n} cities is set off against "
         f"a real gap of about {gross} in the other {rest}",
     )
@@ -69,8 +69,8 @@ def netted_month(letter: Letter) -> Iterator[AuditFinding]:
             (total.key, *(f.key for f in below)),
             f"{total.text}%",
             f"{len(below)}个市未完成",
-            f"合计 ≥ 100%, 而 {names}",
-            f"全省月任务完成{total.text}%只因超额市州抵补: {names}未完成",
+            f"合计 ≥ 100%，而 {names}",
+            f"全省月任务完成{total.text}%只因超额市州抵补：{names}未完成",
             f"the total of {total.text}% of the month's target holds only by netting: {len(below)} cities miss theirs",
         )
 
@@ -90,8 +90,8 @@ def comparison_month(letter: Letter) -> Iterator[AuditFinding]:
             (key,),
             f"较{int(against[-2:])}月份",
             f"较{int(before[-2:])}月份",
-            f"通报月份 {letter.month} 的上月 = {before}; 同句另{len(peers)}项均较{int(before[-2:])}月份",
-            f"{name}新增{increase.text}{increase.unit}写作较{int(against[-2:])}月份, 应为较{int(before[-2:])}月份",
+            f"通报月份 {letter.month} 的上月 = {before}；同句另{len(peers)}项均较{int(before[-2:])}月份",
+            f"{name}新增{increase.text}{increase.unit}写作较{int(against[-2:])}月份，应为较{int(before[-2:])}月份",
             f"{key}: the increase is said to be against {against}, the month before is {before}",
         )
 
@@ -108,7 +108,7 @@ def impossible_dates(letter: Letter) -> Iterator[AuditFinding]:
                 f"{named.value:%Y-%m-%d}",
                 f"≥ {other.value:%Y-%m-%d}",
                 f"早 {(other.value - named.value).days} 天",
-                f"{named.place}早于{other.place}, 不可能",
+                f"{named.place}早于{other.place}，不可能",
                 f"date {named.key!r} ({named.value}) is {(other.value - named.value).days} days before {other.key!r}"
                 f" ({other.value})",
             )
@@ -123,12 +123,12 @@ def lists(letter: Letter) -> Iterator[AuditFinding]:
         shown = "、".join(f.text for f in figures)
         if named.ranked and values != down and values != down[::-1]:
             better = "、".join(str(value) for value in down)
-            zh = f"{named.place}列举未按大小排列: {shown}"
+            zh = f"{named.place}列举未按大小排列：{shown}"
             en = f"the list {named.key!r} is not in order of size"
             yield AuditFinding("order.unsorted", Severity.NOTE, keys, shown, better, "按数值从大到小", zh, en)
         stated = letter[named.stated]
         if stated.value != len(figures):
-            zh = f"{named.place}称{stated.text}个, 实列{len(figures)}个"
+            zh = f"{named.place}称{stated.text}个，实列{len(figures)}个"
             en = f"the list {named.key!r} is said to have {stated.text} members and has {len(figures)}"
             keys = (stated.key, *keys)
             yield AuditFinding(
@@ -142,7 +142,7 @@ def lists(letter: Letter) -> Iterator[AuditFinding]:
 
 
 def _claim(letter: Letter, figure: Figure, wanted: str) -> AuditFinding:
-    zh = f"{letter.name(figure.subject)}{figure.text}%, 与所在列举的条件({wanted})不符"
+    zh = f"{letter.name(figure.subject)}{figure.text}%，与所在列举的条件({wanted})不符"
     en = f"{figure.key} = {figure.text}% does not meet what its list says ({wanted})"
     return AuditFinding("list.claim", Severity.ERROR, (figure.key,), f"{figure.text}%", wanted, "逐项核对", zh, en)
 
@@ -158,7 +158,7 @@ def city_totals(letter: Letter) -> Iterator[AuditFinding]:
     known = sum(part.value or 0 for part in found)
     if known <= (total.value or 0) and (len(found) < len(parts) or known == total.value):
         return
-    zh = f"全省上报{total.text}{total.unit}, 各市州之和为{known:,}{total.unit}"
+    zh = f"全省上报{total.text}{total.unit}，各市州之和为{known:,}{total.unit}"
     en = f"{total.text} submitted in total, the cities add up to {known:,}"
     keys = (total.key, *(part.key for part in found))
     how = f"{len(found)}个市州已提交数之和"
@@ -174,8 +174,8 @@ def bank_totals(letter: Letter) -> Iterator[AuditFinding]:
     gap = (total.value or 0) - taken
     if not received or gap == 0:
         return
-    zh = f"上报{total.text}{total.unit}, {len(received)}家银行接收{taken:,}{total.unit}"
-    zh += ", 接收多于上报" if gap < 0 else f": {gap:,}{total.unit}的去向原文未说明"
+    zh = f"上报{total.text}{total.unit}，{len(received)}家银行接收{taken:,}{total.unit}"
+    zh += "，接收多于上报" if gap < 0 else f"：{gap:,}{total.unit}的去向原文未说明"
     en = f"{total.text} submitted, {taken:,} received by the named banks: "
     en += "more than was submitted" if gap < 0 else f"{gap:,} not accounted for"
     severity = Severity.ERROR if gap < 0 else Severity.WARNING
@@ -190,7 +190,7 @@ def increases(letter: Letter) -> Iterator[AuditFinding]:
     for added in letter.of_measure("added", letter.members("cities")):
         stock = derived.submitted(letter, added.subject)
         if stock is not None and (added.value or 0) > (stock.value or 0):
-            zh = f"{letter.name(added.subject)}本月新增{added.text}{added.unit}, 多于累计{stock.text}{stock.unit}"
+            zh = f"{letter.name(added.subject)}本月新增{added.text}{added.unit}，多于累计{stock.text}{stock.unit}"
             en = f"{added.key} = {added.text} is more than the stock of {stock.text}"
             keys = (added.key, stock.key)
             yield AuditFinding(
@@ -203,7 +203,7 @@ def silent_subjects(letter: Letter) -> Iterator[AuditFinding]:
     for city in letter.members("cities"):
         if not any(figure.subject == city for figure in letter.printed()):
             name = letter.name(city)
-            zh = f"{name}全文未提及: 既不在已完成年任务之列, 也不在未完成月任务之列"
+            zh = f"{name}全文未提及：既不在已完成年任务之列，也不在未完成月任务之列"
             en = f"{city} is nowhere mentioned: neither among the finished nor among those behind"
             yield AuditFinding(
                 "subject.unmentioned", Severity.NOTE, (f"{city}.submitted",), "无", "—", "逐市州点检", zh, en

@@ -13,8 +13,8 @@ from sbcard_core.bulletin.tables import Row, Table
 
 WIDTH = 1000
 _ROW = 26
-_LEFT = 96
-"""Where bars begin: room for four Chinese characters at 15 px."""
+_LEFT = 112
+"""Where names end: room for six Chinese characters at 15 px."""
 _STAGES = (("received", "接收"), ("opened", "开户"), ("made", "制卡"))
 
 
@@ -78,7 +78,7 @@ def funnel(table: Table) -> str:
     """For each bank three bars on one scale: received, opened, cards made; each with its share of received."""
     counts = [row.cell("received").figure.value for row in table.rows]
     full = max([1, *(value for value in counts if value is not None)])
-    left, width, right = _LEFT + 74, WIDTH - _LEFT - 74 - 190, WIDTH - 190
+    left, width, right = _LEFT + 54, WIDTH - _LEFT - 54 - 190, WIDTH - 190
     step = 20
     block = step * len(_STAGES) + 14
     height = 28 + block * len(table.rows)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from sbcard_core.values import Severity
 
+SEVERITY_ZH = {Severity.ERROR: "错误", Severity.WARNING: "提示", Severity.NOTE: "附注"}
+"""The word shown for each weight."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:

@@ -1,7 +1,7 @@
 """Everything one bulletin shows, put together once and then written as a page or a workbook."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sbcard_core.bulletin import derived
@@ -87,13 +87,17 @@ def compose(  # noqa: PLR0913  (all but three by keyword: one call puts a bullet
     )
 
 
+def _named(cell: Cell, label: str) -> Cell:
+    return replace(cell, figure=replace(cell.figure, label=label))
+
+
 def _headline(letter: Letter, first: Table, second: Table) -> tuple[Cell, ...]:
     """The handful of figures a reader looks for first."""
     total = first.total
     cells = [
         total.cell("submitted"),
         total.cell("annual_rate"),
-        second.total.cell("open_rate"),
+        _named(second.total.cell("open_rate"), "银行开户完成率"),
         total.cell("made"),
         total.cell("issued"),
     ]

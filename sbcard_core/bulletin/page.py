@@ -6,10 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sbcard_core.bulletin import charts
+from sbcard_core.bulletin.findings import SEVERITY_ZH
 from sbcard_core.bulletin.model import BANNER, Bulletin
-from sbcard_core.values import Origin, Severity
-
-_SEVERITY = {Severity.ERROR: "错误", Severity.WARNING: "提示", Severity.NOTE: "附注"}
+from sbcard_core.values import Origin
 
 
 def render(bulletin: Bulletin) -> str:
@@ -25,7 +24,7 @@ def render(bulletin: Bulletin) -> str:
         b=bulletin,
         banner=BANNER,
         origins=tuple(Origin),
-        severity=_SEVERITY,
+        severity=SEVERITY_ZH,
         completion=Markup(charts.completion(bulletin.annex1)),  # noqa: S704  (charts escapes every text)
         funnel=Markup(charts.funnel(bulletin.annex2)),  # noqa: S704
     )

@@ -56,7 +56,7 @@ def _other_rates(letter: Letter, relation: Relation) -> Iterator[tuple[str, str,
     total = Figure("rows.total", sum(f.value or 0 for f in top), top[0].unit, Origin.DERIVED)
     base = Figure("rows.base", sum(f.value or 0 for f in below), below[0].unit, Origin.DERIVED)
     if rate := _divide(total, [base]):
-        yield f"{len(rows)}家合计", f"the total of the {len(rows)} rows", rate
+        yield f"{len(rows)}家合计", f"all {len(rows)} rows together", rate
 
 
 def rates(letter: Letter) -> Iterator[AuditFinding]:
@@ -74,18 +74,18 @@ def _rate_finding(letter: Letter, relation: Relation, rate: _Rate, better: str) 
     printed = letter[relation.rate]
     name, shown = letter.name(printed.subject), f"{printed.text}%"
     keys = (relation.rate, relation.numerator, *relation.denominators)
-    zh = f"{name}完成率印作{shown}, 按本行人数应为{better}"
+    zh = f"{name}完成率印作{shown}，按本行人数应为{better}"
     en = f"{relation.rate}: {shown} is printed, its own row gives {better}"
     code, severity = "rate.wrong", Severity.ERROR
     if printed.bounds[0] <= rate.bounds[1] and printed.bounds[1] >= rate.bounds[0]:
         code, severity = "rate.rounding", Severity.NOTE
-        zh += "; 人数本身取整, 两者可以并存"
+        zh += "；人数本身取整，两者可以并存"
         en += "; the counts themselves are rounded, so both can stand"
     else:
         for other_zh, other_en, other in _other_rates(letter, relation):
             if half_up(other.exact, decimals(printed.value or 0)) == printed.value:
                 code = "rate.of_another_row"
-                zh += f"; {shown}是{other_zh}的完成率({other.division}), 错行"
-                en += f"; {shown} is {other_en} ({other.division})"
+                zh += f"；{shown}是{other_zh}的完成率({other.division})，错行"
+                en += f"; {shown} is the rate of {other_en} ({other.division})"
                 break
     return AuditFinding(code, severity, keys, shown, better, rate.division, zh, en)

@@ -11,9 +11,10 @@ from typing import Any
 import xlsxwriter
 
 from sbcard_core.bulletin.figures import UNKNOWN, Figure, decimals, half_up
+from sbcard_core.bulletin.findings import SEVERITY_ZH
 from sbcard_core.bulletin.model import BANNER, Bulletin
 from sbcard_core.bulletin.rates import recompute
-from sbcard_core.bulletin.tables import Row, Table, at_letter_digits
+from sbcard_core.bulletin.tables import Cell, Table, at_letter_digits
 from sbcard_core.values import Origin
 
 FONT = "Microsoft YaHei"
@@ -59,23 +60,36 @@ class _Sheet:
             self._formats[key] = self._book.add_format(base | properties)
         return self._formats[key]
 
-    def top(self, title: str, remark: str, heads: Sequence[tuple[str, float]]) -> None:
-        """Banner, title, remark, frozen heads, widths (in half-width characters) and the print set-up."""
+    def top(self, title: str, remark: str, heads: Sequence[tuple[str, float]], split: int = 0) -> None:
+        """Banner, title, remark, heads, widths (in half-width characters) and the print set-up.
+
+        With ``split`` the columns from there on print on a page of their own, under a second banner.
+        """
         last = len(heads) - 1
-        banner = self.format(bold=True, align="center", font_color="#6B4700", bg_color="#FFF1C9", border=1)
-        self.sheet.merge_range(0, 0, 0, last, BANNER, banner)
-        self.sheet.merge_range(1, 0, 1, last, title, self.format(bold=True, font_size=15, font_color="#B01E23"))
-        self.sheet.merge_range(2, 0, 2, last, remark, self.format(font_color="#626B75", text_wrap=True))
+        banner = self.format(bold=True, align="center", font_color="#6B4700", bg_color="#FFF1C9")
+        large, small = self.format(bold=True, font_size=15, font_color="#B01E23"), self.format(font_color="#626B75")
+        for first, end in ((0, split - 1), (split, last)) if split else ((0, last),):
+            self.sheet.merge_range(0, first, 0, end, BANNER, banner)
+            self.sheet.merge_range(1, first, 1, end, f"{title}　通报数对照" if first else title, large)
+            self.sheet.merge_range(2, first, 2, end, remark, small)
         head = self.format(bold=True, align="center", text_wrap=True, bg_color="#EEF0F3", border=1)
         for column, (text, width) in enumerate(heads):
             self.sheet.write_string(_HEAD_ROW, column, text, head)
             self.sheet.set_column(column, column, width)
-        for row, height in ((0, 22), (1, 28), (2, 20), (_HEAD_ROW, 34)):
+        self.sheet.set_default_row(19)
+        for row, height in ((0, 24), (1, 30), (2, 20), (_HEAD_ROW, 36)):
             self.sheet.set_row(row, height)
+        self._print(split)
+
+    def _print(self, split: int) -> None:
         self.sheet.set_landscape()
         self.sheet.set_paper(9)  # A4
-        self.sheet.fit_to_pages(1, 0)
         self.sheet.repeat_rows(0, _HEAD_ROW)
+        if split:
+            self.sheet.set_print_scale(72)
+            self.sheet.set_v_pagebreaks([split])
+        else:
+            self.sheet.fit_to_pages(1, 0)
         self.sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         self.sheet.set_footer(f"&L&9{BANNER}&R&9&P / &N")
         self.sheet.hide_gridlines(2)
@@ -102,10 +116,13 @@ def _annex(sheet: _Sheet, bulletin: Bulletin, table: Table, subject: str) -> Non
     compared = [c for c in table.columns if any(r.cell(c.measure).beside for r in (*table.rows, table.total))]
     heads: list[tuple[str, float]] = [("序号", 6), ("代码", 9), (subject, 13)]
     heads += [(f"{c.head}\n({c.unit})", 12.5) for c in table.columns]
+    split = len(heads)
+    heads.append((subject, 13))
     for column in compared:
-        heads += [(f"通报:{column.head}", 12.5), ("来源", 6), ("核对", 6)]
-    remark = f"1 : {bulletin.scale:,} 模拟; 左侧为模拟计数, 右侧为通报数(万人、万张、%)。{_colour_words()}"
-    sheet.top(f"{bulletin.month_zh} {table.title}", remark, heads)
+        heads += [(f"通报\n{column.head}", 12), ("来源", 6)]
+    heads.append(("与模拟不同\n(折成通报单位)", 20))
+    remark = f"1 : {bulletin.scale:,} 模拟；左为模拟计数，右为通报数(万人、万张、%)。{_colour_words()}"
+    sheet.top(f"{bulletin.month_zh} {table.title}", remark, heads, split)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 3)
     for n, row in enumerate((*table.rows, table.total), _HEAD_ROW + 1):
         look: dict[str, Any] = {"bold": True, "bg_color": "#F5F6F8"} if row is table.total else {}
@@ -114,29 +131,30 @@ def _annex(sheet: _Sheet, bulletin: Bulletin, table: Table, subject: str) -> Non
         sheet.text(n, 2, row.name, **look)
         for position, cell in enumerate(row.cells, 3):
             sheet.figure(n, position, cell.figure, **look)
-        _beside(sheet, n, row, [(3 + len(table.columns) + 3 * i, c.measure) for i, c in enumerate(compared)], look)
+        sheet.text(n, split, row.name, **look)
+        _beside(sheet, (n, split + 1), [row.cell(column.measure) for column in compared], look)
 
 
-def _beside(sheet: _Sheet, n: int, row: Row, places: Sequence[tuple[int, str]], look: Mapping[str, Any]) -> None:
-    for column, measure in places:
-        cell = row.cell(measure)
+def _beside(sheet: _Sheet, at: tuple[int, int], cells: Sequence[Cell], look: Mapping[str, Any]) -> None:
+    """The letter's figures of a row, each with its origin, and at the end the names of those that differ."""
+    n, column = at
+    for cell in cells:
         sheet.figure(n, column, cell.beside, **look)
         colour = COLOURS[cell.beside.origin] if cell.beside else "#8B949D"
-        sheet.text(
-            n, column + 1, cell.beside.origin.zh if cell.beside else "", align="center", font_color=colour, **look
-        )
-        known = cell.beside is not None and cell.figure.value is not None
-        mark = ("≠" if cell.differs else "=") if known else ""
-        sheet.text(n, column + 2, mark, align="center", font_color="#B01E23" if cell.differs else "#626B75", **look)
+        word = cell.beside.origin.zh if cell.beside else ""
+        sheet.text(n, column + 1, word, align="center", font_color=colour, **look)
+        column += 2
+    different = "、".join(cell.figure.label for cell in cells if cell.differs)
+    sheet.text(n, column, f"≠ {different}" if different else "", font_color="#B01E23", **look)
 
 
 def _findings(sheet: _Sheet, bulletin: Bulletin) -> None:
     heads = [("级别", 9), ("规则", 22), ("原文", 22), ("重算", 22), ("算法", 40), ("说明", 62), ("English", 62)]
-    sheet.top(f"原文核对 {bulletin.letter.document_no}", "只用通报原文所印数字, 逐条规则重算。", heads)
+    sheet.top(f"原文核对 {bulletin.letter.document_no}", "只用通报原文所印数字，逐条规则重算。", heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 2)
     for n, finding in enumerate(bulletin.findings, _HEAD_ROW + 1):
         sheet.sheet.set_row(n, 48)
-        sheet.text(n, 0, finding.severity.name, align="center")
+        sheet.text(n, 0, SEVERITY_ZH[finding.severity], align="center")
         sheet.text(n, 1, finding.code, text_wrap=True)
         sheet.text(n, 2, finding.printed, font_color=COLOURS[Origin.PRINTED], text_wrap=True)
         sheet.text(n, 3, finding.recomputed, font_color=COLOURS[Origin.DERIVED], text_wrap=True)
@@ -155,7 +173,7 @@ def _comparison(sheet: _Sheet, bulletin: Bulletin) -> None:
         ("核对", 6),
         ("原文位置 / 设定理由", 78),
     ]
-    remark = f"通报每一个数字及其位置; 按原文重算 = 只用原文分子分母; 模拟已折成通报单位。{_colour_words()}"
+    remark = f"通报每一个数字及其位置；按原文重算 = 只用原文分子分母；模拟已折成通报单位。{_colour_words()}"
     sheet.top(f"原文与重算 {bulletin.letter.document_no}", remark, heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 3)
     relations = {relation.rate: relation for relation in bulletin.letter.relations}
@@ -194,13 +212,13 @@ def _compared(sheet: _Sheet, at: tuple[int, int], found: Figure | None, printed:
 
 def _notes(sheet: _Sheet, bulletin: Bulletin) -> None:
     heads = [("类别", 14), ("项目", 34), ("数值 / 结果", 16), ("单位", 8), ("来源", 8), ("说明", 96)]
-    sheet.top("说明", f"对照 {bulletin.letter.document_no}; 附表未随网页存档, 栏目按标题和正文推定。", heads)
+    sheet.top("说明", f"对照 {bulletin.letter.document_no}；附表未随网页存档，栏目按标题和正文推定。", heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 0)
     n = _HEAD_ROW + 1
     words = {
         "printed": "通报原文所印",
         "derived": "只由原文数字推出",
-        "imposed": "原文未载, 为模拟而设定",
+        "imposed": "原文未载，为模拟而设定",
         "simulated": "在合成人群中计数",
     }
     for origin in Origin:

@@ -1,4 +1,4 @@
-"""The two annexes (附表一, 附表二), recomputed from counts.
+"""The two annexes (附表一、附表二), recomputed from counts.
 
 The letter names the annexes but its archive lost them: their columns are
 assumed from the titles and the body text. Counts go in, rates are computed here
