@@ -8,18 +8,18 @@ class APDUError(SBCardError):
     """Root of the errors of ``apdu``."""
 
 
-class CardLost(APDUError):  # noqa: N818 - named after what happened
+class CardLost(APDUError):
     """The card or the reader went away, or its answer was not an answer (卡已离开读卡器).
 
     Whatever was under way on the card is in an unknown state: read it again before going on.
     """
 
 
-class MalformedData(APDUError, InvalidValue):  # noqa: N818 - named after what happened
+class MalformedData(APDUError, InvalidValue):
     """Bytes that cannot be what they should be: a cut TLV, a too short response, a wrong length."""
 
 
-class UnexpectedStatus(APDUError):  # noqa: N818 - named after what happened
+class UnexpectedStatus(APDUError):
     """The card answered with a status word the caller did not name as acceptable.
 
     Example:

@@ -7,11 +7,11 @@ class ReaderError(SBCardError):
     """Root of the errors of ``readers``."""
 
 
-class ReaderNotFound(ReaderError):  # noqa: N818 - named after what happened
+class ReaderNotFound(ReaderError):
     """No reader of that name, or no driver for that URL (找不到读卡器)."""
 
 
-class PinEntryFailed(ReaderError):  # noqa: N818 - named after what happened
+class PinEntryFailed(ReaderError):
     """The holder cancelled, was too slow, or typed two different new PINs.
 
     Attributes:
@@ -23,9 +23,9 @@ class PinEntryFailed(ReaderError):  # noqa: N818 - named after what happened
         super().__init__(what, step="pin_pad", term="密码输入", advice=advice)
 
 
-class HostRefused(ReaderError):  # noqa: N818 - named after what happened
+class HostRefused(ReaderError):
     """The centre said no, or its answer does not add up; nothing was settled at the terminal."""
 
 
-class TerminalState(ReaderError):  # noqa: N818 - named after what happened
+class TerminalState(ReaderError):
     """A terminal step out of order, e.g. settling before a card was read."""

@@ -44,7 +44,7 @@ class MedicalTerminal(Terminal):
         ('111111********1110', '430100000001')
     """
 
-    def __init__(  # noqa: PLR0913 - the ports are named at the call
+    def __init__(
         self,
         card: CardChannel,
         psam: CardChannel,

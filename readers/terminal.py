@@ -29,7 +29,7 @@ class Terminal:
         CardLost: the PSAM is not there.
     """
 
-    def __init__(  # noqa: PLR0913 - the ports are named at the call
+    def __init__(
         self,
         card: CardChannel,
         psam: CardChannel,

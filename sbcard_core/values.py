@@ -75,7 +75,9 @@ class Bank(StrEnum):
     @property
     def zh(self) -> str:
         """The bank's name as the letter writes it."""
-        return {"102": "工商银行", "103": "农业银行", "105": "建设银行", "402": "农信社联社", "403": "邮储银行"}[self.value]
+        return {"102": "工商银行", "103": "农业银行", "105": "建设银行", "402": "农信社联社", "403": "邮储银行"}[
+            self.value
+        ]
 
 
 class CardState(IntEnum):

@@ -62,7 +62,9 @@ def imports(path: Path, module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [base])])
+                base = ".".join(
+                    [*package.split(".")[: len(package.split(".")) - node.level + 1], *filter(None, [base])]
+                )
             names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return {name for name in names if name.split(".")[0] in PACKAGES}
 
@@ -96,7 +98,9 @@ def test_only_the_top_floor_knows_readers() -> None:
 
 
 def test_readers_do_not_know_the_back_office() -> None:
-    assert [edge for edge in EDGES if edge[0].startswith("readers") and edge[1].startswith(READERS_MAY_NOT_IMPORT)] == []
+    assert [
+        edge for edge in EDGES if edge[0].startswith("readers") and edge[1].startswith(READERS_MAY_NOT_IMPORT)
+    ] == []
 
 
 def test_card_and_host_share_no_mistake() -> None:

@@ -1,7 +1,7 @@
 """How the inside of a virtual device says no."""
 
 
-class Refusal(Exception):  # noqa: N818 - named after what happened
+class Refusal(Exception):
     """A status word on its way out; it never leaves the device as an exception."""
 
     def __init__(self, sw: int) -> None:

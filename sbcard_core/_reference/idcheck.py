@@ -40,8 +40,8 @@ def check_one(row: bytes, sex: int, regions: memoryview, today: int) -> int:
     return found
 
 
-def check(rows: bytes, sex: bytes | None, regions: bytes, today: int, out: bytearray, level: str) -> None:
-    """Same call as the compiled kernel; ``level`` has one value here."""
+def check(rows: bytes, sex: bytes | None, regions: bytes, today: int, out: bytearray, _level: str) -> None:
+    """Same call as the compiled kernel; the level has one value here."""
     view, bits = memoryview(rows).cast("B"), memoryview(regions).cast("B")
     states = memoryview(sex).cast("B") if sex is not None else None
     target = memoryview(out).cast("B")

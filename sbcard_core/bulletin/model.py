@@ -23,7 +23,8 @@ Check = tuple[str, str, bool]
 class Bulletin:
     """The content of a bulletin; built by :func:`compose`.
 
-    ``created`` is the date printed and stored in the files (an argument, so that the same input gives the same bytes).
+    ``created`` is the date printed and stored in the files: an argument, so that the same
+    input gives the same bytes. Without a zone it is taken as UTC where a file needs UTC.
     """
 
     letter: Letter
@@ -44,7 +45,7 @@ class Bulletin:
         return f"{year}年{int(month)}月份"
 
 
-def compose(  # noqa: PLR0913  (all but three by keyword: one call puts a bulletin together)
+def compose(
     letter: Letter,
     cities: Sequence[CityRow],
     banks: Sequence[BankRow],

@@ -5,6 +5,7 @@ Nothing is a formula: a rate in a sheet was computed exactly and rounded half up
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(str(path), options)
     try:
+        created = bulletin.created.astimezone(UTC) if bulletin.created.tzinfo else bulletin.created
         book.set_properties(
-            {"title": f"{bulletin.month_zh}{bulletin.letter.title}", "comments": BANNER, "created": bulletin.created}
+            {"title": f"{bulletin.month_zh}{bulletin.letter.title}", "comments": BANNER, "created": created}
         )
         _annex(_Sheet(book, "附表一"), bulletin, bulletin.annex1, "市州")
         _annex(_Sheet(book, "附表二"), bulletin, bulletin.annex2, "银行")
@@ -177,7 +179,7 @@ def _comparison(sheet: _Sheet, bulletin: Bulletin) -> None:
     sheet.top(f"原文与重算 {bulletin.letter.document_no}", remark, heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 3)
     relations = {relation.rate: relation for relation in bulletin.letter.relations}
-    simulated = {f.key: f for table in (bulletin.annex1, bulletin.annex2) for f in table.figures()}
+    simulated = {f.key: f for table in (bulletin.annex2, bulletin.annex1) for f in table.figures()}
     implied = [f for f in bulletin.targets if f.origin is Origin.DERIVED]
     for n, figure in enumerate((*bulletin.letter, *implied), _HEAD_ROW + 1):
         sheet.sheet.write_number(n, 0, n - _HEAD_ROW, sheet.format(border=1, border_color="#C9CED4", align="center"))

@@ -56,31 +56,31 @@ class CardError(SBCardError):
         return int(self.code)
 
 
-class RecordMalformed(CardError, InvalidValue):  # noqa: N818
+class RecordMalformed(CardError, InvalidValue):
     """A record is not the TLV its declaration says, or its text can't be decoded."""
 
     code = DriverCode.DATA_LENGTH
 
 
-class IdentificationMalformed(CardError, InvalidValue):  # noqa: N818
+class IdentificationMalformed(CardError, InvalidValue):
     """The identification code (卡识别码) is not one."""
 
     code = DriverCode.IDENTIFICATION_FORMAT
 
 
-class PsamMissing(CardError):  # noqa: N818
+class PsamMissing(CardError):
     """This step needs the PSAM and the session has none."""
 
     code = DriverCode.NO_PSAM
 
 
-class InternalAuthFailed(CardError):  # noqa: N818
+class InternalAuthFailed(CardError):
     """内部认证失败: the card does not hold the key a genuine card of its city holds."""
 
     code = DriverCode.INTERNAL_AUTH_FAILED
 
 
-class PinWrong(CardError):  # noqa: N818
+class PinWrong(CardError):
     """密码错误. ``tries_left`` says how often the holder may try again."""
 
     code = DriverCode.PIN_WRONG
@@ -90,25 +90,25 @@ class PinWrong(CardError):  # noqa: N818
         super().__init__(f"the PIN is wrong, {tries_left} tries left", step=step, term="密码错误", sw=sw)
 
 
-class PinLocked(CardError):  # noqa: N818
+class PinLocked(CardError):
     """密码锁定: no try is left; the counter of the issuer must reload the PIN."""
 
     code = DriverCode.PIN_LOCKED
 
 
-class PinLengthRefused(CardError, InvalidValue):  # noqa: N818
+class PinLengthRefused(CardError, InvalidValue):
     """A PIN that is not the number of digits the card takes."""
 
     code = DriverCode.PIN_LENGTH
 
 
-class InitialPinRefused(CardError):  # noqa: N818
+class InitialPinRefused(CardError):
     """初始密码: it may not be chosen again, and it may not pay."""
 
     code = DriverCode.INITIAL_PIN_CANNOT_BE_SET
 
 
-class OutcomeUnknown(CardError):  # noqa: N818
+class OutcomeUnknown(CardError):
     """The card went away after it had been told to move money: it may or may not have done so.
 
     Read the balance of the same card before anything else and compare it with ``balance_before_fen``.

@@ -7,23 +7,23 @@ class KeyRefused(InvalidValue):
     """A key has the wrong length, the wrong usage or the wrong algorithm for this call."""
 
 
-class KeyClosed(SBCardError):  # noqa: N818
+class KeyClosed(SBCardError):
     """The key has been wiped and can't be used any more."""
 
 
-class KeyNotPortable(SBCardError, TypeError):  # noqa: N818
+class KeyNotPortable(SBCardError, TypeError):
     """A key is never pickled or copied: it would leave the place that can wipe it."""
 
 
-class KeyMissing(SBCardError, LookupError):  # noqa: N818
+class KeyMissing(SBCardError, LookupError):
     """The key store holds no key of this usage."""
 
 
-class AssumptionNotSet(SBCardError):  # noqa: N818
+class AssumptionNotSet(SBCardError):
     """The public sources don't say how this works; the profile must say it before it can be computed."""
 
 
-class MacMismatch(SBCardError):  # noqa: N818
+class MacMismatch(SBCardError):
     """A message authentication code (报文鉴别码) does not verify."""
 
 

@@ -34,7 +34,7 @@ _OPEN: Final = sa.text(
 )
 
 
-class UnknownAccount(SBCardError, LookupError):  # noqa: N818 (says what is wrong, like its root)
+class UnknownAccount(SBCardError, LookupError):
     """No account of that id is open."""
 
 

@@ -84,7 +84,7 @@ class PayoutEngine:
         """Take in one result file of a bank; see :func:`sbcard_core.payout.results.read_result`."""
         return results.read_result(self._books, path, on=on)
 
-    def repay_returned(  # noqa: PLR0913 (what may be approved and corrected)
+    def repay_returned(
         self,
         programme: Programme | str,
         period: str,

@@ -54,7 +54,7 @@ class Openings:
         self._store = store
         self._working_days = working_days
 
-    def dispatch(  # noqa: PLR0913 (what a batch is)
+    def dispatch(
         self,
         bank: Bank | str,
         city: str,

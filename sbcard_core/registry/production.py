@@ -89,7 +89,7 @@ class Production:
         """Take in a factory's back-file; see :func:`sbcard_core.registry.production_results.read_back_file`."""
         return read_back_file(self._store, path, read_on=read_on)
 
-    def _order(  # noqa: PLR0913, PLR0917 - the three public calls differ in the last two
+    def _order(
         self,
         city: str,
         ordered_on: date,

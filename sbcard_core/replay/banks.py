@@ -32,7 +32,7 @@ RETURNED_TWICE_PER_MILLE = 100
 Row = tuple[str, ...]
 
 
-def answer_openings(campaign: Campaign, plan: Plan, requests: Path, results: Path) -> Iterator[int]:
+def answer_openings(plan: Plan, requests: Path, results: Path) -> Iterator[int]:
     """Answer every request file; yields the number of lines after each.
 
     Most answers come in one file per batch, late ones in a second. The first
@@ -41,14 +41,14 @@ def answer_openings(campaign: Campaign, plan: Plan, requests: Path, results: Pat
     repeated = False
     for path in sorted(requests.glob("*.txt")):
         request = bankfile.read(path, bankfile.OPENING_REQUEST)
-        written = _answer_batch(campaign, plan, request, results)
+        written = _answer_batch(plan, request, results)
         if written and not repeated:
             shutil.copy(written[0], written[0].with_name(written[0].stem + "-again.txt"))
             repeated = True
         yield len(request.rows)
 
 
-def _answer_batch(campaign: Campaign, plan: Plan, request: bankfile.BankFile, results: Path) -> list[Path]:
+def _answer_batch(plan: Plan, request: bankfile.BankFile, results: Path) -> list[Path]:
     received = date.fromisoformat(bankfile.iso_date(request.header["date"]) or "")
     indices = np.array([int(row[1][-8:]) for row in request.rows], dtype=np.uint64)
     fates = plan.fates(indices)

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sbcard_core.clearing import DifferenceKind, Entry, clear_journal, read_journal, read_statement, reconcile
-from sbcard_core.clearing import record_differences, write_statement
+from sbcard_core.clearing import (
+    DifferenceKind,
+    Entry,
+    clear_journal,
+    read_journal,
+    read_statement,
+    reconcile,
+    record_differences,
+    write_statement,
+)
 from sbcard_core.clearing.journal import Purchase
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import Ledger

@@ -55,7 +55,9 @@ class Campaign:
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 1:
-            raise InvalidValue("the scale lies between 0 and 1", step="replay", term="比例", advice="e.g. --scale 0.001")
+            raise InvalidValue(
+                "the scale lies between 0 and 1", step="replay", term="比例", advice="e.g. --scale 0.001"
+            )
 
     def dir(self, *parts: str) -> Path:
         """A directory below the root, made if need be."""
@@ -81,7 +83,9 @@ class Campaign:
         """Everybody whose record is to be accepted."""
         codes = [code for code in self.letter.groups["cities"] if code != "province"]
         # 衡阳 (0 %): its whole submission was sent back, so it counts nothing this month.
-        figures = [self.people(f"{code}.submitted") if f"{code}.submitted" in self.letter else Fraction(0) for code in codes]
+        figures = [
+            self.people(f"{code}.submitted") if f"{code}.submitted" in self.letter else Fraction(0) for code in codes
+        ]
         return Population(self.seed, tuple(zip(codes, _cut(figures), strict=True)))
 
     @cached_property

@@ -16,7 +16,7 @@ from sbcard_core.replay.cities import Cities
 from sbcard_core.replay.context import Context
 from sbcard_core.store import schema
 from sbcard_core.validation import check, kickback
-from sbcard_core.validation.records import Finding
+from sbcard_core.validation.records import CheckedBatch, Finding
 from sbcard_core.values import Severity
 
 PLANTED_FAULTS = "faults.csv"
@@ -35,7 +35,7 @@ def validate(context: Context) -> Iterator[int]:
     kickbacks = campaign.dir("kickback")
     found: list[Finding] = []
 
-    def checked() -> Iterator[check.CheckedBatch]:
+    def checked() -> Iterator[CheckedBatch]:
         for batch in check.check_files(paths, on=AS_OF, quarantine_dir=campaign.dir("quarantine")):
             found.extend(batch.findings)
             yield batch
@@ -59,9 +59,7 @@ def send_openings(context: Context) -> Iterator[int]:
 def answer_openings(context: Context) -> Iterator[int]:
     """The banks answer."""
     campaign = context.campaign
-    return banks.answer_openings(
-        campaign, context.plan, campaign.dir("banks", "requests"), campaign.dir("banks", "results")
-    )
+    return banks.answer_openings(context.plan, campaign.dir("banks", "requests"), campaign.dir("banks", "results"))
 
 
 def read_openings(context: Context) -> Iterator[int]:

@@ -140,4 +140,3 @@ def repairable(row: Row, bits: int) -> str:
         row[NAME] = row[NAME].replace("·", "•")
         return "name.dot"
     return ""
-

@@ -24,7 +24,24 @@ _YOUNGEST = date(2011, 12, 31)
 _DAYS = (_YOUNGEST - _OLDEST).days + 1
 _SEQUENCES = 999
 
-_MOBILE = ("130", "131", "135", "136", "137", "138", "139", "150", "151", "158", "159", "180", "186", "187", "188", "189")
+_MOBILE = (
+    "130",
+    "131",
+    "135",
+    "136",
+    "137",
+    "138",
+    "139",
+    "150",
+    "151",
+    "158",
+    "159",
+    "180",
+    "186",
+    "187",
+    "188",
+    "189",
+)
 # 民族 by city beside 01 汉: (code, share in percent); rounded from common knowledge, made for variety only.
 _ETHNIC = {
     "433100": (("15", 42), ("06", 33)),
@@ -138,7 +155,9 @@ class Population:
         for code, count in self.cities:
             if index < self.starts[code] + count:
                 return code, index - self.starts[code]
-        raise InvalidValue(f"index {index} is beyond the population", step="population.city_of", advice=f"< {self.size}")
+        raise InvalidValue(
+            f"index {index} is beyond the population", step="population.city_of", advice=f"< {self.size}"
+        )
 
     def one(self, index: int) -> Person:
         """The person at ``index``."""
@@ -177,7 +196,7 @@ class Population:
         return chance.Shuffle(self.seed, f"slots.{city}", _DAYS * _SEQUENCES)
 
 
-def _person(  # noqa: PLR0913 - one argument per drawn column
+def _person(
     city: str, counties: Sequence[str], index: int, day: int, sequence: int, name_bits: int, bits: int
 ) -> Person:
     county, bits = counties[bits % len(counties)], bits // len(counties)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -58,7 +59,7 @@ def products(campaign: Campaign) -> list[Path]:
     return [path for name in names if (path := campaign.root / name).exists()]
 
 
-def _one(context: Context, query: sa.Select[tuple[int]]) -> int:
+def _one(context: Context, query: sa.Select[Any]) -> int:
     with context.store.begin() as connection:
         return int(connection.execute(query).scalar() or 0)
 
@@ -79,7 +80,9 @@ def _collection(context: Context) -> Iterator[Line]:
         records, accepted, rejected, quarantined = connection.execute(sa.select(*sums)).one()
     persons = _one(context, sa.select(sa.func.count()).select_from(schema.person))
     detail = f"{accepted:,} + {rejected:,} + {quarantined:,} = {records:,} records"
-    yield _law("accepted + rejected + quarantined = input 采集守恒", detail, accepted + rejected + quarantined == records)
+    yield _law(
+        "accepted + rejected + quarantined = input 采集守恒", detail, accepted + rejected + quarantined == records
+    )
     yield _law("accepted = people enrolled 入库人数", f"{accepted:,} = {persons:,}", accepted == persons)
     wanted = context.campaign.population.size
     yield _expect("people as the letter counts 上报人数", f"{accepted:,} of {wanted:,}", accepted == wanted)
@@ -167,7 +170,9 @@ def _ledger(context: Context) -> Iterator[Line]:
     yield _law("sum of debits = sum of credits 借贷平衡", f"{yuan(debits)} = {yuan(credits_)} yuan", debits == credits_)
     wrong = ledger.recompute()
     transfers = _one(context, sa.select(sa.func.count()).select_from(schema.transfer))
-    yield _law("balances = their transfers 余额重算", f"{len(wrong)} of {transfers:,} transfers' accounts differ", not wrong)
+    yield _law(
+        "balances = their transfers 余额重算", f"{len(wrong)} of {transfers:,} transfers' accounts differ", not wrong
+    )
     amounts = sa.select(sa.func.sum(schema.finding.c.amount_fen)).where(schema.finding.c.stage != "recon")
     explained = _one(context, amounts)
     suspense = _suspense(context)

@@ -16,7 +16,7 @@ def _people(context: Context) -> int:
     return context.campaign.population.size
 
 
-def _unknown(context: Context) -> int:
+def _unknown(_: Context) -> int:
     return 0
 
 

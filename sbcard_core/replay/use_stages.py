@@ -67,7 +67,9 @@ class _City:
         keys = {name: key for name, key in roots.items() if name in ("IRK", "RK_SSSE", "UK_SSSE", "DPK")}
         seed, number = self.context.campaign.seed, int(self.code)
         self.psams = [
-            VirtualPSAM(keys, bytes.fromhex(f"{self.code}{kind:06d}"), rng=chance.ByteStream(seed, f"psam{kind}", number))
+            VirtualPSAM(
+                keys, bytes.fromhex(f"{self.code}{kind:06d}"), rng=chance.ByteStream(seed, f"psam{kind}", number)
+            )
             for kind in (1, 2)
         ]
 
@@ -80,8 +82,10 @@ class _City:
         pin = f"{bits % 900_000 + 100_000:06d}"
         if pin in SAMPLE.initial_pins:
             pin = "246810"
-        pins = {PinPurpose.OLD: order["initial_pin"], **dict.fromkeys(
-            (PinPurpose.NEW, PinPurpose.REPEAT, PinPurpose.VERIFY), pin)}
+        pins = {
+            PinPurpose.OLD: order["initial_pin"],
+            **dict.fromkeys((PinPurpose.NEW, PinPurpose.REPEAT, PinPurpose.VERIFY), pin),
+        }
         pad = FixedPinPad(pins)
         hospital = MedicalTerminal(card, self.psams[0], pad, self.centre, profile=SAMPLE, rng=rng)
         hospital.read_holder()

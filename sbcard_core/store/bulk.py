@@ -16,7 +16,7 @@ def insert_many(connection: sa.Connection, table: sa.Table, columns: Sequence[st
     if connection.dialect.name == "sqlite":
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)  # noqa: S608 - names are ours
     else:
         connection.execute(sa.insert(table), [dict(zip(columns, row, strict=True)) for row in batch])
     return len(batch)
@@ -32,7 +32,7 @@ def update_many(
     if connection.dialect.name == "sqlite":
         sets = ", ".join(f'"{name}"=?' for name in columns)
         where = " AND ".join(f'"{name}"=?' for name in keys)
-        connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', batch)
+        connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', batch)  # noqa: S608
     else:
         statement = sa.update(table).values({name: sa.bindparam(f"new_{name}") for name in columns})
         for name in keys:

@@ -64,7 +64,7 @@ def _with_summary(path: Path, checker: Checker, batch_size: int) -> Iterator[Che
     yield replace(last, summary=summary)
 
 
-def check_files(  # noqa: PLR0913
+def check_files(
     paths: Sequence[Path],
     spec: RecordSpec = COLLECTION,
     *,
@@ -120,7 +120,7 @@ def check_files(  # noqa: PLR0913
     )
 
 
-def _check(  # noqa: PLR0913
+def _check(
     paths: list[Path],
     spec: RecordSpec,
     context: Context,

@@ -74,7 +74,7 @@ class _Sheets:
         self.open[file] = sheet, at + 1
 
 
-def write(  # noqa: PLR0913
+def write(
     path: Path,
     findings: Iterable[Finding],
     *,

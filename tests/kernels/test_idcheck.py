@@ -119,7 +119,9 @@ def test_environment_forces_a_level() -> None:
     code = "from sbcard_core import _kernels; print(_kernels.choose('idcheck')[1])"
     for level in LEVELS:
         env = {**os.environ, "SBCARD_CPU": level}
-        out = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+        )
         assert out.stdout.strip() == level
 
 
@@ -133,7 +135,14 @@ def test_a_missing_extension_is_loud(tmp_path: Path) -> None:
     (tmp_path / "sbcard_core" / "_fast" / "__init__.py").touch()
     code = "from sbcard_core import _kernels; _kernels.choose('idcheck')"
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SBCARD_CPU")}
-    out = subprocess.run([sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
-                         env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert out.returncode != 0
-    assert "make build" in out.stderr and "not built" in out.stderr
+    assert "make build" in out.stderr
+    assert "not built" in out.stderr
