@@ -148,13 +148,23 @@ def load(source: str | Path = DEFAULT) -> Letter:
     """Read a letter: a name of the package's data, or the path of a TOML file of the same shape.
 
     Raises:
-        LetterRefused: unknown entry, duplicate key, unknown subject or unit, dangling reference.
+        LetterRefused: no such letter, unknown entry, duplicate key, unknown subject or unit, dangling reference.
     """
-    if isinstance(source, Path):
-        text = source.read_text(encoding="utf-8")
-    else:
-        text = files("sbcard_core.bulletin").joinpath("data", f"{source}.toml").read_text(encoding="utf-8")
-    return parse(text)
+    place = source if isinstance(source, Path) else files("sbcard_core.bulletin").joinpath("data", f"{source}.toml")
+    if not place.is_file():
+        raise LetterRefused(f"there is no letter {str(source)!r}; the package has {', '.join(names())}")
+    return parse(place.read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    """The letters the package has.
+
+    Example:
+        >>> names()
+        ['hunan-2014-07']
+    """
+    data = files("sbcard_core.bulletin").joinpath("data")
+    return sorted(entry.name.removesuffix(".toml") for entry in data.iterdir() if entry.name.endswith(".toml"))
 
 
 def parse(text: str) -> Letter:
@@ -180,7 +190,7 @@ def parse(text: str) -> Letter:
 
 
 _PRINTED_KEYS = {"key", "value", "unit", "at", "quote", "of", "compared_with"}
-_IMPOSED_KEYS = {"key", "value", "unit", "reason"}
+_IMPOSED_KEYS = {"key", "label", "value", "unit", "reason"}
 
 
 def _build(data: Mapping[str, Any]) -> Letter:
@@ -225,7 +235,7 @@ def _figure(entry: Mapping[str, Any], subjects: Mapping[str, str], origin: Origi
     if not place.strip():
         raise LetterRefused(f"{key} gives no reason")
     try:
-        figure = Figure(key, entry["value"], entry["unit"], origin, place)
+        figure = Figure(key, entry["value"], entry["unit"], origin, place, "" if printed else entry["label"])
     except ValueError as error:
         raise LetterRefused(str(error)) from error
     if figure.subject not in subjects:

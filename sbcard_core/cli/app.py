@@ -61,7 +61,7 @@ def replay(
             else:
                 runner.all()
     except SBCardError as error:
-        console.print(f"sbcard: {error}", style="red", markup=False, highlight=False)
+        console.print(f"sbcard: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
     lines = proof.load(campaign)
     for line in lines:
