@@ -230,7 +230,8 @@ def _notes(sheet: _Sheet, bulletin: Bulletin) -> None:
     groups = [("设定", bulletin.letter.imposed()), ("模拟全程", bulletin.campaign)]
     for group, figures in groups:
         for figure in figures:
-            name = figure.label or f"{bulletin.letter.subjects.get(figure.subject, figure.subject)} {figure.measure}"
+            subject = bulletin.letter.subjects.get(figure.subject, "")
+            name = f"{subject} {figure.label or figure.measure}".strip()
             sheet.text(n, 0, group)
             sheet.text(n, 1, name)
             sheet.figure(n, 2, figure)
