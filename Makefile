@@ -58,4 +58,4 @@ clean:
 	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find . -name '*.so' -path './sbcard_core/*' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -f sbcard_core/_fast/idcheck.c
+	rm -f sbcard_core/_fast/*.c

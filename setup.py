@@ -12,7 +12,10 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 FAST = Path("sbcard_core") / "_fast"
-SOURCES = {"idcheck": ["idcheck_portable.c", "idcheck_avx2.c", "cpu.c"]}
+SOURCES = {
+    "cpu": ["cpu.c"],
+    "idcheck": ["idcheck_portable.c", "idcheck_avx2.c"],
+}
 MODE = os.environ.get("SBCARD_BUILD", "release")
 
 if sys.platform == "win32":

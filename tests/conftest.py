@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from sbcard_core import _kernels
-
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}
 
@@ -29,9 +27,3 @@ def real_part() -> Callable[[str, bool, str], None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, how in sorted(_absent.items()):
         terminalreporter.write_line(f"not tested here: {name} is absent ({how})")
-
-
-def kernel_levels(name: str) -> list[str]:
-    """Every level of a kernel this machine can run, the readable twin first."""
-    module, _ = _kernels.choose(name, "portable")
-    return ["reference", *module.levels()]

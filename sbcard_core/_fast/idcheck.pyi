@@ -1,4 +1,5 @@
 from typing_extensions import Buffer
 
-def levels() -> tuple[str, ...]: ...
+LEVELS: tuple[str, ...]
+
 def check(rows: Buffer, sex: Buffer | None, regions: Buffer, today: int, out: Buffer, level: str) -> None: ...

@@ -11,21 +11,15 @@ cdef extern from "csrc/idcheck.h":
     sbc_idcheck_fn sbc_idcheck_avx2
     enum: SBC_ID_LENGTH
 
-cdef extern from "csrc/cpu.h":
-    int sbc_cpu_has_avx2() nogil
-
-
-def levels():
-    """The levels this processor runs, weakest first."""
-    return ("portable", "avx2") if sbc_cpu_has_avx2() else ("portable",)
+LEVELS = ("portable", "avx2")
 
 
 cdef sbc_idcheck_fn *_choose(str level) except NULL:
     if level == "portable":
         return &sbc_idcheck_portable
-    if level == "avx2" and sbc_cpu_has_avx2():
+    if level == "avx2":
         return &sbc_idcheck_avx2
-    raise ValueError(f"level {level!r} is not one of {levels()}")
+    raise ValueError(f"level {level!r} is not one of {LEVELS}")
 
 
 def check(rows, sex, regions, uint32_t today, out, str level):

@@ -67,9 +67,10 @@ def replacement_cards(city: str, bank: str, after: int, limit: int) -> sa.Select
     event, new = schema.card_event.c, schema.card.alias("new").c
     return (
         sa.select(*_HOLDER, _card.account_no, _card.card_no)
-        .join_from(schema.card, schema.person, _card.person_id == _person.person_id)
+        .join_from(schema.card_event, schema.card, event.card_no == _card.card_no)
+        .join(schema.person, _card.person_id == _person.person_id)
+        .where(event.operation == str(Operation.REPLACE))
         .where(_card.bank == bank, _person.city == city, _person.person_id > after)
-        .where(sa.exists().where(event.card_no == _card.card_no, event.operation == str(Operation.REPLACE)))
         .where(~sa.exists().where(new.replaces == _card.card_no))
         .order_by(_person.person_id)
         .limit(limit)

@@ -133,6 +133,7 @@ card_event = _table(
     sa.Column("from_state", sa.SmallInteger, nullable=False),
     sa.Column("to_state", sa.SmallInteger, nullable=False),
     sa.Index("card_event_by_card", "card_no"),
+    sa.Index("card_event_by_operation", "operation", "card_no"),
 )
 
 # --- ledger ------------------------------------------------------------------------------------------------

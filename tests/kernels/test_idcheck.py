@@ -16,7 +16,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
 
 ROOT = Path(__file__).resolve().parents[2]
-LEVELS = ["reference", *_kernels.choose("idcheck", "portable")[0].levels()]
+LEVELS = _kernels.kernel_levels("idcheck")
 ON = date(2014, 7, 31)
 
 
@@ -113,6 +113,12 @@ def test_empty_batch(level: str) -> None:
 def test_unknown_level_is_refused() -> None:
     with pytest.raises(InvalidValue, match="SBCARD_CPU=z80 is not available here"):
         _kernels.choose("idcheck", "z80")
+
+
+def test_a_level_between_two_takes_the_lower() -> None:
+    assert _kernels.choose("idcheck", _kernels.machine_levels()[0])[1] == "portable"
+    if "aesni" in _kernels.machine_levels():
+        assert _kernels.choose("idcheck", "aesni")[1] == "portable"
 
 
 def test_environment_forces_a_level() -> None:
