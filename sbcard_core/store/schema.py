@@ -121,6 +121,12 @@ card = _table(
     sa.Column("replaces", sa.String(9)),  # the card it was made for
     sa.Index("card_by_person", "person_id"),
     sa.Index("card_by_order", "order_no", "order_line"),
+    sa.Index(
+        "card_by_replaced",
+        "replaces",
+        sqlite_where=sa.text("replaces IS NOT NULL"),
+        postgresql_where=sa.text("replaces IS NOT NULL"),
+    ),
 )
 
 card_event = _table(
