@@ -17,7 +17,7 @@ from sbcard_core.replay.context import Context
 from sbcard_core.store import schema
 from sbcard_core.validation import check, kickback
 from sbcard_core.validation.records import CheckedBatch, Finding
-from sbcard_core.values import Severity
+from sbcard_core.values import Disposition, Severity
 
 PLANTED_FAULTS = "faults.csv"
 
@@ -41,6 +41,7 @@ def validate(context: Context) -> Iterator[int]:
             yield batch
             if batch.summary is not None:
                 city = region.name_of(Path(batch.file).stem)
+                found.sort(key=lambda finding: finding.disposition is Disposition.ACCEPTED)  # what was sent back first
                 kickback.write(kickbacks / f"{Path(batch.file).stem}.xlsx", found, title=f"{city} 采集数据退回清单")
                 found.clear()
 

@@ -12,8 +12,12 @@ from typing import Any
 from sbcard_core.validation import messages
 from sbcard_core.validation.records import Finding, masked
 from sbcard_core.validation.spec import COLLECTION, RecordSpec, Sensitivity
+from sbcard_core.values import Disposition
 
-COLUMNS = (("行号", 8), ("字段", 14), ("值(遮盖)", 24), ("错误代码", 26), ("原因", 52), ("建议", 48))
+COLUMNS = (
+    *(("行号", 8), ("处理", 8), ("字段", 14), ("值(遮盖)", 24), ("原因", 52), ("建议", 48)),
+    ("错误代码", 26),
+)
 """Header and width in characters."""
 
 MAX_ROWS = 1_048_576
@@ -26,6 +30,7 @@ _OPTIONS = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
+_OUTCOMES = {Disposition.ACCEPTED: "已修正", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
@@ -39,7 +44,8 @@ def _cells(finding: Finding, spec: RecordSpec) -> tuple[str, ...]:
     if finding.repair and finding.code != "id_number.length15":
         todo += f"(改为:{masked(finding.repair, sensitivity)})"
     field = spec.header_of(finding.field) or "整行"
-    return (str(finding.line), field, finding.value_masked, finding.code, finding.message_zh, todo)
+    outcome = _OUTCOMES[finding.disposition]
+    return (str(finding.line), outcome, field, finding.value_masked, finding.message_zh, todo, finding.code)
 
 
 class _Sheets:
@@ -62,6 +68,7 @@ class _Sheets:
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
         sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         sheet.set_header("&C" + _text(self.title).replace("&", "&&")[:200])
         return sheet, 1
 
@@ -87,7 +94,7 @@ def write(
 
     Args:
         path: the .xlsx file; an existing one is replaced.
-        findings: in any order of files; each sheet keeps their order.
+        findings: in any order of files; each sheet keeps their order, so put first what must be done first.
         title: stands in the document properties and in the head of each printed page.
         spec: the layout, for the Chinese headers.
         created: stamp of the document.

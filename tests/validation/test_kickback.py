@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from unittest.mock import ANY
 
 import openpyxl
 import pytest
@@ -27,9 +28,9 @@ def test_every_cell_is_text(tmp_path: Path, value: str) -> None:
     kickback.write(tmp_path / "k.xlsx", [finding(value)], title="退回清单")
     sheet = openpyxl.load_workbook(tmp_path / "k.xlsx").active
     assert sheet is not None
-    assert (sheet["C2"].value or "") == value
+    assert (sheet["D2"].value or "") == value
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
-    assert sheet["C2"].hyperlink is None
+    assert sheet["D2"].hyperlink is None
     assert sheet["A2"].value == "2"
 
 
@@ -38,8 +39,8 @@ def test_header_is_frozen_and_columns_are_wide_enough(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(tmp_path / "k.xlsx")
     sheet = book.active
     assert sheet is not None
-    assert [cell.value for cell in sheet[1]] == ["行号", "字段", "值(遮盖)", "错误代码", "原因", "建议"]
-    assert [cell.value for cell in sheet[2]][1:4] == ["区县代码", "440101", "county.code"]
+    assert [cell.value for cell in sheet[1]] == ["行号", "处理", "字段", "值(遮盖)", "原因", "建议", "错误代码"]
+    assert [cell.value for cell in sheet[2]][1:] == ["退回", "区县代码", "440101", "原因", ANY, "county.code"]
     assert sheet.freeze_panes == "A2"
     assert sheet.column_dimensions["E"].width > 40
     assert book.properties.title == "长沙市退回清单"
@@ -54,7 +55,7 @@ def test_one_sheet_per_file_and_another_when_it_is_full(tmp_path: Path) -> None:
 
 def test_control_characters_do_not_break_the_workbook(tmp_path: Path) -> None:
     kickback.write(tmp_path / "k.xlsx", [finding("a\x00\x07b\ud800\ufffe")], title="t\x01&\x02")
-    assert sheets(tmp_path / "k.xlsx")[0][1][2] == "a\ufffd\ufffdb\ufffd\ufffd"
+    assert sheets(tmp_path / "k.xlsx")[0][1][3] == "a\ufffd\ufffdb\ufffd\ufffd"
 
 
 def test_no_findings_give_an_empty_list_and_the_same_list_the_same_bytes(tmp_path: Path) -> None:
@@ -72,10 +73,10 @@ def test_a_checked_file_becomes_a_list_without_full_numbers(tmp_path: Path) -> N
     (batch,) = check_files([tmp_path / "430100.csv"], on=date(2014, 7, 31))
     kickback.write(tmp_path / "k.xlsx", batch.findings, title="t")
     rows = sheets(tmp_path / "k.xlsx")[0][1:]
-    assert [row[3] for row in rows] == ["id_number.length15", "phone.format", "bank.code"]
+    assert [row[6] for row in rows] == ["id_number.length15", "phone.format", "bank.code"]
     assert rows[0][5] == "改用18位号码:第6位后插入19,末位加校验码8"
     assert rows[1][5] == "向本人核实联系电话(改为:138****8000)"
-    assert rows[2][2] == "=1+1"
+    assert rows[2][3] == "=1+1"
     assert "610104196209276908" not in str(rows)
 
 

@@ -1,0 +1,95 @@
+"""A desk to try things at: one made-up holder's card, a PSAM of the same keys, a PIN pad and a host.
+
+Everything comes from a seed. The layout of the card is written out here, from
+the same public facts as the rest of the simulator and in its own words.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from random import Random
+
+from readers.base import FixedPinPad, PinPurpose, SettleReply, SettleRequest
+from readers.sim.card import VirtualCard
+from readers.sim.cipher import diversify, encryptor
+from readers.sim.psam import VirtualPSAM
+
+_KEYS = ("IRK", "RK_SSSE", "UK_SSSE", "DLK", "DPK", "DTK")
+_CITY = "430100"
+_FACTOR = bytes.fromhex("8660140700000001")
+_INITIAL_PIN, _PIN = "123456", "246810"
+
+
+def _record(tag: int, value: bytes) -> str:
+    return (bytes((tag, len(value))) + value).hex()
+
+
+def _text(value: str, length: int) -> bytes:
+    return value.encode("gb18030").ljust(length, b"\x00")
+
+
+def _card_key(root: bytes, city: bytes) -> bytes:
+    return diversify(encryptor(diversify(encryptor(root), city)), _FACTOR)
+
+
+class CashCentre:
+    """A medical-insurance centre that pays nothing: every bill is cash."""
+
+    def settle(self, request: SettleRequest) -> SettleReply:
+        """Approve; the holder pays all of it."""
+        return SettleReply(True, f"S{request.bill.bill_no}", cash_fen=request.bill.amount_fen)
+
+
+class Desk:
+    """Card, PSAM, PIN pad and host link of one visit (模拟柜台).
+
+    Args:
+        seed: chooses keys and random numbers; the keys are no secret.
+        name: the holder's name, at most 15 characters.
+
+    Attributes:
+        roots: the six root keys by name, for a host that is to check what the card computed.
+
+    Example:
+        >>> desk = Desk(seed=1)
+        >>> desk.card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))[-2:].hex()
+        '9000'
+    """
+
+    def __init__(self, seed: int, name: str = "张珅") -> None:
+        self.roots = {key: sha256(f"desk {seed} {key}".encode("ascii")).digest()[:16] for key in _KEYS}
+        rng: Callable[[int], bytes] = Random(seed).randbytes  # noqa: S311 - simulated devices, reproducible on purpose
+        self.card = VirtualCard(self._order(name), rng=rng)
+        self.psam = VirtualPSAM(self.roots, bytes.fromhex(f"{_CITY}000001"), rng=rng)
+        new = dict.fromkeys((PinPurpose.NEW, PinPurpose.REPEAT, PinPurpose.VERIFY), _PIN)
+        self.pin_pad = FixedPinPad({PinPurpose.OLD: _INITIAL_PIN, **new})
+        self.centre = CashCentre()
+
+    def _order(self, name: str) -> dict[str, object]:
+        city = f"{_CITY}sx".encode("ascii")
+        keys = {key: _card_key(root, city).hex() for key, root in self.roots.items()}
+        issuer = bytes.fromhex(_CITY + "D156000005" + "00000001" + "FFFFFFFF")
+        card = [
+            _record(0x01, issuer),
+            _record(0x02, b"3"),
+            _record(0x03, b"2.00"),
+            _record(0x04, bytes.fromhex(_CITY + "0" * 18)),
+            _record(0x05, bytes.fromhex("20140801")),
+            _record(0x06, bytes.fromhex("20240801")),
+            _record(0x07, b"X00000019"),
+        ]
+        holder = [
+            _record(0x08, b"111111198101011110"),
+            _record(0x09, _text(name, 30)),
+            _record(0x4E, bytes(20)),
+            _record(0x0A, b"1"),
+            _record(0x0B, bytes.fromhex("01")),
+            _record(0x0C, bytes.fromhex(_CITY)),
+            _record(0x0D, bytes.fromhex("19810101")),
+        ]
+        return {
+            "atr": "3B6D0000" + "0081430000" + _FACTOR.hex(),
+            "version": "2.00",
+            "files": {"SSSE/EF05": card, "SSSE/EF06": holder},
+            "initial_pin": _INITIAL_PIN,
+            "keys": keys,
+        }
