@@ -49,7 +49,7 @@ check: $(VENV)/.check
 
 bench: $(BUILT)
 	$(PIP) install --editable '.[bench]'
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds -p no:doctest -o filterwarnings=default
+	$(BIN)/python -m pytest benchmarks -o addopts=--import-mode=importlib -o filterwarnings=default --benchmark-only --benchmark-columns=min,median,rounds $(BENCH_ARGS)
 
 soak: $(VENV)/.test
 	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v
