@@ -15,6 +15,7 @@ FAST = Path("sbcard_core") / "_fast"
 SOURCES = {
     "cpu": ["cpu.c"],
     "idcheck": ["idcheck_portable.c", "idcheck_avx2.c"],
+    "sm4": ["sm4_portable.c", "sm4_aesni.c", "sm4_avx2.c", "sm4_vaes.c"],
 }
 MODE = os.environ.get("SBCARD_BUILD", "release")
 
