@@ -104,7 +104,8 @@ def cbc(keys, ivs, data, offsets, bint decrypt, out, str level):
 def cbc_mac(keys, iv, data, offsets, int padding, out, str level):
     """``out`` (16 bytes for each) = last CBC block of each message, padded by method 1, 2 or 3 of ISO/IEC 9797-1."""
     cdef const sbc_sm4_level *kernel = _choose(level)
-    cdef _View key = _View(keys), start = _View(iv), source = _View(data), at = _View(offsets), target = _View(out, True)
+    cdef _View key = _View(keys), start = _View(iv), source = _View(data), at = _View(offsets)
+    cdef _View target = _View(out, True)
     cdef size_t n = _messages(source, at, False), key_count = _ones(key, n, "keys"), iv_count = _ones(start, n, "iv")
     if target.size != n * BLOCK:
         raise ValueError("out must be 16 bytes for each message")

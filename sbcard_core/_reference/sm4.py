@@ -1,33 +1,29 @@
 """Twin of ``_fast.sm4``: the same calls composed of the ``cryptography`` package, one message after the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from typing import Protocol
+from importlib import import_module
+from itertools import pairwise
+from types import ModuleType
 
 BLOCK = 16
 LEVELS = ("reference",)
 
 
-class _Context(Protocol):
-    def update(self, data: bytes) -> bytes: ...
-
-
 @cache
-def _parts() -> tuple[Callable[[bytes, bytes | None, bool], _Context]]:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    def context(key: bytes, iv: bytes | None, decrypt: bool) -> _Context:
-        cipher = Cipher(algorithms.SM4(key), modes.ECB() if iv is None else modes.CBC(iv))
-        return cipher.decryptor() if decrypt else cipher.encryptor()
-
-    return (context,)
+def _parts() -> ModuleType:
+    return import_module("cryptography.hazmat.primitives.ciphers")
 
 
 def _run(key: bytes, iv: bytes | None, decrypt: bool, data: bytes) -> bytes:
-    return _parts()[0](key, iv, decrypt).update(data)
+    parts = _parts()
+    mode = parts.modes.ECB() if iv is None else parts.modes.CBC(iv)  # noqa: S305 - the kernel offers ECB
+    cipher = parts.Cipher(parts.algorithms.SM4(key), mode)
+    result: bytes = (cipher.decryptor() if decrypt else cipher.encryptor()).update(data)
+    return result
 
 
-def _bytes(buffer: bytes) -> memoryview:
+def _bytes(buffer: bytes | bytearray) -> memoryview:
     return memoryview(buffer).cast("B")
 
 
@@ -45,7 +41,7 @@ def _spans(data: memoryview, offsets: bytes, whole: bool) -> list[tuple[int, int
     if len(raw) < 8 or len(raw) % 8:
         raise ValueError("offsets must be int64, one more than there are messages")
     at = list(raw.cast("q"))
-    pairs = list(zip(at, at[1:], strict=False))
+    pairs = list(pairwise(at))
     wrong = at[0] < 0 or at[-1] > len(data)
     if wrong or any(end < start or (whole and (end - start) % BLOCK) for start, end in pairs):
         raise ValueError("offsets must not decrease, and lie in data" + (", whole blocks apart" if whole else ""))

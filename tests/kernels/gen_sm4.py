@@ -146,7 +146,7 @@ t31=t22^t26 t32=t31&t30 t33=t32^t24 t34=t23^t33 t35=t27^t33 t36=t24&t35 t37=t36^
 t40=t25^t39 t41=t40^t37 t42=t29^t33 t43=t29^t40 t44=t33^t37 t45=t42^t41 z0=t44&y15 z1=t37&y6 z2=t33&x7 z3=t43&y16
 z4=t40&y1 z5=t29&y7 z6=t42&y11 z7=t45&y17 z8=t41&y10 z9=t44&y12 z10=t37&y3 z11=t33&y4 z12=t43&y13 z13=t40&y5
 z14=t29&y2 z15=t42&y9 z16=t45&y14 z17=t41&y8"""
-FORMS = "x7 y1 y2 y3 y4 y5 y6 y7 y8 y9 y10 y11 y12 y13 y14 y15 y16 y17 y18 y19 y20 y21".split()
+FORMS = ["x7", *(f"y{i}" for i in range(1, 22))]
 
 
 def evaluate(program: str, values: dict[str, int]) -> dict[str, int]:
@@ -201,7 +201,7 @@ def rename(program: list[str], final: dict[str, str]) -> list[str]:
 
 
 def solve(columns: list[int], target: int) -> int:
-    """The lightest found combination (as a bit set) of 256-bit columns that equals ``target``; bit 18 is the constant."""
+    """The lightest combination (a bit set) of the columns that equals ``target``; bit 18 is the constant."""
     basis: dict[int, tuple[int, int]] = {}
     null = []
     for index, column in enumerate(columns):

@@ -2,8 +2,8 @@
  *
  * Every level gives the same bytes; the level is chosen once by the caller (see cpu.h):
  *   portable   the S-box as a circuit over 64-bit planes, sixteen lanes (sm4_portable.c)
- *   aesni      the S-box by the AES instruction, 128-bit vectors, eight lanes
- *   avx2       the same with 256-bit vectors, sixteen lanes
+ *   aesni      the S-box by the AES instruction, 128-bit vectors, sixteen lanes
+ *   avx2       the same with 256-bit vectors, thirty-two lanes
  *   vaes       the same with the AES instruction on 256 bits
  * No level branches on, or forms an address from, a key or data byte. Lengths,
  * offsets, counts and the padding method are public and do steer the work.

@@ -1,6 +1,7 @@
 /* SM4 by the AES instruction; included by sm4_aesni.c, sm4_avx2.c and sm4_vaes.c after they have defined the vector:
  *
- *   vec, WIDTH (32-bit words of a vector), GROUPS (vectors of one word, worked on side by side)
+ *   vec, WIDTH (32-bit words of a vector), GROUPS (vectors of one word, worked on side by side:
+ *   a round is a chain of some twelve instructions, so one group leaves the processor waiting)
  *   v_xor v_and v_andnot v_shift4 v_shuffle v_all32 v_repeat v_zip32lo v_zip32hi v_zip64lo v_zip64hi
  *   v_aes (last round of AES with a zero key) v_gather (a block per 128 bits) v_scatter
  *
@@ -29,7 +30,6 @@
 #include "wipe.h"
 
 #define LANES (WIDTH * GROUPS)
-#define NARROW WIDTH
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct {
@@ -88,8 +88,9 @@ INLINE void transpose(vec x[4]) {
     x[3] = v_zip64hi(b, d);
 }
 
+/* Few messages pay for few vectors: a pass works on 1, 2 or all groups. */
 INLINE int groups_of(size_t used) {
-    return used <= WIDTH ? 1 : GROUPS;
+    return used <= WIDTH ? 1 : used <= 2 * WIDTH ? 2 : GROUPS;
 }
 
 INLINE void lanes_load(lanes_block *x, const uint8_t *const at[LANES], size_t used) {
@@ -153,6 +154,8 @@ INLINE void crypt_groups(lanes_block *x, const lanes_keys *k, const int groups) 
 static void lanes_crypt(lanes_block *x, const lanes_keys *k, size_t used) {
     if (used <= WIDTH) {
         crypt_groups(x, k, 1);
+    } else if (used <= 2 * WIDTH) {
+        crypt_groups(x, k, 2);
     } else {
         crypt_groups(x, k, GROUPS);
     }
@@ -183,6 +186,8 @@ static void lanes_expand(lanes_keys *k, const uint8_t *const at[LANES], int decr
     lanes_load(&key, at, used);
     if (used <= WIDTH) {
         expand_groups(k, &key, decrypt, 1);
+    } else if (used <= 2 * WIDTH) {
+        expand_groups(k, &key, decrypt, 2);
     } else {
         expand_groups(k, &key, decrypt, GROUPS);
     }

@@ -1,4 +1,4 @@
-/* SM4 with 256-bit vectors and the AES instruction on their halves: eight blocks a vector, sixteen side by side.
+/* SM4 with 256-bit vectors and the AES instruction on their halves: eight blocks a vector, thirty-two side by side.
  * See sm4_aes.h. */
 #if defined(__GNUC__) && defined(__x86_64__)
 #pragma GCC target("avx2,aes")

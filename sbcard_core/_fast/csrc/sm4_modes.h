@@ -1,13 +1,12 @@
 /* The modes of sm4.h over lanes, included by each level's .c after it has defined:
  *
  *   LANES                  blocks of one pass
- *   NARROW                 lanes of a cheaper pass for few messages (LANES where there is none)
  *   lanes_keys             round keys of every lane
  *   lanes_block            one block of every lane, in the level's own form
  *   lanes_expand(k, at, decrypt, used)   round keys from 16-byte keys at at[lane]
  *   lanes_load(x, at, used), lanes_store(x, at, used), lanes_xor(x, y), lanes_crypt(x, k, used)
  *
- * `used` <= NARROW allows the narrow pass; lanes from `used` on then hold anything.
+ * A pass may leave out lanes from `used` on, or work on them for nothing.
  * All pointers of a pass are valid in every lane: idle lanes read `idle` and write `spill`.
  */
 #ifndef SBCARD_SM4_MODES_H

@@ -12,7 +12,6 @@
 #include "wipe.h"
 
 #define LANES 16
-#define NARROW LANES
 
 typedef struct {
     uint64_t word[4][8];

@@ -1,4 +1,4 @@
-/* SM4 with the AES instruction on 256-bit vectors: eight blocks a vector, sixteen side by side.
+/* SM4 with the AES instruction on 256-bit vectors: eight blocks a vector, thirty-two side by side.
  * See sm4_aes.h. */
 #if defined(__GNUC__) && defined(__x86_64__)
 #pragma GCC target("avx2,aes,vaes")

@@ -8,7 +8,7 @@
 typedef __m256i vec;
 
 #define WIDTH 8
-#define GROUPS 2
+#define GROUPS 4
 
 #define v_xor _mm256_xor_si256
 #define v_and _mm256_and_si256
