@@ -1,4 +1,4 @@
-"""What can go wrong with keys and message authentication codes."""
+"""What can go wrong with keys, message authentication codes and the parts that hold keys. No text carries a key."""
 
 from sbcard_core.errors import InvalidValue, SBCardError
 
@@ -17,6 +17,48 @@ class KeyNotPortable(SBCardError, TypeError):
 
 class KeyMissing(SBCardError, LookupError):
     """The key store holds no key of this usage."""
+
+
+class TestKeyRefused(KeyRefused):
+    """A demonstration or published key (测试密钥) is offered outside a simulator."""
+
+    __test__ = False  # its name is no test's name
+
+
+class KcvMismatch(KeyRefused):
+    """A key does not give the check value (密钥校验值) that stands beside it."""
+
+
+class KeyStoreRefused(SBCardError):
+    """A key store file (密钥库文件) can't be used; the kinds of reason are the classes below."""
+
+
+class WrongPassphrase(KeyStoreRefused):
+    """The passphrase is not the one the file was written with."""
+
+
+class KeyStoreDamaged(KeyStoreRefused):
+    """The file is cut, changed or no key store at all."""
+
+
+class KeyStoreRolledBack(KeyStoreRefused):
+    """The file is an older generation than one already seen."""
+
+
+class SelfTestFailed(SBCardError):
+    """A cipher does not give its known answers on this machine; it gives no others either."""
+
+
+class HolderUnable(SBCardError):
+    """This kind of key holder can't do this: its device has no such command or may not show such a key."""
+
+
+class HolderFailed(SBCardError):
+    """A PSAM, token or security module answered with an error, or with something that is no answer."""
+
+
+class MalformedHsmText(InvalidValue):
+    """A two-step string (加密机两步字符串) does not have its published form."""
 
 
 class AssumptionNotSet(SBCardError):

@@ -1,21 +1,42 @@
 """A secret key that does not show itself, and the small facts about one: usage, algorithm, check value."""
 
+import hmac
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NoReturn, Self
 
 from sbcard_core.crypto.errors import KeyClosed, KeyNotPortable, KeyRefused
 
 
-class Algorithm(StrEnum):
-    """Block ciphers a card may name in tag 9F0C (01 = 3DES, 03 = SM4; 02 = SSF33 is not public)."""
+class Cipher(StrEnum):
+    """Block ciphers. A card may name 3DES (01) or SM4 (03) in tag 9F0C; 02, SSF33, is not public.
+
+    Example:
+        >>> Cipher.DES is Cipher.TDES, Cipher.SM4.block
+        (True, 16)
+    """
 
     TDES = "3DES"
+    """DES with an 8-byte key, 3DES with 16 or 24 bytes: the key's length says which."""
+    DES = "3DES"
     SM4 = "SM4"
+    AES = "AES"
 
     @property
     def block(self) -> int:
         """Block size in bytes."""
-        return 16 if self is Algorithm.SM4 else 8
+        return 8 if self is Cipher.TDES else 16
+
+    @property
+    def key_lengths(self) -> tuple[int, ...]:
+        """Key lengths in bytes that the cipher takes."""
+        return _LENGTHS[self]
+
+
+Algorithm = Cipher
+"""The same enum under the name that keys carry it by."""
+
+_LENGTHS = {Cipher.TDES: (8, 16, 24), Cipher.SM4: (16,), Cipher.AES: (16, 24, 32)}
 
 
 class KeyUsage(StrEnum):
@@ -53,18 +74,24 @@ class KeyUsage(StrEnum):
     """Encryption between hosts."""
 
 
-_LENGTHS = {Algorithm.TDES: (8, 16, 24), Algorithm.SM4: (16,)}
+ONLY_DERIVE = frozenset({KeyUsage.DLK, KeyUsage.DPK, KeyUsage.DTK})
+"""Their card keys give session or TAC keys and never touch a message themselves."""
+NO_MAC = ONLY_DERIVE | {KeyUsage.ENC}
+NO_CIPHER = frozenset({KeyUsage.MAC})
 
 
 class SecretKey:
     """Key material that is wiped by :meth:`close` and never printed, copied or pickled.
 
+    Two keys are equal when material, usage and algorithm are; the comparison takes the same time wherever they
+    differ. A key can't be hashed.
+
     Args:
-        material: 8 (single DES session key), 16 or 24 bytes for 3DES; 16 for SM4.
+        material: 8 (single DES session key), 16 or 24 bytes for 3DES; 16 for SM4; 16, 24 or 32 for AES.
         usage: what the key may be used for.
         algorithm: the cipher it belongs to.
 
-    Python may keep other copies of ``material`` (the caller's, the cipher context's): ``close`` wipes ours only.
+    Python may keep other copies of ``material`` (the caller's): ``close`` wipes ours only.
 
     Raises:
         KeyRefused: the length does not fit the algorithm.
@@ -81,9 +108,10 @@ class SecretKey:
     """
 
     __slots__ = ("_material", "algorithm", "usage")
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(
-        self, material: bytes | bytearray | memoryview, usage: KeyUsage, algorithm: Algorithm = Algorithm.TDES
+        self, material: bytes | bytearray | memoryview, usage: KeyUsage, algorithm: Cipher = Cipher.TDES
     ) -> None:
         if len(material) not in _LENGTHS[algorithm]:
             raise KeyRefused(
@@ -93,15 +121,52 @@ class SecretKey:
         self.usage = KeyUsage(usage)
         self.algorithm = algorithm
 
+    @classmethod
+    def from_components(
+        cls, components: Iterable[bytes], usage: KeyUsage, algorithm: Cipher = Cipher.TDES, *, expect_kcv: str = ""
+    ) -> Self:
+        """Build a key from the parts (密钥分量) its custodians bring: the XOR of all of them.
+
+        Raises:
+            KeyRefused: fewer than two parts, parts of different lengths, or a result of nothing but zeros.
+            KcvMismatch: ``expect_kcv`` is given and is not the key's.
+
+        Example:
+            >>> SecretKey.from_components([b"\\x01" * 16, b"\\x02" * 16], KeyUsage.MAC).material()[:2].hex()
+            '0303'
+        """
+        from sbcard_core.crypto.kcv import check_kcv  # noqa: PLC0415 - check values need the cipher, that needs keys
+
+        parts = list(components)
+        if len(parts) < 2 or len({len(part) for part in parts}) != 1:
+            raise KeyRefused("a key needs two or more components of one length", step="crypto.keys", term="密钥分量")
+        total = 0
+        for part in parts:
+            total ^= int.from_bytes(part, "big")
+        if not total:
+            raise KeyRefused("the components cancel out", step="crypto.keys", term="密钥分量")
+        made = cls(total.to_bytes(len(parts[0]), "big"), usage, algorithm)
+        if expect_kcv:
+            check_kcv(made, expect_kcv)
+        return made
+
     def material(self) -> bytes:
         """Return the secret bytes: the one marked way to them.
 
         Raises:
             KeyClosed: the key has been wiped.
         """
+        return bytes(self.buffer())
+
+    def buffer(self) -> bytearray:
+        """Return the bytes themselves, not a copy: for a kernel to read, never to keep or to change.
+
+        Raises:
+            KeyClosed: the key has been wiped.
+        """
         if not self._material:
             raise KeyClosed(f"the {self.usage.value} key is closed", step="crypto.keys", advice="load it again")
-        return bytes(self._material)
+        return self._material
 
     @property
     def kcv(self) -> str:
@@ -119,12 +184,33 @@ class SecretKey:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SecretKey):
+            return NotImplemented
+        same = hmac.compare_digest(self.buffer(), other.buffer())
+        return same and self.usage is other.usage and self.algorithm is other.algorithm
+
     def __repr__(self) -> str:
         state = f"{len(self._material)} bytes" if self._material else "closed"
         return f"<SecretKey {self.usage.value} {self.algorithm.value} {state}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise KeyNotPortable("a key can't be pickled or copied", step="crypto.keys", advice="derive it again there")
+
+
+Key = SecretKey | bytes
+"""A key, or raw key bytes (taken as DES/3DES unless a cipher is named)."""
+
+
+def need_usage(key: SecretKey, *usages: KeyUsage, step: str) -> None:
+    """Refuse a key that was made for something else.
+
+    Raises:
+        KeyRefused: the usage is none of ``usages``.
+    """
+    if key.usage not in usages:
+        wanted = ", ".join(usage.value for usage in usages)
+        raise KeyRefused(f"a {key.usage.value} key where {wanted} is needed", step=step, term="密钥用途")
 
 
 def kcv(key: SecretKey) -> str:
@@ -134,9 +220,9 @@ def kcv(key: SecretKey) -> str:
         >>> kcv(SecretKey(bytes(16), KeyUsage.MAC))
         '8CA64D'
     """
-    from sbcard_core.crypto.cipher import ecb_encrypt  # noqa: PLC0415 - the cipher module needs keys
+    from sbcard_core.crypto.kcv import check_value  # noqa: PLC0415 - check values need the cipher, that needs keys
 
-    return ecb_encrypt(key, bytes(key.algorithm.block))[:3].hex().upper()
+    return check_value(key)
 
 
 def kcv_many(keys: bytes) -> list[str]:
@@ -149,16 +235,9 @@ def kcv_many(keys: bytes) -> list[str]:
         >>> kcv_many(bytes(32))
         ['8CA64D', '8CA64D']
     """
-    from sbcard_core.crypto.cipher import parts  # noqa: PLC0415 - the cipher module needs keys
+    from sbcard_core.crypto.kcv import check_values  # noqa: PLC0415 - check values need the cipher, that needs keys
 
-    if len(keys) % 16:
-        raise KeyRefused(f"{len(keys)} bytes are not n × 16", step="crypto.keys", term="密钥长度")
-    cipher, tdes, ecb = parts().cipher, parts().tdes, parts().ecb()
-    zero = bytes(8)
-    return [
-        cipher(tdes(keys[i : i + 16] + keys[i : i + 8]), ecb).encryptor().update(zero)[:3].hex().upper()
-        for i in range(0, len(keys), 16)
-    ]
+    return check_values(keys)
 
 
 def with_odd_parity(material: bytes) -> bytes:

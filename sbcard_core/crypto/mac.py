@@ -1,42 +1,55 @@
-"""Message authentication codes: CBC-MAC, retail MAC, the SM4 fold and UnionPay's ECB MAC."""
+"""Message authentication codes, one at a time and in batches.
+
+``cbc_mac`` and ``retail_mac`` are ISO/IEC 9797-1 algorithms 1 and 3, ``cmac`` is
+NIST SP 800-38B, ``x9_9`` and ``x9_19`` the banks' older forms, ``unionpay_mac``
+the ECB MAC of UnionPay terminals. Each has a ``_many`` for batches, which takes
+and gives what :mod:`sbcard_core.crypto.bulk` says and runs on the kernels
+whatever the lengths; the order is kept.
+
+The speed of the batches holds only where policy allows keys in software: a
+PSAM or a security module works one message at a time, see ``crypto.holder``.
+"""
 
 import hmac
-from collections.abc import Callable, Sequence
+from typing import Any
 
-from sbcard_core.crypto.cipher import Key, algorithm_of, cbc_encrypt, ecb_decrypt, ecb_encrypt, expand_des, parts
+from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto.bulk import Keys, Messages, Rows
+from sbcard_core.crypto.cmac import cmac, cmac_many
 from sbcard_core.crypto.errors import KeyRefused, MacMismatch
-from sbcard_core.crypto.keys import Algorithm, SecretKey
+from sbcard_core.crypto.keys import NO_MAC, Cipher, Key
+from sbcard_core.crypto.padding import Padding, pad, pad_iso2, pad_zero
+from sbcard_core.crypto.unionpay import unionpay_ecb_mac, unionpay_mac, unionpay_mac_many
 from sbcard_core.errors import InvalidValue
 
-Padding = Callable[[bytes, int], bytes]
-"""Makes whole blocks of ``block`` bytes out of a message."""
+__all__ = [
+    "Cipher",
+    "Padding",
+    "cbc_mac",
+    "cbc_mac_many",
+    "cmac",
+    "cmac_many",
+    "fold_words",
+    "pad",
+    "pad_iso2",
+    "pad_zero",
+    "retail_mac",
+    "retail_mac_many",
+    "unionpay_ecb_mac",
+    "unionpay_mac",
+    "unionpay_mac_many",
+    "verify",
+    "x9_9",
+    "x9_9_many",
+    "x9_19",
+    "x9_19_many",
+]
+
+_STEP = "crypto.mac"
+_BLOCKS = {8: bytes(8), 16: bytes(16)}
 
 
-def pad_iso2(data: bytes, block: int = 8) -> bytes:
-    """Append 80 and then zeros up to a whole block; a whole block of padding when the data is whole already.
-
-    Source: ISO/IEC 9797-1 padding method 2; PBOC, JR/T 0025.
-
-    Example:
-        >>> pad_iso2(bytes.fromhex("112233")).hex(), len(pad_iso2(bytes(8)))
-        ('1122338000000000', 16)
-    """
-    return data + b"\x80" + bytes(-(len(data) + 1) % block)
-
-
-def pad_zero(data: bytes, block: int = 8) -> bytes:
-    """Append zeros up to a whole block, nothing when it is whole; an empty message becomes one zero block.
-
-    Source: ISO/IEC 9797-1 padding method 1; X9.9 and UnionPay hosts.
-
-    Example:
-        >>> pad_zero(b"123456789"), pad_zero(b"12345678")
-        (b'123456789\\x00\\x00\\x00\\x00\\x00\\x00\\x00', b'12345678')
-    """
-    return data + bytes(-len(data) % block if data else block)
-
-
-def fold_words(block: bytes) -> bytes:
+def fold_words(block: bytes | bytearray) -> bytes:
     """XOR the four 4-byte words of a 16-byte block into one, as 3.0 cards shorten an SM4 MAC.
 
     Source: one public vendor code.
@@ -46,58 +59,92 @@ def fold_words(block: bytes) -> bytes:
         'BFBB3637'
     """
     if len(block) != 16:
-        raise InvalidValue("only a 16-byte block can be folded", step="crypto.mac")
+        raise InvalidValue("only a 16-byte block can be folded", step=_STEP)
     words = [int.from_bytes(block[i : i + 4], "big") for i in range(0, 16, 4)]
     return (words[0] ^ words[1] ^ words[2] ^ words[3]).to_bytes(4, "big")
 
 
-def _shorten(block: bytes, length: int) -> bytes:
-    if not 1 <= length <= len(block):
-        raise InvalidValue(f"a MAC of {length} bytes from a block of {len(block)}", step="crypto.mac")
-    return block[:length]
+def _refuse(message: str) -> InvalidValue:
+    return InvalidValue(message, step=_STEP)
+
+
+def _check(padding: int, length: int, block: int, fold: bool) -> None:
+    if padding not in (1, 2, 3):
+        raise _refuse("padding is 1, 2 or 3")
+    if not 1 <= length <= block:
+        raise _refuse(f"a MAC of {length} bytes from a block of {block}")
+    if fold and (block != 16 or length not in (4, 8)):
+        raise _refuse("the fold gives 4 bytes of a 16-byte block only")
+
+
+def _one(cipher: Cipher, material: Any, message: bytes, iv: bytes | None, padding: int, retail: bool) -> bytearray:
+    block = 8 if cipher is Cipher.TDES else 16
+    if iv is None:
+        iv = _BLOCKS[block]
+    elif len(iv) != block:
+        raise _refuse(f"an IV of {cipher.value} has {block} bytes")
+    if type(message) is not bytes:
+        message = bulk.flat(message, "message", step=_STEP)  # type: ignore[assignment]
+    out = bytearray(block)
+    engine.of(cipher).cbc_mac(material, len(material), iv, message, engine.one(len(message)), padding, retail, out)
+    return out
 
 
 def cbc_mac(
     key: Key,
-    data: bytes,
-    iv: bytes | None = None,
-    length: int = 4,
-    padding: Padding = pad_iso2,
+    message: bytes,
     *,
+    cipher: Cipher | None = None,
+    padding: int = Padding.BIT,
+    iv: bytes | None = None,
+    length: int = 8,
     fold: bool = False,
 ) -> bytes:
     """CBC-MAC: the left ``length`` bytes of the last block of CBC.
 
-    With an 8-byte key it is the PBOC MAC of purse and TAC; with a 16-byte key it is full 3DES over every block.
+    With an 8-byte key and ``length=4`` it is the PBOC MAC of purse and TAC; with 16 or 24 bytes it is full 3DES over
+    every block.
 
     Args:
-        key: session key (8 bytes) or longer; an SM4 ``SecretKey`` works over 16-byte blocks.
-        data: the message, unpadded.
+        key: 8/16/24 bytes for DES and 3DES; an SM4 or AES key as a ``SecretKey``, or with its cipher named.
+        message: any length, unpadded.
+        cipher: DES/3DES by key length unless the key or the caller says otherwise.
+        padding: 1, 2 or 3, see :class:`Padding`.
         iv: one block, zeros by default.
-        length: bytes of the result.
-        padding: :func:`pad_iso2` or :func:`pad_zero`.
-        fold: shorten by :func:`fold_words` (SM4 only, 4 bytes) instead of taking the left bytes.
+        length: bytes of the result, 1 … block.
+        fold: shorten by :func:`fold_words` to 4 bytes (16-byte blocks only) instead of taking the left bytes.
+
+    Raises:
+        KeyRefused: the key's length, cipher or usage does not fit.
+        InvalidValue: IV, padding or length out of range.
 
     Source: ISO/IEC 9797-1 algorithm 1; JR/T 0025.
 
     Example:
         >>> session = bytes.fromhex("9B1D924E05595603")
-        >>> cbc_mac(session, bytes.fromhex("000000000000100001001122334455")).hex().upper()
+        >>> cbc_mac(session, bytes.fromhex("000000000000100001001122334455"), length=4).hex().upper()
         '2988AE5A'
     """
-    algorithm = algorithm_of(key)
-    block = cbc_encrypt(key, padding(data, algorithm.block), iv, algorithm=algorithm)[-algorithm.block :]
-    if not fold:
-        return _shorten(block, length)
-    if algorithm is not Algorithm.SM4 or length != 4:
-        raise InvalidValue("the fold gives 4 bytes of an SM4 MAC only", step="crypto.mac")
-    return fold_words(block)
+    cipher, material = bulk.opened(key, cipher, NO_MAC, _STEP)
+    _check(padding, length, cipher.block, fold)
+    block = _one(cipher, material, message, iv, padding, False)
+    return fold_words(block) if fold else bytes(block[:length])
 
 
-def retail_mac(key: Key, data: bytes, iv: bytes | None = None, length: int = 4, padding: Padding = pad_iso2) -> bytes:
+def retail_mac(
+    key: Key,
+    message: bytes,
+    *,
+    cipher: Cipher | None = None,
+    padding: int = Padding.BIT,
+    iv: bytes | None = None,
+    length: int = 8,
+) -> bytes:
     """Retail MAC: single DES CBC with the left half, the last block then decrypted right and encrypted left.
 
-    With ``padding=pad_zero`` it is X9.19.
+    Args:
+        key: 16 bytes, two DES keys.
+        message, padding, iv, length: as for :func:`cbc_mac`.
 
     Raises:
         KeyRefused: the key is not a two-key 3DES key.
@@ -107,82 +154,185 @@ def retail_mac(key: Key, data: bytes, iv: bytes | None = None, length: int = 4, 
     Example:
         >>> key = bytes.fromhex("11223344556677888877665544332211")
         >>> iv, data = bytes.fromhex("1122334455667788"), bytes.fromhex("04D685000411223344")
-        >>> retail_mac(key, data, iv, length=8).hex().upper()
+        >>> retail_mac(key, data, iv=iv).hex().upper()
         'EFFE0A40389BF6A0'
     """
-    material = key.material() if isinstance(key, SecretKey) else key
-    if algorithm_of(key) is not Algorithm.TDES or len(material) != 16:
-        raise KeyRefused("the retail MAC takes a 16-byte 3DES key", step="crypto.mac", term="密钥长度")
-    left, right = material[:8], material[8:]
-    last = cbc_encrypt(left, padding(data, 8), iv)[-8:]
-    return _shorten(ecb_encrypt(left, ecb_decrypt(right, last)), length)
+    cipher, material = bulk.opened(key, cipher, NO_MAC, _STEP)
+    if cipher is not Cipher.TDES or len(material) != 16:
+        raise KeyRefused("the retail MAC takes a 16-byte 3DES key", step=_STEP, term="密钥长度")
+    _check(padding, length, 8, False)
+    return bytes(_one(cipher, material, message, iv, padding, True)[:length])
+
+
+def _many(
+    keys: Keys,
+    batch: bulk.Batch,
+    cipher: Cipher | None,
+    padding: int,
+    iv: Any,
+    length: int,
+    fold: bool,
+    retail: bool,
+    workers: int,
+) -> Rows:
+    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, step=_STEP)
+    block, count = cipher.block, batch.count
+    try:
+        _check(padding, length, block, fold)
+        if retail and (cipher is not Cipher.TDES or (packed.length != 16 and count)):
+            raise KeyRefused("the retail MAC takes 16-byte 3DES keys", step=_STEP, term="密钥长度")
+        ivs = bulk.pack_blocks(_BLOCKS[block] if iv is None else iv, block, count, "iv", step=_STEP)
+        out, run = bytearray(block * count), engine.of(cipher)
+
+        def work(start: int, end: int) -> None:
+            data, offsets = bulk.cut(batch, start, end)
+            run.cbc_mac(
+                packed.part(start, end, count), packed.length, bulk.sliced(ivs, block, start, end, count), data,
+                offsets, padding, retail, memoryview(out)[block * start : block * end],
+            )  # fmt: skip
+
+        if count:
+            bulk.share(count, workers, engine.LANES[cipher], work)
+    finally:
+        packed.wipe()
+    if fold:
+        out, block = bytearray(b"").join(fold_words(out[at : at + 16]) for at in range(0, len(out), 16)), 4
+    return bulk.deliver(out, block, 4 if fold else length, batch.form)
 
 
 def cbc_mac_many(
-    keys: Sequence[SecretKey] | bytes, messages: Sequence[bytes], *, length: int = 4, padding: Padding = pad_iso2
-) -> list[bytes]:
-    """CBC-MAC with a DES/3DES key of its own per message, zero IV: one pass, order kept.
+    keys: Keys,
+    messages: Messages,
+    offsets: Any = None,
+    *,
+    message_length: int | None = None,
+    cipher: Cipher | None = None,
+    padding: int = Padding.BIT,
+    iv: Any = None,
+    length: int = 8,
+    fold: bool = False,
+    workers: int = 1,
+) -> Rows:
+    """:func:`cbc_mac` of n messages.
 
     Args:
-        keys: one key per message, or n × 8 or n × 16 raw bytes.
-        messages: n messages, of any lengths.
+        keys: one ``SecretKey`` for all; or one key per message: n × k bytes in one buffer, or a sequence.
+        messages: a sequence of bytes, one buffer, or an Arrow array.
+        offsets: n + 1 int64 places, for a buffer.
+        message_length: the one length of all messages, for a buffer.
+        iv: one IV for all or n of them.
+        workers: threads; each takes a whole number of kernel passes.
+
+    Returns:
+        For a sequence a list of bytes, for a buffer a numpy ``uint8`` array n × length, for Arrow an object that
+        Arrow libraries take.
 
     Raises:
-        InvalidValue: the numbers of keys and messages differ.
+        InvalidValue: the numbers of keys, IVs and messages differ, or the buffer can't be cut.
 
     Example:
         >>> session = bytes.fromhex("9B1D924E05595603")
         >>> cbc_mac_many(session * 2, [bytes(15), bytes(22)]) == [cbc_mac(session, bytes(n)) for n in (15, 22)]
         True
+        >>> cbc_mac_many(session * 2, bytes(30), message_length=15, length=4).shape
+        (2, 4)
     """
-    if not 1 <= length <= 8:
-        raise InvalidValue(f"a MAC of {length} bytes from a block of 8", step="crypto.mac")
-    cipher, tdes, cbc = parts().cipher, parts().tdes, parts().cbc(bytes(8))
-    end = length - 8 or None
-    return [
-        cipher(tdes(material), cbc).encryptor().update(padding(message, 8))[-8:end]
-        for material, message in zip(_des_keys(keys, len(messages)), messages, strict=True)
-    ]
+    batch = bulk.pack(messages, offsets, message_length, step=_STEP)
+    return _many(keys, batch, cipher, padding, iv, length, fold, False, workers)
 
 
-def _des_keys(keys: Sequence[SecretKey] | bytes, count: int) -> list[bytes]:
-    if isinstance(keys, bytes | bytearray | memoryview):
-        raw, width = bytes(keys), (len(keys) // count if count else 0)
-        if len(raw) != width * count or (count and width not in (8, 16)):
-            raise InvalidValue(f"{len(raw)} bytes of keys for {count} messages", step="crypto.mac")
-        return [expand_des(raw[i : i + width]) for i in range(0, len(raw), width)] if count else []
-    if len(keys) != count:
-        raise InvalidValue(f"{len(keys)} keys for {count} messages", step="crypto.mac")
-    if any(key.algorithm is not Algorithm.TDES for key in keys):
-        raise KeyRefused("the bulk MAC takes DES and 3DES keys", step="crypto.mac")
-    return [expand_des(key.material()) for key in keys]
-
-
-def unionpay_ecb_mac(key: Key, data: bytes) -> bytes:
-    """UnionPay POS ECB MAC: 8 ASCII hex characters, as field 64 carries them.
-
-    The message is zero-padded and its 8-byte blocks are XORed; the result written as 16 upper-case hex characters;
-    the first 8 encrypted, XORed with the last 8, encrypted again; the first 8 hex characters of that are the MAC.
-    A double-length key means 3DES.
-
-    Args:
-        key: the MAC key, 8 or 16 bytes.
-        data: message type to field 63, bitmap included; without TPDU, header and length.
-
-    Source: 中国银联 POS 终端规范, as published pages quote it.
+def retail_mac_many(
+    keys: Keys,
+    messages: Messages,
+    offsets: Any = None,
+    *,
+    message_length: int | None = None,
+    cipher: Cipher | None = None,
+    padding: int = Padding.BIT,
+    iv: Any = None,
+    length: int = 8,
+    workers: int = 1,
+) -> Rows:
+    """:func:`retail_mac` of n messages; arguments and result as for :func:`cbc_mac_many`.
 
     Example:
-        >>> unionpay_ecb_mac(bytes.fromhex("C24A8FB57AA20123"), bytes.fromhex("4D08F434464FE7BF"))
-        b'8A9E91B8'
+        >>> keys = [bytes(16), b"0123456789abcdef"]
+        >>> retail_mac_many(keys, [b"one", b"three"]) == [retail_mac(keys[0], b"one"), retail_mac(keys[1], b"three")]
+        True
     """
-    padded = pad_zero(data, 8)
-    mixed = 0
-    for i in range(0, len(padded), 8):
-        mixed ^= int.from_bytes(padded[i : i + 8], "big")
-    text = f"{mixed:016X}".encode("ascii")
-    first = ecb_encrypt(key, text[:8])
-    second = ecb_encrypt(key, bytes(a ^ b for a, b in zip(first, text[8:], strict=True)))
-    return second.hex().upper()[:8].encode("ascii")
+    batch = bulk.pack(messages, offsets, message_length, step=_STEP)
+    return _many(keys, batch, cipher, padding, iv, length, False, True, workers)
+
+
+def _some(message: bytes) -> None:
+    if not len(message):
+        raise _refuse("an empty message has no X9 MAC")
+
+
+def _single_des(key: Key) -> Key:
+    if len(key if isinstance(key, bytes | bytearray | memoryview) else key.buffer()) != 8:
+        raise KeyRefused("X9.9 takes a single DES key", step=_STEP, term="密钥长度")
+    return key
+
+
+def x9_9(key: Key, message: bytes, *, iv: bytes | None = None, length: int = 4) -> bytes:
+    """ANSI X9.9: CBC-MAC with single DES and zero padding.
+
+    Zeros at the end of a message are not told from padding, so an empty message is refused.
+
+    Example:
+        >>> x9_9(bytes.fromhex("0123456789ABCDEF"), b"7654321 Now is the time for ").hex().upper()
+        'F1D30F68'
+    """
+    _some(message)
+    return cbc_mac(_single_des(key), message, cipher=Cipher.TDES, padding=Padding.ZEROS, iv=iv, length=length)
+
+
+def x9_19(key: Key, message: bytes, *, iv: bytes | None = None, length: int = 4) -> bytes:
+    """ANSI X9.19: the retail MAC with zero padding (PBOC's retail MAC pads 80 00… and differs).
+
+    Example:
+        >>> key = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+        >>> x9_19(key, b"Now is the time for all ").hex().upper()
+        'A1C72E74'
+    """
+    _some(message)
+    return retail_mac(key, message, padding=Padding.ZEROS, iv=iv, length=length)
+
+
+def x9_9_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: int = 4, **how: Any) -> Rows:
+    """:func:`x9_9` of n messages; ``how`` as for :func:`cbc_mac_many`.
+
+    Example:
+        >>> x9_9_many([bytes(8)], [b"text"]) == [x9_9(bytes(8), b"text")]
+        True
+    """
+    batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
+    if batch.has_empty():
+        raise _refuse("an empty message has no X9 MAC")
+    if isinstance(keys, bytes | bytearray | memoryview) and len(keys) != 8 * batch.count:
+        raise KeyRefused("X9.9 takes single DES keys", step=_STEP, term="密钥长度")
+    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, how.pop("iv", None), length, False, False, **_only(how))
+
+
+def x9_19_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: int = 4, **how: Any) -> Rows:
+    """:func:`x9_19` of n messages; ``how`` as for :func:`retail_mac_many`.
+
+    Example:
+        >>> x9_19_many([bytes(16)], [b"text"]) == [x9_19(bytes(16), b"text")]
+        True
+    """
+    batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
+    if batch.has_empty():
+        raise _refuse("an empty message has no X9 MAC")
+    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, how.pop("iv", None), length, False, True, **_only(how))
+
+
+def _only(how: dict[str, Any]) -> dict[str, int]:
+    workers = how.pop("workers", 1)
+    if how:
+        raise _refuse(f"no such argument: {', '.join(how)}")
+    return {"workers": workers}
 
 
 def verify(expected: bytes, received: bytes, *, step: str = "crypto.mac.verify") -> None:

@@ -2,24 +2,31 @@
 
 The TAC key is the card's DTK, left half XOR right half; the MAC is DES-CBC, zero
 IV, padding 80 00…, left 4 bytes. Source: JR/T 0025 as public pages quote it. The
-fields of the TAC of a *load* are not public with certainty, so only purchases
-are verified.
+fields of the TAC of a *load* and the TAC under SM4 are not public with certainty:
+they are rules of the profile (``crypto.rules``), refused until set.
+
+The speed of :func:`verify_many` holds only where policy allows the city's DTK in
+software; a security module verifies one record at a time, see ``crypto.holder``.
 """
 
 import hmac
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any, overload
 
-from sbcard_core.crypto.cipher import parts
+from sbcard_core.crypto import arrow, bulk, engine
+from sbcard_core.crypto.bulk import Messages, Rows
 from sbcard_core.crypto.diversify import derive_many
 from sbcard_core.crypto.errors import KeyRefused, TacMismatch
-from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
+from sbcard_core.crypto.keys import Algorithm, Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.layout import Value
-from sbcard_core.crypto.mac import cbc_mac, pad_iso2
+from sbcard_core.crypto.mac import cbc_mac, cbc_mac_many, fold_words
 from sbcard_core.crypto.purse import PURCHASE_TAC
+from sbcard_core.crypto.rules import UNSET, PurseRules, Sm4TacRule
 from sbcard_core.errors import InvalidValue
 
 TAC_LENGTH = 4
+_STEP = "crypto.tac"
 MESSAGE_LENGTH = PURCHASE_TAC.size
 
 
@@ -34,16 +41,16 @@ class TacStatus(IntEnum):
     """The message or the TAC has the wrong length: nothing was computed."""
 
 
-def _fold_halves(keys: bytes) -> bytes:
-    """XOR the halves of n × 16 bytes of keys: n × 8 bytes."""
-    lanes = memoryview(keys).cast("Q")
-    left, right = lanes[0::2].tobytes(), lanes[1::2].tobytes()
-    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")
+_STATUS = tuple(TacStatus)
 
 
-def _need_dtk(key: SecretKey) -> None:
-    if key.usage is not KeyUsage.DTK or key.algorithm is not Algorithm.TDES:
-        raise KeyRefused(f"a TAC needs a 3DES DTK, not {key.usage.value} {key.algorithm.value}", step="crypto.tac")
+def _need_dtk(key: SecretKey | bytes) -> tuple[Cipher, Any]:
+    if isinstance(key, SecretKey) and key.usage is not KeyUsage.DTK:
+        raise KeyRefused(f"a TAC needs a DTK, not {key.usage.value}", step=_STEP, term="密钥用途")
+    cipher, material = bulk.opened(key, None, frozenset(), _STEP)
+    if cipher is Cipher.AES or len(material) != 16:
+        raise KeyRefused("a DTK has 16 bytes, 3DES or SM4", step=_STEP, term="密钥长度")
+    return cipher, material
 
 
 def tac_key(dtk: SecretKey | bytes) -> bytes:
@@ -53,10 +60,10 @@ def tac_key(dtk: SecretKey | bytes) -> bytes:
         >>> tac_key(bytes.fromhex("00112233445566778899AABBCCDDEEFF")).hex()
         '8888888888888888'
     """
-    material = dtk.material() if isinstance(dtk, SecretKey) else dtk
+    material = dtk.buffer() if isinstance(dtk, SecretKey) else dtk
     if len(material) != 16:
-        raise KeyRefused("a DTK has 16 bytes", step="crypto.tac", term="密钥长度")
-    return _fold_halves(material)
+        raise KeyRefused("a DTK has 16 bytes", step=_STEP, term="密钥长度")
+    return (int.from_bytes(material[:8], "big") ^ int.from_bytes(material[8:], "big")).to_bytes(8, "big")
 
 
 def purchase_message(amount: int, type: int, terminal: Value, terminal_txn_no: int | bytes, datetime: Value) -> bytes:  # noqa: A002
@@ -80,17 +87,40 @@ def purchase_message(amount: int, type: int, terminal: Value, terminal_txn_no: i
     return PURCHASE_TAC.pack(amount, type, terminal, terminal_txn_no, datetime)
 
 
-def compute(dtk: SecretKey | bytes, message: bytes) -> bytes:
+def load_message(*values: Value, rules: PurseRules = UNSET) -> bytes:
+    """Pack what the TAC of a load covers, by the fields the profile names.
+
+    Raises:
+        AssumptionNotSet: the profile names none; the sources are in doubt about them.
+
+    Example:
+        >>> from sbcard_core.crypto.purse import LOAD_TAC_CANDIDATE
+        >>> len(load_message(1000, 1, 500, 2, "001122334455", "20140801120000",
+        ...     rules=PurseRules(load_tac=LOAD_TAC_CANDIDATE)))
+        24
+    """
+    return rules.need_load_tac().pack(*values)
+
+
+def compute(dtk: SecretKey | bytes, message: bytes, *, rules: PurseRules = UNSET) -> bytes:
     """Compute the 4-byte TAC of a message with the card's DTK.
+
+    Raises:
+        KeyRefused: the key is no DTK.
+        AssumptionNotSet: an SM4 DTK without a rule.
 
     Example:
         >>> compute(bytes(range(16)), bytes(22)).hex()
         '7a91a1f8'
     """
-    return cbc_mac(tac_key(dtk), message)
+    cipher, material = _need_dtk(dtk)
+    if cipher is Cipher.TDES:
+        return cbc_mac(tac_key(dtk), message, length=TAC_LENGTH)
+    block = cbc_mac(bytes(material), message, cipher=Algorithm.SM4, length=16)
+    return fold_words(block) if rules.need_sm4_tac() is Sm4TacRule.WHOLE_KEY_FOLD else block[:TAC_LENGTH]
 
 
-def verify(dtk: SecretKey | bytes, message: bytes, tac: bytes) -> None:
+def verify(dtk: SecretKey | bytes, message: bytes, tac: bytes, *, rules: PurseRules = UNSET) -> None:
     """Verify one TAC in constant time.
 
     Raises:
@@ -99,47 +129,202 @@ def verify(dtk: SecretKey | bytes, message: bytes, tac: bytes) -> None:
     Example:
         >>> verify(bytes(16), bytes(22), compute(bytes(16), bytes(22)))
     """
-    if not hmac.compare_digest(compute(dtk, message), tac):
+    if not hmac.compare_digest(compute(dtk, message, rules=rules), tac):
         raise TacMismatch("the TAC does not verify", step="crypto.tac.verify", term="交易验证码", advice="do not pay")
 
 
+def compute_many(
+    master_city: SecretKey | bytes,
+    factors: Any,
+    messages: Messages,
+    offsets: Any = None,
+    *,
+    message_length: int | None = None,
+    workers: int = 1,
+) -> Rows:
+    """Compute n TACs from the level above the cards: each card's DTK is derived and never leaves the kernel.
+
+    Args:
+        master_city: the city's DTK, 3DES.
+        factors: n × 8 bytes, each card's diversification factor.
+        messages: n messages of any lengths, see :mod:`sbcard_core.crypto.bulk`.
+
+    Returns:
+        n TACs of 4 bytes in the form of the messages.
+
+    Example:
+        >>> from sbcard_core.crypto.diversify import diversify
+        >>> compute_many(bytes(16), bytes(8), [b"message"]) == [compute(diversify(bytes(16), bytes(8)), b"message")]
+        True
+    """
+    cipher, material = _need_dtk(master_city)
+    if cipher is not Cipher.TDES:
+        raise KeyRefused("the bulk TAC is 3DES", step=_STEP)
+    batch = bulk.pack(messages, offsets, message_length, step=_STEP)
+    places = _factors(factors, batch.count)
+    out = bytearray(TAC_LENGTH * batch.count)
+
+    def work(start: int, end: int) -> None:
+        data, cuts = bulk.cut(batch, start, end)
+        engine.des().tac(material, places[8 * start : 8 * end], data, cuts, memoryview(out)[4 * start : 4 * end])
+
+    if batch.count:
+        bulk.share(batch.count, workers, engine.LANES[Cipher.TDES], work)
+    return bulk.deliver(out, TAC_LENGTH, TAC_LENGTH, batch.form)
+
+
+@overload
 def verify_many(
-    master_city: SecretKey, factors: bytes, messages: Sequence[bytes], tacs: Sequence[bytes]
-) -> list[TacStatus]:
+    master_city: SecretKey | bytes,
+    factors: Any,
+    messages: Sequence[bytes],
+    tacs: Any,
+    offsets: None = None,
+    *,
+    message_length: int | None = None,
+    rules: PurseRules = UNSET,
+    workers: int = 1,
+) -> list[TacStatus]: ...
+@overload
+def verify_many(
+    master_city: SecretKey | bytes,
+    factors: Any,
+    messages: Any,
+    tacs: Any,
+    offsets: Any = None,
+    *,
+    message_length: int | None = None,
+    rules: PurseRules = UNSET,
+    workers: int = 1,
+) -> Any: ...
+def verify_many(
+    master_city: SecretKey | bytes,
+    factors: Any,
+    messages: Any,
+    tacs: Any,
+    offsets: Any = None,
+    *,
+    message_length: int | None = None,
+    rules: PurseRules = UNSET,
+    workers: int = 1,
+) -> Any:
     """Verify the TACs of a journal: one status per record, in the order of the records.
+
+    Each card's DTK is derived, its TAC computed and compared without an early exit; the results do not depend on how
+    many records come at once.
 
     Args:
         master_city: the city's DTK (the level above the card).
         factors: n × 8 bytes, each card's diversification factor.
-        messages: n messages of 22 bytes, see :func:`purchase_message`.
-        tacs: n TACs of 4 bytes.
+        messages: n messages, see :func:`purchase_message`: a sequence, a buffer or an Arrow array.
+        tacs: n TACs of 4 bytes, in any of these forms.
+        offsets: for a buffer of messages: n + 1 int64.
+        message_length: the length a message must have; 22, a purchase's, by default.
+        rules: the profile's rules, for SM4.
+        workers: threads.
 
     Returns:
-        n statuses. A message or a TAC of the wrong length is ``MALFORMED`` and stops nothing.
+        For a sequence n ``TacStatus``; for a buffer n ``uint8``; for Arrow a column of them. A message or a TAC of
+        the wrong length is ``MALFORMED`` and stops nothing.
 
     Raises:
-        InvalidValue: the three sequences don't hold the same number of records.
-        KeyRefused: the key is not a 3DES DTK.
+        InvalidValue: factors, messages and TACs don't hold the same number of records.
+        KeyRefused: the key is no DTK.
+        AssumptionNotSet: an SM4 DTK without a rule.
 
     Example:
         >>> city = SecretKey(bytes(range(16)), KeyUsage.DTK)
         >>> verify_many(city, bytes(16), [bytes(22), bytes(21)], [bytes(4), bytes(4)])
         [<TacStatus.MISMATCH: 1>, <TacStatus.MALFORMED: 2>]
     """
-    _need_dtk(master_city)
-    if len(factors) != 8 * len(messages) or len(messages) != len(tacs):
-        raise InvalidValue(
-            f"{len(factors)} bytes of factors, {len(messages)} messages, {len(tacs)} TACs", step="crypto.tac"
-        )
-    keys = _fold_halves(derive_many(master_city, factors))
-    cipher, tdes, cbc = parts().cipher, parts().tdes, parts().cbc(bytes(8))
-    verified, mismatch, malformed = TacStatus.VERIFIED, TacStatus.MISMATCH, TacStatus.MALFORMED
-    padding = pad_iso2(bytes(MESSAGE_LENGTH))[MESSAGE_LENGTH:]
-    out: list[TacStatus] = []
-    for i, (message, tac) in enumerate(zip(messages, tacs, strict=True)):
-        if len(message) != MESSAGE_LENGTH or len(tac) != TAC_LENGTH:
-            out.append(malformed)
-            continue
-        computed = cipher(tdes(keys[8 * i : 8 * i + 8] * 3), cbc).encryptor().update(message + padding)[-8:-4]
-        out.append(verified if hmac.compare_digest(computed, tac) else mismatch)
+    cipher, material = _need_dtk(master_city)
+    if cipher is Cipher.SM4:
+        rules.need_sm4_tac()
+    wanted = MESSAGE_LENGTH if message_length is None else message_length
+    batch = bulk.pack(messages, offsets, wanted, step=_STEP)
+    claimed = bulk.pack(tacs, message_length=TAC_LENGTH, step=_STEP)
+    if batch.count != claimed.count:
+        raise InvalidValue(f"{batch.count} messages, {claimed.count} TACs", step=_STEP)
+    places = _factors(factors, batch.count)
+    good = _well_formed(batch, claimed, wanted)
+    if len(good) == batch.count:
+        out = _statuses(cipher, material, places, batch, claimed.data, rules, workers)
+    else:
+        out = bytearray((TacStatus.MALFORMED,)) * batch.count
+        some, some_places, some_tacs = _pick(batch, places, claimed, good)
+        for at, status in zip(
+            good, _statuses(cipher, material, some_places, some, some_tacs, rules, workers), strict=True
+        ):
+            out[at] = status
+    if batch.form is bulk.Form.LIST:
+        return [_STATUS[status] for status in out]
+    if batch.form is bulk.Form.ARROW:
+        return arrow.Statuses(bytes(out))
+    return bulk.deliver(out, 1, 1, batch.form).reshape(-1)
+
+
+def _factors(factors: Any, count: int) -> memoryview:
+    if arrow.is_arrow(factors):
+        factors = bytes(arrow.Column(factors, step=_STEP).data)
+    elif isinstance(factors, list | tuple):
+        factors = bulk.join(factors, "factors", step=_STEP)
+    places = bulk.flat(factors, "factors", step=_STEP)
+    if len(places) != 8 * count:
+        raise InvalidValue(f"{len(places)} bytes of factors for {count} messages", step=_STEP, term="分散因子")
+    return places
+
+
+def _well_formed(batch: bulk.Batch, claimed: bulk.Batch, wanted: int) -> Sequence[int]:
+    """Which records can be computed at all."""
+    lengths, tacs = batch.lengths(), claimed.lengths()
+    if set(map(int, _extremes(lengths))) <= {wanted} and set(map(int, _extremes(tacs))) <= {TAC_LENGTH}:
+        return range(batch.count)
+    return [i for i in range(batch.count) if lengths[i] == wanted and tacs[i] == TAC_LENGTH]
+
+
+def _extremes(lengths: Any) -> tuple[int, ...]:
+    if not len(lengths):
+        return ()
+    return (min(lengths), max(lengths)) if isinstance(lengths, list) else (lengths.min(), lengths.max())
+
+
+def _pick(
+    batch: bulk.Batch, places: memoryview, claimed: bulk.Batch, good: Sequence[int]
+) -> tuple[bulk.Batch, bytes, bytes]:
+    messages = [bytes(batch.data[batch.offsets[i] : batch.offsets[i + 1]]) for i in good]
+    tacs = b"".join(bytes(claimed.data[claimed.offsets[i] : claimed.offsets[i + 1]]) for i in good)
+    return bulk.pack(messages, step=_STEP), b"".join(places[8 * i : 8 * i + 8] for i in good), tacs
+
+
+def _statuses(
+    cipher: Cipher, material: Any, places: Any, batch: bulk.Batch, tacs: Any, rules: PurseRules, workers: int
+) -> bytearray:
+    out = bytearray(batch.count)
+    if not batch.count:
+        return out
+    if cipher is Cipher.SM4:
+        return _sm4_statuses(material, places, batch, tacs, rules, workers)
+
+    def work(start: int, end: int) -> None:
+        data, cuts = bulk.cut(batch, start, end)
+        engine.des().tac_verify(
+            material, memoryview(places)[8 * start : 8 * end], data, cuts, memoryview(tacs)[4 * start : 4 * end],
+            memoryview(out)[start:end],
+        )  # fmt: skip
+
+    bulk.share(batch.count, workers, engine.LANES[Cipher.TDES], work)
     return out
+
+
+def _sm4_statuses(
+    material: Any, places: Any, batch: bulk.Batch, tacs: Any, rules: PurseRules, workers: int
+) -> bytearray:
+    fold = rules.need_sm4_tac() is Sm4TacRule.WHOLE_KEY_FOLD
+    with SecretKey(material, KeyUsage.DTK, Cipher.SM4) as master:
+        keys = derive_many(master, bytes(places))
+    made = cbc_mac_many(
+        keys, batch.data, list(batch.offsets), cipher=Cipher.SM4, length=4, fold=fold, workers=workers
+    ).tobytes()
+    given = bytes(tacs)
+    same = (hmac.compare_digest(made[at : at + 4], given[at : at + 4]) for at in range(0, len(made), 4))
+    return bytearray(TacStatus.VERIFIED if equal else TacStatus.MISMATCH for equal in same)

@@ -36,16 +36,16 @@ OPERATIONS: dict[str, Callable[..., bytes]] = {
     "load_mac2": lambda **given: purse.load_mac2(
         session(given.pop("session")), **{**given, "datetime": given["datetime"].hex()}
     ),
-    "cbc_mac": mac.cbc_mac,
+    "cbc_mac": lambda key, data, iv=None, length=4: mac.cbc_mac(key, data, iv=iv, length=length),
     "sm4_ecb": lambda key, data: cipher.ecb_encrypt(key, data, algorithm=Algorithm.SM4),
     "tdes_ecb_decrypt": cipher.ecb_decrypt,
     "diversify": derive,
     "sm4_mac_folded": lambda key, data: mac.cbc_mac(sm4(key), data, fold=True),
     "sm4_mac_block": lambda key, data: mac.cbc_mac(sm4(key), data, length=16),
-    "retail_mac": mac.retail_mac,
+    "retail_mac": lambda key, data, iv=None, length=4: mac.retail_mac(key, data, iv=iv, length=length),
     "tac_key": lambda **given: tac.tac_key(given["key"]),
     "city_factor": lambda **given: diversify.city_factor(given["region_text"]),
-    "unionpay_ecb_mac": mac.unionpay_ecb_mac,
+    "unionpay_ecb_mac": lambda key, data: mac.unionpay_mac(key, data),
 }
 AS_TEXT = {"algorithm", "region_text"}
 

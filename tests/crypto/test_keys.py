@@ -70,7 +70,7 @@ def test_parity_touches_the_lowest_bit_only(material: bytes) -> None:
 @given(st.lists(st.binary(min_size=8, max_size=8), max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_bulk_derivation_is_the_scalar_one_in_order(factors: list[bytes]) -> None:
-    for algorithm in Algorithm:
+    for algorithm in (Algorithm.TDES, Algorithm.SM4):
         master = key(algorithm=algorithm)
         many = diversify.derive_many(master, b"".join(factors))
         assert many == b"".join(diversify.derive(master, factor).material() for factor in factors)
@@ -126,12 +126,14 @@ def test_the_two_process_rules_differ_and_both_depend_on_all_inputs() -> None:
 
 
 def test_sm4_session_keys_are_refused() -> None:
-    with pytest.raises(KeyRefused, match="not public"):
+    with pytest.raises(AssumptionNotSet, match="not public"):
         purse.load_session_key(key(KeyUsage.DLK, Algorithm.SM4), bytes(4), 0)
 
 
 def test_purchase_session_takes_the_low_half_of_the_terminal_number() -> None:
-    sessions = [purse.purchase_session_key(key(), bytes(4), 1, number).material() for number in (2, 0x10002, 3)]
+    sessions = [
+        purse.purchase_session_key(key(KeyUsage.DPK), bytes(4), 1, number).material() for number in (2, 0x10002, 3)
+    ]
     assert sessions[0] == sessions[1] != sessions[2]
 
 
@@ -160,5 +162,5 @@ def test_mac_comparison() -> None:
 def test_zero_padding_is_not_iso_padding() -> None:
     assert mac.pad_zero(b"") == bytes(8)
     assert mac.pad_iso2(b"") == b"\x80" + bytes(7)
-    assert mac.cbc_mac(bytes(8), b"a", padding=mac.pad_zero) == mac.cbc_mac(bytes(8), b"a\x00", padding=mac.pad_zero)
+    assert mac.cbc_mac(bytes(8), b"a", padding=1) == mac.cbc_mac(bytes(8), b"a\x00", padding=1)
     assert mac.cbc_mac(bytes(8), b"a") != mac.cbc_mac(bytes(8), b"a\x00")

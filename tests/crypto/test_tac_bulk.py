@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.crypto import diversify, tac
-from sbcard_core.crypto.errors import KeyRefused, TacMismatch
+from sbcard_core.crypto.errors import AssumptionNotSet, KeyRefused, TacMismatch
 from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
 from sbcard_core.crypto.tac import TacStatus
 from sbcard_core.errors import InvalidValue
@@ -59,7 +59,7 @@ def test_a_wrong_call_raises() -> None:
         tac.verify_many(CITY, bytes(16), [bytes(22)] * 2, [bytes(4)])
     with pytest.raises(KeyRefused):
         tac.verify_many(SecretKey(bytes(16), KeyUsage.DPK), bytes(8), [bytes(22)], [bytes(4)])
-    with pytest.raises(KeyRefused):
+    with pytest.raises(AssumptionNotSet):
         tac.verify_many(SecretKey(bytes(16), KeyUsage.DTK, Algorithm.SM4), bytes(8), [bytes(22)], [bytes(4)])
 
 
