@@ -24,6 +24,16 @@ def real_part() -> Callable[[str, bool, str], None]:
     return demand
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The large counts run by ``make soak`` alone."""
+    if os.environ.get("SBCARD_SOAK"):
+        return
+    large = [item for item in items if item.get_closest_marker("soak")]
+    if large:
+        config.hook.pytest_deselected(items=large)
+        items[:] = [item for item in items if item not in large]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, how in sorted(_absent.items()):
         terminalreporter.write_line(f"not tested here: {name} is absent ({how})")

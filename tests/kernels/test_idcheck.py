@@ -6,6 +6,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -152,3 +153,22 @@ def test_a_missing_extension_is_loud(tmp_path: Path) -> None:
     assert out.returncode != 0
     assert "make build" in out.stderr
     assert "not built" in out.stderr
+
+
+@pytest.mark.soak
+def test_levels_agree_on_ten_million_rows() -> None:
+    rng = np.random.default_rng(2014)
+    for _ in range(10):
+        table = rng.integers(ord("0"), ord("9") + 1, (1_000_000, 18), dtype=np.uint8)
+        table[:, :2] = np.frombuffer(b"43", np.uint8)
+        table[:, 6:8] = np.frombuffer(b"19", np.uint8)
+        table[:, 10] = rng.choice(np.frombuffer(b"01", np.uint8), 1_000_000)
+        noise = rng.random((1_000_000, 18)) < 0.005
+        table[noise] = rng.integers(0, 256, int(noise.sum()), dtype=np.uint8)
+        sex = rng.choice(np.frombuffer(b"129", np.uint8), 1_000_000)
+        results = {lv: bytes(citizen_id.check_many(table, sex=sex, on=ON, level=lv)) for lv in LEVELS[1:]}
+        assert len(set(results.values())) == 1
+        sample = slice(0, 2_000)
+        twin = citizen_id.check_many(table[sample], sex=sex[sample], on=ON, level="reference")
+        assert bytes(twin) == results[LEVELS[1]][sample]
+        assert len(set(twin)) > 10

@@ -1,6 +1,7 @@
 """Random batches against a plain list of transfers that is summed anew for every question."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 from hypothesis import HealthCheck, settings
@@ -104,6 +105,14 @@ def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
             assert self.ledger.post_many(map(self.real, batch)) == expected
             seen.update(expected)
 
+        @rule(places=st.lists(st.integers(0, 50), min_size=1, max_size=4), other=st.booleans())
+        def post_again(self, places: list[int], other: bool) -> None:
+            """What was posted comes again: the same, or under the same id with another amount."""
+            posted = list(self.oracle.posted)
+            if posted:
+                batch = [posted[place % len(posted)] for place in places]
+                self.post([replace(t, amount_fen=t.amount_fen + other) for t in batch])
+
         @rule(batch=st.lists(TRANSFERS, max_size=8))
         def post_and_roll_back(self, batch: list[Transfer]) -> None:
             before = list(self.oracle.posted)
@@ -127,7 +136,7 @@ def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=40,
+            max_examples=80,
             stateful_step_count=12,
             derandomize=True,
             deadline=None,

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -245,3 +246,13 @@ def test_a_stage_without_its_predecessor_is_refused(tmp_path: Path) -> None:
 
 def test_stage_names_are_unique() -> None:
     assert len({stage.name for stage in STAGES}) == len(STAGES)
+
+
+@pytest.mark.soak
+def test_a_tenth_of_the_province(tmp_path: Path) -> None:
+    """1.855 million people end to end, with memory that does not follow them."""
+    done = sbcard("replay", NAME, "--out", str(tmp_path / NAME), "--scale", "0.1")
+    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
+    peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(done.stdout.decode("utf-8", "replace"), f"peak {peak_kib:,} KiB")
+    assert peak_kib < 400 * 1024
