@@ -24,7 +24,7 @@ class RichMeter:
     @contextmanager
     def __call__(self, stage: Stage, total: int) -> Iterator[Callable[[int], None]]:
         """A bar for ``stage``."""
-        label = f"{stage.name:<14} {stage.zh}"
+        label = f"{stage.name:<17} {stage.zh}"
         task = self._progress.add_task(label, total=total or None)
         started = monotonic()
         done = 0

@@ -1,7 +1,7 @@
 """Stages from the collected file to the card in somebody's hand."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -32,21 +32,20 @@ def validate(context: Context) -> Iterator[int]:
     """The bureau checks every file, enrols the accepted and sends the rest back."""
     campaign = context.campaign
     paths = sorted(campaign.dir("collected").glob("*.csv"))
-    kickbacks = campaign.dir("kickback")
-    found: list[Finding] = []
+    checked = check.check_files(paths, on=AS_OF, quarantine_dir=campaign.dir("quarantine"))
+    for path, batches in groupby(checked, key=lambda batch: batch.path):
+        found: list[Finding] = []
+        yield enrolment.enrol(context.store, _keeping(found, batches)).total().records
+        found.sort(key=lambda finding: finding.disposition is Disposition.ACCEPTED)  # what was sent back first
+        title = f"{region.name_of(path.stem)} 采集数据退回清单"
+        kickback.write(campaign.dir("kickback") / f"{path.stem}.xlsx", found, title=title)
 
-    def checked() -> Iterator[CheckedBatch]:
-        for batch in check.check_files(paths, on=AS_OF, quarantine_dir=campaign.dir("quarantine")):
-            found.extend(batch.findings)
-            yield batch
-            if batch.summary is not None:
-                city = region.name_of(Path(batch.file).stem)
-                found.sort(key=lambda finding: finding.disposition is Disposition.ACCEPTED)  # what was sent back first
-                kickback.write(kickbacks / f"{Path(batch.file).stem}.xlsx", found, title=f"{city} 采集数据退回清单")
-                found.clear()
 
-    # Checking and enrolling are one stream; the report comes when it has run dry.
-    yield enrolment.enrol(context.store, checked()).total().records
+def _keeping(found: list[Finding], batches: Iterable[CheckedBatch]) -> Iterator[CheckedBatch]:
+    """The same batches, their findings kept for the city's kick-back list."""
+    for batch in batches:
+        found.extend(batch.findings)
+        yield batch
 
 
 def send_openings(context: Context) -> Iterator[int]:
