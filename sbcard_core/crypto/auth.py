@@ -9,11 +9,11 @@ and refused until set.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sbcard_core.crypto.cipher import ecb_encrypt
-from sbcard_core.crypto.diversify import derive
-from sbcard_core.crypto.errors import AssumptionNotSet
-from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
+from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto.errors import AssumptionNotSet, KeyRefused
+from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.errors import InvalidValue
 
 
@@ -45,6 +45,8 @@ class AuthRules:
     sm4_reduction: Sm4Reduction | None = None
 
 
+_STEP = "crypto.auth"
+
 UNSET = AuthRules()
 
 SAMPLE = AuthRules(process_key=ProcessKeyRule.DIVERSIFY_16)
@@ -54,10 +56,41 @@ SAMPLE = AuthRules(process_key=ProcessKeyRule.DIVERSIFY_16)
 def _refuse(rule: str) -> AssumptionNotSet:
     return AssumptionNotSet(
         f"the {rule} is not public and not set",
-        step="crypto.auth",
+        step=_STEP,
         advice="set it in the card profile",
         term="过程密钥",
     )
+
+
+USAGES = frozenset(
+    {
+        KeyUsage.IRK,
+        KeyUsage.RK,
+        KeyUsage.UK,
+        KeyUsage.RK_SSSE,
+        KeyUsage.UK_SSSE,
+        KeyUsage.STK,
+        KeyUsage.PUK,
+        KeyUsage.RPK,
+    }
+)
+"""Keys that authenticate; money and transport keys do not."""
+
+_OTHERS = frozenset(KeyUsage) - USAGES
+
+
+def _process_keys(cipher: Cipher, keys: Any, process: Any, rules: AuthRules) -> bytearray:
+    """One process key for each 8-byte process factor: 16 bytes, or 8."""
+    count = len(process) // 8
+    if rules.process_key is ProcessKeyRule.DIVERSIFY_16:
+        made = bytearray(16 * count)
+        engine.of(cipher).derive(keys, process, made)
+    elif rules.process_key is ProcessKeyRule.ENCRYPT_8 and cipher is Cipher.TDES:
+        made = bytearray(8 * count)
+        engine.des().ecb(keys, 16, process, False, made)
+    else:
+        raise _refuse("process key rule")
+    return made
 
 
 def process_key(card_key: SecretKey, process_factor: bytes, *, rules: AuthRules = UNSET) -> SecretKey:
@@ -70,22 +103,31 @@ def process_key(card_key: SecretKey, process_factor: bytes, *, rules: AuthRules 
 
     Raises:
         AssumptionNotSet: the rule is not set.
+        KeyRefused: a key that does not authenticate, or that has not 16 bytes.
 
     Example:
         >>> process_key(SecretKey(bytes(16), KeyUsage.IRK), bytes(8), rules=SAMPLE)
         <SecretKey SESSION 3DES 16 bytes>
     """
     if len(process_factor) != 8:
-        raise InvalidValue("a process factor has 8 bytes", step="crypto.auth", term="过程因子")
-    if rules.process_key is ProcessKeyRule.DIVERSIFY_16:
-        with derive(card_key, process_factor) as below:
-            return SecretKey(below.material(), KeyUsage.SESSION, card_key.algorithm)
-    if rules.process_key is ProcessKeyRule.ENCRYPT_8 and card_key.algorithm is Algorithm.TDES:
-        return SecretKey(ecb_encrypt(card_key, process_factor), KeyUsage.SESSION)
-    raise _refuse("process key rule")
+        raise InvalidValue("a process factor has 8 bytes", step=_STEP, term="过程因子")
+    cipher, material = bulk.opened(card_key, None, _OTHERS, _STEP)
+    if len(material) != 16:
+        raise KeyRefused("a card's key has 16 bytes", step=_STEP, term="密钥长度")
+    made = _process_keys(cipher, material, process_factor, rules)
+    key = SecretKey(made, KeyUsage.SESSION, cipher)
+    made[:] = bytes(len(made))
+    return key
 
 
-def cryptogram(card_key: SecretKey, process_factor: bytes, original: bytes, *, rules: AuthRules = UNSET) -> bytes:
+def cryptogram(
+    card_key: SecretKey | bytes,
+    process_factor: bytes,
+    original: bytes,
+    *,
+    cipher: Cipher | None = None,
+    rules: AuthRules = UNSET,
+) -> bytes:
     """Encrypt 8 bytes of original data under the process key: the 8 bytes card and PSAM compare.
 
     Raises:
@@ -101,12 +143,60 @@ def cryptogram(card_key: SecretKey, process_factor: bytes, original: bytes, *, r
         sbcard_core.crypto.errors.AssumptionNotSet: the process key rule is not public and not set (过程密钥) \
 [crypto.auth]; set it in the card profile
     """
-    if len(original) != 8:
-        raise InvalidValue("the original data has 8 bytes", step="crypto.auth", term="原始信息")
-    with process_key(card_key, process_factor, rules=rules) as key:
-        if key.algorithm is Algorithm.TDES:
-            return ecb_encrypt(key, original)
-        if rules.sm4_reduction is None:
-            raise _refuse("SM4 reduction to 8 bytes")
-        block = ecb_encrypt(key, original + bytes(8))
-    return bytes(a ^ b for a, b in zip(block[:8], block[8:], strict=True))
+    cipher, material = bulk.opened(card_key, cipher, _OTHERS, _STEP)
+    return cryptogram_many(material, process_factor, original, cipher=cipher, rules=rules)
+
+
+def cryptogram_many(
+    card_keys: bytes | bytearray | memoryview,
+    process: bytes,
+    originals: bytes,
+    *,
+    cipher: Cipher = Cipher.TDES,
+    rules: AuthRules = UNSET,
+) -> bytes:
+    """:func:`cryptogram` of n cards.
+
+    Args:
+        card_keys: n × 16 bytes, as ``diversify_many`` gives them.
+        process: n × 8 bytes of process factors.
+        originals: n × 8 bytes of original data.
+
+    Returns:
+        n × 8 bytes, in order.
+
+    Raises:
+        InvalidValue: the three don't hold the same number of cards.
+        AssumptionNotSet: as for :func:`cryptogram`.
+
+    Example:
+        >>> cryptogram_many(bytes(32), bytes(16), bytes(16), rules=SAMPLE)[:8] == cryptogram(
+        ...     bytes(16), bytes(8), bytes(8), rules=SAMPLE)
+        True
+    """
+    count = len(originals) // 8
+    if len(originals) % 8 or (count == 1 and len(originals) != 8):
+        raise InvalidValue("the original data has 8 bytes", step=_STEP, term="原始信息")
+    if len(process) != 8 * count:
+        raise InvalidValue("a process factor has 8 bytes, one for each card", step=_STEP, term="过程因子")
+    if len(card_keys) != 16 * count:
+        raise KeyRefused("a card's key has 16 bytes, one for each card", step=_STEP, term="密钥长度")
+    if cipher is not Cipher.TDES and rules.process_key is not None and rules.sm4_reduction is None:
+        raise _refuse("SM4 reduction to 8 bytes")
+    if not count:
+        return b""
+    keys = _process_keys(cipher, card_keys, process, rules)
+    try:
+        return _encrypt(cipher, keys, originals, count)
+    finally:
+        keys[:] = bytes(len(keys))
+
+
+def _encrypt(cipher: Cipher, keys: bytearray, originals: bytes, count: int) -> bytes:
+    if cipher is Cipher.TDES:
+        return engine.ecb(cipher, keys, originals, key_length=len(keys) // count)
+    wide = b"".join(originals[at : at + 8] + bytes(8) for at in range(0, len(originals), 8))
+    blocks = engine.ecb(cipher, keys, wide, key_length=16)
+    lanes = memoryview(blocks).cast("Q")
+    left, right = lanes[0::2].tobytes(), lanes[1::2].tobytes()
+    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")

@@ -106,15 +106,6 @@ class BlockEngine:
         return (keys,) if self.level != "aes" else (keys, key_length)
 
 
-def _choose(name: str) -> tuple[Any, str]:
-    try:
-        return _kernels.choose(name)
-    except ImportError:
-        from sbcard_core.crypto import _compose  # noqa: PLC0415
-
-        return _compose.choose(name)
-
-
 def _aes() -> tuple[Any, str]:
     from sbcard_core.crypto import aes  # noqa: PLC0415 - the cipher package is loaded only for AES
 
@@ -122,8 +113,8 @@ def _aes() -> tuple[Any, str]:
 
 
 _SOURCES: dict[Cipher, tuple[Callable[[], tuple[Any, str]], type[DesEngine] | type[BlockEngine]]] = {
-    Cipher.TDES: (lambda: _choose("des"), DesEngine),
-    Cipher.SM4: (lambda: _choose("sm4"), BlockEngine),
+    Cipher.TDES: (lambda: _kernels.choose("des"), DesEngine),
+    Cipher.SM4: (lambda: _kernels.choose("sm4"), BlockEngine),
     Cipher.AES: (_aes, BlockEngine),
 }
 _ready: dict[Cipher, DesEngine | BlockEngine] = {}
