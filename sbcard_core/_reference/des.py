@@ -22,10 +22,10 @@ def _triple(key: bytes) -> bytes:
 
 def block_cipher(key: bytes, decrypt: bool = False) -> "Callable[[bytes], bytes]":
     """The block function of one key, over any number of independent blocks."""
-    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-    from cryptography.hazmat.primitives.ciphers import Cipher, modes
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415 - heavy
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes  # noqa: PLC0415 - heavy
 
-    cipher = Cipher(TripleDES(_triple(key)), modes.ECB())  # noqa: S304, S305  the standard asks for it
+    cipher = Cipher(TripleDES(_triple(key)), modes.ECB())  # noqa: S305 - block by block
     return (cipher.decryptor() if decrypt else cipher.encryptor()).update
 
 
@@ -100,7 +100,7 @@ def _target(out: Buffer, size: int) -> memoryview:
     return view
 
 
-def ecb(keys: Buffer, key_length: int, data: Buffer, decrypt: bool, out: Buffer, level: str) -> None:
+def ecb(keys: Buffer, key_length: int, data: Buffer, decrypt: bool, out: Buffer, _level: str) -> None:
     """See ``csrc/des.h``; so for every call below."""
     whole = bytes(data)
     if len(whole) % 8:
@@ -111,7 +111,7 @@ def ecb(keys: Buffer, key_length: int, data: Buffer, decrypt: bool, out: Buffer,
 
 
 def cbc(
-    keys: Buffer, key_length: int, ivs: Buffer, data: Buffer, offsets: Buffer, decrypt: bool, out: Buffer, level: str
+    keys: Buffer, key_length: int, ivs: Buffer, data: Buffer, offsets: Buffer, decrypt: bool, out: Buffer, _level: str
 ) -> None:
     whole = bytes(data)
     spans = _spans(whole, offsets, 8)
@@ -135,7 +135,7 @@ def cbc_mac(
     padding: int,
     retail: bool,
     out: Buffer,
-    level: str,
+    _level: str,
 ) -> None:
     if padding not in (1, 2, 3):
         raise ValueError(f"padding method {padding} is not 1, 2 or 3")
@@ -148,7 +148,7 @@ def cbc_mac(
     _target(out, 8 * len(spans))[:] = b"".join(blocks)
 
 
-def derive(masters: Buffer, factors: Buffer, out: Buffer, level: str) -> None:
+def derive(masters: Buffer, factors: Buffer, out: Buffer, _level: str) -> None:
     whole = bytes(factors)
     if len(whole) % 8:
         raise ValueError(f"factors must be 8 bytes each; they are {len(whole)}")
@@ -169,13 +169,13 @@ def _tacs(master: Buffer, factors: Buffer, data: Buffer, offsets: Buffer) -> lis
     return [tac_block(key, factor, whole[a:b]) for factor, (a, b) in pairs]
 
 
-def tac(master: Buffer, factors: Buffer, data: Buffer, offsets: Buffer, out: Buffer, level: str) -> None:
+def tac(master: Buffer, factors: Buffer, data: Buffer, offsets: Buffer, out: Buffer, _level: str) -> None:
     found = _tacs(master, factors, data, offsets)
     _target(out, 4 * len(found))[:] = b"".join(found)
 
 
 def tac_verify(
-    master: Buffer, factors: Buffer, data: Buffer, offsets: Buffer, tacs: Buffer, out_status: Buffer, level: str
+    master: Buffer, factors: Buffer, data: Buffer, offsets: Buffer, tacs: Buffer, out_status: Buffer, _level: str
 ) -> None:
     found, stated = _tacs(master, factors, data, offsets), bytes(tacs)
     if len(stated) != 4 * len(found):
