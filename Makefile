@@ -7,7 +7,7 @@ BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
-.PHONY: demo test build check bench soak clean preflight
+.PHONY: demo test build check bench ct soak clean preflight
 
 demo: $(BUILT)
 	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
@@ -50,6 +50,18 @@ check: $(VENV)/.check
 bench: $(BUILT)
 	$(PIP) install --editable '.[bench]'
 	$(BIN)/python -m pytest benchmarks -o addopts=--import-mode=importlib -o filterwarnings=default --benchmark-only --benchmark-columns=min,median,rounds $(BENCH_ARGS)
+
+# Constant time: a timing test of every kernel path (some minutes), and secret tracking where valgrind is installed.
+CT_SAMPLES ?= 1000000
+CT_BUILD = $${CC:-cc} -std=c11 -O3 -Wall -Wextra -I sbcard_core/_fast/csrc
+ct:
+	mkdir -p build
+	$(CT_BUILD) -o build/ct-timing tests/kernels/c/timing.c sbcard_core/_fast/csrc/*.c -lm
+	build/ct-timing $(CT_SAMPLES)
+	@if command -v valgrind >/dev/null; then \
+	  $(CT_BUILD) -o build/ct-secrets tests/kernels/c/secrets.c sbcard_core/_fast/csrc/*.c && \
+	  valgrind -q --error-limit=no --log-file=build/ct-secrets.log build/ct-secrets; \
+	else echo "secret tracking not run: valgrind is absent (apt install valgrind)"; fi
 
 soak: $(VENV)/.test
 	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v

@@ -113,6 +113,7 @@ static void level_ecb(const uint8_t *keys, size_t key_count, const uint8_t *data
         sbc_wipe(&k, sizeof k);
         sbc_wipe(&x, sizeof x);
         sbc_wipe(spill, sizeof spill);
+        sbc_wipe_below();
     }
 }
 
@@ -145,6 +146,7 @@ static void level_derive(const uint8_t *keys, size_t key_count, const uint8_t *f
         sbc_wipe(&k, sizeof k);
         sbc_wipe(&x, sizeof x);
         sbc_wipe(spill, sizeof spill);
+        sbc_wipe_below();
     }
 }
 
@@ -241,6 +243,7 @@ static void cbc_lanes(const messages *m, const size_t which[LANES], size_t used,
     sbc_wipe(&chain, sizeof chain);
     sbc_wipe(&x, sizeof x);
     sbc_wipe(spill, sizeof spill);
+    sbc_wipe_below();
 }
 
 /* Decryption needs no chain: the blocks of one message fill the lanes. */
@@ -268,6 +271,7 @@ static void cbc_decrypt_one(const uint8_t *iv, const uint8_t *data, size_t block
     }
     sbc_wipe(&x, sizeof x);
     sbc_wipe(spill, sizeof spill);
+    sbc_wipe_below();
 }
 
 static void cbc_decrypt_each(const messages *m, size_t n) {
@@ -415,6 +419,8 @@ static void mac_lanes(const messages *m, const size_t which[LANES], size_t used,
     sbc_wipe(&x, sizeof x);
     sbc_wipe(states, sizeof states);
     sbc_wipe(tails, sizeof tails);
+    sbc_wipe(spill, sizeof spill);
+    sbc_wipe_below();
 }
 
 static void level_cbc_mac(const uint8_t *keys, size_t key_count, const uint8_t *ivs, size_t iv_count,

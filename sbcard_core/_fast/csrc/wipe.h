@@ -17,4 +17,13 @@ static inline void sbc_wipe(void *secret, size_t size) {
 #endif
 }
 
+/* What the compiler spilled lies in the frames of calls that have returned: the stack below the caller's own. */
+#if defined(__GNUC__)
+__attribute__((noinline, unused))
+#endif
+static void sbc_wipe_below(void) {
+    unsigned char below[1024];
+    sbc_wipe(below, sizeof below);
+}
+
 #endif
