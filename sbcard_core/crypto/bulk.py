@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -19,6 +20,9 @@ from sbcard_core.crypto import arrow
 from sbcard_core.crypto.errors import KeyRefused
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.errors import InvalidValue
+
+KEPT = 4096
+"""Up to this many messages the offsets of equal lengths are made once and kept."""
 
 Rows = Any
 """list[bytes], numpy uint8 n × length or :class:`arrow.FixedBinary`: the form of the messages."""
@@ -105,24 +109,42 @@ def pack(messages: Messages, offsets: Any = None, message_length: int | None = N
         >>> batch.count, bytes(batch.data), list(batch.offsets)
         (3, b'abc', [0, 2, 2, 3])
     """
+    if type(messages) is bytes and offsets is None and message_length:
+        count, rest = divmod(len(messages), message_length)
+        if message_length > 0 and not rest:
+            return Batch(messages, even(message_length, count), count, Form.BUFFER)
     if arrow.is_arrow(messages):
         column = arrow.Column(messages, step=step)
         return Batch(column.data, column.offsets, column.count, Form.ARROW, column)
-    if isinstance(messages, Sequence) and not isinstance(messages, str | bytes | bytearray | memoryview):
+    if not isinstance(messages, str | bytes | bytearray | memoryview) and isinstance(messages, Sequence):
         data = join(messages, "messages", step=step)
         return Batch(data, array("q", accumulate(map(len, messages), initial=0)), len(messages), Form.LIST, messages)
     view = flat(messages, "messages", step=step)
     if offsets is not None:
         return _cut(view, offsets, step)
-    shape = memoryview(messages).shape or (0,)
+    source: Any = messages
+    shape = memoryview(source).shape or (0,)
     length = shape[-1] if message_length is None and len(shape) == 2 else message_length
     if length is None or length < 1 or len(view) % length:
         raise InvalidValue(
             f"{len(view)} bytes can't be cut into messages", step=step, advice="pass offsets or message_length"
         )
+    count = len(view) // length
+    return Batch(view, even(length, count), count, Form.BUFFER)
+
+
+@lru_cache(maxsize=16)
+def _few_even(length: int, count: int) -> Any:
     import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
 
-    return Batch(view, np.arange(0, len(view) + 1, length, dtype=np.int64), len(view) // length, Form.BUFFER)
+    made = np.arange(0, length * count + 1, length, dtype=np.int64)
+    made.setflags(write=False)
+    return made
+
+
+def even(length: int, count: int) -> Any:
+    """Offsets of ``count`` messages of one length; those of small batches are kept."""
+    return _few_even(length, count) if count <= KEPT else _few_even.__wrapped__(length, count)
 
 
 def _cut(view: memoryview, offsets: Any, step: str) -> Batch:
@@ -191,13 +213,13 @@ def pack_keys(
     if isinstance(keys, SecretKey):
         cipher, data = opened(keys, cipher, banned, step)
         return cipher, PackedKeys(data, len(data))
-    if arrow.is_arrow(keys):
+    if type(keys) is not bytes and arrow.is_arrow(keys):
         column = arrow.Column(keys, step=step)
         keys, cipher = bytes(column.data), cipher or Cipher.TDES
-    if isinstance(keys, Sequence) and not isinstance(keys, str | bytes | bytearray | memoryview):
+    if not isinstance(keys, str | bytes | bytearray | memoryview) and isinstance(keys, Sequence):
         return _pack_each(keys, count, cipher, banned, step)
     cipher = Cipher.TDES if cipher is None else cipher
-    data = flat(keys, "keys", step=step)
+    data = keys if type(keys) is bytes else flat(keys, "keys", step=step)
     length = len(data) // count if count else cipher.key_lengths[-1]
     if length * count != len(data):
         raise InvalidValue(f"{len(data)} bytes of keys for {count} messages", step=step)
@@ -265,11 +287,14 @@ def share(count: int, workers: int, lanes: int, work: Callable[[int, int], None]
         >>> sorted(seen)
         [(0, 512), (512, 700)]
     """
+    if workers == 1:
+        work(0, count)
+        return
     if workers < 1:
         raise InvalidValue("workers is 1 or more", step="bulk")
     passes = -(-count // lanes)
     piece = -(-passes // workers) * lanes
-    if workers == 1 or piece >= count:
+    if piece >= count:
         work(0, count)
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only for more than one thread

@@ -181,7 +181,7 @@ def _many(
         _check(padding, length, block, fold)
         if retail and (cipher is not Cipher.TDES or (packed.length != 16 and count)):
             raise KeyRefused("the retail MAC takes 16-byte 3DES keys", step=_STEP, term="密钥长度")
-        ivs = bulk.pack_blocks(_BLOCKS[block] if iv is None else iv, block, count, "iv", step=_STEP)
+        ivs = _BLOCKS[block] if iv is None else bulk.pack_blocks(iv, block, count, "iv", step=_STEP)
         out, run = bytearray(block * count), engine.of(cipher)
 
         def work(start: int, end: int) -> None:

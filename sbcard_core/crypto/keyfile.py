@@ -1,0 +1,284 @@
+"""密钥库文件: master keys at rest, AES-256-GCM under a key that scrypt makes of a passphrase.
+
+The file is one JSON object in ASCII: a readable head (form, generation, scrypt
+parameters, salt, nonce, and a check of the passphrase), the encrypted body, and
+a digest of all of it, so that damage, a wrong passphrase and an old copy are
+told apart. Every key is held against its check value when it is loaded.
+
+What it can't do: who holds the file and the passphrase holds the keys. Where
+policy asks for hardware, use a PSAM or a token, see ``crypto.holder``.
+"""
+
+import hmac
+import json
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from hashlib import scrypt, sha256
+from pathlib import Path
+from typing import Any, Final
+
+from sbcard_core.crypto.errors import (
+    KeyStoreDamaged,
+    KeyStoreRolledBack,
+    TestKeyRefused,
+    WrongPassphrase,
+)
+from sbcard_core.crypto.kcv import check_kcv
+from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
+from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.errors import SBCardError
+
+FORM: Final = "sbcard-keys-1"
+MAX_SIZE: Final = 1 << 20
+"""A key store is small; a larger file is none."""
+COST: Final = 1 << 15
+"""scrypt's N: 32 MiB and about a tenth of a second."""
+LEAST_COST: Final = 1 << 14
+MOST_COST: Final = 1 << 18
+_STEP = "crypto.keyfile"
+_BLOCK_SIZE, _PARALLEL = 8, 1
+
+PUBLISHED: Final = frozenset(
+    {
+        "04636a494969ae7d",  # the published PBOC load example
+        "9572337000cdfb22",  # GB/T 32907 annex A
+        "c6284bfc0b91bac7",  # zeros
+        "5d086fb8d65fcc63",  # GlobalPlatform default
+        "a3210fe29a8f3c67",  # a published PIN key
+        "8a02d5c6db3930a9",  # ones
+        "82f2454e8096d696",  # ones binary
+        "b2bbf6789d8c9018",  # FF
+        "02393cc7b6173b47",  # 0123..
+        "b492a96f9f946dc0",  # NIST AES
+        "d1c5d4f1e7b3bc9e",  # 1..8
+        "312f1fc48be9361e",  # 00112233
+    }
+)
+"""Digests of keys out of standards, manuals and blank cards: nobody's secret."""
+
+
+def _digest(material: bytes) -> str:
+    return sha256(b"published key" + material).hexdigest()[:16]
+
+
+def save(
+    path: Path,
+    keys: MasterKeys,
+    passphrase: str,
+    *,
+    generation: int = 1,
+    cost: int = COST,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+) -> None:
+    """Write master keys to a file, all or nothing: a crash leaves the old file or the new one.
+
+    Args:
+        path: the file; its directory must exist. It gets mode 600.
+        keys: what to write; whether they are test keys is written with them.
+        passphrase: 12 characters or more.
+        generation: a number that grows with every change; keep the last one apart, see :func:`load`.
+        cost: scrypt's N, a power of two.
+        random: source of salt and nonce.
+
+    Raises:
+        KeyStoreRolledBack: the file there has this generation or a later one.
+        TestKeyRefused: a published example key in a store that is not marked as test keys.
+        SBCardError: the passphrase is too short, or the cost out of range.
+    """
+    if len(passphrase) < 12:
+        raise SBCardError("a passphrase has 12 characters or more", step=_STEP, term="口令")
+    if not _cost_is_right(cost):
+        raise SBCardError(f"scrypt's cost is a power of two from {LEAST_COST} to {MOST_COST}", step=_STEP)
+    if path.exists() and generation <= _head_of(_read(path))["generation"]:
+        raise _rolled_back("the file there is as new or newer")
+    rows = []
+    for usage in keys:
+        key = keys.get(usage)
+        if not keys.is_test and _digest(key.material()) in PUBLISHED:
+            raise _test_refused(f"the {usage.value} key is a published example")
+        rows.append([usage.value, key.algorithm.value, key.material().hex(), key.kcv])
+    salt, nonce = random(16), random(12)
+    cipher_key, check_key = _stretch(passphrase, salt, cost)
+    head = {
+        "form": FORM,
+        "generation": generation,
+        "test": keys.is_test,
+        "n": cost,
+        "salt": _b64(salt),
+        "nonce": _b64(nonce),
+    }
+    head["check"] = _b64(hmac.digest(check_key, _bytes(head), "sha256"))
+    body = _gcm(cipher_key).encrypt(nonce, _bytes({"keys": rows}), _bytes(head))
+    whole: dict[str, Any] = {**head, "body": _b64(body)}
+    whole["sha256"] = sha256(_bytes(whole)).hexdigest()
+    _write(path, _bytes(whole))
+
+
+def load(path: Path, passphrase: str, *, least_generation: int = 0, simulator: bool = False) -> MasterKeys:
+    """Read a key store and check every key against its check value.
+
+    Args:
+        path: the file.
+        passphrase: as it was written with.
+        least_generation: the last generation known elsewhere (a database, a printed record): an older file is a
+            copy that somebody put back.
+        simulator: whether the caller is a simulator and may use test keys.
+
+    Raises:
+        KeyStoreDamaged: cut or changed, or no key store.
+        WrongPassphrase: the passphrase is another one.
+        KeyStoreRolledBack: the generation is below ``least_generation``.
+        TestKeyRefused: test keys outside a simulator.
+        KcvMismatch: a key does not give its check value.
+    """
+    whole = _read(path)
+    head = _head_of(whole)
+    cipher_key, check_key = _stretch(passphrase, _unb64(head["salt"]), head["n"])
+    claimed = _unb64(head.pop("check"))
+    if not hmac.compare_digest(hmac.digest(check_key, _bytes(head), "sha256"), claimed):
+        raise WrongPassphrase("the passphrase does not open the key store", step=_STEP, term="口令")
+    head["check"] = _b64(claimed)
+    rows = _rows(cipher_key, head, _unb64(whole["body"]))
+    if head["generation"] < least_generation:
+        raise _rolled_back(f"generation {head['generation']} where {least_generation} was seen")
+    if head["test"] and not simulator:
+        raise _test_refused("the file holds test keys")
+    keys = _keys(rows)
+    return MasterKeys(keys, is_test=bool(head["test"]))
+
+
+def _keys(rows: list[list[str]]) -> dict[KeyUsage, SecretKey]:
+    keys: dict[KeyUsage, SecretKey] = {}
+    try:
+        for usage, algorithm, material, kcv in rows:
+            key = SecretKey(bytes.fromhex(material), KeyUsage(usage), Cipher(algorithm))
+            keys[key.usage] = key
+            check_kcv(key, kcv)
+    except SBCardError:
+        for key in keys.values():
+            key.close()
+        raise
+    return keys
+
+
+def _rows(cipher_key: bytes, head: Mapping[str, Any], body: bytes) -> list[list[str]]:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - heavy
+
+    try:
+        clear = _gcm(cipher_key).decrypt(_unb64(head["nonce"]), body, _bytes(head))
+        rows: list[list[str]] = json.loads(clear)["keys"]
+    except (InvalidTag, ValueError, KeyError):
+        raise _damaged("its content was changed") from None
+    return rows
+
+
+def _gcm(key: bytes) -> Any:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
+    return AESGCM(key)
+
+
+def _stretch(passphrase: str, salt: bytes, cost: int) -> tuple[bytes, bytes]:
+    """Two keys of 32 bytes: one encrypts, one proves the passphrase."""
+    made = scrypt(
+        passphrase.encode("utf-8"),
+        salt=salt,
+        n=cost,
+        r=_BLOCK_SIZE,
+        p=_PARALLEL,
+        maxmem=256 * cost * _BLOCK_SIZE,
+        dklen=64,
+    )
+    return made[:32], made[32:]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        raw = file.read(MAX_SIZE + 1)
+    try:
+        whole: dict[str, Any] = json.loads(raw) if len(raw) <= MAX_SIZE else {}
+        digest = whole.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise _damaged("it is cut, or no key store") from None
+    if not hmac.compare_digest(str(digest).encode(), sha256(_bytes(whole)).hexdigest().encode()):
+        raise _damaged("its digest is another one")
+    return whole
+
+
+_HEAD = {"form": str, "generation": int, "test": bool, "n": int, "salt": str, "nonce": str, "check": str}
+
+
+def _head_of(whole: Mapping[str, Any]) -> dict[str, Any]:
+    head = {name: whole.get(name) for name in _HEAD}
+    right = all(type(head[name]) is kind for name, kind in _HEAD.items()) and isinstance(whole.get("body"), str)
+    if not right or head["form"] != FORM or not _cost_is_right(int(head["n"] or 0)):
+        raise _damaged("its head has another form")
+    return head
+
+
+def _cost_is_right(cost: int) -> bool:
+    return LEAST_COST <= cost <= MOST_COST and cost & (cost - 1) == 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the new name durable too, where directories can be opened."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _bytes(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def _b64(raw: bytes) -> str:
+    return b64encode(raw).decode("ascii")
+
+
+def _unb64(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise _damaged("its text is no base64") from None
+
+
+def _damaged(why: str) -> KeyStoreDamaged:
+    return KeyStoreDamaged(
+        f"the key store can't be read: {why}", step=_STEP, term="密钥库文件", advice="restore it from its copy"
+    )
+
+
+def _rolled_back(why: str) -> KeyStoreRolledBack:
+    return KeyStoreRolledBack(
+        f"an old key store: {why}",
+        step=_STEP,
+        term="密钥库文件",
+        advice="find out who put it back; use the latest copy",
+    )
+
+
+def _test_refused(why: str) -> TestKeyRefused:
+    return TestKeyRefused(
+        f"no test keys here: {why}", step=_STEP, term="测试密钥", advice="use production keys, or mark a simulator"
+    )
