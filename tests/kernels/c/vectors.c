@@ -79,6 +79,7 @@ static size_t run_des(const char *call, int mode, size_t key_length, size_t key_
         return 2 * size;
     }
     if (!strcmp(call, "tac")) {
+        job.ivs = 0;
         k->tac(&job, ivs);
         return 4 * n;
     }
