@@ -80,6 +80,7 @@ static size_t run_des(const char *call, int mode, size_t key_length, size_t key_
     }
     if (!strcmp(call, "tac")) {
         job.ivs = 0;
+        job.padding = 2;
         k->tac(&job, ivs);
         return 4 * n;
     }
