@@ -20,7 +20,8 @@
  *             3 as 1, after a block that holds the length in bits
  *
  * The caller has checked: offsets do not decrease and stay in data; ecb and cbc
- * data are whole blocks. Nothing is allocated; round keys and states are wiped.
+ * data are whole blocks. Nothing is allocated, and a call leaves nothing of
+ * keys and data on its stack.
  */
 #ifndef SBCARD_SM4_H
 #define SBCARD_SM4_H

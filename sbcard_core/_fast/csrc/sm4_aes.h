@@ -191,7 +191,6 @@ static void lanes_expand(lanes_keys *k, const uint8_t *const at[LANES], int decr
     } else {
         expand_groups(k, &key, decrypt, GROUPS);
     }
-    sbc_wipe(&key, sizeof key);
 }
 
 #include "sm4_modes.h"

@@ -78,7 +78,6 @@ static void lanes_store(const lanes_block *x, uint8_t *const at[LANES], size_t u
             }
         }
     }
-    sbc_wipe(q, sizeof q);
 }
 
 static void lanes_xor(lanes_block *x, const lanes_block *y) {
@@ -150,7 +149,6 @@ static void lanes_expand(lanes_keys *k, const uint8_t *const at[LANES], int decr
         key_planes(x.word[r & 3], x.word[(r + 1) & 3], x.word[(r + 2) & 3], x.word[(r + 3) & 3], constant);
         memcpy(k->round[decrypt ? 31 - r : r], x.word[r & 3], sizeof k->round[0]);
     }
-    sbc_wipe(&x, sizeof x);
 }
 
 static void lanes_crypt(lanes_block *x, const lanes_keys *k, size_t used) {
@@ -168,7 +166,6 @@ static void lanes_crypt(lanes_block *x, const lanes_keys *k, size_t used) {
         memcpy(x->word[r], x->word[3 - r], sizeof swap);
         memcpy(x->word[3 - r], swap, sizeof swap);
     }
-    sbc_wipe(swap, sizeof swap);
 }
 
 #include "sm4_modes.h"

@@ -17,13 +17,20 @@ static inline void sbc_wipe(void *secret, size_t size) {
 #endif
 }
 
-/* What the compiler spilled lies in the frames of calls that have returned: the stack below the caller's own. */
 #if defined(__GNUC__)
-__attribute__((noinline, unused))
+#define SBC_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define SBC_NOINLINE __declspec(noinline)
+#else
+#define SBC_NOINLINE
 #endif
-static void sbc_wipe_below(void) {
-    unsigned char below[1024];
-    sbc_wipe(below, sizeof below);
-}
+
+/* Overwrites the stack below the caller's frame: all that the calls it has made kept there, and what the compiler
+ * spilled for them, which no wipe of a variable reaches. They must not have been inlined into the caller. */
+#define SBC_WIPE_BELOW(name, size)       \
+    static SBC_NOINLINE void name(void) { \
+        unsigned char below[size];       \
+        sbc_wipe(below, sizeof below);   \
+    }
 
 #endif

@@ -41,7 +41,8 @@ int main(void) {
         lost = c->planted ? 0 : untracked(out, c->out_size);
         wrong += c->planted ? found == 0 : found != 0 || lost != 0;
         printf("%s %s: %u reports, %zu bytes of the result not tracked\n",
-               c->planted ? (found ? "seen" : "MISSED") : found ? "LEAK" : lost ? "LOST" : "clean", c->name, found, lost);
+               c->planted ? (found ? "seen" : "MISSED") : found ? "LEAK" : lost ? "LOST" : "clean", c->name, found,
+               lost);
         fflush(stdout);
         VALGRIND_DISABLE_ERROR_REPORTING;
         free(keys);

@@ -227,6 +227,10 @@ int main(int argc, char **argv) {
             }
         }
     }
-    printf(wrong ? "%d of the verdicts are wrong\n" : "no time depends on a secret; both planted leaks were seen\n", wrong);
+    if (wrong) {
+        printf("%d verdicts are not as they must be\n", wrong);
+    } else {
+        puts("no time depends on a secret; the planted leaks were seen");
+    }
     return wrong != 0;
 }
