@@ -49,6 +49,7 @@ check: $(VENV)/.check
 
 bench: $(BUILT)
 	$(PIP) install --editable '.[bench]'
+	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m pytest benchmarks -o addopts=--import-mode=importlib -o filterwarnings=default --benchmark-only --benchmark-columns=min,median,rounds $(BENCH_ARGS)
 
 # Constant time: a timing test of every kernel path (some minutes), and secret tracking where valgrind is installed.

@@ -1,0 +1,54 @@
+"""What the figures were measured on."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks import peers
+from sbcard_core import _kernels
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    fields: dict[str, str] = {}
+    for line in lines:
+        what, _, value = line.partition(":")
+        fields.setdefault(what.strip(), value.strip())
+    name = fields.get("model name", platform.processor() or platform.machine())
+    if "cpu family" in fields:
+        name += f" (family {fields['cpu family']}, model {fields['model']}, stepping {fields['stepping']})"
+    return f"{name}, {len([line for line in lines if line.startswith('processor')]) or '?'} processors"
+
+
+def _compiler() -> str:
+    try:
+        done = subprocess.run([*peers.compiler().split(), "--version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "none"
+    return done.stdout.splitlines()[0] if done.stdout else "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def describe() -> dict[str, str]:
+    """Processor, levels, compiler and versions."""
+    found = peers.load()
+    return {
+        "processor": _processor(),
+        "levels": ", ".join(_kernels.machine_levels()),
+        "system": f"{platform.system()} {platform.release()}",
+        "compiler": _compiler(),
+        "OpenSSL": found.parts.get("openssl", "absent"),
+        "libgcrypt": found.parts.get("gcrypt", "absent"),
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "cryptography": _version("cryptography"),
+        "pycryptodome": _version("pycryptodome"),
+        "numpy": _version("numpy"),
+    }
