@@ -200,11 +200,18 @@ def opened(key: Any, cipher: Cipher | None, banned: frozenset[KeyUsage], step: s
 
 
 def pack_keys(
-    keys: Keys, count: int, cipher: Cipher | None, banned: frozenset[KeyUsage] = frozenset(), *, step: str
+    keys: Keys,
+    count: int,
+    cipher: Cipher | None,
+    banned: frozenset[KeyUsage] = frozenset(),
+    *,
+    lengths: tuple[int, ...] = (),
+    step: str,
 ) -> tuple[Cipher, PackedKeys]:
     """Bring the keys of a batch side by side: one for all, or one each.
 
-    DES keys of different lengths are written at the longest one's (8 as K‖K, 16 as K1‖K2‖K1: the same function).
+    ``lengths`` narrows what a DES or 3DES key may have. DES keys of different lengths are written at the longest
+    one's (8 as K‖K, 16 as K1‖K2‖K1: the same function).
 
     Raises:
         KeyRefused: a wrong length, cipher or usage.
@@ -212,24 +219,36 @@ def pack_keys(
     """
     if isinstance(keys, SecretKey):
         cipher, data = opened(keys, cipher, banned, step)
+        _fits(cipher, len(data), lengths, step)
         return cipher, PackedKeys(data, len(data))
     if type(keys) is not bytes and arrow.is_arrow(keys):
         column = arrow.Column(keys, step=step)
-        keys, cipher = bytes(column.data), cipher or Cipher.TDES
+        keys = [bytes(column.data[start:end]) for start, end in pairwise(column.offsets)]
     if not isinstance(keys, str | bytes | bytearray | memoryview) and isinstance(keys, Sequence):
-        return _pack_each(keys, count, cipher, banned, step)
+        return _pack_each(keys, count, cipher, banned, lengths, step)
     cipher = Cipher.TDES if cipher is None else cipher
     data = keys if type(keys) is bytes else flat(keys, "keys", step=step)
-    length = len(data) // count if count else cipher.key_lengths[-1]
+    length = len(data) // count if count else 16
     if length * count != len(data):
         raise InvalidValue(f"{len(data)} bytes of keys for {count} messages", step=step)
-    if length not in cipher.key_lengths:
-        raise KeyRefused(f"a {cipher.value} key can't have {length} bytes", step=step, term="密钥长度")
+    _fits(cipher, length, lengths, step)
     return cipher, PackedKeys(data, length)
 
 
+def _fits(cipher: Cipher, length: int, lengths: tuple[int, ...], step: str) -> None:
+    allowed = lengths if lengths and cipher is Cipher.TDES else cipher.key_lengths
+    if length not in allowed:
+        wanted = " or ".join(map(str, allowed))
+        raise KeyRefused(f"a {cipher.value} key has {wanted} bytes here, not {length}", step=step, term="密钥长度")
+
+
 def _pack_each(
-    keys: Sequence[Any], count: int, cipher: Cipher | None, banned: frozenset[KeyUsage], step: str
+    keys: Sequence[Any],
+    count: int,
+    cipher: Cipher | None,
+    banned: frozenset[KeyUsage],
+    lengths: tuple[int, ...],
+    step: str,
 ) -> tuple[Cipher, PackedKeys]:
     if len(keys) != count:
         raise InvalidValue(f"{len(keys)} keys for {count} messages", step=step)
@@ -238,9 +257,11 @@ def _pack_each(
         cipher, material = opened(key, cipher, banned, step)
         parts.append(material)
     cipher = cipher or Cipher.TDES
-    lengths = {len(part) for part in parts}
-    length = max(lengths, default=cipher.key_lengths[-1])
-    if len(lengths) > 1:
+    found = {len(part) for part in parts}
+    for length in found:
+        _fits(cipher, length, lengths, step)
+    length = max(found, default=16)
+    if len(found) > 1:
         if cipher is not Cipher.TDES:
             raise KeyRefused("keys of different lengths in one batch", step=step, term="密钥长度")
         parts = [(part * 3 if len(part) != 16 else part + part[:8])[:length] for part in parts]

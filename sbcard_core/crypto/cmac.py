@@ -8,7 +8,6 @@ from typing import Any
 
 from sbcard_core.crypto import bulk, engine
 from sbcard_core.crypto.bulk import Keys, Messages, Rows
-from sbcard_core.crypto.errors import KeyRefused
 from sbcard_core.crypto.keys import NO_MAC, Cipher, Key
 from sbcard_core.crypto.padding import Padding
 from sbcard_core.errors import InvalidValue
@@ -17,11 +16,9 @@ _STEP = "crypto.mac.cmac"
 _REDUCE = {8: 0x1B, 16: 0x87}
 
 
-def _check(cipher: Cipher, key_length: int, padding: int, iv: object, length: int) -> None:
+def _check(cipher: Cipher, padding: int, iv: object, length: int) -> None:
     if padding != Padding.BIT or iv is not None:
         raise InvalidValue("CMAC has its own padding and no IV", step=_STEP)
-    if cipher is Cipher.TDES and key_length == 8:
-        raise KeyRefused("CMAC takes 3DES, SM4 or AES, not single DES", step=_STEP, term="密钥长度")
     if not 1 <= length <= cipher.block:
         raise InvalidValue(f"a MAC of {length} bytes from a block of {cipher.block}", step=_STEP)
 
@@ -83,10 +80,10 @@ def cmac_many(
         True
     """
     batch = bulk.pack(messages, offsets, message_length, step=_STEP)
-    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, step=_STEP)
+    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, lengths=(16, 24), step=_STEP)
     block, count = cipher.block, batch.count
     try:
-        _check(cipher, packed.length, padding, iv, length)
+        _check(cipher, padding, iv, length)
         if not count:
             return bulk.deliver(bytearray(), block, length, batch.form)
         run, one_key = engine.of(cipher), len(packed.data) == packed.length

@@ -101,10 +101,8 @@ def diversify_many(
     batch = bulk.pack(factors, message_length=None if listed else width, step=_STEP)
     if len(batch.data) != width * batch.count or any(length != width for length in batch.lengths()):
         raise InvalidValue(f"factors of {levels} × 8 bytes each", step=_STEP, term="分散因子")
-    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, step=_STEP)
+    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, lengths=(KEY_LENGTH,), step=_STEP)
     try:
-        if batch.count:
-            _master_length(packed.length)
         out = _path(cipher, packed.data, batch.data, levels, workers)
     finally:
         packed.wipe()

@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _STEP = "crypto.mac"
+_ONE_KEY, _TWO_KEYS = (8,), (16,)
 _BLOCKS = {8: bytes(8), 16: bytes(16)}
 
 
@@ -172,14 +173,15 @@ def _many(
     iv: Any,
     length: int,
     fold: bool,
+    lengths: tuple[int, ...],
     retail: bool,
     workers: int,
 ) -> Rows:
-    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, step=_STEP)
+    cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, lengths=lengths, step=_STEP)
     block, count = cipher.block, batch.count
     try:
         _check(padding, length, block, fold)
-        if retail and (cipher is not Cipher.TDES or (packed.length != 16 and count)):
+        if retail and cipher is not Cipher.TDES:
             raise KeyRefused("the retail MAC takes 16-byte 3DES keys", step=_STEP, term="密钥长度")
         ivs = _BLOCKS[block] if iv is None else bulk.pack_blocks(iv, block, count, "iv", step=_STEP)
         out, run = bytearray(block * count), engine.of(cipher)
@@ -238,7 +240,7 @@ def cbc_mac_many(
         (2, 4)
     """
     batch = bulk.pack(messages, offsets, message_length, step=_STEP)
-    return _many(keys, batch, cipher, padding, iv, length, fold, False, workers)
+    return _many(keys, batch, cipher, padding, iv, length, fold, (), False, workers)
 
 
 def retail_mac_many(
@@ -261,7 +263,7 @@ def retail_mac_many(
         True
     """
     batch = bulk.pack(messages, offsets, message_length, step=_STEP)
-    return _many(keys, batch, cipher, padding, iv, length, False, True, workers)
+    return _many(keys, batch, cipher, padding, iv, length, False, _TWO_KEYS, True, workers)
 
 
 def _some(message: bytes) -> None:
@@ -310,9 +312,8 @@ def x9_9_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: in
     batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
     if batch.has_empty():
         raise _refuse("an empty message has no X9 MAC")
-    if isinstance(keys, bytes | bytearray | memoryview) and len(keys) != 8 * batch.count:
-        raise KeyRefused("X9.9 takes single DES keys", step=_STEP, term="密钥长度")
-    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, how.pop("iv", None), length, False, False, **_only(how))
+    iv = how.pop("iv", None)
+    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, iv, length, False, _ONE_KEY, False, **_only(how))
 
 
 def x9_19_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: int = 4, **how: Any) -> Rows:
@@ -325,7 +326,8 @@ def x9_19_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: i
     batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
     if batch.has_empty():
         raise _refuse("an empty message has no X9 MAC")
-    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, how.pop("iv", None), length, False, True, **_only(how))
+    iv = how.pop("iv", None)
+    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, iv, length, False, _TWO_KEYS, True, **_only(how))
 
 
 def _only(how: dict[str, Any]) -> dict[str, int]:

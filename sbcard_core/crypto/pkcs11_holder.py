@@ -259,9 +259,7 @@ class Pkcs11KeyHolder(HolderBase):
                 out.append(self._ecb(Cipher.TDES, path.derive(above, spread(row[-1])), last))
         return out
 
-    def encrypt_many(
-        self, usage: KeyUsage, factors: bytes, data: Sequence[bytes], *, levels: int = 2
-    ) -> list[bytes]:
+    def encrypt_many(self, usage: KeyUsage, factors: bytes, data: Sequence[bytes], *, levels: int = 2) -> list[bytes]:
         """See ``KeyHolder``."""
         if usage in NO_CIPHER | ONLY_DERIVE:
             raise KeyRefused(f"a {usage.value} key encrypts nothing", step=_STEP, term="密钥用途")
