@@ -57,18 +57,24 @@ INLINE vec map_bytes(vec x, const sm4_map *m) {
     return map(low, v_shift4(v_andnot(v_all32(0x0f0f0f0f), x)), m);
 }
 
+/* Keeps the compiler from regrouping XORs: what is known early is added up early, off the chain of dependent steps. */
+INLINE vec early(vec x) {
+    __asm__("" : "+x"(x));
+    return x;
+}
+
 INLINE vec round_step(vec a, vec b, vec c, vec d, vec key) {
-    vec x = v_aes(v_xor(v_xor(v_xor(b, key), c), d));
+    vec x = v_aes(v_xor(early(v_xor(v_xor(b, key), c)), d));
     vec low = v_and(x, v_all32(0x0f0f0f0f));
     vec high = v_shift4(v_andnot(v_all32(0x0f0f0f0f), x));
     vec turn = map(low, high, &SM4_TURN), home = map(low, high, &SM4_HOME);
     vec one = v_shuffle(turn, v_repeat(TURNED[1])), two = v_shuffle(turn, v_repeat(TURNED[2]));
     vec none = v_shuffle(home, v_repeat(TURNED[0])), three = v_shuffle(v_xor(turn, home), v_repeat(TURNED[3]));
-    return v_xor(v_xor(v_xor(a, none), v_xor(one, two)), three);
+    return v_xor(early(v_xor(v_xor(a, none), v_xor(one, two))), three);
 }
 
 INLINE vec key_step(vec a, vec b, vec c, vec d, vec constant) {
-    vec x = v_aes(v_xor(v_xor(v_xor(b, c), constant), d));
+    vec x = v_aes(v_xor(early(v_xor(v_xor(b, c), constant)), d));
     vec low = v_and(x, v_all32(0x0f0f0f0f));
     vec high = v_shift4(v_andnot(v_all32(0x0f0f0f0f), x));
     vec none = v_shuffle(map(low, high, &SM4_KEY0), v_repeat(TURNED[0]));
