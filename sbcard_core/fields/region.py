@@ -2,7 +2,7 @@
 
 A bureau, a bank batch and a county column name places that exist *now*, so they are
 checked against this table. A citizen number names the place of its first issue, which
-may be long gone: it is checked by province only (see :mod:`sbcard_core.fields.citizen_id`).
+may be long gone: see :mod:`sbcard_core.fields.region_history`, whose ``status`` is here too.
 """
 
 from dataclasses import dataclass
@@ -10,22 +10,45 @@ from functools import cache
 from importlib.resources import files
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields.region_history import (
+    PROVINCES,
+    RegionOutcome,
+    RegionStatus,
+    check_many,
+    compact,
+    county_bits,
+    format,  # noqa: A004
+    is_valid,
+    status,
+    validate,
+)
+
+__all__ = [
+    "HUNAN",
+    "PROVINCES",
+    "TABLE",
+    "Region",
+    "RegionOutcome",
+    "RegionStatus",
+    "check_many",
+    "cities",
+    "city_of",
+    "compact",
+    "counties",
+    "county_bits",
+    "county_codes",
+    "format",
+    "is_valid",
+    "load_hunan",
+    "name_of",
+    "status",
+    "validate",
+]
 
 TABLE = "gbt2260-hunan-2014.txt"
 """The dated table; its header names source and licence, ``update_regions.py`` beside it rewrites it."""
 
 HUNAN = "430000"
-
-PROVINCES = {
-    "11": "北京市", "12": "天津市", "13": "河北省", "14": "山西省", "15": "内蒙古自治区",
-    "21": "辽宁省", "22": "吉林省", "23": "黑龙江省",
-    "31": "上海市", "32": "江苏省", "33": "浙江省", "34": "安徽省", "35": "福建省", "36": "江西省", "37": "山东省",
-    "41": "河南省", "42": "湖北省", "43": "湖南省", "44": "广东省", "45": "广西壮族自治区", "46": "海南省",
-    "50": "重庆市", "51": "四川省", "52": "贵州省", "53": "云南省", "54": "西藏自治区",
-    "61": "陕西省", "62": "甘肃省", "63": "青海省", "64": "宁夏回族自治区", "65": "新疆维吾尔自治区",
-    "71": "台湾省", "81": "香港特别行政区", "82": "澳门特别行政区",
-}  # fmt: skip
-"""Provinces by their first two digits (GB/T 2260)."""
 
 
 @dataclass(frozen=True, slots=True)
