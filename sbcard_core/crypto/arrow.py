@@ -51,14 +51,17 @@ def is_arrow(value: object) -> bool:
     return hasattr(value, "__arrow_c_array__")
 
 
-def _view(address: int | None, size: int) -> memoryview:
+def _view(address: int | None, size: int, owner: object) -> memoryview:
+    """Foreign memory in place; the view keeps its owner alive."""
     if not address or not size:
         return memoryview(b"")
-    return memoryview((ct.c_ubyte * size).from_address(address)).cast("B")
+    block = (ct.c_ubyte * size).from_address(address)
+    block.owner = owner  # type: ignore[attr-defined]
+    return memoryview(block).cast("B")
 
 
 class Column:
-    """The bytes of an Arrow array, in place; they stay valid as long as this object is kept.
+    """The bytes of an Arrow array, in place.
 
     Attributes:
         data: the values one after another.
@@ -76,7 +79,9 @@ class Column:
             raise InvalidValue("an Arrow column with nulls", step=step, advice="drop or fill the nulls first")
         if kind.startswith("w:"):
             width = int(kind[2:])
-            self.data = _view(column.buffers[1], (column.offset + self.count) * width)[column.offset * width :]
+            self.data = _view(column.buffers[1], (column.offset + self.count) * width, self._capsules)[
+                column.offset * width :
+            ]
             self.offsets = array("q", range(0, width * self.count + 1, width)) if width else array("q", [0])
             if width == 0:
                 self.offsets = array("q", bytes(8 * (self.count + 1)))
@@ -84,11 +89,13 @@ class Column:
         if kind not in {"z", "Z"}:
             raise InvalidValue("an Arrow column that is not binary", step=step, advice="cast it to binary")
         size = 4 if kind == "z" else 8
-        places = _view(column.buffers[1], (column.offset + self.count + 1) * size)[column.offset * size :]
+        places = _view(column.buffers[1], (column.offset + self.count + 1) * size, self._capsules)[
+            column.offset * size :
+        ]
         raw = places.cast("i") if size == 4 else places.cast("q")
         start, end = (raw[0], raw[-1]) if len(raw) else (0, 0)
         self.offsets = array("q", (at - start for at in raw) if len(raw) else (0,))
-        self.data = _view(column.buffers[2], end)[start:]
+        self.data = _view(column.buffers[2], end, self._capsules)[start:]
 
     @staticmethod
     def _nulls(column: _Array) -> bool:
@@ -96,7 +103,7 @@ class Column:
             return bool(column.null_count)
         if not column.buffers[0]:
             return False
-        bits = _view(column.buffers[0], (column.offset + column.length + 7) // 8)
+        bits = _view(column.buffers[0], (column.offset + column.length + 7) // 8, None)
         return any(not bits[i >> 3] >> (i & 7) & 1 for i in range(column.offset, column.offset + column.length))
 
 

@@ -228,7 +228,7 @@ def pack_keys(
         return _pack_each(keys, count, cipher, banned, lengths, step)
     cipher = Cipher.TDES if cipher is None else cipher
     data = keys if type(keys) is bytes else flat(keys, "keys", step=step)
-    length = len(data) // count if count else 16
+    length = len(data) // count if count else (*lengths, 16)[0]
     if length * count != len(data):
         raise InvalidValue(f"{len(data)} bytes of keys for {count} messages", step=step)
     _fits(cipher, length, lengths, step)
@@ -260,7 +260,7 @@ def _pack_each(
     found = {len(part) for part in parts}
     for length in found:
         _fits(cipher, length, lengths, step)
-    length = max(found, default=16)
+    length = max(found, default=(*lengths, 16)[0])
     if len(found) > 1:
         if cipher is not Cipher.TDES:
             raise KeyRefused("keys of different lengths in one batch", step=step, term="密钥长度")
