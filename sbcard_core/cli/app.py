@@ -21,10 +21,11 @@ def root() -> None:
 
 @app.command()
 def version() -> None:
-    """Print the version and the kernel level in use."""
+    """Print the version and the level each kernel runs at here."""
     from sbcard_core import _kernels  # noqa: PLC0415
 
-    typer.echo(f"sbcard-core {__version__}, kernels: {_kernels.choose('idcheck')[1]}")
+    levels = ", ".join(f"{name} {_kernels.choose(name)[1]}" for name in ("idcheck", "des", "sm4"))
+    typer.echo(f"sbcard-core {__version__}; kernels: {levels}")
 
 
 def _scale(text: str) -> Fraction:
