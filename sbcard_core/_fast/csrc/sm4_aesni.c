@@ -1,8 +1,12 @@
 /* SM4 with the AES instruction on 128-bit vectors: four blocks a vector, sixteen side by side. See sm4_aes.h. */
 #if defined(__GNUC__) && defined(__x86_64__)
-#pragma GCC target("ssse3,aes")
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "target.h"
+
+SBC_TARGET("ssse3,aes")
 
 typedef __m128i vec;
 
@@ -25,6 +29,8 @@ typedef __m128i vec;
 #define v_scatter(at, x) _mm_storeu_si128((__m128i *)(void *)(at)[0], x)
 
 #include "sm4_aes.h"
+
+SBC_TARGET_END
 
 const sbc_sm4_level sbc_sm4_aesni = {level_ecb, level_cbc, level_cbc_mac, level_derive};
 #else

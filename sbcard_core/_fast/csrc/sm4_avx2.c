@@ -1,8 +1,12 @@
 /* SM4 with 256-bit vectors and the AES instruction on their halves: eight blocks a vector, thirty-two side by side.
  * See sm4_aes.h. */
 #if defined(__GNUC__) && defined(__x86_64__)
-#pragma GCC target("avx2,aes")
+#include <string.h>
+
 #include "sm4_ymm.h"
+#include "target.h"
+
+SBC_TARGET("avx2,aes")
 
 static inline __attribute__((always_inline)) __m256i v_aes(__m256i x) {
     const __m128i zero = _mm_setzero_si128();
@@ -12,6 +16,8 @@ static inline __attribute__((always_inline)) __m256i v_aes(__m256i x) {
 }
 
 #include "sm4_aes.h"
+
+SBC_TARGET_END
 
 const sbc_sm4_level sbc_sm4_avx2 = {level_ecb, level_cbc, level_cbc_mac, level_derive};
 #else
