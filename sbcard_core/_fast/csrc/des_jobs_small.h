@@ -27,7 +27,8 @@ static void small_encipher(small *m, int decrypt) {
 /* Secrets the compiler spilled lie below the caller's frame. */
 static NOINLINE void small_end(small *m) {
     uint8_t below[1024];
-    sbc_des_wipe(m, sizeof *m);
+    sbc_des_wipe(m->keys, (size_t)m->count * sizeof m->keys[0]);
+    sbc_des_wipe(&m->state, sizeof m->state);
     sbc_des_wipe(below, sizeof below);
 }
 
@@ -56,12 +57,11 @@ static void small_cbc_mac(const sbc_des_job *job, size_t first) {
         if (job->key_step) {
             small_keys(&m, job->keys + job->key_step * i, job->key_length);
         }
-        if (job->retail) {
-            m.count = 1;
-        }
+        m.count = job->retail ? 1 : m.count;
         small_set(&m.state, small_iv(job, i));
         small_chain(&m, job->data + job->offsets[i], (size_t)(job->offsets[i + 1] - job->offsets[i]), job->padding);
         if (job->retail) {
+            m.count = 2;
             small_des(&m.state, &m.keys[1], 1);
             small_des(&m.state, &m.keys[0], 0);
         }

@@ -107,7 +107,7 @@ static void chain_mixed(wide *w, int padding) {
         uint64_t starting[WORDS] = {0}, any = 0;
         for (l = 0; l < LANES; l++) {
             size_t wait = most - padded_blocks(w->length[l], padding);
-            starting[l / 64] |= (uint64_t)(t == wait && t > 0) << (l % 64);
+            starting[l % WORDS] |= (uint64_t)(t == wait && t > 0) << (l / WORDS);
             w->words[l] = t < wait ? 0 : padded_word(w->at[l], w->length[l], t - wait, padding);
         }
         for (i = 0; i < WORDS; i++) {

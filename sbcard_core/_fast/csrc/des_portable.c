@@ -1,6 +1,6 @@
 /* DES in plain ISO C: 64 messages to a pass, and what all levels share. */
 #define VEC_BYTES 8
-#define SMALL 13
+#define SMALL 4
 #define KERNEL sbc_des_portable
 #include "des_wide.h"
 #include "des_jobs_wide.h"

@@ -1,19 +1,20 @@
-/* One message in byte shuffles (SSSE3): a bit of the state is a byte of 00 or FF.
+/* One message in byte shuffles (SSSE3 or AVX2): a bit of the state is a byte of 00 or FF.
  *
  * Permutations are byte shuffles with constant patterns. All 32 output functions of a round run side by side, one to a
  * byte: the eight bits of a byte are the function for the eight values of x0 x1 x2, computed from x3 x4 x5 as an XOR
  * sum of products, and the right bit is then picked by AND and compare. No table is indexed by data.
  */
-#include <tmmintrin.h>
+#include <immintrin.h>
 
 #include "des_small_tables.h"
 
 typedef struct {
-    __m128i mask[16][6][2];
+    __m128i ALIGNED mask[16][6][2];
 } small_key;
 
 typedef struct {
-    __m128i left[2], right[2];
+    __m128i ALIGNED left[2];
+    __m128i ALIGNED right[2];
 } small_state;
 
 #define AT(table, i) _mm_load_si128((const __m128i *)(const void *)(table) + (i))
@@ -78,38 +79,81 @@ static inline uint64_t small_get(const small_state *s) {
     return word;
 }
 
-/* Half `h` of a round's output, from both halves of R. */
-static inline __m128i small_half(const __m128i r0, const __m128i r1, const __m128i (*mask)[2], int h) {
-    __m128i x[6], v, w;
+#define TERM(m) TERMS(SMALL_NORMAL, m)
+#define LINEAR(m) XOR(TERM(m), AND(x[5], TERM((m) + 1)))
+/* Left alone, the compiler turns the sum below into one long chain. */
+#define KEEP(v) __asm__("" : "+x"(v))
+
+/* Byte by byte: the function of x3 x4 x5 for the eight values of x0 x1 x2, then the bit for the one that holds. */
+#define PICK(v, one)                                                      \
+    do {                                                                  \
+        v = XOR(LINEAR(0), AND(x[4], LINEAR(2)));                         \
+        one = XOR(AND(x[3], LINEAR(4)), AND(AND(x[3], x[4]), LINEAR(6))); \
+        KEEP(v);                                                          \
+        KEEP(one);                                                        \
+        v = XOR(v, one);                                                  \
+        one = AND(AND(x[0], x[1]), x[2]);                                 \
+    } while (0)
+
+#if defined(__AVX2__)
+#define AND(a, b) _mm256_and_si256(a, b)
+#define XOR(a, b) _mm256_xor_si256(a, b)
+#define TERMS(table, i) _mm256_load_si256((const __m256i *)(const void *)(table) + (i))
+
+/* L plus a round's output from R, both halves of the register at once. */
+static inline __m256i small_round(__m256i l, __m256i r, const __m256i *mask) {
+    __m256i crossed = _mm256_permute2x128_si256(r, r, 1), x[6], v, one;
     int i;
     for (i = 0; i < 6; i++) {
-        x[i] = _mm_xor_si128(_mm_xor_si128(_mm_shuffle_epi8(r0, AT(SMALL_EXPAND, 4 * i + 2 * h)), mask[i][h]),
-                             _mm_shuffle_epi8(r1, AT(SMALL_EXPAND, 4 * i + 2 * h + 1)));
+        x[i] = XOR(XOR(_mm256_shuffle_epi8(r, TERMS(SMALL_EXPAND, 2 * i)), mask[i]),
+                   _mm256_shuffle_epi8(crossed, TERMS(SMALL_EXPAND, 2 * i + 1)));
     }
-#define TERM(m) AT(SMALL_NORMAL, 2 * (m) + h)
-#define LINEAR(m) _mm_xor_si128(TERM(m), _mm_and_si128(x[5], TERM((m) + 1)))
-    v = _mm_xor_si128(LINEAR(0), _mm_and_si128(x[4], LINEAR(2)));
-    w = _mm_xor_si128(LINEAR(4), _mm_and_si128(x[4], LINEAR(6)));
-    v = _mm_xor_si128(v, _mm_and_si128(x[3], w));
-    w = _mm_and_si128(_mm_and_si128(x[0], x[1]), x[2]); /* one bit of eight */
-    return _mm_cmpeq_epi8(_mm_and_si128(v, w), w);
+    PICK(v, one);
+    return XOR(l, _mm256_cmpeq_epi8(AND(v, one), one));
 }
 
 static NOINLINE void small_des(small_state *s, const small_key *key, int decrypt) {
-    const __m128i (*mask)[6][2] = key->mask + (decrypt ? 15 : 0);
-    ptrdiff_t step = decrypt ? -1 : 1;
-    __m128i l0 = s->left[0], l1 = s->left[1], r0 = s->right[0], r1 = s->right[1], f0, f1;
+    const __m256i *mask = (const __m256i *)(const void *)key->mask[decrypt ? 15 : 0];
+    ptrdiff_t step = decrypt ? -6 : 6;
+    __m256i l = TERMS(s->left, 0), r = TERMS(s->right, 0);
     int i;
     for (i = 0; i < 8; i++) {
-        f0 = small_half(r0, r1, *mask, 0);
-        f1 = small_half(r0, r1, *mask, 1);
-        l0 = _mm_xor_si128(l0, f0);
-        l1 = _mm_xor_si128(l1, f1);
+        l = small_round(l, r, mask);
         mask += step;
-        f0 = small_half(l0, l1, *mask, 0);
-        f1 = small_half(l0, l1, *mask, 1);
-        r0 = _mm_xor_si128(r0, f0);
-        r1 = _mm_xor_si128(r1, f1);
+        r = small_round(r, l, mask);
+        mask += step;
+    }
+    _mm256_store_si256((__m256i *)(void *)s->left, r); /* no swap after the last round */
+    _mm256_store_si256((__m256i *)(void *)s->right, l);
+}
+#else
+#define AND(a, b) _mm_and_si128(a, b)
+#define XOR(a, b) _mm_xor_si128(a, b)
+#define TERMS(table, i) AT(table, 2 * (i) + h)
+
+/* Half `h` of a round's output, from the same half of R and the other. */
+static inline __m128i small_half(__m128i same, __m128i other, const __m128i (*mask)[2], int h) {
+    __m128i x[6], v, one;
+    int i;
+    for (i = 0; i < 6; i++) {
+        x[i] = XOR(XOR(_mm_shuffle_epi8(same, AT(SMALL_EXPAND, 4 * i + h)), mask[i][h]),
+                   _mm_shuffle_epi8(other, AT(SMALL_EXPAND, 4 * i + 2 + h)));
+    }
+    PICK(v, one);
+    return _mm_cmpeq_epi8(AND(v, one), one);
+}
+
+static NOINLINE void small_des(small_state *s, const small_key *key, int decrypt) {
+    const __m128i(*mask)[6][2] = key->mask + (decrypt ? 15 : 0);
+    ptrdiff_t step = decrypt ? -1 : 1;
+    __m128i l0 = s->left[0], l1 = s->left[1], r0 = s->right[0], r1 = s->right[1];
+    int i;
+    for (i = 0; i < 8; i++) {
+        l0 = XOR(l0, small_half(r0, r1, *mask, 0));
+        l1 = XOR(l1, small_half(r1, r0, *mask, 1));
+        mask += step;
+        r0 = XOR(r0, small_half(l0, l1, *mask, 0));
+        r1 = XOR(r1, small_half(l1, l0, *mask, 1));
         mask += step;
     }
     s->left[0] = r0; /* no swap after the last round */
@@ -117,3 +161,4 @@ static NOINLINE void small_des(small_state *s, const small_key *key, int decrypt
     s->right[0] = l0;
     s->right[1] = l1;
 }
+#endif

@@ -5,7 +5,7 @@
 #if defined(__GNUC__) && defined(__x86_64__)
 #pragma GCC target("ssse3")
 #define VEC_BYTES 16
-#define SMALL 13
+#define SMALL 6
 #define KERNEL sbc_des_sse2
 #include "des_wide.h"
 #include "des_jobs_wide.h"
@@ -14,7 +14,7 @@
 #include "des_level.h"
 #else
 #define VEC_BYTES 8
-#define SMALL 13
+#define SMALL 4
 #define KERNEL sbc_des_sse2
 #include "des_wide.h"
 #include "des_jobs_wide.h"
