@@ -176,7 +176,7 @@ class SecretKey:
     def close(self) -> None:
         """Overwrite the material with zeros and forget it; closing twice does no harm."""
         self._material[:] = bytes(len(self._material))
-        self._material.clear()
+        self._material = bytearray()
 
     def __enter__(self) -> Self:
         return self

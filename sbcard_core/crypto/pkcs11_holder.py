@@ -42,13 +42,15 @@ def _package() -> Any:
 
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
-    """Turn the token's errors into ours, by their names only."""
+    """Turn the token's errors into ours, by their names only. A key without a capability lacks the method for it."""
     errors = _package().exceptions
     try:
         yield
-    except errors.PKCS11Error as error:
+    except (errors.PKCS11Error, AttributeError) as error:
         raise HolderFailed(
-            f"the token can't {what}: {type(error).__name__}", step=_STEP, advice="check the token and its mechanisms"
+            f"the token can't {what}: {type(error).__name__}",
+            step=_STEP,
+            advice="check the token, its mechanisms and what the key is allowed to do",
         ) from None
 
 
@@ -75,6 +77,8 @@ class _Path:
                 mechanism_param=struct.pack("@PL", ctypes.addressof(text), len(data)),  # CK_KEY_DERIVATION_STRING_DATA
                 template={
                     attribute.VALUE_LEN: package.constants.DEFAULT,
+                    attribute.ENCRYPT: True,
+                    attribute.DERIVE: True,
                     attribute.SENSITIVE: True,
                     attribute.EXTRACTABLE: False,
                 },
@@ -130,13 +134,19 @@ class Pkcs11KeyHolder(HolderBase):
     def open(cls, module: str, token: str, pin: str, **how: Any) -> Self:
         """Open a token by the path of its library, its label and its user PIN.
 
+        A login is the process's, not the session's: a second holder of the same token shares that of the first,
+        whatever its PIN, and loses it when the first is closed.
+
         Raises:
             MissingPart: ``python-pkcs11`` is not installed.
             HolderFailed: no such library or token, or a wrong PIN.
         """
         with _asking("be opened"):
-            library = _package().lib(module)
-            return cls(library.get_token(token_label=token).open(rw=True, user_pin=pin), **how)
+            found = _package().lib(module).get_token(token_label=token)
+            try:
+                return cls(found.open(rw=True, user_pin=pin), **how)
+            except _package().exceptions.UserAlreadyLoggedIn:
+                return cls(found.open(rw=True), **how)
 
     def _key(self, usage: KeyUsage) -> tuple[Cipher, Any]:
         """The key of a usage, and the cipher it is for."""

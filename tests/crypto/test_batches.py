@@ -1,5 +1,6 @@
 """Batches: every form in and out, any size, any mix of lengths, any number of threads; wrong calls are typed errors."""
 
+import gc
 import random
 from itertools import accumulate
 from typing import Any
@@ -305,3 +306,29 @@ class Binary:
             inside._hand_out(schema, None, b"arrow_schema", inside._destroy_schema),
             inside._hand_out(column, keep, b"arrow_array", inside._destroy_array),
         )
+
+
+def test_what_comes_out_goes_in_again() -> None:
+    """An Arrow result is an Arrow argument: derived keys go straight into MACs, nothing is left behind."""
+    from sbcard_core.crypto import arrow as inside
+
+    gc.collect()
+    before = set(inside._alive), set(inside._structs)
+    factors, messages = [rng.randbytes(8) for _ in range(40)], ragged(40)
+    keys = diversify.diversify_many(SecretKey(SECRET, KeyUsage.STK), Binary(factors))
+    made = mac.retail_mac_many(keys, Binary(messages), iv=FixedBinary(bytes(8) * 40, 8))
+    assert list(made) == mac.retail_mac_many(list(keys), messages)
+    with pytest.raises(IndexError):
+        made[40]
+    del keys, made
+    gc.collect()
+    assert (set(inside._alive), set(inside._structs)) == before
+
+
+def test_arrow_columns_that_are_refused() -> None:
+    class Text(FixedBinary):
+        format = "u"
+
+    for column in (Text(b"ab", 1), Statuses(b"ab")):
+        with pytest.raises(InvalidValue, match="not binary"):
+            mac.retail_mac_many(SECRET * 2, column)
