@@ -2,16 +2,20 @@
 
 The same 18 characters also carry the residence permits of Hong Kong, Macao and
 Taiwan residents (81/82/83) and, since 2023, the foreign permanent resident card
-(9…); both are accepted. Only the province is checked: a number keeps the county
-code of the day it was issued, so a county table would refuse real people.
+(9…); both are accepted, :func:`kind` tells them apart. Only the province is checked:
+a number keeps the county code of the day it was issued; what its county was, says
+:func:`sbcard_core.fields.region.status`. The 15 digits of before 1999 were only ever
+citizens' (the permits are younger).
 """
 
 from datetime import date
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import _rows
 from sbcard_core.values import Sex
 
 LENGTH = 18
@@ -58,13 +62,18 @@ def _day_key(on: date) -> int:
     return (min(on.year, 2075) - 1900) * 372 + (on.month - 1) * 31 + on.day - 1 if on.year <= 2075 else 65471
 
 
-def check_many(rows: Any, *, sex: Any | None = None, on: date, level: str | None = None) -> bytearray:
+def check_many(
+    rows: Any, *, sex: Any | None = None, on: date, regions: bytes | None = None, level: str | None = None
+) -> bytearray:
     """Check n numbers at once.
 
     Args:
-        rows: n × 18 contiguous bytes (any buffer: ``bytes``, numpy ``S18`` or ``uint8[n,18]``, an Arrow buffer).
-        sex: n bytes of GB/T 2261.1 codes, or None; only '1' and '2' are compared with digit 17.
+        rows: n × 18 contiguous bytes (any buffer: ``bytes``, numpy ``S18`` or ``uint8[n,18]``, an Arrow buffer),
+            or a column of text, where a legacy number of 15 digits is judged as its 18 characters.
+        sex: n bytes of GB/T 2261.1 codes, a column of text, or None; only '1' and '2' are compared with digit 17.
         on: the day the numbers must exist by; a later birth date is impossible.
+        regions: 125,000 bytes, bit r for the six-digit code r; None = every code of a known province
+            (``region.county_bits()`` makes REGION mean the county: a warning then, no refusal).
         level: a kernel level, only for tests and benchmarks.
 
     Returns:
@@ -78,14 +87,29 @@ def check_many(rows: Any, *, sex: Any | None = None, on: date, level: str | None
     Example:
         >>> list(check_many(b"11010519491231002X110105194912310021", on=date(2014, 7, 31)))
         [0, 8]
+        >>> list(check_many(["11010519491231002X", "610104620927690", None], on=date(2014, 7, 31)))
+        [0, 0, 1]
     """
     kernel, level = _kernels.choose("idcheck", level)
+    if not _rows.is_buffer(rows):
+        rows = _rows.rows([_widened(text) if len(text) == 15 else text for text in _rows.texts(rows)], LENGTH)
+    if sex is not None and not _rows.is_buffer(sex):
+        sex = _rows.rows(sex, 1)
     out = bytearray(memoryview(rows).nbytes // LENGTH)
     try:
-        kernel.check(rows, sex, known_regions(), _day_key(on), out, level)
+        kernel.check(rows, sex, known_regions() if regions is None else regions, _day_key(on), out, level)
     except (ValueError, BufferError) as error:
         raise InvalidValue(str(error), step="citizen_id.check_many", term="号码数组") from error
     return out
+
+
+def _widened(number: str) -> str:
+    """A legacy number as 18 characters; under a permit's region, which never had 15 digits, province 00 stands."""
+    if not (number.isascii() and number.isdigit()):
+        return ""
+    if number[0] == "9" or number[:2] in ("81", "82", "83"):
+        number = "00" + number[2:]
+    return upgrade(number)
 
 
 def compact(number: str) -> str:
@@ -131,13 +155,7 @@ def upgrade(number: str) -> str:
 
 
 def _bits(number: str, on: date) -> int:
-    if not number.isascii() or len(number) not in (15, LENGTH):
-        return CHARACTERS
-    if len(number) == 15:
-        if not number.isdigit():
-            return CHARACTERS
-        number = upgrade(number)
-    return check_many(number.encode("ascii"), on=on)[0]
+    return check_many([number], on=on)[0]
 
 
 def validate(number: str, *, on: date = date(2075, 12, 31)) -> str:
@@ -157,11 +175,16 @@ def validate(number: str, *, on: date = date(2075, 12, 31)) -> str:
 
 
 def is_valid(number: str, *, on: date = date(2075, 12, 31)) -> bool:
-    """Whether ``number``, exactly as written, is an 18- or legacy 15-character number.
+    """Whether ``number``, exactly as written, is an 18- or legacy 15-character number: ASCII, capital X.
+
+    Residence permits (81/82/83) and foreigners' cards (9…) included; their older forms have rooms of their own
+    (:mod:`~sbcard_core.fields.travel_permit`, :mod:`~sbcard_core.fields.foreign_resident`).
 
     Example:
         >>> is_valid("11010519491231002X"), is_valid("11010519491231002x")
         (True, False)
+        >>> is_valid("810000199408230021"), is_valid("911398199012310021"), is_valid("610104620927690")
+        (True, True, True)
     """
     return _bits(number, on) == 0
 
@@ -201,3 +224,34 @@ def sex(number: str) -> Sex:
         <Sex.FEMALE: '2'>
     """
     return Sex.MALE if int(_full(number)[16]) % 2 else Sex.FEMALE
+
+
+class Kind(StrEnum):
+    """Whose number it is."""
+
+    CITIZEN = "citizen"
+    CITIZEN_15 = "citizen_15"
+    """A citizen's of before 1999."""
+    HONG_KONG = "hong_kong"
+    MACAO = "macao"
+    TAIWAN = "taiwan"
+    FOREIGNER = "foreigner"
+
+
+_PERMIT_KINDS = {"81": Kind.HONG_KONG, "82": Kind.MACAO, "83": Kind.TAIWAN}
+
+
+def kind(number: str) -> Kind:
+    """Whose number it is, by its first digits.
+
+    Raises:
+        InvalidCitizenID: the number breaks a rule.
+
+    Example:
+        >>> kind("830000199201300022").value, kind("911398199012310021").value, kind("610104620927690").value
+        ('taiwan', 'foreigner', 'citizen_15')
+    """
+    number = validate(number)
+    if len(number) == 15:
+        return Kind.CITIZEN_15
+    return Kind.FOREIGNER if number[0] == "9" else _PERMIT_KINDS.get(number[:2], Kind.CITIZEN)

@@ -3,11 +3,18 @@
 Rules: the notice of twelve ministries of 2016 (民委发〔2016〕33号) gives a name at least 50 bytes
 or 25 Chinese characters and makes U+00B7 the only separator; all of GB 18030 may occur. Letters
 of any script are let through: refusing a real person is worse than accepting an odd name.
+A file's own limit counts bytes in that file's encoding (:class:`~sbcard_core.fields.gb18030.Encoding`).
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import _rows, gb18030
+from sbcard_core.fields.gb18030 import Encoding
 
 DOT = "·"
 """U+00B7, GB 18030 A1A4: the only separator inside a name (间隔号)."""
@@ -16,16 +23,23 @@ LOOK_ALIKES = "•‧∙⋅・･．."
 """Dots seen in its place (own list); changed to U+00B7 only between Han characters."""
 
 MAX_CHARACTERS = 25
+"""Chinese characters; letters of a romanised name are limited by MAX_BYTES alone."""
 MAX_BYTES = 50
 
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_IS_HAN = re.compile(f"[{_HAN}]")
 _LOOK_ALIKE = re.compile(f"(?<=[{_HAN}])[{re.escape(LOOK_ALIKES)}](?=[{_HAN}])")
 _INNER_BLANK = re.compile(f"(?<=[{_HAN}{DOT}])[ \\u3000\\t]+(?=[{_HAN}{DOT}])")
 _PLAIN = re.compile("[\u4e00-\u9fa5]{1,25}")  # the common case: 2 bytes each, nothing else to look at
+_WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
+_INSIDE = re.compile(f"{DOT}|\\. ?|, | |-|'|’|[\u0f0b\u0f0c]")  # the last two part syllables of Tibetan script
+
+
+_PLAIN_BYTES = {Encoding.GB18030: 2, Encoding.GB18030_2022: 2, Encoding.GBK: 2, Encoding.UTF_16: 2}
 
 
 class Problem(StrEnum):
-    """What can be wrong with a name; the last three are repaired or only pointed out."""
+    """What can be wrong with a name; dot and blank are repaired, private use is only pointed out."""
 
     MISSING = "missing"
     TOO_LONG = "too_long"
@@ -34,16 +48,41 @@ class Problem(StrEnum):
     BLANK = "blank"
     PRIVATE_USE = "private_use"
     """A rare character by a private-use code: it shows another glyph on other systems, look at the certificate."""
+    ENCODING = "encoding"
+    """The encoding asked for lacks a character: it must go by another way, never as "?"."""
+
+    @property
+    def bit(self) -> int:
+        """The status bit in :func:`check_many`: 1 for the first, 2 for the second …
+
+        Example:
+            >>> Problem.MISSING.bit, Problem.ENCODING.bit
+            (1, 64)
+        """
+        return 1 << list(Problem).index(self)
+
+
+class InvalidName(InvalidValue):
+    """A name that breaks a rule; ``problems`` says which, the name itself is not told."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(
+            "the name has problems: " + ", ".join(problems),
+            step="name.validate",
+            term="姓名",
+            advice="compare it with the certificate",
+        )
 
 
 def gb18030_length(name: str) -> int:
-    """Bytes the name takes in GB 18030; a lone surrogate counts as 4.
+    """Bytes the name takes in GB 18030 as older systems write it; a lone surrogate counts as 4.
 
     Example:
         >>> gb18030_length("阿依古丽·买买提"), gb18030_length("㐂")
         (16, 4)
     """
-    return len(name.encode("gb18030", "replace")) + 3 * sum("\ud800" <= character <= "\udfff" for character in name)
+    return gb18030.byte_length(name)
 
 
 def repair(name: str) -> str:
@@ -55,48 +94,211 @@ def repair(name: str) -> str:
         >>> repair(" 张　三"), repair("买买提．阿不都"), repair("J. Smith")
         ('张三', '买买提·阿不都', 'J. Smith')
     """
-    return _LOOK_ALIKE.sub(DOT, _INNER_BLANK.sub("", name.strip(" \u3000\t")))
+    return _LOOK_ALIKE.sub(DOT, _closed(name))
 
 
-def problems(name: str) -> list[Problem]:
+def _closed(name: str) -> str:
+    return _INNER_BLANK.sub("", name.strip(" \u3000\t"))
+
+
+compact = repair
+
+
+class Change(StrEnum):
+    """What :func:`normalise` did to a name."""
+
+    BLANK = "blank"
+    DOT = "dot"
+    WIDTH = "width"
+    """Full-width Latin letters became plain ones."""
+    MOVED = "moved"
+    """A private-use code point became the character that GB 18030-2022 gives its code."""
+
+
+class Normalised(NamedTuple):
+    """A name and the changes that led to it."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+def normalise(name: str) -> Normalised:
+    """Everything that can be put right without loss, and what that was; never silently.
+
+    Example:
+        >>> normalise("买买提．ＡＬＩ")
+        Normalised(name='买买提．ALI', changes=(<Change.WIDTH: 'width'>,))
+        >>> normalise("张\\ue81e ").changes, normalise("张\\ue81e ").name == "张\\u9fb4"
+        ((<Change.MOVED: 'moved'>, <Change.BLANK: 'blank'>), True)
+    """
+    changes = []
+    for change, step in (
+        (Change.MOVED, gb18030.modern),
+        (Change.WIDTH, _narrow),
+        (Change.BLANK, _closed),
+        (Change.DOT, repair),
+    ):
+        if (after := step(name)) != name:
+            changes.append(change)
+            name = after
+    return Normalised(name, tuple(changes))
+
+
+def _narrow(name: str) -> str:
+    return name.translate(_WIDE_LATIN)
+
+
+def is_romanised(name: str) -> bool:
+    """Whether every letter is Latin: such a name is compared without regard to case, and may be long.
+
+    Example:
+        >>> is_romanised("JEAN-PIERRE O'NEIL"), is_romanised("阿·Ali"), is_romanised("")
+        (True, False, False)
+    """
+    letters = [character for character in name if unicodedata.category(character)[0] == "L"]
+    return bool(letters) and all("LATIN" in unicodedata.name(letter, "") for letter in letters)
+
+
+def fits(name: str, max_bytes: int, encoding: Encoding) -> bool:
+    """Whether a fixed field of a file can hold the name, whole and with every character.
+
+    Example:
+        >>> fits("阿依古丽·买买提", 16, Encoding.GBK), fits("𠮷野", 30, Encoding.GBK), fits("𠮷野", 6, Encoding.GB18030)
+        (True, False, True)
+    """
+    return gb18030.byte_length(name, encoding) <= max_bytes and not gb18030.lacking(name, encoding)
+
+
+def cut(name: str, max_bytes: int, encoding: Encoding) -> str:
+    """What is left of a name in a fixed field: the longest head of whole characters, for comparing answers of banks.
+
+    Raises:
+        Unencodable: the encoding lacks a character.
+
+    Example:
+        >>> cut("阿依古丽·买买提", 11, Encoding.GBK)
+        '阿依古丽·'
+    """
+    used = 0
+    for at, character in enumerate(name):
+        used += len(gb18030.encode(character, encoding))
+        if used > max_bytes:
+            return name[:at]
+    return name
+
+
+def problems(
+    name: str,
+    *,
+    encoding: Encoding = Encoding.GB18030,
+    max_bytes: int = MAX_BYTES,
+    max_characters: int = MAX_CHARACTERS,
+) -> list[Problem]:
     """Everything that is wrong with the name as written, in the order of :class:`Problem`.
+
+    Args:
+        name: as written.
+        encoding: of the file the name has to go into.
+        max_bytes: that file's limit, counted in that encoding.
+        max_characters: limit of Chinese characters.
 
     Example:
         >>> [str(problem) for problem in problems("张3")]
         ['character']
         >>> [str(problem) for problem in problems("买买提•阿不都 ")]
         ['dot', 'blank']
+        >>> [str(problem) for problem in problems("𠮷野太郎", encoding=Encoding.GBK, max_bytes=8)]
+        ['too_long', 'encoding']
     """
-    if _PLAIN.fullmatch(name):
+    size = _PLAIN_BYTES.get(encoding, 3)
+    if _PLAIN.fullmatch(name) and size * len(name) <= max_bytes and len(name) <= max_characters:
         return []
     found = set()
-    if repair(name) != _INNER_BLANK.sub("", name.strip(" \u3000\t")):
+    if repair(name) != _closed(name):
         found.add(Problem.DOT)
-    if _INNER_BLANK.sub("", name.strip(" \u3000\t")) != name:
+    if _closed(name) != name:
         found.add(Problem.BLANK)
     name = repair(name)
     if not name:
         return [Problem.MISSING]
-    if len(name) > MAX_CHARACTERS or gb18030_length(name) > MAX_BYTES:
+    if len(_IS_HAN.findall(name)) > max_characters or gb18030.byte_length(name, encoding) > max_bytes:
         found.add(Problem.TOO_LONG)
-    if any(map(_is_private_use, name)):
+    if any(map(gb18030.is_private, name)):
         found.add(Problem.PRIVATE_USE)
     if not _is_spelled(name):
         found.add(Problem.CHARACTER)
+    elif gb18030.lacking(name, encoding):
+        found.add(Problem.ENCODING)
     return [problem for problem in Problem if problem in found]
-
-
-def _is_private_use(character: str) -> bool:
-    return unicodedata.category(character) == "Co"
 
 
 def _is_spelled(name: str) -> bool:
     """Letters, inside which a dot, a blank, a hyphen or an apostrophe may stand alone."""
-    parts = re.split(f"{DOT}|\\. ?| |-|'|’", name)
-    if name.endswith(".") and len(parts) > 1:  # "Smith Jr."
+    parts = _INSIDE.split(name)
+    if name[-1] in ".\u0f0b" and len(parts) > 1:  # "Smith Jr."
         parts.pop()
+    if ", " in name and not is_romanised(name):
+        return False
     return all(parts) and all(
-        character == "〇" or unicodedata.category(character)[0] in "LM" or _is_private_use(character)
+        character == "〇" or unicodedata.category(character)[0] in "LM" or gb18030.is_private(character)
         for part in parts
         for character in part
     )
+
+
+def check_many(
+    names: Any,
+    *,
+    encoding: Encoding = Encoding.GB18030,
+    max_bytes: int = MAX_BYTES,
+    max_characters: int = MAX_CHARACTERS,
+) -> bytearray:
+    """Check a column of names by the rules of :func:`problems`.
+
+    Returns:
+        n bytes, each the OR of the bits of its problems (:attr:`Problem.bit`); 0 = clean.
+
+    Example:
+        >>> list(check_many(["张三", None, "买买提•阿不都", "张3"]))
+        [0, 1, 8, 4]
+    """
+    limits = {"max_bytes": max_bytes, "max_characters": max_characters}
+    return bytearray(
+        sum(problem.bit for problem in problems(name, encoding=encoding, **limits)) for name in _rows.texts(names)
+    )
+
+
+def is_valid(name: str) -> bool:
+    """Whether ``name``, exactly as written, has no problem.
+
+    Example:
+        >>> is_valid("阿依古丽·买买提"), is_valid("阿依古丽•买买提")
+        (True, False)
+    """
+    return not problems(name)
+
+
+def validate(name: str) -> str:
+    """Return the stored form (:func:`repair`), or raise; private-use characters are let through.
+
+    Raises:
+        InvalidName: with ``problems``.
+
+    Example:
+        >>> validate("买买提．阿不都 ")
+        '买买提·阿不都'
+    """
+    name = repair(name)
+    if found := [problem for problem in problems(name) if problem is not Problem.PRIVATE_USE]:
+        raise InvalidName(found)
+    return name
+
+
+def format(name: str) -> str:
+    """The name as it is printed: normalised, a romanised one with single blanks.
+
+    Example:
+        >>> format("买买提．阿不都"), format("John  Smith")
+        ('买买提·阿不都', 'John Smith')
+    """
+    return " ".join(normalise(name).name.split())

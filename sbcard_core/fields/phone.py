@@ -1,8 +1,13 @@
 """联系手机: 11 digits; where a person has no mobile, a land line with area code and no hyphen."""
 
 import re
+from typing import Any
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import _rows
+
+CHARACTERS, FORM, LAND_LINE = 1, 2, 4
+"""Status bits of :func:`check_many`; LAND_LINE only tells that no short message will arrive."""
 
 _MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 _LAND_LINE = re.compile(r"0(?:10|2\d|[3-9]\d{2})[2-9]\d{6,7}", re.ASCII)
@@ -63,6 +68,30 @@ def validate(number: str) -> str:
             advice="ask the person",
         )
     return number
+
+
+def check_many(numbers: Any) -> bytearray:
+    """Check a column of numbers.
+
+    Args:
+        numbers: a column of text.
+
+    Returns:
+        n bytes: 0 for a mobile, LAND_LINE (a note, no fault), CHARACTERS (not only digits), FORM (neither of the two).
+
+    Example:
+        >>> list(check_many(["13800138000", "073184900001", "12800138000", "138-0013-8000"]))
+        [0, 4, 2, 1]
+    """
+    return bytearray(map(_bits, _rows.texts(numbers)))
+
+
+def _bits(number: str) -> int:
+    if _MOBILE.fullmatch(number):
+        return 0
+    if not (number.isascii() and number.isdigit()):
+        return CHARACTERS
+    return LAND_LINE if _LAND_LINE.fullmatch(number) else FORM
 
 
 def format(number: str) -> str:

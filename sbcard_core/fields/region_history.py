@@ -260,14 +260,14 @@ def check_many(codes: Any, *, birth_years: Any | None = None, issued_from: int =
     values = _rows.digits(codes, 6, _DIGITS)
     if birth_years is not None and len(birth_years) != len(values):
         raise InvalidValue("as many birth years as codes are wanted", step="region.check_many", term="出生年份")
-    strange = (values > 9).any(axis=1)
+    strange = np.any(values > 9, axis=1)
     index = np.where(strange, 0, values @ _PLACES)
     last, province = _years()
     earliest = np.maximum(issued_from, np.asarray(0 if birth_years is None else birth_years))
-    foreign = ~strange & ~province[index]
+    foreign: NDArray[np.bool_] = ~strange & ~province[index]
     late: NDArray[np.bool_] = np.less(last[index], earliest)
-    unknown = ~strange & ~foreign & ((last[index] == 0) | (late & (index % 100 == 0)))
-    ended = ~strange & ~foreign & ~unknown & late
+    unknown: NDArray[np.bool_] = ~strange & ~foreign & ((last[index] == 0) | (late & (index % 100 == 0)))
+    ended: NDArray[np.bool_] = ~strange & ~foreign & ~unknown & late
     return _rows.mask((CHARACTERS, strange), (PROVINCE, foreign), (COUNTY, unknown), (TIME, ended))
 
 
