@@ -1,5 +1,6 @@
 """What the figures were measured on."""
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -37,13 +38,18 @@ def _version(package: str) -> str:
         return "absent"
 
 
+def _load() -> str:
+    """How busy the machine is: wall-clock figures mean something only when it is near 0 before a run."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def describe() -> dict[str, str]:
     """Processor, levels, compiler and versions."""
     found = peers.load()
     return {
         "processor": _processor(),
         "levels": ", ".join(_kernels.machine_levels()),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release()}, load {_load()}",
         "compiler": _compiler(),
         "OpenSSL": found.parts.get("openssl", "absent"),
         "libgcrypt": found.parts.get("gcrypt", "absent"),

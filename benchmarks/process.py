@@ -8,14 +8,12 @@ import gc
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 from statistics import median
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
-from benchmarks import cases, data
+from benchmarks import cases
 from benchmarks.cases import CASES, Call, Case, Trial
-from sbcard_core.crypto import mac
 
 SIZES = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_000_000)
 """Batch sizes of the growth case."""
@@ -75,13 +73,14 @@ def measure(case: Case, count: int, rounds: int) -> dict[str, Any]:
 
 
 def growth(most: int, rounds: int) -> dict[str, float]:
-    """Nanoseconds per retail MAC for each batch size up to ``most``."""
-    calls = {}
-    for size in (size for size in SIZES if size <= most):
-        rows = data.rows(size)
-        call = partial(mac.retail_mac_many, rows.keys, rows.messages, message_length=data.LENGTH)
-        calls[str(size)] = Call(call, size)
-    return in_turn(calls, rounds)[0]
+    """Nanoseconds per retail MAC for each batch size up to ``most``; the results compared with the first C peer."""
+    case = CASES["retail"]
+    trials = {str(size): case.make(size) for size in SIZES if size <= most}
+    found, results = in_turn({size: trial.ours for size, trial in trials.items()}, rounds)
+    for size, trial in trials.items():
+        peer = next(iter(trial.peers))
+        cases.compare(f"{case.name} of {size}", results[size], trial, peer, trial.peers[peer].run())
+    return found
 
 
 def main(arguments: list[str]) -> None:

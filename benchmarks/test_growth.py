@@ -4,19 +4,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks import data
+from benchmarks import cases
 from benchmarks.process import SIZES
-from sbcard_core.crypto import mac
 
 
 @pytest.mark.parametrize("count", SIZES)
 def test_retail_mac_of_a_batch(benchmark: Any, count: int) -> None:
-    rows = data.rows(count)
+    trial = cases.CASES["retail"].make(count)
+    peer = next(iter(trial.peers))
     benchmark.group = "retail MAC by batch size (whole batch)"
     benchmark.extra_info["messages"] = count
-    repeats = max(1, 16_384 // count)
-    out = benchmark.pedantic(
-        mac.retail_mac_many, (rows.keys, rows.messages), {"message_length": data.LENGTH}, rounds=5, iterations=repeats
-    )
-    last = mac.retail_mac(rows.keys[-16:], rows.messages[-data.LENGTH :])
-    assert out[-1].tobytes() == last
+    result = benchmark.pedantic(trial.ours.run, rounds=5, iterations=max(1, 16_384 // count))
+    cases.compare("retail", result, trial, peer, trial.peers[peer].run())

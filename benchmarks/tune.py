@@ -24,6 +24,8 @@ LANES = 256
 """Below this many messages for each worker a call does not share its work."""
 CLOSE = 1.05
 """A setting this near the quickest is as good: then fewer workers and smaller calls win."""
+BUSY = 1.3
+"""A range wider than this tells of other programs."""
 
 Step = Callable[[int, int, int], Any]
 """Do the messages from one place to another with so many workers."""
@@ -114,6 +116,10 @@ def show(run: dict[str, Any]) -> str:
     out += ["", saved.table(("call", "setting", "ns/msg, median", "min-max", "million/s"), lines), "", "Recommended:"]
     for name, best in run["recommended"].items():
         out.append(f"  {name}: workers={best['workers']}, {best['size']} messages a call ({best['ns']:.0f} ns each)")
+    if any(best["high"] > BUSY * best["low"] for best in run["recommended"].values()):
+        out.append(
+            "The times of one setting differ much: the machine was busy. Repeat on an idle one, or with more --rounds."
+        )
     return "\n".join(out)
 
 
@@ -130,7 +136,7 @@ def main(arguments: list[str]) -> None:
     if asked.compare:
         print(saved.compare(*asked.compare))
         return
-    known = calls(asked.count)
+    before, known = machine.describe(), calls(asked.count)
     unknown = set(asked.calls or ()) - set(known)
     if unknown:
         parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -139,7 +145,7 @@ def main(arguments: list[str]) -> None:
         for name, step in known.items()
         if asked.calls is None or name in asked.calls
     }
-    run = {"machine": machine.describe(), "count": asked.count, "rounds": asked.rounds}
+    run = {"machine": before, "count": asked.count, "rounds": asked.rounds}
     run |= {"recommended": {name: recommend(rows) for name, rows in found.items()}}
     run |= {"rows": [row for rows in found.values() for row in rows]}
     print(show(run))
