@@ -6,15 +6,15 @@
  *   ./bench_des [messages] [repeats] [flat]
  *
  * 48-byte messages behind one another with padding 2, one thread. Every result is compared with OpenSSL's first.
- * The peers are loops a C programmer would write: the low-level DES_* calls, and EVP with one context re-keyed for
+ * The peers are those of peers.c: low-level DES_* calls, and EVP with one context re-keyed for
  * each message. Prints one JSON object per line: case, level, messages, nanoseconds per message of the kernel and of the
- * peers, and the ratios; times are medians over the repeats of the thread's processor time. "flat" measures batches from 1 to a million instead.
+ * peers, and the ratios; times are medians over the repeats of the thread's processor time. "flat" measures batches
+ * from 1 to a million instead.
  */
 #define _POSIX_C_SOURCE 200809L
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/des.h>
-#include <openssl/evp.h>
-#include <openssl/provider.h>
+#define WITH_OPENSSL
+#include "peers.c"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,6 @@ static uint8_t *keys, *messages, *padded, *factors, *tacs, *ours, *theirs, *scra
 static int64_t *offsets;
 static const uint8_t MASTER[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF,
                                    0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10};
-static EVP_CIPHER *des_cbc, *ede_cbc, *ede_ecb;
 
 static double now(void) {
     struct timespec t;
@@ -50,147 +49,49 @@ static double median(double *t, int count) {
     return t[count / 2];
 }
 
-static void schedule(const uint8_t *key, DES_key_schedule *s) {
-    DES_set_key_unchecked((const_DES_cblock *)key, s);
-}
+/* ---- the peers of peers.c over the input of this run ------------------------------------------------------------ */
 
-static void block(uint8_t *b, DES_key_schedule *s, int enc) {
-    DES_ecb_encrypt((const_DES_cblock *)b, (DES_cblock *)b, s, enc);
-}
-
-/* ---- low-level peers ------------------------------------------------------------------------------------------- */
-
-static void low_retail(uint8_t *out) {
-    uint8_t chained[PADDED];
-    size_t i;
-    for (i = 0; i < n; i++) {
-        DES_key_schedule left, right;
-        DES_cblock iv = {0};
-        schedule(keys + 16 * i, &left);
-        schedule(keys + 16 * i + 8, &right);
-        DES_ncbc_encrypt(padded + PADDED * i, chained, PADDED, &left, &iv, DES_ENCRYPT);
-        block(iv, &right, DES_DECRYPT);
-        block(iv, &left, DES_ENCRYPT);
-        memcpy(out + 8 * i, iv, 8);
+static void peer(int refused) {
+    if (refused) {
+        fprintf(stderr, "OpenSSL refused\n");
+        exit(2);
     }
 }
 
-static void low_triple(uint8_t *out) {
-    uint8_t chained[PADDED];
-    size_t i;
-    for (i = 0; i < n; i++) {
-        DES_key_schedule left, right;
-        DES_cblock iv = {0};
-        schedule(keys + 16 * i, &left);
-        schedule(keys + 16 * i + 8, &right);
-        DES_ede3_cbc_encrypt(padded + PADDED * i, chained, PADDED, &left, &right, &left, &iv, DES_ENCRYPT);
-        memcpy(out + 8 * i, iv, 8);
-    }
+static void theirs_low_retail(uint8_t *out) {
+    peer(low_retail(keys, padded, PADDED, n, out));
 }
 
-static void low_card(DES_key_schedule *k1, DES_key_schedule *k2, const uint8_t *factor, uint8_t pair[16]) {
-    int j;
-    for (j = 0; j < 8; j++) {
-        pair[j] = factor[j];
-        pair[8 + j] = (uint8_t)~factor[j];
-    }
-    DES_ecb3_encrypt((const_DES_cblock *)pair, (DES_cblock *)pair, k1, k2, k1, DES_ENCRYPT);
-    DES_ecb3_encrypt((const_DES_cblock *)(pair + 8), (DES_cblock *)(pair + 8), k1, k2, k1, DES_ENCRYPT);
+static void theirs_low_triple(uint8_t *out) {
+    peer(low_triple(keys, padded, PADDED, n, out));
 }
 
-static void low_tacs(uint8_t *out, int compare) {
-    DES_key_schedule k1, k2, card;
-    uint8_t pair[16], chained[PADDED];
-    size_t i;
-    int j;
-    schedule(MASTER, &k1);
-    schedule(MASTER + 8, &k2);
-    for (i = 0; i < n; i++) {
-        DES_cblock iv = {0};
-        low_card(&k1, &k2, factors + 8 * i, pair);
-        for (j = 0; j < 8; j++) {
-            pair[j] ^= pair[8 + j];
-        }
-        schedule(pair, &card);
-        DES_ncbc_encrypt(padded + PADDED * i, chained, PADDED, &card, &iv, DES_ENCRYPT);
-        if (compare) {
-            out[i] = memcmp(iv, tacs + 4 * i, 4) != 0;
-        } else {
-            memcpy(out + 4 * i, iv, 4);
-        }
-    }
+static void theirs_low_verify(uint8_t *out) {
+    peer(low_tac(MASTER, factors, padded, PADDED, n, tacs, out));
 }
 
-static void low_verify(uint8_t *out) {
-    low_tacs(out, 1);
+static void theirs_low_derive(uint8_t *out) {
+    peer(low_derive(MASTER, factors, n, out));
 }
 
-static void low_derive(uint8_t *out) {
-    DES_key_schedule k1, k2;
-    size_t i;
-    schedule(MASTER, &k1);
-    schedule(MASTER + 8, &k2);
-    for (i = 0; i < n; i++) {
-        low_card(&k1, &k2, factors + 8 * i, out + 16 * i);
-    }
+static void theirs_low_ecb(uint8_t *out) {
+    peer(low_ecb(MASTER, messages, 6 * n, out));
 }
 
-static void low_ecb(uint8_t *out) {
-    DES_key_schedule k1, k2;
-    size_t i;
-    schedule(MASTER, &k1);
-    schedule(MASTER + 8, &k2);
-    for (i = 0; i < 6 * n; i++) {
-        DES_ecb3_encrypt((const_DES_cblock *)(messages + 8 * i), (DES_cblock *)(out + 8 * i), &k1, &k2, &k1, DES_ENCRYPT);
-    }
+static void theirs_evp_retail(uint8_t *out) {
+    peer(evp_retail(keys, padded, PADDED, n, out));
 }
 
-/* ---- EVP peers ------------------------------------------------------------------------------------------------- */
-
-static void evp_retail(uint8_t *out) {
-    EVP_CIPHER_CTX *chain = EVP_CIPHER_CTX_new(), *last = EVP_CIPHER_CTX_new();
-    uint8_t iv[8] = {0}, buffer[PADDED];
-    size_t i;
-    int length, j;
-    EVP_EncryptInit_ex(chain, des_cbc, NULL, NULL, NULL);
-    EVP_EncryptInit_ex(last, ede_ecb, NULL, NULL, NULL);
-    for (i = 0; i < n; i++) { /* the last block under 3DES is algorithm 3 */
-        EVP_EncryptInit_ex(chain, NULL, NULL, keys + 16 * i, iv);
-        EVP_CIPHER_CTX_set_padding(chain, 0);
-        EVP_EncryptUpdate(chain, buffer, &length, padded + PADDED * i, PADDED - 8);
-        for (j = 0; j < 8; j++) {
-            buffer[PADDED - 16 + j] ^= padded[PADDED * i + PADDED - 8 + (size_t)j];
-        }
-        EVP_EncryptInit_ex(last, NULL, NULL, keys + 16 * i, NULL);
-        EVP_CIPHER_CTX_set_padding(last, 0);
-        EVP_EncryptUpdate(last, out + 8 * i, &length, buffer + PADDED - 16, 8);
-    }
-    EVP_CIPHER_CTX_free(chain);
-    EVP_CIPHER_CTX_free(last);
+static void theirs_evp_triple(uint8_t *out) {
+    peer(evp_triple(keys, padded, PADDED, n, out));
 }
 
-static void evp_triple(uint8_t *out) {
-    EVP_CIPHER_CTX *chain = EVP_CIPHER_CTX_new();
-    uint8_t iv[8] = {0}, buffer[PADDED];
-    size_t i;
-    int length;
-    EVP_EncryptInit_ex(chain, ede_cbc, NULL, NULL, NULL);
-    for (i = 0; i < n; i++) {
-        EVP_EncryptInit_ex(chain, NULL, NULL, keys + 16 * i, iv);
-        EVP_CIPHER_CTX_set_padding(chain, 0);
-        EVP_EncryptUpdate(chain, buffer, &length, padded + PADDED * i, PADDED);
-        memcpy(out + 8 * i, buffer + PADDED - 8, 8);
-    }
-    EVP_CIPHER_CTX_free(chain);
+static void theirs_evp_verify(uint8_t *out) {
+    peer(evp_tac(MASTER, factors, padded, PADDED, n, tacs, out));
 }
 
-static void evp_ecb(uint8_t *out) {
-    EVP_CIPHER_CTX *bulk = EVP_CIPHER_CTX_new();
-    int length;
-    EVP_EncryptInit_ex(bulk, ede_ecb, NULL, MASTER, NULL);
-    EVP_CIPHER_CTX_set_padding(bulk, 0);
-    EVP_EncryptUpdate(bulk, out, &length, messages, (int)(LENGTH * n));
-    EVP_CIPHER_CTX_free(bulk);
+static void theirs_evp_ecb(uint8_t *out) {
+    peer(evp_ecb(MASTER, messages, 6 * n, out));
 }
 
 /* ---- ours ------------------------------------------------------------------------------------------------------ */
@@ -247,11 +148,11 @@ static const struct {
     size_t size; /* bytes of result per message */
     run_fn *ours, *low, *evp;
 } CASES[] = {
-    {"retail MAC, own keys", 8, our_retail, low_retail, evp_retail},
-    {"3DES CBC-MAC, own keys", 8, our_triple, low_triple, evp_triple},
-    {"TAC verify with derivation", 1, our_verify, low_verify, NULL},
-    {"derive", 16, our_derive, low_derive, NULL},
-    {"3DES ECB, one key, 6 blocks", 48, our_ecb, low_ecb, evp_ecb},
+    {"retail MAC, own keys", 8, our_retail, theirs_low_retail, theirs_evp_retail},
+    {"3DES CBC-MAC, own keys", 8, our_triple, theirs_low_triple, theirs_evp_triple},
+    {"TAC verify with derivation", 1, our_verify, theirs_low_verify, theirs_evp_verify},
+    {"derive", 16, our_derive, theirs_low_derive, NULL},
+    {"3DES ECB, one key, 6 blocks", 48, our_ecb, theirs_low_ecb, theirs_evp_ecb},
 };
 #define CASE_COUNT (int)(sizeof CASES / sizeof *CASES)
 
@@ -319,12 +220,7 @@ int main(int argc, char **argv) {
         n = most = 1000000;
     }
     repeats = repeats < 1 ? 1 : repeats > REPEATS ? REPEATS : repeats;
-    OSSL_PROVIDER_load(NULL, "legacy");
-    OSSL_PROVIDER_load(NULL, "default");
-    des_cbc = EVP_CIPHER_fetch(NULL, "DES-CBC", NULL);
-    ede_cbc = EVP_CIPHER_fetch(NULL, "DES-EDE-CBC", NULL);
-    ede_ecb = EVP_CIPHER_fetch(NULL, "DES-EDE", NULL);
-    if (!des_cbc || !ede_cbc || !ede_ecb) {
+    if (peers_openssl_start()) {
         return fprintf(stderr, "OpenSSL's legacy provider is missing\n"), 2;
     }
     keys = malloc(16 * n);
@@ -352,7 +248,7 @@ int main(int argc, char **argv) {
     for (i = 0; i <= n; i++) {
         offsets[i] = (int64_t)(LENGTH * i);
     }
-    low_tacs(tacs, 0);
+    peer(low_tac(MASTER, factors, padded, PADDED, n, NULL, tacs));
     for (j = 7; j < n; j += 1000) {
         tacs[4 * j + j % 4] ^= 1;
     }
