@@ -1,7 +1,7 @@
 /* Does a kernel's time depend on its secrets? Two classes of calls, one with fixed and one with random secrets, in
  * random order; Welch's t over their times (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?").
  *
- * usage: timing [samples] [part of a case name]
+ * usage: timing [samples] [part of a case name]; the planted leaks are always run
  *
  * Once the keys differ between the classes, once the data. Both classes are prepared by the same instructions in the
  * same memory, outside the measured time. |t| >= 4.5 in the raw times, or in the times below a percentile (the noise of
@@ -222,7 +222,7 @@ int main(int argc, char **argv) {
     printf("%ld samples a measurement; |t| < %.1f passes\n", samples, THRESHOLD);
     for (i = 0; i < case_count; i++) {
         for (vary = 0; vary < 2 && cases[i].timed; vary++) {
-            if (strstr(cases[i].name, part)) {
+            if (cases[i].planted || strstr(cases[i].name, part)) {
                 wrong += judge(&cases[i], vary, samples);
             }
         }
