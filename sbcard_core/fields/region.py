@@ -11,7 +11,11 @@ from importlib.resources import files
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields.region_history import (
+    CHARACTERS,
+    COUNTY,
+    PROVINCE,
     PROVINCES,
+    TIME,
     RegionOutcome,
     RegionStatus,
     check_many,
@@ -24,9 +28,13 @@ from sbcard_core.fields.region_history import (
 )
 
 __all__ = [
+    "CHARACTERS",
+    "COUNTY",
     "HUNAN",
+    "PROVINCE",
     "PROVINCES",
     "TABLE",
+    "TIME",
     "Region",
     "RegionOutcome",
     "RegionStatus",

@@ -62,13 +62,18 @@ def as_published(lines: Iterable[Line], lists: Mapping[int, str]) -> list[Line]:
     known = defaultdict(list)
     for code, first, last, *_ in lines:
         known[code].append((first, LAST if last == "-" else int(last)))
-    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    found: dict[tuple[str, str], list[list[int]]] = defaultdict(list)
     for year, text in sorted(lists.items()):
         for line in text.splitlines():
             code, name = line.split()[:2]
-            if not any(first <= year <= last for first, last in known[code]):
-                found[code, name].append(year)
-    return [(code, years[0], str(years[-1] + 1), name, "~") for (code, name), years in found.items()]
+            if any(first <= year <= last for first, last in known[code]):
+                continue
+            runs = found[code, name]
+            if runs and runs[-1][-1] == year - 1:
+                runs[-1].append(year)
+            else:
+                runs.append([year])
+    return [(code, run[0], str(run[-1] + 1), name, "~") for (code, name), runs in found.items() for run in runs]
 
 
 def table(lines: Iterable[Line], commit: str, early: str) -> str:
