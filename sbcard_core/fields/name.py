@@ -239,11 +239,14 @@ def _is_spelled(name: str) -> bool:
         parts.pop()
     if ", " in name and not is_romanised(name):
         return False
-    return all(parts) and all(
-        character == "〇" or unicodedata.category(character)[0] in "LM" or gb18030.is_private(character)
-        for part in parts
-        for character in part
-    )
+    return all(parts) and all(_is_letter(character) for part in parts for character in part)
+
+
+def _is_letter(character: str) -> bool:
+    """Any Han code point counts, assigned or not: an old Unicode table must not refuse a new Extension."""
+    if _IS_HAN.match(character) or gb18030.is_private(character):
+        return True
+    return unicodedata.category(character)[0] in "LM"
 
 
 def check_many(
