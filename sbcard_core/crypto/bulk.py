@@ -48,7 +48,17 @@ class Batch:
     offsets: Any
     count: int
     form: Form
-    owner: object = field(default=None, repr=False)
+    each: int = 0
+    """The one length of all messages, where it is known without looking."""
+
+    def all_are(self, length: int) -> bool:
+        """Whether every message has this length."""
+        if self.each:
+            return self.each == length
+        lengths = self.lengths()
+        if isinstance(lengths, list):
+            return all(one == length for one in lengths)
+        return bool((lengths == length).all())
 
     def lengths(self) -> Any:
         """The n lengths, as an array or a list."""
@@ -112,13 +122,13 @@ def pack(messages: Messages, offsets: Any = None, message_length: int | None = N
     if type(messages) is bytes and offsets is None and message_length:
         count, rest = divmod(len(messages), message_length)
         if message_length > 0 and not rest:
-            return Batch(messages, even(message_length, count), count, Form.BUFFER)
+            return Batch(messages, even(message_length, count), count, Form.BUFFER, message_length)
     if arrow.is_arrow(messages):
         column = arrow.Column(messages, step=step)
-        return Batch(column.data, column.offsets, column.count, Form.ARROW, column)
+        return Batch(column.data, column.offsets, column.count, Form.ARROW)
     if not isinstance(messages, str | bytes | bytearray | memoryview) and isinstance(messages, Sequence):
         data = join(messages, "messages", step=step)
-        return Batch(data, array("q", accumulate(map(len, messages), initial=0)), len(messages), Form.LIST, messages)
+        return Batch(data, array("q", accumulate(map(len, messages), initial=0)), len(messages), Form.LIST)
     view = flat(messages, "messages", step=step)
     if offsets is not None:
         return _cut(view, offsets, step)
@@ -130,7 +140,7 @@ def pack(messages: Messages, offsets: Any = None, message_length: int | None = N
             f"{len(view)} bytes can't be cut into messages", step=step, advice="pass offsets or message_length"
         )
     count = len(view) // length
-    return Batch(view, even(length, count), count, Form.BUFFER)
+    return Batch(view, even(length, count), count, Form.BUFFER, length)
 
 
 @lru_cache(maxsize=16)
@@ -169,7 +179,7 @@ class PackedKeys:
 
     def part(self, start: int, end: int, count: int) -> Any:
         """The keys of some items of ``count``; one key serves them all."""
-        if len(self.data) == self.length and count != 1:
+        if end - start == count or len(self.data) == self.length:
             return self.data
         return memoryview(self.data)[self.length * start : self.length * end]
 
@@ -252,7 +262,11 @@ def _pack_each(
 ) -> tuple[Cipher, PackedKeys]:
     if len(keys) != count:
         raise InvalidValue(f"{len(keys)} keys for {count} messages", step=step)
-    parts = []
+    if set(map(type, keys)) == {bytes} and len(set(map(len, keys))) == 1:
+        cipher = cipher or Cipher.TDES
+        _fits(cipher, len(keys[0]), lengths, step)
+        return cipher, PackedKeys(bytearray().join(keys), len(keys[0]), copied=True)
+    parts: list[Any] = []
     for key in keys:
         cipher, material = opened(key, cipher, banned, step)
         parts.append(material)
@@ -293,7 +307,9 @@ def deliver(out: bytearray, width: int, length: int, form: Form) -> Rows:
         return [raw[at : at + length] for at in range(0, len(raw), width)]
     import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
 
-    rows = np.ascontiguousarray(np.frombuffer(out, dtype=np.uint8).reshape(-1, width)[:, :length])
+    rows = np.frombuffer(out, np.uint8).reshape(-1, width)
+    if length != width:
+        rows = np.ascontiguousarray(rows[:, :length])
     return rows if form is Form.BUFFER else arrow.FixedBinary(rows.tobytes(), length)
 
 
@@ -339,6 +355,11 @@ def cut(batch: Batch, start: int, end: int) -> tuple[Any, Any]:
 
 def sliced(value: Any, width: int, start: int, end: int, count: int) -> Any:
     """The items of some messages; one item serves them all."""
-    if len(value) == width and count != 1:
+    if end - start == count or len(value) == width:
         return value
     return memoryview(value)[width * start : width * end]
+
+
+def room(out: bytearray, width: int, start: int, end: int) -> Any:
+    """The place of some items in ``out``."""
+    return out if width * (end - start) == len(out) else memoryview(out)[width * start : width * end]

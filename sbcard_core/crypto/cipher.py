@@ -135,7 +135,7 @@ def ecb_many(
     batch = bulk.pack(blocks, message_length=(asked or Cipher.TDES).block if plain else None, step=_STEP)
     cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_CIPHER, step=_STEP)
     block = cipher.block
-    if len(batch.data) != block * batch.count or any(length != block for length in batch.lengths()):
+    if len(batch.data) != block * batch.count or not batch.all_are(block):
         raise InvalidValue(f"one block of {block} bytes for each key", step=_STEP)
     out = bytearray(block * batch.count)
 

@@ -97,7 +97,7 @@ def cmac_many(
             data, places = bulk.cut(ready, start, end)
             run.cbc_mac(
                 packed.part(start, end, count), packed.length, bytes(block), data, places, Padding.ZEROS, False,
-                memoryview(out)[block * start : block * end],
+                bulk.room(out, block, start, end),
             )  # fmt: skip
 
         bulk.share(count, workers, engine.LANES[cipher], work)

@@ -99,7 +99,7 @@ def diversify_many(
     width = FACTOR_LENGTH * levels
     listed = isinstance(factors, list | tuple) or hasattr(factors, "__arrow_c_array__")
     batch = bulk.pack(factors, message_length=None if listed else width, step=_STEP)
-    if len(batch.data) != width * batch.count or any(length != width for length in batch.lengths()):
+    if len(batch.data) != width * batch.count or not batch.all_are(width):
         raise InvalidValue(f"factors of {levels} × 8 bytes each", step=_STEP, term="分散因子")
     cipher, packed = bulk.pack_keys(keys, batch.count, cipher, lengths=(KEY_LENGTH,), step=_STEP)
     try:

@@ -190,7 +190,7 @@ def _many(
             data, offsets = bulk.cut(batch, start, end)
             run.cbc_mac(
                 packed.part(start, end, count), packed.length, bulk.sliced(ivs, block, start, end, count), data,
-                offsets, padding, retail, memoryview(out)[block * start : block * end],
+                offsets, padding, retail, bulk.room(out, block, start, end),
             )  # fmt: skip
 
         if count:

@@ -329,16 +329,10 @@ def _factors(factors: Any, count: int) -> memoryview:
 
 def _well_formed(batch: bulk.Batch, claimed: bulk.Batch, wanted: int) -> Sequence[int]:
     """Which records can be computed at all."""
-    lengths, tacs = batch.lengths(), claimed.lengths()
-    if set(map(int, _extremes(lengths))) <= {wanted} and set(map(int, _extremes(tacs))) <= {TAC_LENGTH}:
+    if batch.all_are(wanted) and claimed.all_are(TAC_LENGTH):
         return range(batch.count)
+    lengths, tacs = batch.lengths(), claimed.lengths()
     return [i for i in range(batch.count) if lengths[i] == wanted and tacs[i] == TAC_LENGTH]
-
-
-def _extremes(lengths: Any) -> tuple[int, ...]:
-    if not len(lengths):
-        return ()
-    return (min(lengths), max(lengths)) if isinstance(lengths, list) else (lengths.min(), lengths.max())
 
 
 def _pick(
@@ -360,10 +354,10 @@ def _statuses(
 
     def work(start: int, end: int) -> None:
         data, cuts = bulk.cut(batch, start, end)
-        engine.des().tac_verify(
-            material, memoryview(places)[8 * start : 8 * end], data, cuts, memoryview(tacs)[4 * start : 4 * end],
-            memoryview(out)[start:end],
-        )  # fmt: skip
+        cards, given = (
+            bulk.sliced(value, width, start, end, batch.count) for value, width in ((places, 8), (tacs, TAC_LENGTH))
+        )
+        engine.des().tac_verify(material, cards, data, cuts, given, bulk.room(out, 1, start, end))
 
     bulk.share(batch.count, workers, engine.LANES[Cipher.TDES], work)
     return out
