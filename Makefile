@@ -7,13 +7,20 @@ BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
-.PHONY: demo test build check bench ct soak clean preflight
+.PHONY: demo test build check bench ct soak clean preflight levels
 
 demo: $(BUILT)
 	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Everything that computes with kernels, once at each level of this machine (tests/kernels goes through them by itself).
+levels: $(VENV)/.test
+	@for level in $$($(BIN)/python -c 'from sbcard_core import _kernels; print(*_kernels.machine_levels())'); do \
+	  echo "SBCARD_CPU=$$level"; \
+	  SBCARD_CPU=$$level $(BIN)/python -m pytest -q tests/crypto tests/card tests/clearing || exit 1; \
+	done
 
 build: $(BUILT)
 
