@@ -100,31 +100,50 @@ static inline uint64_t small_get(const small_state *s) {
 #define XOR(a, b) _mm256_xor_si256(a, b)
 #define TERMS(table, i) _mm256_load_si256((const __m256i *)(const void *)(table) + (i))
 
-/* L plus a round's output from R, both halves of the register at once. */
-static inline __m256i small_round(__m256i l, __m256i r, const __m256i *mask) {
-    __m256i crossed = _mm256_permute2x128_si256(r, r, 1), x[6], v, one;
+/* The input bits of R above the outputs they decide. */
+static inline void small_spread(__m256i *x, __m256i r) {
+    __m256i crossed = _mm256_permute2x128_si256(r, r, 1);
     int i;
     for (i = 0; i < 6; i++) {
-        x[i] = XOR(XOR(_mm256_shuffle_epi8(r, TERMS(SMALL_EXPAND, 2 * i)), mask[i]),
-                   _mm256_shuffle_epi8(crossed, TERMS(SMALL_EXPAND, 2 * i + 1)));
+        x[i] = XOR(x[i], _mm256_shuffle_epi8(r, TERMS(SMALL_EXPAND, 2 * i)));
+        x[i] = XOR(x[i], _mm256_shuffle_epi8(crossed, TERMS(SMALL_EXPAND, 2 * i + 1)));
     }
-    PICK(v, one);
-    return XOR(l, _mm256_cmpeq_epi8(AND(v, one), one));
 }
 
+static inline __m256i small_boxes(const __m256i *x) {
+    __m256i v, one;
+    PICK(v, one);
+    return _mm256_cmpeq_epi8(AND(v, one), one);
+}
+
+/* The next round's inputs are R spread, and R is L plus the output: L is spread and keyed while the S-boxes work. */
 static NOINLINE void small_des(small_state *s, const small_key *key, int decrypt) {
     const __m256i *mask = (const __m256i *)(const void *)key->mask[decrypt ? 15 : 0];
     ptrdiff_t step = decrypt ? -6 : 6;
-    __m256i l = TERMS(s->left, 0), r = TERMS(s->right, 0);
-    int i;
-    for (i = 0; i < 8; i++) {
-        l = small_round(l, r, mask);
-        mask += step;
-        r = small_round(r, l, mask);
-        mask += step;
+    __m256i l = TERMS(s->left, 0), r = TERMS(s->right, 0), f, x[6], next[6];
+    int i, k;
+    for (k = 0; k < 6; k++) {
+        x[k] = mask[k];
     }
-    _mm256_store_si256((__m256i *)(void *)s->left, r); /* no swap after the last round */
-    _mm256_store_si256((__m256i *)(void *)s->right, l);
+    small_spread(x, r);
+    for (i = 0; i < 15; i++) {
+        mask += step;
+        for (k = 0; k < 6; k++) {
+            next[k] = mask[k];
+        }
+        small_spread(next, l);
+        f = small_boxes(x);
+        small_spread(next, f);
+        f = XOR(l, f);
+        l = r;
+        r = f;
+        for (k = 0; k < 6; k++) {
+            x[k] = next[k];
+        }
+    }
+    l = XOR(l, small_boxes(x));
+    _mm256_store_si256((__m256i *)(void *)s->left, l); /* no swap after the last round */
+    _mm256_store_si256((__m256i *)(void *)s->right, r);
 }
 #else
 #define AND(a, b) _mm_and_si128(a, b)
