@@ -1,5 +1,6 @@
 """What the figures were measured on."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -41,6 +42,13 @@ def _version(package: str) -> str:
 def _load() -> str:
     """How busy the machine is: wall-clock figures mean something only when it is near 0 before a run."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def fingerprint() -> str:
+    """A short digest of the kernels and of the calls over them: runs of different code don't belong in one table."""
+    package = Path(_kernels.__file__).parent
+    parts = sorted([*(package / "_fast").glob("*.so"), *(package / "crypto").glob("*.py")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:16]
 
 
 def describe() -> dict[str, str]:

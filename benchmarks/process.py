@@ -12,7 +12,7 @@ from statistics import median
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
-from benchmarks import cases
+from benchmarks import cases, machine
 from benchmarks.cases import CASES, Call, Case, Trial
 
 SIZES = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_000_000)
@@ -91,13 +91,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args(arguments)
     out: dict[str, Any] = {}
+    code = machine.fingerprint()
     for name in asked.cases:
         if name == "growth":
             most = SIZES[-1] if asked.count >= 100_000 else max(asked.count, SIZES[0])
             out[name] = growth(most, min(asked.rounds, 5))
         else:
             out[name] = measure(CASES[name], asked.count, asked.rounds)
-    print(json.dumps(out))
+    print(json.dumps({"code": code, "cases": out}))
 
 
 if __name__ == "__main__":

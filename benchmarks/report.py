@@ -41,6 +41,7 @@ def run_one(names: list[str], level: str, count: int, rounds: int) -> dict[str, 
 def collect(names: list[str], processes: int, count: int, rounds: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Results of every process by case and level; the levels take turns too."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    codes = set()
     kernels = {name: CASES[name].kernel if name in CASES else "des" for name in names}
     for turn in range(processes):
         for level in _kernels.machine_levels():
@@ -48,8 +49,12 @@ def collect(names: list[str], processes: int, count: int, rounds: int) -> dict[s
             if not here:
                 continue
             print(f"process {turn + 1} of {processes}, {level}: {', '.join(here)}", file=sys.stderr)
-            for name, result in run_one(here, level, count, rounds).items():
+            one = run_one(here, level, count, rounds)
+            codes.add(one["code"])
+            for name, result in one["cases"].items():
                 found.setdefault(name, {}).setdefault(level, []).append(result)
+    if len(codes) > 1:
+        raise SystemExit("the library was changed or rebuilt during the run: its figures don't belong together")
     return found
 
 
