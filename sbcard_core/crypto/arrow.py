@@ -6,7 +6,6 @@ Source: the Arrow C data interface and its PyCapsule protocol.
 """
 
 import ctypes as ct
-from array import array
 from typing import Any
 
 from sbcard_core.errors import InvalidValue
@@ -67,6 +66,7 @@ class Column:
         data: the values one after another.
         offsets: n + 1 int64 into ``data``, the first one 0.
         count: n.
+        each: their one length, of fixed-size columns; else 0.
     """
 
     def __init__(self, source: Any, *, step: str) -> None:
@@ -74,28 +74,33 @@ class Column:
         schema = _Schema.from_address(_pointer(self._capsules[0], b"arrow_schema"))
         column = _Array.from_address(_pointer(self._capsules[1], b"arrow_array"))
         kind = (schema.format or b"").decode("ascii", "replace")
-        self.count = column.length
+        self.count, self.each = column.length, 0
         if self._nulls(column):
             raise InvalidValue("an Arrow column with nulls", step=step, advice="drop or fill the nulls first")
         if kind.startswith("w:"):
-            width = int(kind[2:])
-            self.data = _view(column.buffers[1], (column.offset + self.count) * width, self._capsules)[
-                column.offset * width :
-            ]
-            self.offsets = array("q", range(0, width * self.count + 1, width)) if width else array("q", [0])
-            if width == 0:
-                self.offsets = array("q", bytes(8 * (self.count + 1)))
-            return
-        if kind not in {"z", "Z"}:
+            self._fixed(column, int(kind[2:]))
+        elif kind in {"z", "Z"}:
+            self._variable(column, 4 if kind == "z" else 8)
+        else:
             raise InvalidValue("an Arrow column that is not binary", step=step, advice="cast it to binary")
-        size = 4 if kind == "z" else 8
-        places = _view(column.buffers[1], (column.offset + self.count + 1) * size, self._capsules)[
-            column.offset * size :
-        ]
-        raw = places.cast("i") if size == 4 else places.cast("q")
-        start, end = (raw[0], raw[-1]) if len(raw) else (0, 0)
-        self.offsets = array("q", (at - start for at in raw) if len(raw) else (0,))
-        self.data = _view(column.buffers[2], end, self._capsules)[start:]
+
+    def _fixed(self, column: _Array, width: int) -> None:
+        import numpy as np  # noqa: PLC0415 - heavy, and only columns and arrays need it
+
+        self.each = width
+        self.data = _view(column.buffers[1], (column.offset + self.count) * width, self._capsules)
+        self.data = self.data[column.offset * width :]
+        self.offsets = np.arange(self.count + 1, dtype=np.int64) * width
+
+    def _variable(self, column: _Array, size: int) -> None:
+        import numpy as np  # noqa: PLC0415 - heavy, and only columns and arrays need it
+
+        places = _view(column.buffers[1], (column.offset + self.count + 1) * size, self._capsules)
+        raw = np.frombuffer(places[column.offset * size :], np.int32 if size == 4 else np.int64).astype(np.int64)
+        if not len(raw):
+            raw = np.zeros(1, np.int64)
+        self.offsets = raw - raw[0]
+        self.data = _view(column.buffers[2], int(raw[-1]), self._capsules)[int(raw[0]) :]
 
     @staticmethod
     def _nulls(column: _Array) -> bool:

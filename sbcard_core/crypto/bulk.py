@@ -44,8 +44,8 @@ class Form(Enum):
 class Batch:
     """Messages side by side: ``data`` cut at ``offsets`` (n + 1 int64, the first one 0)."""
 
-    data: Any
-    offsets: Any
+    data: Any = field(repr=False)
+    offsets: Any = field(repr=False)
     count: int
     form: Form
     each: int = 0
@@ -125,7 +125,7 @@ def pack(messages: Messages, offsets: Any = None, message_length: int | None = N
             return Batch(messages, even(message_length, count), count, Form.BUFFER, message_length)
     if arrow.is_arrow(messages):
         column = arrow.Column(messages, step=step)
-        return Batch(column.data, column.offsets, column.count, Form.ARROW)
+        return Batch(column.data, column.offsets, column.count, Form.ARROW, column.each)
     if not isinstance(messages, str | bytes | bytearray | memoryview) and isinstance(messages, Sequence):
         data = join(messages, "messages", step=step)
         return Batch(data, array("q", accumulate(map(len, messages), initial=0)), len(messages), Form.LIST)
@@ -233,7 +233,7 @@ def pack_keys(
         return cipher, PackedKeys(data, len(data))
     if type(keys) is not bytes and arrow.is_arrow(keys):
         column = arrow.Column(keys, step=step)
-        keys = [bytes(column.data[start:end]) for start, end in pairwise(column.offsets)]
+        keys = column.data if column.each else [bytes(column.data[a:b]) for a, b in pairwise(column.offsets)]
     if not isinstance(keys, str | bytes | bytearray | memoryview) and isinstance(keys, Sequence):
         return _pack_each(keys, count, cipher, banned, lengths, step)
     cipher = Cipher.TDES if cipher is None else cipher
@@ -275,11 +275,15 @@ def _pack_each(
     for length in found:
         _fits(cipher, length, lengths, step)
     length = max(found, default=(*lengths, 16)[0])
-    if len(found) > 1:
-        if cipher is not Cipher.TDES:
-            raise KeyRefused("keys of different lengths in one batch", step=step, term="密钥长度")
-        parts = [(part * 3 if len(part) != 16 else part + part[:8])[:length] for part in parts]
-    return cipher, PackedKeys(bytearray(b"").join(parts), length, copied=True)
+    if len(found) > 1 and cipher is not Cipher.TDES:
+        raise KeyRefused("keys of different lengths in one batch", step=step, term="密钥长度")
+    wide = bytearray(length * count)
+    for i, part in enumerate(parts):
+        start, own = length * i, len(part)
+        wide[start : start + own] = part
+        for at in range(own, length, 8):
+            wide[start + at : start + at + 8] = memoryview(part)[at % own : at % own + 8]
+    return cipher, PackedKeys(wide, length, copied=True)
 
 
 def pack_blocks(value: Any, width: int, count: int, what: str, *, step: str) -> Any:

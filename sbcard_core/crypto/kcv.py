@@ -2,14 +2,15 @@
 
 import hmac
 
-from sbcard_core.crypto import engine
+from sbcard_core.crypto import bulk, engine
 from sbcard_core.crypto.errors import KcvMismatch, KeyRefused
-from sbcard_core.crypto.keys import Cipher, SecretKey
+from sbcard_core.crypto.keys import Cipher, Key, SecretKey
 
 
-def check_value(key: SecretKey) -> str:
+def check_value(key: Key, cipher: Cipher | None = None) -> str:
     """First 3 bytes of the zero block encrypted, 6 upper-case hex digits."""
-    return engine.ecb(key.algorithm, key.buffer(), bytes(key.algorithm.block))[:3].hex().upper()
+    cipher, material = bulk.opened(key, cipher, frozenset(), "crypto.kcv")
+    return engine.ecb(cipher, material, bytes(cipher.block))[:3].hex().upper()
 
 
 def check_values(keys: bytes) -> list[str]:
@@ -27,7 +28,7 @@ def check_values(keys: bytes) -> list[str]:
 
 
 def check_kcv(key: SecretKey, expected: str) -> None:
-    """Compare with the value that stands beside a key (2 to 6 hex digits or more of the block are the custom: 6 here).
+    """Compare with the value that stands beside a key: 6 hex digits.
 
     Raises:
         KcvMismatch: they differ.

@@ -213,16 +213,23 @@ def need_usage(key: SecretKey, *usages: KeyUsage, step: str) -> None:
         raise KeyRefused(f"a {key.usage.value} key where {wanted} is needed", step=step, term="密钥用途")
 
 
-def kcv(key: SecretKey) -> str:
+def kcv(key: Key, *, cipher: Cipher | None = None) -> str:
     """Return the key check value: the first 3 bytes of the encrypted zero block, 6 upper-case hex digits.
 
+    Args:
+        key: a ``SecretKey``, or bytes.
+        cipher: the cipher of raw bytes, DES/3DES by length by default.
+
+    Raises:
+        KeyRefused: the length does not fit the cipher.
+
     Example:
-        >>> kcv(SecretKey(bytes(16), KeyUsage.MAC))
-        '8CA64D'
+        >>> kcv(SecretKey(bytes(16), KeyUsage.MAC)), kcv(bytes(16), cipher=Cipher.AES)
+        ('8CA64D', '66E94B')
     """
     from sbcard_core.crypto.kcv import check_value  # noqa: PLC0415 - check values need the cipher, that needs keys
 
-    return check_value(key)
+    return check_value(key, cipher)
 
 
 def kcv_many(keys: bytes) -> list[str]:

@@ -26,6 +26,7 @@ from sbcard_core.crypto.holder import KeyHolder, PurchaseRequest
 from sbcard_core.crypto.hsm_strings import BasicStep1, BasicStep2, KeyStep1, RemoteHsmKeyHolder
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.crypto.pkcs11_holder import Pkcs11KeyHolder
 from sbcard_core.crypto.psam_holder import PsamKeyHolder
 from sbcard_core.crypto.rules import PurseRules, Sm4MacRule, Sm4SessionRule, Sm4TacRule
 from sbcard_core.crypto.software_holder import SoftwareKeyHolder
@@ -306,3 +307,11 @@ def test_sm4_purse_rules() -> None:
         for mac_rule in Sm4MacRule:
             macs.add(purse.purchase_mac2(session, 100, rules=PurseRules(sm4_mac=mac_rule)))
     assert len(macs) == 4
+
+
+def test_all_holders_have_the_one_shape() -> None:
+    """The type checker holds them to the protocol; here the names of the calls are counted."""
+    calls = {name for name in vars(KeyHolder) if not name.startswith("_")} - {"name"}
+    for kind in (SoftwareKeyHolder, PsamKeyHolder, RemoteHsmKeyHolder, Pkcs11KeyHolder):
+        shape: type[KeyHolder] = kind
+        assert calls <= set(dir(shape))
