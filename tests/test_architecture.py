@@ -24,12 +24,14 @@ FLOORS = [
     ["apdu"],
     ["sbcard_core._kernels"],
     ["sbcard_core._fast", "sbcard_core._reference"],
+    ["sbcard_core.arrow", "sbcard_core.arrow_text"],
     ["sbcard_core.values", "sbcard_core.errors"],
 ]
 LEVEL = {room: len(FLOORS) - level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 # What sits side by side and may still be used by its neighbour.
 NEIGHBOURS = {
+    ("sbcard_core.arrow_text", "sbcard_core.arrow"),  # reading tables needs the structs
     ("sbcard_core.values", "sbcard_core.errors"),  # the ground is one room
     ("sbcard_core.cli", "sbcard_core.replay"),  # the command that starts the replay
 }

@@ -7,61 +7,136 @@ through the field rules, which find all its errors, not the first one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.validation.blocks import Records, Source, SourceRefused
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.detect import open_source
 from sbcard_core.validation.duplicates import Duplicates
-from sbcard_core.validation.judge import Batch, Checker, line_finding
-from sbcard_core.validation.records import CheckedBatch, FileSummary, QuarantinedLine
-from sbcard_core.validation.rules import Context
-from sbcard_core.validation.sources import blocks
+from sbcard_core.validation.judge import Batch, line_finding
+from sbcard_core.validation.pool import Plan, Workers
+from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, QuarantinedLine
+from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
 
-Progress = Callable[[str, int], None]
+
+class Progress(Protocol):
+    """Told after every batch."""
+
+    def __call__(self, file: str, records: int, /) -> object:
+        """Take the file's name and its records so far."""
 
 
-def _file_batches(path: Path, checker: Checker, batch_size: int, digest: Any) -> Iterator[CheckedBatch]:
-    """The batches of one file, the header's findings in the first one."""
-    batch, header_seen = Batch(path), False
-    for block in blocks(path, checker.spec, digest=digest):
-        if not header_seen:
+class _Reading:
+    """One source being read: its header taken off, and what went wrong with it."""
+
+    def __init__(self, source: Source, spec: RecordSpec, digest: Any) -> None:
+        self._source, self._spec, self._digest = source, spec, digest
+        self.findings: list[Finding] = []
+        self.quarantine: list[QuarantinedLine] = []
+        self.refused = False
+
+    def _refuse(self, line: int, code: str) -> None:
+        self.refused = True
+        self.findings.append(line_finding(self._source.name, line, code))
+
+    def records(self) -> Iterator[Records]:
+        """All blocks but the header's; a source that breaks off ends here and is marked refused."""
+        header_seen = False
+        try:
+            for block in self._source.blocks(self._spec, digest=self._digest):
+                if header_seen or len(block) == 0:
+                    yield block
+                    continue
+                header_seen = True
+                if block.layout is None:
+                    self._refuse(block.line(0), block.refusal)
+                    self.quarantine.append(QuarantinedLine(block.line(0), block.raw_line(0)))
+        except SourceRefused as refused:
             header_seen = True
-            if block.layout is None:
-                batch.findings.append(line_finding(path.name, block.first, "file.header"))
-                batch.quarantine.append(QuarantinedLine(block.first, block.raw_line(0)))
-            continue
-        for start in range(0, len(block.texts), batch_size):
-            checker.check(batch, block, start, min(start + batch_size, len(block.texts)))
-            yield batch.done()
-            batch = Batch(path)
-    if not header_seen:
-        batch.findings.append(line_finding(path.name, 0, "file.header"))
-    if batch.findings:
-        yield batch.done()
+            self._refuse(0, refused.code)
+        if not header_seen:
+            self._refuse(0, "file.header")
 
 
-def _with_summary(path: Path, checker: Checker, batch_size: int) -> Iterator[CheckedBatch]:
-    digest = hashlib.sha256()
-    records = accepted = rejected = quarantined = 0
-    refused = False
+@dataclass(slots=True)
+class _Sum:
+    """The counts of one file, and the cap on its findings."""
+
+    cap: int | None
+    records: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, batch: CheckedBatch) -> CheckedBatch:
+        """Count a batch; give it back without the findings over the cap."""
+        self.records += batch.records
+        self.accepted += len(batch.accepted)
+        self.rejected += batch.rejected
+        self.quarantined += batch.quarantined
+        if self.cap is None:
+            self.counts.update([finding.code for finding in batch.findings])
+            return batch
+        kept = []
+        for finding in batch.findings:
+            self.counts[finding.code] += 1
+            if self.counts[finding.code] <= self.cap:
+                kept.append(finding)
+        return replace(batch, findings=kept)
+
+
+def _file_batches(
+    file: int, source: Source, workers: Workers, spec: RecordSpec, cap: int | None
+) -> Iterator[CheckedBatch]:
+    """The batches of one source; what concerns the whole source stands in the first one or in one of its own."""
+    digest, path = hashlib.sha256(), getattr(source, "path", Path(source.name))
+    reading, total = _Reading(source, spec, digest), _Sum(cap)
     held: CheckedBatch | None = None
-    for batch in _file_batches(path, checker, batch_size, digest):
+    for judged in workers.batches(file, path, reading.records()):
+        batch = _with_findings(judged, reading)
         if held is not None:
             yield held
-        held = batch
-        refused = refused or any(finding.code == "file.header" for finding in batch.findings[:1])
-        records += batch.records
-        accepted += len(batch.accepted)
-        rejected += batch.rejected
-        quarantined += batch.quarantined
-    last = held or Batch(path).done()
-    summary = FileSummary(path.name, digest.hexdigest(), records, accepted, rejected, quarantined, refused)
-    yield replace(last, summary=summary)
+        held = total.take(batch)
+    if reading.findings:
+        if held is not None:
+            yield held
+        held = total.take(_with_findings(replace(Batch(path).done(), file=source.name), reading))
+    last = held or replace(Batch(path).done(), file=source.name)
+    yield replace(
+        last,
+        summary=FileSummary(
+            source.name,
+            digest.hexdigest(),
+            total.records,
+            total.accepted,
+            total.rejected,
+            total.quarantined,
+            reading.refused,
+            dict(total.counts),
+        ),
+    )
+
+
+def _with_findings(batch: CheckedBatch, reading: _Reading) -> CheckedBatch:
+    if not reading.findings:
+        return batch
+    batch = replace(
+        batch,
+        findings=[*reading.findings, *batch.findings],
+        quarantine=[*reading.quarantine, *batch.quarantine],
+    )
+    reading.findings, reading.quarantine = [], []
+    return batch
 
 
 def check_files(
@@ -72,8 +147,11 @@ def check_files(
     batch_size: int = 5000,
     progress: Progress | None = None,
     quarantine_dir: Path | None = None,
+    submitters: Mapping[str, str] | None = None,
+    cap: int | None = None,
+    workers: int | Executor = 1,
 ) -> Iterator[CheckedBatch]:
-    """Check collected files (GB 18030 or marked UTF-8, comma-separated, one header row).
+    """Check collected files: delimited text; with extra ``bulk`` also workbooks and Parquet; DBF.
 
     Two passes: the first finds numbers that repeat, across all files; the second judges every
     record. Blank lines are skipped and not counted. A line that cannot be decoded, holds a NUL,
@@ -88,6 +166,9 @@ def check_files(
         batch_size: records per batch, at most.
         progress: called after every batch with the file's name and its records so far.
         quarantine_dir: where ``<file>.quarantine`` gets the original bytes of quarantined lines, or None.
+        submitters: six-digit code of the city or county that sent each file, by file name.
+        cap: findings handed out per file and code; ``summary.counts`` and ``marks`` still count all.
+        workers: 1 = judge here; more = so many processes; or an executor of threads or processes.
 
     Yields:
         Batches in file and line order; the last batch of each file carries its ``summary``. Memory is
@@ -108,38 +189,76 @@ def check_files(
         >>> batch.accepted, [finding.code for finding in batch.findings]
         ([CollectedPerson(id_number='110105********002X', line=2)], ['id_number.lowercase_x'])
     """
-    if len({path.name for path in paths}) != len(paths) or batch_size < 1:
-        raise InvalidValue("file names must differ and a batch holds at least 1 record", step="validation.check_files")
-    return _check(
-        list(paths),
+    return check_sources(
+        [open_source(path) for path in paths],
         spec,
-        Context.of(on),
+        on=on,
         batch_size=batch_size,
         progress=progress,
         quarantine_dir=quarantine_dir,
+        submitters=submitters,
+        cap=cap,
+        workers=workers,
+    )
+
+
+def check_sources(
+    sources: Sequence[Source],
+    spec: RecordSpec = COLLECTION,
+    *,
+    on: date,
+    batch_size: int = 5000,
+    progress: Progress | None = None,
+    quarantine_dir: Path | None = None,
+    submitters: Mapping[str, str] | None = None,
+    cap: int | None = None,
+    workers: int | Executor = 1,
+) -> Iterator[CheckedBatch]:
+    """Check sources of any kind: :class:`~sbcard_core.validation.sources.Delimited`, fixed columns, DBF, Arrow …
+
+    A source that cannot be read as a whole gets one finding (``file.*``) and a summary with
+    ``header_refused``; the other sources still count. All else as in :func:`check_files`.
+
+    Raises:
+        InvalidValue: two sources of one name, or a batch size or cap below 1.
+        MissingPart: a source needs a library that is not installed.
+    """
+    if len({source.name for source in sources}) != len(sources) or batch_size < 1 or (cap or 1) < 1:
+        raise InvalidValue("file names must differ and a batch holds at least 1 record", step="validation.check_files")
+    known = submitters or {}
+    senders = {file: known[source.name] for file, source in enumerate(sources) if source.name in known}
+    return _check(
+        list(sources),
+        Plan(spec, Context.of(on), Duplicates.none(), batch_size, senders),
+        progress=progress,
+        quarantine_dir=quarantine_dir,
+        cap=cap,
+        workers=workers,
     )
 
 
 def _check(
-    paths: list[Path],
-    spec: RecordSpec,
-    context: Context,
+    sources: list[Source],
+    plan: Plan,
     *,
-    batch_size: int,
     progress: Progress | None,
     quarantine_dir: Path | None,
+    cap: int | None,
+    workers: int | Executor,
 ) -> Iterator[CheckedBatch]:
-    checker = Checker(spec, context, Duplicates.find(paths, spec, context))
-    for path in paths:
-        records = 0
-        with ExitStack() as stack:
-            aside: BinaryIO | None = None
-            for batch in _with_summary(path, checker, batch_size):
-                if quarantine_dir is not None and batch.quarantine:
-                    target = quarantine_dir / f"{path.name}.quarantine"
-                    aside = aside or stack.enter_context(target.open("wb"))
-                    aside.writelines(line.raw for line in batch.quarantine)
-                records += batch.records
-                if progress is not None:
-                    progress(path.name, records)
-                yield batch
+    rules = [RecordRules(plan.spec, plan.context.sent_by(plan.submitters.get(at, ""))) for at in range(len(sources))]
+    plan = plan._replace(duplicates=Duplicates.find(sources, plan.spec, rules))
+    with Workers(plan, workers) as team:
+        for file, source in enumerate(sources):
+            records = 0
+            with ExitStack() as stack:
+                aside: BinaryIO | None = None
+                for batch in _file_batches(file, source, team, plan.spec, cap):
+                    if quarantine_dir is not None and batch.quarantine:
+                        target = quarantine_dir / f"{source.name}.quarantine"
+                        aside = aside or stack.enter_context(target.open("wb"))
+                        aside.writelines(line.raw for line in batch.quarantine)
+                    records += batch.records
+                    if progress is not None:
+                        progress(source.name, records)
+                    yield batch

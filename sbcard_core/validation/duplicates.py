@@ -9,19 +9,21 @@ persons under one number. Memory is 8 bytes per record, whatever the records hol
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import IntEnum
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from sbcard_core.fields import citizen_id, name
-from sbcard_core.validation.rules import Context, number_is_right, tidy
-from sbcard_core.validation.sources import Block, blocks, cells
-from sbcard_core.validation.spec import Layout, RecordSpec
+from sbcard_core.validation.blocks import Records, Source, SourceRefused
+from sbcard_core.validation.rules import RecordRules, tidy
+from sbcard_core.validation.spec import RecordSpec
+from sbcard_core.values import Severity
 
 Keys = npt.NDArray[np.uint64]
 
+_NOBODY = (1 << 63) - 1
 _STRICT = re.compile(r"[0-9]{17}[0-9X]")
 
 
@@ -50,100 +52,122 @@ def pack(rows: bytes) -> Keys:
     return keys
 
 
-def _number_lines(path: Path, spec: RecordSpec) -> Iterator[tuple[list[str], list[int], Block]]:
-    """(well-formed stored numbers, their index in the block, the block)."""
+Numbers = tuple[list[str], list[int], Records]
+
+
+def _number_lines(source: Source, spec: RecordSpec) -> Iterator[Numbers]:
+    """(well-formed stored numbers, their index in the block, the block); ends where the source breaks off."""
     at = spec.index("id_number")
-    for block in blocks(path, spec):
-        if block.layout is None:
-            continue
-        column, commas = block.layout.order[at], block.layout.columns - 1
-        numbers, lines = [], []
-        for index, text in enumerate(block.texts):
-            if text is None:
+    with suppress(SourceRefused):  # the check proper tells it
+        for block in source.blocks(spec):
+            if block.layout is None:
                 continue
-            if '"' in text:
-                row = cells(text)
-                if row is None or len(row) != commas + 1:
-                    continue
-                number = row[column]
-            elif text.count(",") == commas:
-                number = text.split(",", column + 1)[column]
-            else:
-                continue
-            if _STRICT.fullmatch(number) is None:
-                number = citizen_id.compact(number)
+            numbers, lines = [], []
+            for index, cell in block.column(block.layout.order[at]):
+                number = cell
                 if _STRICT.fullmatch(number) is None:
-                    continue
-            numbers.append(number)
-            lines.append(index)
-        yield numbers, lines, block
+                    number = citizen_id.compact(number)
+                    if _STRICT.fullmatch(number) is None:
+                        continue
+                numbers.append(number)
+                lines.append(index)
+            yield numbers, lines, block
 
 
-def _repeated_keys(paths: Sequence[Path], spec: RecordSpec) -> Keys:
+def _repeated_keys(sources: Sequence[Source], spec: RecordSpec) -> Keys:
     store = array("Q")
-    for path in paths:
-        for numbers, _, _ in _number_lines(path, spec):
+    for source in sources:
+        for numbers, _, _ in _number_lines(source, spec):
             store.frombytes(pack("".join(numbers).encode("ascii")).tobytes())
     keys = np.frombuffer(store, np.uint64)
     keys.sort()
     return np.unique(keys[1:][keys[1:] == keys[:-1]])
 
 
-def _person(text: str, layout: Layout, spec: RecordSpec) -> int | None:
-    """A hash of the name, birth date and sex of one line, as they are stored; None where one is empty.
+def place_of(file: int, line: int) -> int:
+    """One number for a record of a check: files in order, then lines."""
+    return file << 40 | line
 
-    A record without a name is refused for that; it is no witness against another one.
-    """
-    row = cells(text)
-    if row is None:  # lines that do not parse were left out before
-        return None
-    who, birth, sex = (row[layout.order[spec.index(key)]] for key in ("name", "birth", "sex"))
-    person = name.repair(who), tidy(birth), tidy(sex)
-    return hash(person) if all(person) else None
+
+class _Look:
+    """The second look at records whose number repeats: whose they are, and which are faultless."""
+
+    def __init__(self, spec: RecordSpec, rules: Sequence[RecordRules]) -> None:
+        self._spec, self._rules = spec, rules
+        self._number = spec.index("id_number")
+        self._same = [spec.index(key) for key in spec.same]
+        self.places, self.persons, self.winners = array("q"), array("q"), array("q")
+
+    def take(self, file: int, place: int, index: int, block: Records) -> None:
+        """Note one record.
+
+        A record without a name, birth date or sex is refused for that; it is no witness against another one.
+        """
+        row = block.cells(index)
+        if row is None or block.layout is None:
+            return
+        values = [row[column] if column >= 0 else "" for column in block.layout.order]
+        checked = self._rules[file].check(values)
+        if not checked.number_is_right:
+            return
+        same = tuple(self._plain(at, values[at]) for at in self._same)
+        if not all(same):
+            return
+        faultless = all(problem.severity is not Severity.ERROR for _, problem in checked.problems)
+        self.places.append(place)
+        self.persons.append(hash(same))
+        self.winners.append(place_of(file, block.line(index)) if faultless else _NOBODY)
+
+    def _plain(self, at: int, value: str) -> str:
+        return name.repair(value) if self._spec.fields[at].rule == "name" else tidy(value)
 
 
 class Duplicates:
     """The numbers of a check that stand in more than one record with a right number."""
 
-    def __init__(self, keys: Keys, conflict: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, keys: Keys, conflict: npt.NDArray[np.bool_], winners: npt.NDArray[np.int64]) -> None:
         self._keys = keys
         self._conflict = conflict
-        self._taken = bytearray(len(keys))
+        self._winners = winners
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @classmethod
-    def find(cls, paths: Sequence[Path], spec: RecordSpec, context: Context) -> "Duplicates":
-        """Read all files, twice where a number repeats."""
-        keys = _repeated_keys(paths, spec)
+    def none(cls) -> "Duplicates":
+        """Of a layout whose numbers may repeat."""
+        return cls(np.zeros(0, np.uint64), np.zeros(0, np.bool_), np.zeros(0, np.int64))
+
+    @classmethod
+    def find(cls, sources: Sequence[Source], spec: RecordSpec, rules: Sequence[RecordRules]) -> "Duplicates":
+        """Read all sources, twice where a number repeats; ``rules`` holds one entry per source."""
+        if not spec.same:
+            return cls.none()
+        keys = _repeated_keys(sources, spec)
         if not len(keys):
-            return cls(keys, np.zeros(0, np.bool_))
-        places, persons = array("q"), array("q")
-        for path in paths:
-            for numbers, lines, block in _number_lines(path, spec):
-                if block.layout is None or not numbers:
+            return cls.none()
+        look = _Look(spec, rules)
+        for file, source in enumerate(sources):
+            for numbers, lines, block in _number_lines(source, spec):
+                if not numbers:
                     continue
                 at = locate(keys, pack("".join(numbers).encode("ascii")))
                 for index in np.flatnonzero(at >= 0).tolist():
-                    text = block.texts[lines[index]]
-                    if text is None or not number_is_right(numbers[index], context):
-                        continue
-                    if (person := _person(text, block.layout, spec)) is not None:
-                        places.append(int(at[index]))
-                        persons.append(person)
-        return cls._group(keys, np.frombuffer(places, np.int64), np.frombuffer(persons, np.int64))
+                    look.take(file, int(at[index]), lines[index], block)
+        return cls._group(keys, look)
 
     @classmethod
-    def _group(cls, keys: Keys, places: npt.NDArray[np.int64], persons: npt.NDArray[np.int64]) -> "Duplicates":
-        if not len(places):
-            return cls(keys[:0], np.zeros(0, np.bool_))
+    def _group(cls, keys: Keys, look: _Look) -> "Duplicates":
+        if not len(look.places):
+            return cls.none()
+        places, persons, ids = (np.frombuffer(part, np.int64) for part in (look.places, look.persons, look.winners))
         order = np.argsort(places, kind="stable")
         found, starts, counts = np.unique(places[order], return_index=True, return_counts=True)
         sorted_persons = persons[order]
         differ = np.minimum.reduceat(sorted_persons, starts) != np.maximum.reduceat(sorted_persons, starts)
+        winners = np.minimum.reduceat(ids[order], starts)
         repeated = counts > 1
-        return cls(keys[found[repeated]], differ[repeated])
+        return cls(keys[found[repeated]], differ[repeated], winners[repeated])
 
     def places(self, rows: bytes) -> list[int] | None:
         """Each number's place among the repeated ones or -1, for n × 18 bytes; None where nothing repeats."""
@@ -163,11 +187,9 @@ class Duplicates:
             return Verdict.SINGLE
         return Verdict.CONFLICT if self._conflict[place] else Verdict.IDENTICAL
 
-    def take(self, place: int) -> bool:
-        """Claim a number for the record at hand; False where an earlier record has it."""
-        first = not self._taken[place]
-        self._taken[place] = 1
-        return first
+    def is_first(self, place: int, record: int) -> bool:
+        """Whether a faultless record (:func:`place_of`) is the first one under its number."""
+        return int(self._winners[place]) == record
 
 
 def locate(keys: Keys, wanted: Keys) -> npt.NDArray[np.int64]:

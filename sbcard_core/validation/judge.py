@@ -1,16 +1,19 @@
 """Judges records: the fast path for clean ones, the field rules for the rest, duplicates last."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation import messages
-from sbcard_core.validation.duplicates import Duplicates, Verdict
-from sbcard_core.validation.records import CheckedBatch, Finding, QuarantinedLine, masked
-from sbcard_core.validation.rules import Context, Problem, RecordRules
-from sbcard_core.validation.sources import Block, cells, is_blank
+from sbcard_core.validation.blocks import Records, cells
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.crosses import UNLIMITED
+from sbcard_core.validation.duplicates import Duplicates, Verdict, place_of
+from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked
+from sbcard_core.validation.rules import Problem, RecordRules, codes_of
 from sbcard_core.validation.spec import Layout, RecordSpec
 from sbcard_core.values import Disposition, Severity
 
@@ -28,8 +31,9 @@ class _Record(NamedTuple):
 class Batch:
     """One batch in the making."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, file: int = 0) -> None:
+        self.path, self.file = path, file
+        self.marks: list[Mark] = []
         self.records = self.rejected = 0
         self.accepted: list[Any] = []
         self.findings: list[Finding] = []
@@ -47,73 +51,112 @@ class Batch:
             self.rejected,
             self.quarantined,
             self.quarantine,
+            marks=self.marks,
         )
 
 
 class Checker:
-    """Checks the blocks of one file after the other against one spec."""
+    """Checks the blocks of one file after the other against one spec.
+
+    Args:
+        spec: the layout.
+        context: what the rules know besides the values.
+        duplicates: what the first pass found.
+    """
 
     def __init__(self, spec: RecordSpec, context: Context, duplicates: Duplicates) -> None:
         self.spec = spec
         self.context = context
         self.duplicates = duplicates
         self.rules = RecordRules(spec, context)
-        self.number, self.sex, self.birth = (spec.index(key) for key in ("id_number", "sex", "birth"))
-        self.lookups: list[tuple[int, frozenset[str]]] = [
-            (at, field.allowed) for at, field in enumerate(spec.fields) if field.allowed is not None
-        ]
-        # the birth date of a clean record equals the number's own, which the kernel has checked
-        self.lookups += [
-            (at, context.days) for at, field in enumerate(spec.fields) if field.rule == "day" and at != self.birth
-        ]
+        self.bits = {code: 1 << at for at, code in enumerate(codes_of(spec))}
+        self.sources = {rule.code: rule.source for rule in spec.crosses}
+        keys = [field.field for field in spec.fields]
+        required = {field.field for field in spec.fields if field.required}
+        self.number = keys.index("id_number") if "id_number" in required else -1
+        # what the number's kernel and one comparison settle for a clean record needs no rule again
+        tests = {bound.rule.test for bound in self.rules.crosses} if self.number >= 0 else set()
+        self.birth = keys.index("birth") if "birth_in_number" in tests and "birth" in required else -1
+        self.sex = keys.index("sex") if "sex_in_number" in tests and "sex" in required else -1
+        settled = {"birth_in_number"} if self.birth >= 0 else set()
+        settled |= {"sex_in_number"} if self.sex >= 0 else set()
+        self.crosses = [bound.broken for bound in self.rules.crosses if bound.rule.test not in settled]
+        self.lookups = [(at, allowed) for at in range(len(keys)) if (allowed := self._allowed(at)) is not None]
+        self.closer = [(at, self.rules.is_clean(at)) for at, field in enumerate(spec.fields) if self._is_subtle(at)]
 
-    def check(self, batch: Batch, block: Block, start: int, stop: int) -> None:
-        """Check lines ``start`` to ``stop`` of a block into a batch."""
+    def _is_subtle(self, at: int) -> bool:
+        """Whether a clean look is not enough, and no kernel decides either."""
+        rule = self.spec.fields[at].rule
+        return rule in {"card_number", "account"} or (rule == "id_number" and at != self.number)
+
+    def _allowed(self, at: int) -> frozenset[str] | None:
+        field = self.spec.fields[at]
+        allowed = field.allowed
+        if field.rule == "day" and at != self.birth:
+            allowed = self.context.days
+        if field.rule == "validity":
+            allowed = self.context.all_days | {UNLIMITED}
+        return allowed if allowed is None or field.required else allowed | {""}
+
+    def check(self, batch: Batch, block: Records, start: int, stop: int) -> None:
+        """Check records ``start`` to ``stop`` of a block into a batch."""
         if block.layout is None:
             self._put_aside_all(batch, block, start, stop)
             return
         rows = clean_rows(block.layout, block.texts[start:stop])
         fast = [row for row in rows if row is not None]
-        numbers = "".join([row[self.number] for row in fast]).encode("ascii")
-        sexes = "".join([row[self.sex] for row in fast]).encode("ascii")
-        masks = citizen_id.check_many(numbers, sex=sexes, on=self.context.on)
-        places = self.duplicates.places(numbers) or [-1] * len(masks)
-        judged = zip(masks, places, strict=True)
+        judged = self._by_number(fast)
         accept, make = batch.accepted.append, self.spec.row._make
         number, birth, lookups = self.number, self.birth, self.lookups
         for index, row in enumerate(rows, start):
             if row is not None:
                 mask, place = next(judged)
-                if not mask and row[birth] == row[number][6:14]:
+                if not mask and (birth < 0 or row[birth] == row[number][6:14]):
                     for at, allowed in lookups:
                         if row[at] not in allowed:
                             break
                     else:
-                        if place < 0:
-                            accept(make((*row, block.first + index)))
-                        else:
-                            self._finish(batch, _Record(block.first + index, row, row, [], place))
-                        continue
+                        if not (self.crosses or self.closer) or self._holds(row):
+                            if place < 0:
+                                accept(make((*row, block.line(index))))
+                            else:
+                                self._finish(batch, block.layout, _Record(block.line(index), row, row, [], place))
+                            continue
             self._look_closer(batch, block, block.layout, index)
         batch.records = len(batch.accepted) + batch.rejected + batch.quarantined
 
-    def _look_closer(self, batch: Batch, block: Block, layout: Layout, index: int) -> None:
-        text = block.texts[index]
-        if text is None:
+    def _by_number(self, rows: list[tuple[str, ...]]) -> Iterator[tuple[int, int]]:
+        """(mask of the number, its place among the repeated ones or -1) of each clean record."""
+        if self.number < 0:
+            return repeat((0, -1), len(rows))
+        numbers = "".join([row[self.number] for row in rows]).encode("ascii")
+        sexes = "".join([row[self.sex] for row in rows]).encode("ascii") if self.sex >= 0 else None
+        masks = citizen_id.check_many(numbers, sex=sexes, on=self.context.on)
+        return zip(masks, self.duplicates.places(numbers) or repeat(-1), strict=False)
+
+    def _holds(self, row: Sequence[str]) -> bool:
+        return all(is_clean(row[at]) for at, is_clean in self.closer) and not any(
+            broken(row) for broken in self.crosses
+        )
+
+    def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
+        if block.is_blank(index):
+            return
+        if block.texts[index] is None:
             self._put_aside(batch, block, index, "record.undecodable")
             return
-        if is_blank(text):
-            return
-        row = cells(text)
+        row = block.cells(index)
         if row is None or len(row) != layout.columns:
             self._put_aside(batch, block, index, "record.columns")
             return
-        values = [row[column] for column in layout.order]
+        values = [row[column] if column >= 0 else "" for column in layout.order]
         checked = self.rules.check(values)
-        place = self.duplicates.place(checked.values[self.number]) if checked.number_is_right else -1
-        self._finish(batch, _Record(block.first + index, values, checked.values, checked.problems, place))
+        place = -1
+        if checked.number_is_right and len(self.duplicates):
+            place = self.duplicates.place(checked.values[self.number])
+        self._finish(batch, layout, _Record(block.line(index), values, checked.values, checked.problems, place))
 
-    def _finish(self, batch: Batch, record: _Record) -> None:
+    def _finish(self, batch: Batch, layout: Layout, record: _Record) -> None:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
         refused = any(problem.severity is Severity.ERROR for _, problem in problems)
@@ -121,7 +164,7 @@ class Checker:
         if verdict is Verdict.CONFLICT:
             problems = [*problems, (self.number, Problem("duplicate.conflict", Severity.ERROR))]
             refused = True
-        elif verdict is Verdict.IDENTICAL and not refused and not self.duplicates.take(record.place):
+        elif verdict is Verdict.IDENTICAL and not refused and not self._is_first(batch, record):
             problems = [*problems, (self.number, Problem("duplicate.identical", Severity.ERROR))]
             refused = True
         if refused:
@@ -129,31 +172,53 @@ class Checker:
         else:
             batch.accepted.append(self.spec.row._make((*record.stored, record.line)))
         disposition = Disposition.REJECTED if refused else Disposition.ACCEPTED
+        bits = 0
         for at, problem in problems:
-            batch.findings.append(self._finding(batch.path.name, record, at, problem, disposition))
+            bits |= self.bits[problem.code]
+            batch.findings.append(self._finding(batch.path.name, layout, record, at, problem, disposition))
+        if problems:
+            batch.marks.append(Mark(record.line, disposition, bits))
 
-    def _finding(self, file: str, record: _Record, at: int, problem: Problem, disposition: Disposition) -> Finding:
+    def _is_first(self, batch: Batch, record: _Record) -> bool:
+        return self.duplicates.is_first(record.place, place_of(batch.file, record.line))
+
+    def _finding(
+        self, file: str, layout: Layout, record: _Record, at: int, problem: Problem, disposition: Disposition
+    ) -> Finding:
         field = self.spec.fields[at]
         text = messages.MESSAGES[problem.code]
         zh, en = text.zh, text.en
         if problem.repaired and problem.code == field.code:
             zh, en = messages.REPAIRED.zh.format(field.header), messages.REPAIRED.en
-        shown = masked(record.written[at], field.sensitivity)
         return Finding(
-            file, record.line, field.field, problem.code, problem.severity, disposition, shown, zh, en, problem.repair
+            file,
+            record.line,
+            field.field,
+            problem.code,
+            problem.severity,
+            disposition,
+            masked(record.written[at], field.sensitivity),
+            zh,
+            en,
+            problem.repair,
+            layout.order[at] + 1,
+            self.sources.get(problem.code, field.source),
         )
 
-    def _put_aside(self, batch: Batch, block: Block, index: int, code: str) -> None:
+    def _put_aside(self, batch: Batch, block: Records, index: int, code: str) -> None:
+        line = block.line(index)
         batch.quarantined += 1
-        batch.quarantine.append(QuarantinedLine(block.first + index, block.raw_line(index)))
-        batch.findings.append(line_finding(batch.path.name, block.first + index, code))
+        batch.quarantine.append(QuarantinedLine(line, block.raw_line(index)))
+        batch.findings.append(line_finding(batch.path.name, line, code))
+        batch.marks.append(Mark(line, Disposition.QUARANTINED, self.bits[code]))
 
-    def _put_aside_all(self, batch: Batch, block: Block, start: int, stop: int) -> None:
+    def _put_aside_all(self, batch: Batch, block: Records, start: int, stop: int) -> None:
         """Without a header nothing can be read; one finding for the file is enough."""
         for index in range(start, stop):
-            if not is_blank(block.texts[index]):
+            if not block.is_blank(index):
                 batch.quarantined += 1
-                batch.quarantine.append(QuarantinedLine(block.first + index, block.raw_line(index)))
+                batch.quarantine.append(QuarantinedLine(block.line(index), block.raw_line(index)))
+                batch.marks.append(Mark(block.line(index), Disposition.QUARANTINED, 0))
         batch.records = batch.quarantined
 
 
@@ -168,8 +233,8 @@ def clean_rows(layout: Layout, texts: Iterable[str | None]) -> list[tuple[str, .
     rows: list[tuple[str, ...] | None] = []
     for text in texts:
         found = None if text is None else fullmatch(text)
-        if found is None and text and '"' in text and (row := cells(text)) is not None:
-            found = fullmatch(",".join(row))  # clean values hold no comma, so the columns cannot shift
+        if found is None and text and '"' in text and (row := cells(text, layout.delimiter)) is not None:
+            found = fullmatch(layout.delimiter.join(row))  # clean values hold no delimiter, so the columns cannot shift
         rows.append(None if found is None else found.groups())
     if layout.groups != tuple(range(len(layout.groups))):
         in_order = itemgetter(*layout.groups)

@@ -80,6 +80,65 @@ MESSAGES: dict[str, Message] = {
         "no usable header row; every record was quarantined",
         "按模板补齐表头后重报",
     ),
+    "file.encoding": Message(
+        "文件是UTF-16编码,全部记录已隔离", "UTF-16; every record was quarantined", "另存为GB18030或UTF-8编码后重报"
+    ),
+    "file.too_large": Message(
+        "工作簿的单元格数或解压后大小超过上限,未打开",
+        "more cells or unpacked bytes than the limit; not opened",
+        "拆分文件,或改存为CSV后重报",
+    ),
+    "file.damaged": Message("文件损坏或不完整,无法读取", "damaged or cut off", "重新导出后重报"),
+    "file.locked": Message("文件有密码保护,无法读取", "protected by a password", "去除密码后重报"),
+    "file.sheets": Message(
+        "工作簿有多张表都含采集表头,未读取", "several sheets have the header; none was read", "每个文件只留一张采集表"
+    ),
+    "file.types": Message("数据列的类型不是文本、整数或日期", "a column of no known type", "把各列改为文本后重报"),
+    "certificate.format": Message(
+        "证件有效期不是YYYYMMDD日期或“长期”", "neither a day nor without end", "对照证件填写有效期截止日"
+    ),
+    "certificate.expired": Message("证件已过有效期", "the certificate has expired", "换领证件后重新采集"),
+    "certificate.unlimited": Message(
+        "未满46周岁不应持有长期有效证件", "without end, but under 46", "对照证件核对有效期"
+    ),
+    "certificate.too_long": Message("证件有效期超过20年", "ends more than 20 years on", "对照证件核对有效期"),
+    "certificate.type": Message("证件类型代码不存在", "unknown certificate type", "按证件类型代码表填写"),
+    "certificate.number": Message(
+        "证件为居民身份证而证件号码与社会保障号码不一致", "two numbers of one identity card", "对照身份证核对两个号码"
+    ),
+    "guardian.missing": Message(
+        "未满16周岁而监护人信息不全", "under 16 without a guardian's name and number", "补填监护人姓名和证件号码"
+    ),
+    "guardian.self": Message("监护人证件号码与本人相同", "the guardian's number is the child's", "核对监护人证件号码"),
+    "guardian.format": Message("监护人信息格式不符", "malformed guardian data", "核对监护人信息"),
+    "address.other_city": Message(
+        "户口区县不属于上报单位所在地", "a county of another city than the submitter's", "核对区县代码和上报单位"
+    ),
+    "address.format": Message("地址过长或含控制字符", "too long or with control characters", "核对地址"),
+    "country.code": Message("国家地区代码不是3位字母", "not 3 letters", "中国填CHN"),
+    "application.type": Message("申请类型代码不存在", "unknown kind of application", "按申请类型代码表填写"),
+    "status.code": Message("处理结果代码不是2位字母或数字", "not 2 letters or digits", "成功填00"),
+    "account_no.format": Message("账号不是12至19位数字", "not 12 to 19 digits", "向银行核对账号,不得自行修改"),
+    "account_no.luhn": Message(
+        "账号末位校验不符(存折账号可忽略)", "no Luhn digit, as passbooks have none", "请核对账号"
+    ),
+    "account_no.missing": Message("开户成功而账号为空", "opened without an account", "向银行索取账号"),
+    "account_no.unexpected": Message("开户失败却有账号", "an account although the opening failed", "向银行核对结果"),
+    "reason.missing": Message("处理失败而原因为空", "failed without a reason", "向对方索取失败原因"),
+    "reason.format": Message("原因过长或含控制字符", "too long or with control characters", "核对失败原因"),
+    "answered.format": Message("办理日期不是有效的YYYYMMDD日期", "no valid past day", "改为8位日期"),
+    "amount.format": Message("金额不是大于零的整数分", "no whole number of fen above zero", "核对金额,不得自行修改"),
+    "purpose.format": Message("用途为空或过长", "empty or too long", "补填用途"),
+    "card_no.format": Message("社保卡号格式或校验位不符", "no card number", "向制卡单位核对卡号"),
+    "card_no.legacy": Message("社保卡号是旧式号码,无法校验", "a legacy card number, unchecked", "请核对卡号"),
+    "card_no.missing": Message("制卡成功而社保卡号为空", "made without a card number", "向制卡单位索取卡号"),
+    "card_code.format": Message("卡识别码不是32位十六进制数", "not 32 hexadecimal digits", "向制卡单位核对"),
+    "card_code.missing": Message("制卡成功而卡识别码为空", "made without an identification code", "向制卡单位索取"),
+    "atr.format": Message("卡复位码不是十六进制数", "not hexadecimal", "向制卡单位核对"),
+    "issued.format": Message("发卡日期不是有效的YYYYMMDD日期", "no valid past day", "改为8位日期"),
+    "expires.format": Message("卡有效期不是YYYYMMDD日期", "no day", "改为8位日期"),
+    "stage.code": Message("失败环节不是“银行”或“制卡”", "neither bank nor factory", "填“银行”或“制卡”"),
+    "box.format": Message("装箱位置过长", "too long", "核对装箱位置"),
 }
 
 REPAIRED = Message("{}填写不规范,已自动改正", "written in another form; repaired", "请核对改正后的值")

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sbcard_core.fields import phone
 from sbcard_core.validation.spec import Sensitivity
@@ -51,6 +51,8 @@ class Finding:
         message_zh: for the clerk.
         message_en: for the log.
         repair: the value that was put in its place or is proposed, "" if none; not hidden, so keep it out of logs.
+        column: 1-based column in the file, 0 = none.
+        source: document the rule stands in.
     """
 
     file: str
@@ -63,6 +65,19 @@ class Finding:
     message_zh: str
     message_en: str
     repair: str = dataclasses.field(default="", repr=False)
+    column: int = 0
+    source: str = ""
+
+
+class Mark(NamedTuple):
+    """What became of one record that has findings.
+
+    ``bits`` has a bit set for each of its codes, in the order of ``rules.codes_of(spec)``.
+    """
+
+    line: int
+    disposition: Disposition
+    bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,8 @@ class FileSummary:
         accepted: records that went on.
         rejected: records with at least one error.
         quarantined: lines that are no records at all.
-        header_refused: no usable header, so every record was quarantined.
+        header_refused: no usable header (every record was quarantined), or the file could not be read at all.
+        counts: findings by code, those beyond the cap included.
     """
 
     file: str
@@ -94,6 +110,7 @@ class FileSummary:
     rejected: int
     quarantined: int
     header_refused: bool = False
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,7 @@ class CheckedBatch:
         quarantined: how many lines were put aside.
         quarantine: these lines; a refused header stands here too, though it is no record.
         summary: the sum of the file, with its last batch; None before.
+        marks: every record that has findings (or no place), capped findings included.
     """
 
     file: str
@@ -121,3 +139,4 @@ class CheckedBatch:
     quarantined: int
     quarantine: list[QuarantinedLine] = dataclasses.field(repr=False)
     summary: FileSummary | None = None
+    marks: list[Mark] = dataclasses.field(default_factory=list, repr=False)

@@ -1,18 +1,19 @@
 """Field rules: each takes one value and gives it back as it should be stored, with all that is wrong in it."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sbcard_core.fields import citizen_id, name, phone
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import bank_card, card_number, citizen_id, name, phone
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.crosses import UNLIMITED, BoundRule
 from sbcard_core.validation.spec import FieldSpec, RecordSpec
 from sbcard_core.values import Severity
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _WELL_FORMED = re.compile(r"[1-9][0-9]{16}[0-9X]")
+_TEXT_MAX = 500
 _BIT_CODES = (
     (citizen_id.CHARACTERS, "id_number.characters"),
     (citizen_id.REGION, "id_number.region"),
@@ -28,24 +29,6 @@ class Problem(NamedTuple):
     severity: Severity
     repair: str = ""
     repaired: bool = False
-
-
-@lru_cache(maxsize=4)
-def _days(first: date, on: date) -> frozenset[str]:
-    return frozenset(f"{first + timedelta(days=n):%Y%m%d}" for n in range((on - first).days + 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the rules know besides the value: the day of the check and every day before it as YYYYMMDD."""
-
-    on: date
-    days: frozenset[str] = field(default=frozenset(), repr=False)
-
-    @classmethod
-    def of(cls, on: date) -> "Context":
-        """The context of a check on one day; days before 1900 are impossible."""
-        return cls(on, _days(date(1900, 1, 1), on))
 
 
 Rule = Callable[[FieldSpec, str, Context], tuple[str, list[Problem]]]
@@ -119,7 +102,49 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
     return plain, problems + [Problem(code, spec.severity) for bit, code in _BIT_CODES if bits & bit]
 
 
+def _any(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    return value, []
+
+
+def _text(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = value.strip()
+    if len(plain) > _TEXT_MAX or any(character < " " for character in plain):
+        return value, [Problem(spec.code, spec.severity)]
+    return plain, []
+
+
+def _exact(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    """Money and accounts: never put right, not even in width."""
+    return value, [] if re.fullmatch(spec.clean, value) else [Problem(spec.code, spec.severity)]
+
+
+def _account(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    if not bank_card.is_valid(value):
+        return value, [Problem(spec.code, spec.severity)]
+    return value, [] if bank_card.luhn_is_right(value) else [Problem("account_no.luhn", Severity.WARNING)]
+
+
+def _card_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = card_number.compact(tidy(value))
+    if card_number.is_valid(plain):
+        return _judge(spec, value, plain, True)
+    if card_number.is_legacy(plain):
+        return plain, [Problem("card_no.legacy", Severity.WARNING)]
+    return value, [Problem(spec.code, spec.severity)]
+
+
+def _validity(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain = tidy(value)
+    return _judge(spec, value, plain, plain == UNLIMITED or plain in context.all_days)
+
+
 RULES: dict[str, Rule] = {
+    "any": _any,
+    "text": _text,
+    "exact": _exact,
+    "account": _account,
+    "card_number": _card_number,
+    "validity": _validity,
     "pattern": _pattern,
     "code": _code,
     "ethnicity": _ethnicity,
@@ -129,6 +154,39 @@ RULES: dict[str, Rule] = {
     "id_number": _id_number,
 }
 """Rules by the name a :class:`~sbcard_core.validation.spec.FieldSpec` gives."""
+
+RULE_CODES: dict[str, tuple[str, ...]] = {
+    "account": ("account_no.luhn",),
+    "card_number": ("card_no.legacy",),
+    "ethnicity": ("ethnicity.unknown",),
+    "name": tuple(f"name.{problem}" for problem in name.Problem),
+    "id_number": (
+        *(code for _, code in _BIT_CODES),
+        *(f"id_number.{code}" for code in ("fullwidth", "lowercase_x", "length15")),
+    ),
+}
+"""The codes a rule finds besides its field's own."""
+
+
+def codes_of(spec: RecordSpec) -> tuple[str, ...]:
+    """Every finding code a record of a layout can get; the place of a code is its bit in a record's mask.
+
+    Raises:
+        InvalidValue: more codes than a mask of 64 bits holds.
+
+    Example:
+        >>> from sbcard_core.validation.spec import COLLECTION
+        >>> codes_of(COLLECTION)[:4]
+        ('record.undecodable', 'record.columns', 'duplicate.identical', 'duplicate.conflict')
+    """
+    codes = dict.fromkeys(("record.undecodable", "record.columns", "duplicate.identical", "duplicate.conflict"))
+    for field in spec.fields:
+        codes |= dict.fromkeys(code for code in (field.code, field.missing) if code)
+        codes |= dict.fromkeys(RULE_CODES.get(field.rule, ()))
+    codes |= dict.fromkeys(rule.code for rule in spec.crosses)
+    if len(codes) > 64:
+        raise InvalidValue("a layout finds at most 64 codes", step="validation.codes_of", term="记录格式")
+    return tuple(codes)
 
 
 _NUMBER_IS_WRONG = frozenset(code for _, code in _BIT_CODES)
@@ -164,12 +222,21 @@ class RecordRules:
 
     def __init__(self, spec: RecordSpec, context: Context) -> None:
         self.context = context
-        self._fields = [(field, RULES[field.rule], _shortcut(field, context)) for field in spec.fields]
-        self._number, self._birth, self._sex = (spec.index(key) for key in ("id_number", "birth", "sex"))
-        self._weight = spec.fields[self._number].severity
+        self._fields = [
+            (field, RULES[field.rule if field.effective <= context.on else "any"], _shortcut(field, context))
+            for field in spec.fields
+        ]
+        keys = [field.field for field in spec.fields]
+        self._number = keys.index("id_number") if "id_number" in keys else -1
+        self.crosses = [BoundRule(rule, keys, context) for rule in spec.crosses if rule.effective <= context.on]
 
-    def check(self, values: list[str]) -> Checked:
-        """Apply every rule to one record, and compare birth and sex with the number.
+    def is_clean(self, position: int) -> Callable[[str], bool]:
+        """A test of one field: its rule gives a stored value back unblamed (warnings are blame too)."""
+        field, rule, _ = self._fields[position]
+        return lambda value: (not value and not field.required) or not rule(field, value, self.context)[1]
+
+    def check(self, values: Sequence[str]) -> Checked:
+        """Apply every rule to one record, the cross-field rules to its values as stored.
 
         Args:
             values: one string per field, in spec order, as written.
@@ -187,25 +254,20 @@ class RecordRules:
                 kept, found = rule(spec, value, self.context)
                 stored.append(kept)
                 problems += [(position, problem) for problem in found]
-        number = stored[self._number]
-        right = False
-        if _WELL_FORMED.fullmatch(number):
-            right = not any(problem.code in _NUMBER_IS_WRONG for _, problem in problems)
-            problems += [(self._number, Problem(code, self._weight)) for code in self._mismatches(stored)]
+        right = self._number >= 0 and _WELL_FORMED.fullmatch(stored[self._number]) is not None
+        right = right and not any(problem.code in _NUMBER_IS_WRONG for _, problem in problems)
+        problems += [
+            (bound.blamed, Problem(bound.rule.code, bound.rule.severity))
+            for bound in self.crosses
+            if bound.broken(stored)
+        ]
         return Checked(stored, problems, right)
-
-    def _mismatches(self, stored: list[str]) -> Iterator[str]:
-        number, birth, sex = stored[self._number], stored[self._birth], stored[self._sex]
-        if birth in self.context.days and birth != number[6:14]:
-            yield "id_number.birth_mismatch"
-        if sex in ("1", "2") and int(sex) % 2 != int(number[16]) % 2:
-            yield "id_number.sex_mismatch"
 
 
 def _shortcut(spec: FieldSpec, context: Context) -> Callable[[str], object]:
     """A cheap test that is true only for values the field's rule would give back unchanged and unblamed."""
-    if spec.rule == "id_number":
-        return lambda _: False  # its check character needs the kernel
+    if spec.rule in {"id_number", "card_number", "account"}:
+        return lambda _: False  # a check character needs more than a pattern
     if spec.rule == "day":
         return context.days.__contains__
     return spec.allowed.__contains__ if spec.allowed is not None else re.compile(spec.clean).fullmatch

@@ -1,18 +1,31 @@
-"""Collected files as lines of text: decoded whole, then split, with the original bytes at hand.
+"""Delimited files as blocks of records: decoded before they are split, with the original bytes at hand.
 
-GB 18030 is the encoding of the exchange; a file that begins with the UTF-8 byte order mark is
-read as UTF-8. Decoding comes before splitting at the comma, because a trail byte may look like a
-separator. Lines end at LF, CR LF or a lone CR: no GB 18030 trail byte is one of these, so bytes
-and text always split into the same lines. Files are read in blocks, so memory does not grow.
+GB 18030 is the encoding of the exchange (GBK is part of it); UTF-8 is taken by its mark, by name,
+or where only it makes the header readable. A trail byte may look like a separator, so decoding comes
+before splitting. Lines end at LF, CR LF or a lone CR: no GB 18030 trail byte is one of these, nor
+a quote, so bytes and text always split into the same records. Memory does not grow with the file.
 """
 
-import csv
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from sbcard_core.errors import InvalidValue
+from sbcard_core.validation.blocks import (
+    Block,
+    Digest,
+    Records,
+    Source,
+    SourceRefused,
+    cells,
+    count_lines,
+    decode_line,
+    is_blank,
+)
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
+
+__all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "cells", "codec", "is_blank"]
 
 BLOCK = 1 << 20
 """Bytes read at once."""
@@ -20,84 +33,31 @@ BLOCK = 1 << 20
 MAX_LINE = 1 << 20
 """A line that is longer is cut there; every piece of it is quarantined as a record of its own."""
 
+MAX_QUOTED_LINES = 16
+"""A quoted record spans at most this many lines; a quote still open then is a fault of its own line."""
+
+DELIMITERS = (",", "\t", ";", "|")
+
 _UTF8_MARK = b"\xef\xbb\xbf"
-_DOS_END = "\x1a"  # old programs end a file with it
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-class Digest(Protocol):
-    """What ``hashlib`` objects do."""
+def codec(name: str) -> str:
+    """The codec for an encoding a caller names: every form of GB is read as GB 18030, which holds them all.
 
-    def update(self, data: bytes, /) -> None:
-        """Take in more bytes."""
-
-
-@dataclass(slots=True)
-class Block:
-    """Some successive lines of a file.
-
-    Args:
-        first: 1-based number of the first line.
-        texts: the lines without their ends; None = not decodable, over-long, or with a NUL.
-        raw: their bytes, ends included.
-        layout: what the header declares; None where the header is refused.
-    """
-
-    first: int
-    texts: list[str | None]
-    raw: bytes = field(repr=False)
-    layout: Layout | None = None
-    _lines: list[bytes] = field(default_factory=list, repr=False)
-
-    def raw_line(self, index: int) -> bytes:
-        """The original bytes of one line, its end included."""
-        if not self._lines:
-            self._lines = self.raw.splitlines(keepends=True)
-        return self._lines[index]
-
-
-def is_blank(text: str | None) -> bool:
-    """Whether a line holds nothing: blanks only, or the end mark of old programs."""
-    return text is not None and not text.strip().strip(_DOS_END)
-
-
-def cells(text: str) -> list[str] | None:
-    """The cells of one line; None where its quotes do not close.
-
-    A record is one line: a quoted cell may hold commas and doubled quotes, no line end.
+    Raises:
+        InvalidValue: neither GB… nor UTF-8.
 
     Example:
-        >>> cells('1,"张三,李四",2'), cells('1,"张三')
-        (['1', '张三,李四', '2'], None)
+        >>> codec("GB2312"), codec("CP936"), codec("UTF8")
+        ('gb18030', 'gb18030', 'utf-8')
     """
-    if '"' not in text:
-        return text.split(",")
-    try:
-        return next(csv.reader([text], strict=True))
-    except csv.Error:
-        return None
-
-
-def _decode_line(raw: bytes, encoding: str) -> str | None:
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in text else text
-
-
-def _texts(raw: bytes, encoding: str) -> list[str | None]:
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        return [_decode_line(line, encoding) for line in raw.splitlines()]
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines: list[str | None] = list(text.split("\n"))
-    if text.endswith("\n") or not text:
-        lines.pop()
-    return lines
+    plain = name.lower().replace("-", "").replace("_", "")
+    if plain.startswith("gb") or plain in {"cp936", "936", "hz", "ansi"}:
+        return "gb18030"
+    if plain in {"utf8", "utf8sig"}:
+        return "utf-8"
+    raise InvalidValue("an encoding nobody agreed on", step="sources.codec", term="编码", advice="use GB18030 or UTF-8")
 
 
 def _cut(pending: bytes) -> int:
@@ -105,7 +65,7 @@ def _cut(pending: bytes) -> int:
     return max(pending.rfind(b"\n"), pending.rfind(b"\r", 0, len(pending) - 1)) + 1
 
 
-def _raw_blocks(path: Path, digest: Digest | None) -> Iterator[tuple[bytes, bool]]:
+def raw_blocks(path: Path, digest: Digest | None) -> Iterator[tuple[bytes, bool]]:
     """(bytes of whole lines, whether they are a piece of an over-long line)."""
     pending, overlong = b"", False
     with path.open("rb") as file:
@@ -128,18 +88,166 @@ def _raw_blocks(path: Path, digest: Digest | None) -> Iterator[tuple[bytes, bool
         yield pending, overlong
 
 
-def _lines(path: Path, digest: Digest | None) -> Iterator[Block]:
-    encoding, number = "", 1
-    for raw, overlong in _raw_blocks(path, digest):
-        if not encoding:
-            encoding = "utf-8" if raw.startswith(_UTF8_MARK) else "gb18030"
-        lines: list[str | None] = [None] * len(raw.splitlines()) if overlong else _texts(raw, encoding)
-        yield Block(number, lines, raw)
-        number += len(lines)
+def _marked_last(parts: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool, bool]]:
+    """The same parts, each with whether it is the last one."""
+    held = next(parts, None)
+    for part in parts:
+        if held is not None:
+            yield *held, False
+        held = part
+    if held is not None:
+        yield *held, True
 
 
-def blocks(path: Path, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Block]:
-    """Read a file whose first line that is not blank is its header.
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the first lines of a file say: where its header stands, and how the rest is read."""
+
+    at: int
+    line: bytes
+    encoding: str
+    layout: Layout | None
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A text file with one header row (or declared columns) and one record a line.
+
+    Args:
+        path: the file.
+        delimiter: one character, or "" to find it by the header (comma, tab, semicolon, bar).
+        encoding: a name for :func:`codec`, or "" to find it by mark or header.
+        columns: the headers, for a file without a header row; needs ``delimiter``.
+        edges: first characters of lines that are no records (``"HT"`` in a bank file); with ``columns``.
+    """
+
+    path: Path
+    delimiter: str = ""
+    encoding: str = ""
+    columns: tuple[str, ...] = ()
+    edges: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+        """See :class:`~sbcard_core.validation.blocks.Source`."""
+        number, header, held = 1, None, b""
+        for raw, overlong, last in _marked_last(raw_blocks(self.path, digest)):
+            if header is None:
+                header = self._header(raw, overlong, spec, number)
+                if header is None:
+                    number += count_lines(raw)
+                    continue
+                if not self.columns:
+                    yield Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
+                    raw = b"".join(raw.splitlines(keepends=True)[header.at + 1 :])  # noqa: PLW2901
+                    number += header.at + 1
+            block, held = _records(held, raw, overlong, number, header, final=last)
+            number += count_lines(block.raw)
+            if overlong and held:  # the over-long piece ends any open quote
+                yield block
+                block, held = Block(number, held, header.encoding, header.layout, header.refusal, True), b""
+                number += count_lines(block.raw)
+            yield block
+
+    def _header(self, raw: bytes, overlong: bool, spec: RecordSpec, number: int) -> _Header | None:
+        """Read the header from the first block that holds more than blank lines and preamble."""
+        marked = number == 1 and raw.startswith(_UTF8_MARK)
+        refusal = "file.encoding" if number == 1 and raw.startswith(_UTF16_MARKS) else "file.header"
+        named = codec(self.encoding) if self.encoding else "utf-8" if marked else ""
+        if self.columns:
+            encoding = named or ("utf-8" if _is_utf8(raw) else "gb18030")
+            layout = layout_of(list(self.columns), spec, self.delimiter or ",", edges=self.edges)
+            return _Header(0, b"", encoding, layout, refusal)
+        for at, line in enumerate([raw] if overlong else raw.splitlines(keepends=True)):
+            text = None if overlong else decode_line(line, named or "gb18030")
+            if is_blank(text) or _is_preamble(line, named, spec):
+                continue
+            for encoding in [named] if named else ["gb18030", "utf-8"]:
+                header = None if overlong else decode_line(line, encoding)
+                for delimiter in [self.delimiter] if self.delimiter else DELIMITERS if header else ():
+                    row = cells(header.lstrip("\ufeff"), delimiter) if header else None
+                    layout = None if row is None else layout_of(row, spec, delimiter)
+                    if layout is not None:
+                        return _Header(at, line, encoding, layout, refusal)
+            return _Header(at, line, named or "gb18030", None, refusal)
+        return None
+
+
+def _is_preamble(line: bytes, named: str, spec: RecordSpec) -> bool:
+    if not spec.preamble:
+        return False
+    texts = [decode_line(line, encoding) for encoding in ([named] if named else ["gb18030", "utf-8"])]
+    return any(text is not None and re.fullmatch(spec.preamble, text.lstrip("\ufeff")) for text in texts)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Whether bytes that are not plain ASCII are UTF-8; a block ends with a whole line, so no character is cut."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not raw.isascii()
+
+
+def _records(
+    held: bytes, raw: bytes, overlong: bool, number: int, header: _Header, *, final: bool = False
+) -> tuple[Block, bytes]:
+    """The records of whole lines, and the bytes that wait for the next block because a quote is still open."""
+
+    def block(part: bytes) -> Block:
+        return Block(number, part, header.encoding, header.layout, header.refusal)
+
+    if overlong:
+        if not held:
+            return Block(number, raw, header.encoding, header.layout, header.refusal, True), b""
+        return _records(b"", held, False, number, header, final=True)[0], raw
+    raw = held + raw
+    if b'"' not in raw or header.layout is None:
+        return block(raw), b""
+    lines = raw.splitlines(keepends=True)
+    if not any(line.count(b'"') & 1 for line in lines):
+        return block(raw), b""
+    records, numbers, at = [], [], 0
+    while at < len(lines):
+        length = _span(lines, at, header, final)
+        if length == 0:
+            break
+        records.append(b"".join(lines[at : at + length]))
+        numbers.append(number + at)
+        at += length
+    done = block(b"".join(lines[:at]))
+    done.records, done.numbers = records, numbers
+    return done, b"".join(lines[at:])
+
+
+def _span(lines: list[bytes], at: int, header: _Header, final: bool) -> int:
+    """How many lines the record at a line takes; 0 = more lines are needed to tell.
+
+    Lines are joined only where together they have exactly the header's columns, so that one stray
+    quote never swallows its neighbours.
+    """
+    if not lines[at].count(b'"') & 1 or header.layout is None:
+        return 1
+    quotes, stop = 0, min(at + MAX_QUOTED_LINES, len(lines))
+    for end in range(at, stop):
+        quotes += lines[end].count(b'"')
+        if end > at and not quotes & 1:
+            text = decode_line(b"".join(lines[at : end + 1]), header.encoding)
+            row = None if text is None else cells(text, header.layout.delimiter)
+            if row is not None and len(row) == header.layout.columns:
+                return end + 1 - at
+            if row is not None and len(row) > header.layout.columns:
+                return 1
+    return 1 if final or stop == at + MAX_QUOTED_LINES else 0
+
+
+def blocks(path: Path, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+    """Read a delimited file whose first line that is not blank is its header.
 
     The first block yielded holds the header line alone, with the layout it declares (None =
     refused); all others hold records and blank lines. A file without any line yields nothing.
@@ -152,19 +260,4 @@ def blocks(path: Path, spec: RecordSpec, *, digest: Digest | None = None) -> Ite
     Raises:
         OSError: the file cannot be read.
     """
-    found = False
-    layout: Layout | None = None
-    for block in _lines(path, digest):
-        if not found:
-            at = next((index for index, text in enumerate(block.texts) if not is_blank(text)), None)
-            if at is None:
-                continue
-            found = True
-            header = block.texts[at]
-            row = None if header is None else cells(header.lstrip("\ufeff"))
-            layout = None if row is None else layout_of(row, spec)
-            yield Block(block.first + at, [header], block.raw_line(at), layout)
-            raw = b"".join(block.raw.splitlines(keepends=True)[at + 1 :])
-            block = Block(block.first + at + 1, block.texts[at + 1 :], raw)  # noqa: PLW2901
-        block.layout = layout
-        yield block
+    return Delimited(path).blocks(spec, digest=digest)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import region
+from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.values import Bank, PersonCategory, Severity, mask_id
 
 
@@ -39,7 +40,9 @@ class FieldSpec:
         sensitivity: how findings hide the value.
         severity: what an unrepaired bad value weighs; ERROR refuses the record.
         source: document the rule stands in, or "assumed".
-        effective: first day the rule holds.
+        effective: first day the rule holds; before it any value is clean.
+        aliases: other headers of the same column.
+        optional: whether a file may lack the column; its values are empty then.
     """
 
     header: str
@@ -54,6 +57,8 @@ class FieldSpec:
     severity: Severity = Severity.ERROR
     source: str = "assumed"
     effective: date = date(2014, 1, 1)
+    aliases: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +69,27 @@ class RecordSpec:
         name: key of the layout.
         fields: columns in the order of an accepted row; files may order them otherwise, the header decides.
         row: builds an accepted row from the values in this order and the line number.
+        crosses: rules over several fields.
+        same: fields that tell one person sent twice from two persons under one number; () = numbers may repeat.
+        preamble: regular expression of lines that may stand before the header.
 
     Raises:
-        InvalidValue: a field the record rules need is missing, or one stands twice.
+        InvalidValue: a field the duplicate search needs is missing, or one stands twice.
     """
 
     name: str
     fields: tuple[FieldSpec, ...]
     row: Any  # a NamedTuple class: one attribute per field, then ``line``
+    crosses: tuple[CrossRule, ...] = ()
+    same: tuple[str, ...] = ("name", "birth", "sex")
+    preamble: str = ""
 
     def __post_init__(self) -> None:
         keys = [field.field for field in self.fields]
-        if len(set(keys)) != len(keys) or not {"id_number", "name", "sex", "birth"} <= set(keys):
-            raise InvalidValue("a record needs id_number, name, sex and birth, once each", step="spec", term="记录格式")
+        needed = {"id_number", *self.same} if self.same else set()
+        if len(set(keys)) != len(keys) or not needed <= set(keys):
+            what = f"a record needs {', '.join(sorted(needed))}, each field once"
+            raise InvalidValue(what, step="spec", term="记录格式")
 
     def index(self, field: str) -> int:
         """Position of a field in an accepted row."""
@@ -112,6 +125,12 @@ ETHNICITIES = frozenset([f"{code:02}" for code in range(1, 57)] + ["97", "98"])
 """民族 codes: 01 to 56, 97 others, 98 foreign descent (GB/T 3304 as commonly quoted; the text was not at hand)."""
 
 _LAYOUT = "own layout after the application record of public vendor code (assumed)"
+
+BY_NUMBER = (
+    CrossRule("id_number.birth_mismatch", "birth_in_number", ("id_number", "birth"), source="GB 11643-1999"),
+    CrossRule("id_number.sex_mismatch", "sex_in_number", ("id_number", "sex"), source="GB 11643-1999"),
+)
+"""Birth date and sex against the number that carries them."""
 
 COLLECTION = RecordSpec(
     "collection",
@@ -182,6 +201,7 @@ COLLECTION = RecordSpec(
         FieldSpec("上报日期", "submitted_on", "day", "submitted.format", "[0-9]{8}", source="GB/T 7408"),
     ),
     CollectedPerson,
+    BY_NUMBER,
 )
 """The collected record. No layout of Hunan's is public: columns follow public vendor code, codes are our own."""
 
@@ -192,18 +212,22 @@ class Layout:
 
     Args:
         columns: cells per record, unknown columns included.
-        order: column of each field of the spec.
+        order: column of each field of the spec, -1 where the file lacks an optional one.
         clean: matches a whole record whose every value is clean; one group per field, in file order.
         groups: 0-based group of each field of the spec.
+        delimiter: what stands between cells.
+        edges: first characters of lines that are no records.
     """
 
     columns: int
     order: tuple[int, ...]
     clean: re.Pattern[str]
     groups: tuple[int, ...]
+    delimiter: str = ","
+    edges: str = ""
 
 
-def layout_of(cells: list[str], spec: RecordSpec) -> Layout | None:
+def layout_of(cells: list[str], spec: RecordSpec, delimiter: str = ",", *, edges: str = "") -> Layout | None:
     """The layout a header row declares, or None where a column is missing or stands twice.
 
     Example:
@@ -213,11 +237,19 @@ def layout_of(cells: list[str], spec: RecordSpec) -> Layout | None:
         True
     """
     names = [cell.strip() for cell in cells]
-    if any(names.count(field.header) != 1 for field in spec.fields):
-        return None
-    order = tuple(names.index(field.header) for field in spec.fields)
-    patterns = ['[^,"]*'] * len(names)
+    order = []
+    for field in spec.fields:
+        found = [at for at, name in enumerate(names) if name == field.header or name in field.aliases]
+        if len(found) > 1 or not (found or field.optional):
+            return None
+        order.append(found[0] if found else -1)
+    patterns = [f'[^{re.escape(delimiter)}"]*'] * len(names)
     for field, column in zip(spec.fields, order, strict=True):
-        patterns[column] = f"({field.clean})"
-    ranks = sorted(order)
-    return Layout(len(names), order, re.compile(",".join(patterns)), tuple(ranks.index(column) for column in order))
+        if column >= 0:
+            patterns[column] = f"({field.clean})" if field.required else f"((?:{field.clean})?)"
+    ranks = sorted(column for column in order if column >= 0)
+    absent = order.count(-1)  # each stands as an empty group behind the record
+    rest = iter(range(len(ranks), len(order)))
+    groups = tuple(ranks.index(column) if column >= 0 else next(rest) for column in order)
+    clean = re.compile(re.escape(delimiter).join(patterns) + "()" * absent)
+    return Layout(len(names), tuple(order), clean, groups, delimiter, edges)

@@ -1,0 +1,113 @@
+"""Tables of other libraries as sources: whatever speaks Arrow's PyCapsule protocol, and Parquet files."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbcard_core.arrow_text import TextTable
+from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
+from sbcard_core.validation.spec import RecordSpec, layout_of
+
+ROWS = 8192
+"""Rows held as text at once."""
+
+
+def _blocks(table: TextTable, spec: RecordSpec, digest: Digest | None) -> Iterator[Records]:
+    layout = layout_of(table.names, spec)
+    yield RowBlock(0, [table.names], layout)
+    first = 1
+    for columns in table.batches(range(len(table.names)), ROWS):
+        rows = list(zip(*columns, strict=True))
+        if digest is not None:
+            digest.update("\n".join(map("\x1f".join, rows)).encode("utf-8", "replace"))
+        yield RowBlock(first, rows, layout)
+        first += len(rows)
+
+
+@dataclass(frozen=True)
+class ArrowTable:
+    """A table, data frame or relation with ``__arrow_c_stream__``; rows are counted from 1.
+
+    A check reads it twice, so the object must give its stream more than once (a table does, a reader does not).
+    Column names are the headers of the layout. The digest is over the cells, not over Arrow's bytes.
+
+    Args:
+        name: stands for the file's name in findings.
+        table: the object.
+    """
+
+    name: str
+    table: Any
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+        """See :class:`~sbcard_core.validation.blocks.Source`."""
+        yield from _told(lambda: self.table, spec, digest)
+
+
+def _told(opened: Any, spec: RecordSpec, digest: Digest | None) -> Iterator[Records]:
+    try:
+        table = TextTable(opened())
+        try:
+            yield from _blocks(table, spec, digest)
+        finally:
+            table.close()
+    except InvalidValue as error:
+        code = "file.types" if "type" in error.what else "file.damaged"
+        raise SourceRefused(error.what, code=code, advice=error.advice or "export the table anew") from error
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A Parquet file, read batch by batch with pyarrow (extra ``bulk``)."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+        """See :class:`~sbcard_core.validation.blocks.Source`; the digest is over the file's bytes.
+
+        Raises:
+            MissingPart: pyarrow is not installed.
+            SourceRefused: damaged, or a column of another type.
+        """
+        try:
+            import pyarrow as pa  # noqa: PLC0415
+            from pyarrow import parquet  # noqa: PLC0415
+        except ImportError as error:
+            what = "Parquet needs pyarrow"
+            raise MissingPart(what, step="validation.columnar", advice="pip install 'sbcard-core[bulk]'") from error
+        digest_file(self.path, digest)
+
+        def opened() -> Any:
+            file = parquet.ParquetFile(self.path, buffer_size=1 << 20, pre_buffer=False)
+            return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(ROWS))
+
+        try:
+            yield from _told(opened, spec, None)
+        except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise SourceRefused("not a whole Parquet file", code="file.damaged", advice="export it anew") from error
+
+
+def digest_file(path: Path, digest: Digest | None) -> None:
+    """Feed a whole file to a digest, piece by piece."""
+    if digest is None:
+        return
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    digest = hashlib.sha256()
+    digest_file(path, digest)
+    return digest.hexdigest()

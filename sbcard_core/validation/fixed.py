@@ -1,0 +1,166 @@
+"""Records of fixed byte widths: text files without separators, and dBASE tables (.dbf).
+
+Widths are bytes of the file's encoding, as the hosts that write such files count them; a name cut in the
+middle of a character makes its record unreadable, so it is put aside with its bytes.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.validation import sources
+from sbcard_core.validation.blocks import Block, Digest, Records, RowBlock, SourceRefused, decode_line
+from sbcard_core.validation.spec import RecordSpec, layout_of
+
+PAD = " \u3000"
+"""What fills a cell up."""
+
+
+def _row(raw: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
+    if len(raw) != sum(widths) or b"\0" in raw:
+        return None
+    cells, at = [], 0
+    try:
+        for width in widths:
+            cells.append(raw[at : at + width].decode(encoding).strip(PAD))
+            at += width
+    except UnicodeDecodeError:
+        return None
+    return cells
+
+
+@dataclass(frozen=True)
+class FixedWidth:
+    """A text file whose lines hold columns of fixed byte widths, without a header row.
+
+    Args:
+        path: the file.
+        columns: (header, width in bytes) of every column, in order.
+        encoding: as :func:`~sbcard_core.validation.sources.codec` names it.
+
+    Raises:
+        InvalidValue: a width below 1.
+    """
+
+    path: Path
+    columns: tuple[tuple[str, int], ...]
+    encoding: str = "gb18030"
+
+    def __post_init__(self) -> None:
+        if not self.columns or min(width for _, width in self.columns) < 1:
+            raise InvalidValue("a column takes at least 1 byte", step="validation.fixed", term="定长文件")
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+        """See :class:`~sbcard_core.validation.blocks.Source`."""
+        headers, widths = [header for header, _ in self.columns], [width for _, width in self.columns]
+        layout, encoding, number = layout_of(headers, spec), sources.codec(self.encoding), 1
+        yield RowBlock(0, [headers], layout)
+        for raw, overlong in sources.raw_blocks(self.path, digest):
+            lines = [raw] if overlong else raw.splitlines(keepends=True)
+            if number == 1 and lines[0].startswith(b"\xef\xbb\xbf") and encoding == "utf-8":
+                lines[0] = lines[0][3:]
+            rows = [None if overlong else self._cells(line, widths, encoding) for line in lines]
+            yield RowBlock(number, rows, layout, lines)
+            number += len(lines)
+
+    @staticmethod
+    def _cells(line: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
+        body = line.rstrip(b"\r\n")
+        if not body.strip(b" \x1a\t"):
+            return [""]
+        return _row(body, widths, encoding)
+
+
+_HEAD = struct.Struct("<B3xIHH20x")
+_FIELD = struct.Struct("<11sc4xBB14x")
+_TEXT_TYPES = b"CND"
+
+
+@dataclass(frozen=True)
+class Dbf:
+    """A dBASE III or later table; cells of types C, N and D. Deleted rows are no records.
+
+    Field names of .dbf are short: a layout finds them by header or alias. Memo files are not read.
+    """
+
+    path: Path
+    encoding: str = "gb18030"
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
+        """See :class:`~sbcard_core.validation.blocks.Source`; rows are counted from 1, deleted ones too.
+
+        Raises:
+            SourceRefused: no table header, or fewer bytes than its first row needs.
+        """
+        encoding = sources.codec(self.encoding)
+        with self.path.open("rb") as file:
+            head = _read(file, _HEAD.size, digest)
+            names, widths, width, count = self._header(head, file, digest, encoding)
+            layout = layout_of(names, spec)
+            yield RowBlock(0, [names], layout)
+            first, per_block = 1, max(1, sources.BLOCK // width)
+            while first <= count:
+                raw = _read(file, width * min(per_block, count - first + 1), digest)
+                raws = [raw[at : at + width] for at in range(0, len(raw), width)]
+                if not raws:
+                    raise SourceRefused(
+                        "fewer rows than the table's header counts", code="file.damaged", advice="export it anew"
+                    )
+                yield RowBlock(first, [self._cells(row, widths, encoding) for row in raws], layout, raws)
+                first += len(raws)
+            while rest := file.read(sources.BLOCK):
+                if digest is not None:
+                    digest.update(rest)
+
+    @staticmethod
+    def _cells(raw: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
+        if raw[:1] == b"*":
+            return [""]
+        return _row(raw[1:], widths, encoding)
+
+    @staticmethod
+    def _header(
+        head: bytes, file: object, digest: Digest | None, encoding: str
+    ) -> tuple[list[str], list[int], int, int]:
+        damaged = SourceRefused("not a dBASE table", code="file.damaged", advice="export it anew")
+        if len(head) < _HEAD.size:
+            raise damaged
+        _, count, start, width = _HEAD.unpack(head)
+        table = _read(file, start - _HEAD.size, digest) if start > _HEAD.size else b""
+        names, widths = [], []
+        for at in range(0, len(table) - _FIELD.size + 1, _FIELD.size):
+            if table[at] == 0x0D:
+                break
+            name, kind, length, decimals = _FIELD.unpack_from(table, at)
+            title = decode_line(name.split(b"\0")[0], encoding)
+            if title is None or not length:
+                raise damaged
+            if kind == b"C" and decimals:
+                length += decimals << 8  # long text fields of later versions
+            names.append(title.strip())
+            widths.append(length)
+        if not names or sum(widths) + 1 != width or len(table) != start - _HEAD.size:
+            raise damaged
+        return names, widths, width, count
+
+
+def _read(file: object, size: int, digest: Digest | None) -> bytes:
+    data: bytes = file.read(size)  # type: ignore[attr-defined]
+    if digest is not None:
+        digest.update(data)
+    return data
+
+
+__all__ = ["PAD", "Block", "Dbf", "FixedWidth"]

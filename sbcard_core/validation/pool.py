@@ -1,0 +1,112 @@
+"""Blocks judged in order, here or by workers: the results are the same."""
+
+import pickle
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from sbcard_core.validation.blocks import Records
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.duplicates import Duplicates
+from sbcard_core.validation.judge import Batch, Checker
+from sbcard_core.validation.records import CheckedBatch
+from sbcard_core.validation.spec import RecordSpec
+
+AHEAD = 2
+"""Blocks per worker that may wait for their turn; it bounds the memory."""
+
+
+class Plan(NamedTuple):
+    """What every worker must know to judge a block."""
+
+    spec: RecordSpec
+    context: Context
+    duplicates: Duplicates
+    batch_size: int
+    submitters: Mapping[int, str]
+    """Submitter of each file of the check that has one, by the file's position."""
+
+    def checker(self, file: int) -> Checker:
+        """The checker of one file."""
+        return Checker(self.spec, self.context.sent_by(self.submitters.get(file, "")), self.duplicates)
+
+
+class Judge:
+    """Judges blocks by a plan, one checker per submitter."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._checkers: dict[str, Checker] = {}
+
+    def checker(self, file: int) -> Checker:
+        """The checker of one file."""
+        submitter = self.plan.submitters.get(file, "")
+        if submitter not in self._checkers:
+            self._checkers[submitter] = self.plan.checker(file)
+        return self._checkers[submitter]
+
+    def batches(self, file: int, path: Path, block: Records) -> Iterator[CheckedBatch]:
+        """The batches of one block."""
+        checker, size = self.checker(file), self.plan.batch_size
+        count = len(block)
+        for start in range(0, count, size):
+            batch = Batch(path, file)
+            checker.check(batch, block, start, min(start + size, count))
+            yield batch.done()
+
+
+@lru_cache(maxsize=2)
+def _load(plan: str) -> Judge:
+    return Judge(pickle.loads(Path(plan).read_bytes()))  # noqa: S301 - written by this very process tree
+
+
+def _work(plan: str, file: int, path: Path, block: Records) -> list[CheckedBatch]:
+    return list(_load(plan).batches(file, path, block))
+
+
+class Workers(AbstractContextManager["Workers"]):
+    """Judges by ``workers`` processes, or by an executor of threads or processes that the caller owns."""
+
+    def __init__(self, plan: Plan, workers: int | Executor) -> None:
+        self._judge = Judge(plan)
+        self._stack = ExitStack()
+        self._executor: Executor | None = None
+        if isinstance(workers, int) and workers < 2:
+            return
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sbcard-plan-"))
+        self._path = str(Path(folder, "plan"))
+        Path(self._path).write_bytes(pickle.dumps(plan, pickle.HIGHEST_PROTOCOL))
+        if isinstance(workers, int):
+            self._ahead = AHEAD * workers
+            own = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+            self._executor = self._stack.enter_context(own)
+        else:
+            self._ahead = AHEAD * int(getattr(workers, "_max_workers", 4))
+            self._executor = workers
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def batches(self, file: int, path: Path, blocks: Iterator[Records]) -> Iterator[CheckedBatch]:
+        """The batches of successive blocks of one file, in order."""
+        if self._executor is None:
+            for block in blocks:
+                yield from self._judge.batches(file, path, block)
+            return
+        waiting: deque[Future[list[CheckedBatch]]] = deque()
+        try:
+            for block in blocks:
+                waiting.append(self._executor.submit(_work, self._path, file, path, block))
+                if len(waiting) > self._ahead:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
