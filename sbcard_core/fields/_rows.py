@@ -31,7 +31,10 @@ def texts(values: Any) -> list[str]:
             break
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidValue("a column of text is wanted", step="fields.texts", term="列", advice="pass a list")
-    return [value if isinstance(value, str) else _text(value) for value in values]
+    column = list(values)
+    if set(map(type, column)) <= {str}:
+        return column
+    return [value if isinstance(value, str) else _text(value) for value in column]
 
 
 def _text(value: Any) -> str:

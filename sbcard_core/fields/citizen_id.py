@@ -92,7 +92,10 @@ def check_many(
     """
     kernel, level = _kernels.choose("idcheck", level)
     if not _rows.is_buffer(rows):
-        rows = _rows.rows([_widened(text) if len(text) == 15 else text for text in _rows.texts(rows)], LENGTH)
+        column = _rows.texts(rows)
+        if 15 in set(map(len, column)):
+            column = [_widened(text) if len(text) == 15 else text for text in column]
+        rows = _rows.rows(column, LENGTH)
     if sex is not None and not _rows.is_buffer(sex):
         sex = _rows.rows(sex, 1)
     out = bytearray(memoryview(rows).nbytes // LENGTH)
@@ -155,6 +158,8 @@ def upgrade(number: str) -> str:
 
 
 def _bits(number: str, on: date) -> int:
+    if len(number) == LENGTH and number.isascii():
+        return check_many(number.encode("ascii"), on=on)[0]
     return check_many([number], on=on)[0]
 
 

@@ -128,18 +128,18 @@ def name_in(code: str, year: int) -> str:
 
 
 @cache
-def _full_counties(city: str) -> tuple[Division, ...]:
-    return tuple(
-        division
-        for code, divisions in province(city[:2]).items()
-        if code.startswith(city[:4]) and code != city
-        for division in divisions
-    )
+def _counties(province_digits: str) -> dict[str, list[Division]]:
+    """The counties of a province by the first four digits."""
+    found: dict[str, list[Division]] = {}
+    for code, divisions in province(province_digits).items():
+        if not code.endswith("00"):
+            found.setdefault(code[:4], []).extend(divisions)
+    return found
 
 
 def _may_stand_for_itself(city: str, year: int) -> bool:
     """Whether a city had no county through the whole year, so that numbers carry its own code (Dongguan)."""
-    return not any(county.first < year < county.last for county in _full_counties(city))
+    return not any(county.first < year < county.last for county in _counties(city[:2]).get(city[:4], ()))
 
 
 @cache

@@ -30,7 +30,7 @@ _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
 _LOOK_ALIKE = re.compile(f"(?<=[{_HAN}])[{re.escape(LOOK_ALIKES)}](?=[{_HAN}])")
 _INNER_BLANK = re.compile(f"(?<=[{_HAN}{DOT}])[ \\u3000\\t]+(?=[{_HAN}{DOT}])")
-_PLAIN = re.compile("[\u4e00-\u9fa5]{1,25}")  # the common case: 2 bytes each, nothing else to look at
+_PLAIN = re.compile(f"[\u4e00-\u9fa5]+(?:{DOT}[\u4e00-\u9fa5]+)*")  # the common case: 2 bytes each, nothing wrong
 _WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
 _INSIDE = re.compile(f"{DOT}|\\. ?|, | |-|'|’|[\u0f0b\u0f0c]")  # the last two part syllables of Tibetan script
 
