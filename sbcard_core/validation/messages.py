@@ -42,6 +42,9 @@ MESSAGES: dict[str, Message] = {
     "name.private_use": Message(
         "姓名含有自造字编码,其他系统可能显示为别的字", "a private-use code point", "对照身份证核对生僻字"
     ),
+    "name.encoding": Message(
+        "姓名含有该文件编码没有的字符", "a character the file's encoding lacks", "改用GB18030编码,不得以“?”代替"
+    ),
     "seq.format": Message("序号不是数字", "the sequence number is no number", "改为数字序号"),
     "form_no.format": Message(
         "申领表编码为空或含有非法字符", "the form number is empty or malformed", "核对申领表编码"
