@@ -6,7 +6,6 @@ Source: the Arrow C data interface and its PyCapsule protocol.
 """
 
 import ctypes as ct
-from array import array
 from typing import Any
 
 from sbcard_core.arrow import Array, Schema, hand_out, pointer, release_array, release_schema
