@@ -41,6 +41,8 @@ _CARD = _hex("11223344556677888877665544332211")
 _FACTOR = _hex("8649542600028141")
 _CARD_KEY = _hex("437D19585D730A0F0A96A2241A812208")  # computed, two implementations
 _RETAIL = (_CARD, _hex("1122334455667788"), _hex("04D685000411223344"), _hex("EFFE0A40389BF6A0"))
+_ISO_KEY, _ISO_TEXT = _hex("0123456789ABCDEFFEDCBA9876543210"), b"Now is the time for it"
+_ISO_RETAIL = [(1, _hex("2E2B1428CC78254F")), (2, _hex("5A692CE64F404145")), (3, _hex("C59F7EED328DDD69"))]
 _PBOC = (_hex("9B1D924E05595603"), bytes(8), _hex("000000000000100001001122334455"), _hex("2988AE5A"))
 _SM4_KEY = _hex("0123456789ABCDEFFEDCBA9876543210")
 _SM4_BLOCK = _hex("681EDF34D206965E86B3E94F536E4246")  # GB/T 32907
@@ -71,6 +73,14 @@ def _cbc(engine: Any, key: bytes, block: int, size: int) -> None:
     _expect("CBC, encrypted", out, expected)
     engine.cbc(key, len(key), iv, expected, array("q", (0, size)), True, out)
     _expect("CBC, decrypted", out, plain)
+    blocks = [1 + i % (size // block) for i in range(MANY)]
+    messages = b"".join(plain[: block * n] for n in blocks)
+    chains = b"".join(expected[: block * n] for n in blocks)
+    offsets, wide = array("q", accumulate((block * n for n in blocks), initial=0)), bytearray(len(messages))
+    engine.cbc(key * MANY, len(key), iv, messages, offsets, False, wide)
+    _expect("many CBC chains, encrypted", wide, chains)
+    engine.cbc(key * MANY, len(key), iv * MANY, chains, offsets, True, wide)
+    _expect("many CBC chains, decrypted", wide, messages)
 
 
 def _des(engine: Any) -> None:
@@ -81,6 +91,8 @@ def _des(engine: Any) -> None:
     out = bytearray(8 * MANY)
     engine.ecb(b"".join(row[1] for row in rows), 8, b"".join(row[2] for row in rows), False, out)
     _expect("many keys", out, b"".join(row[3] for row in rows))
+    engine.ecb(_TDES_KEY, 24, _TDES_ECB * (MANY // 3), True, out)
+    _expect("many blocks, decrypted", out, _TDES_PLAIN * (MANY // 3))
     _cbc(engine, _TDES_KEY, 8, 24)
     _des_macs(engine)
     _des_cards(engine)
@@ -91,6 +103,9 @@ def _des_macs(engine: Any) -> None:
     key, iv, message, expected = _PBOC
     engine.cbc_mac(key, 8, iv, message, array("q", (0, len(message))), 2, False, out)
     _expect("PBOC MAC1", out[:4], expected)
+    for padding, expected in _ISO_RETAIL:
+        engine.cbc_mac(_ISO_KEY, 16, bytes(8), _ISO_TEXT, array("q", (0, len(_ISO_TEXT))), padding, True, out)
+        _expect(f"ISO 9797-1 algorithm 3, padding {padding}", out, expected)
     key, iv, message, expected = _RETAIL
     engine.cbc_mac(key, 16, iv, message, array("q", (0, len(message))), 2, True, out)
     _expect("retail MAC", out, expected)
