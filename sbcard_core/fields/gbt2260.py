@@ -3,8 +3,9 @@
 The table is read one province at a time, when a code of that province is first asked for.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 TABLE = "gbt2260-history.txt"
@@ -50,21 +51,19 @@ class Division:
 
 
 @cache
-def _text() -> str:
-    return "\n" + files("sbcard_core.fields").joinpath("data", TABLE).read_text("utf-8")
+def _table() -> list[str]:
+    """The table's lines, sorted by code."""
+    text = files("sbcard_core.fields").joinpath("data", TABLE).read_text("utf-8")
+    return text[text.index("\n1") + 1 :].splitlines()
 
 
 def _lines(province: str) -> list[str]:
-    """The table's lines of one province; they are sorted by code."""
-    text = _text()
-    start = text.find(f"\n{province}")
-    if start < 0:
-        return []
-    end = text.rfind(f"\n{province}")
-    return text[start + 1 : text.index("\n", end + 1)].split("\n")
+    """The table's lines of one province."""
+    lines = _table()
+    return lines[bisect_left(lines, province) : bisect_left(lines, province + ":")]  # ":" comes after the digits
 
 
-@cache
+@lru_cache(maxsize=100)
 def province(digits: str) -> dict[str, tuple[Division, ...]]:
     """Every code a province ever had, oldest name first; empty for an unknown province.
 
@@ -101,7 +100,7 @@ def provinces() -> tuple[str, ...]:
         >>> len(provinces()), provinces()[0], provinces()[-1]
         (34, '11', '82')
     """
-    return tuple(line[:2] for line in _text().split("\n") if line[2:6] == "0000" and line[:1] != "#")
+    return tuple(line[:2] for line in _table() if line[2:6] == "0000")
 
 
 def divisions(code: str) -> tuple[Division, ...]:
@@ -137,12 +136,7 @@ def _counties(province_digits: str) -> dict[str, list[Division]]:
     return found
 
 
-def _may_stand_for_itself(city: str, year: int) -> bool:
-    """Whether a city had no county through the whole year, so that numbers carry its own code (Dongguan)."""
-    return not any(county.first < year < county.last for county in _counties(city[:2]).get(city[:4], ()))
-
-
-@cache
+@lru_cache(maxsize=10_000)
 def last_year(code: str) -> int:
     """The last year in which a citizen's number could be given under a code; 0 for a code that never could.
 
@@ -160,19 +154,28 @@ def last_year(code: str) -> int:
     if code.endswith("00"):
         return max((_last_alone(division) for division in divisions(code)), default=0)
     own = max((division.last for division in divisions(code)), default=0)
-    if code.endswith("01"):
-        return max(own, max((division.last for division in divisions(code[:4] + "00")), default=0))
-    return own
+    return max(own, max((division.last for division in _heading(code)), default=0))
+
+
+def _heading(code: str) -> tuple[Division, ...]:
+    """The city whose 市辖区 a code xx01 is the heading of; empty for every other code."""
+    is_heading = code.endswith("01") and not code.endswith("0001")
+    return divisions(code[:4] + "00") if is_heading else ()
 
 
 def _last_alone(city: Division) -> int:
-    for year in range(min(city.last, LAST_YEAR), city.first - 1, -1):
-        if _may_stand_for_itself(city.code, year):
+    """The last year in which a city had no county the whole year through, so that numbers carry its own code."""
+    counties = _counties(city.code[:2]).get(city.code[:4], [])
+    year = min(city.last, LAST_YEAR)
+    while year >= city.first:
+        through = [county.first for county in counties if county.first < year < county.last]
+        if not through:
             return STILL if year == LAST_YEAR else year
+        year = min(through)
     return 0
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def first_year(code: str) -> int:
     """The first year in which a number could be given under a code; 0 for a code that never could.
 
@@ -180,7 +183,7 @@ def first_year(code: str) -> int:
         >>> first_year("430112"), first_year("430122"), first_year("430199")
         (2011, 1981, 0)
     """
-    known = divisions(code) or (divisions(code[:4] + "00") if code.endswith("01") else ())
+    known = divisions(code) or _heading(code)
     return min((division.first for division in known), default=0)
 
 

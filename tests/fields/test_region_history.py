@@ -131,6 +131,8 @@ def test_names_of_a_year_are_those_of_other_lists(year: int) -> None:
         ("430199", 1990, "UNKNOWN_COUNTY"),
         ("429000", 1990, "UNKNOWN_COUNTY"),  # a heading
         ("430000", 1990, "UNKNOWN_COUNTY"),
+        ("430001", 1990, "UNKNOWN_COUNTY"),
+        ("500201", 1990, "UNKNOWN_COUNTY"),  # under the heading 县 of 重庆: no number has it
         ("810000", 1990, "KNOWN"),
         ("830000", 1990, "KNOWN"),
         ("810101", 1990, "UNKNOWN_COUNTY"),
