@@ -1,7 +1,8 @@
 """The kickback list (退回清单): findings as a workbook a county clerk can open and work through.
 
 Every cell is text, whatever it looks like: a value that begins with "=" must never run as a formula.
-Values are masked; the row number leads the clerk to the record in the file that was sent.
+Values are masked; the row number leads the clerk to the record in the file that was sent. To their own
+submitter the records may be given in full, to be corrected in place and read back.
 """
 
 from collections.abc import Iterable
@@ -9,10 +10,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sbcard_core.validation import messages
+from sbcard_core.validation import kickback_full, messages
+from sbcard_core.validation.kickback_read import CorrectedRow, Notice, NoticeKind, ReadBack, WrongDigest, read_back
 from sbcard_core.validation.records import Finding, masked
 from sbcard_core.validation.spec import COLLECTION, RecordSpec, Sensitivity
 from sbcard_core.values import Disposition
+
+__all__ = [
+    "COLUMNS",
+    "MAX_ROWS",
+    "CorrectedRow",
+    "Notice",
+    "NoticeKind",
+    "ReadBack",
+    "WrongDigest",
+    "read_back",
+    "write",
+]
 
 COLUMNS = (
     *(("行号", 8), ("处理", 8), ("字段", 14), ("值(遮盖)", 24), ("原因", 52), ("建议", 48)),
@@ -89,8 +103,15 @@ def write(
     spec: RecordSpec = COLLECTION,
     created: datetime = _CREATED,
     max_rows: int = MAX_ROWS,
+    in_full: bool = False,
+    collected: Iterable[Path] = (),
 ) -> int:
     """Write findings to a workbook, one sheet per collected file, in constant memory.
+
+    With ``in_full`` the workbook shows the records that go back, unmasked, one row each with comments on the
+    faulty cells: only for the submitter who sent them (see :mod:`~sbcard_core.validation.kickback_full`). It is
+    corrected in place and read by :func:`read_back`. Its findings and records are held in memory; records
+    that were accepted are not in it.
 
     Args:
         path: the .xlsx file; an existing one is replaced.
@@ -99,13 +120,35 @@ def write(
         spec: the layout, for the Chinese headers.
         created: stamp of the document.
         max_rows: rows per sheet, the header included.
+        in_full: show the records in full instead of a masked list.
+        collected: with ``in_full``, the collected files, whose records are read again.
 
     Returns:
-        How many findings were written.
+        How many findings (``in_full``: records) were written.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: a file cannot be written or read.
+        InvalidValue: ``in_full`` without a collected file that has findings.
+
+    Example:
+        >>> import tempfile
+        >>> from datetime import date
+        >>> from sbcard_core.validation.check import check_files
+        >>> header = ",".join(field.header for field in COLLECTION.fields)
+        >>> record = "1,A1,11010519491231003X,张三,2,01,19491231,13800138000,4,430102,103,20140701"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file, book = Path(folder, "430100.csv"), Path(folder, "430100.xlsx")
+        ...     _ = file.write_bytes(f"{header}\\r\\n{record}\\r\\n".encode("gb18030"))
+        ...     (batch,) = check_files([file], on=date(2014, 7, 31))
+        ...     written = write(book, batch.findings, title="退回更正表", in_full=True, collected=[file])
+        ...     answer = read_back(book, {"430100.csv": batch.summary.sha256})
+        >>> written, answer.unchanged, answer.rows
+        (1, 1, [])
     """
+    if in_full:
+        return kickback_full.write(
+            path, findings, collected, title=title, spec=spec, created=created, max_rows=max_rows, options=_OPTIONS
+        )
     import xlsxwriter  # noqa: PLC0415  (only those who write a list pay for it)
 
     written = 0

@@ -1,0 +1,315 @@
+"""Reading a corrected workbook back: only what was corrected is taken, and whatever else happened to it is noticed.
+
+A row belongs to the record its hidden cells name. A row whose visible cells turn out to be another record's (the
+table was sorted without its hidden columns) is never taken: the correction would go to the wrong person.
+"""
+
+import csv
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from sbcard_core.errors import Refused
+from sbcard_core.validation.kickback_cells import BadCell, Row, cell_hash, rows_of
+from sbcard_core.validation.kickback_full import DIGEST, RECORD, SEALS, VERSION
+from sbcard_core.validation.spec import COLLECTION, FieldSpec, RecordSpec, Sensitivity
+from sbcard_core.validation.workbook import measure
+
+Key = tuple[str, int]
+"""(digest of the collected file, line of the record)."""
+
+
+class NoticeKind(StrEnum):
+    """What happened to a workbook besides corrections."""
+
+    MOVED = "moved"
+    """A row stands elsewhere than it was; it is still taken, its hidden cells moved with it."""
+    DELETED = "deleted"
+    """A record is no longer in the workbook."""
+    REPEATED = "repeated"
+    """Several rows name one record: none is taken."""
+    SHIFTED = "shifted"
+    """A row holds the cells of another record: not taken."""
+    FOREIGN = "foreign"
+    """A row names no record of this workbook: not taken."""
+    CELL = "cell"
+    """A cell is a formula, an error or a number that has lost digits: the row is not taken."""
+    SHEET = "sheet"
+    """A sheet has other columns than it was given: not read."""
+
+    @property
+    def zh(self) -> str:
+        """What the clerk is told."""
+        return _ZH[self]
+
+
+_ZH = {
+    NoticeKind.MOVED: "该行位置被移动,已按隐藏记录号核对",
+    NoticeKind.DELETED: "该记录已从表中删除",
+    NoticeKind.REPEATED: "多行使用同一记录号,均未采用",
+    NoticeKind.SHIFTED: "该行内容属于另一条记录,未采用",
+    NoticeKind.FOREIGN: "该行不是本表发出的记录,未采用",
+    NoticeKind.CELL: "单元格为公式、错误值或已丢失位数的数值,该行未采用",
+    NoticeKind.SHEET: "工作表的列被改动,未读取",
+}
+
+
+class NotOurWorkbook(Refused):
+    """No kick-back workbook, or one whose hidden sheet is gone."""
+
+
+class WrongDigest(Refused):
+    """The workbook was made for another file than the one it is handed in for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing noticed.
+
+    Args:
+        kind: what.
+        sheet: name of the sheet, "" where a record is no longer in any.
+        row: 1-based row, 0 where there is none.
+        file: the collected file, "" if unknown.
+        line: the record's line in it, 0 if unknown.
+    """
+
+    kind: NoticeKind
+    sheet: str = ""
+    row: int = 0
+    file: str = ""
+    line: int = 0
+
+
+class CorrectedRow(NamedTuple):
+    """One record as its submitter corrected it; ready for the check, which judges it like any other.
+
+    ``values`` stand in spec order, ``changed`` names the fields that differ from what was sent.
+    """
+
+    file: str
+    line: int
+    values: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"CorrectedRow(file={self.file!r}, line={self.line}, changed={self.changed})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What a corrected workbook holds.
+
+    ``listed`` = corrected + unchanged + deleted + records whose rows were not taken.
+
+    Args:
+        rows: the corrected records, in the order of the collected files.
+        notices: everything else that was noticed.
+        listed: records the workbook was made of.
+        unchanged: records handed back as they were; they stay rejected.
+    """
+
+    rows: list[CorrectedRow]
+    notices: list[Notice]
+    listed: int
+    unchanged: int
+
+    def save(self, path: Path, *, spec: RecordSpec = COLLECTION) -> int:
+        """Write the corrected records as a file for :func:`~sbcard_core.validation.check.check_files`.
+
+        GB 18030, CR LF, header first; record n of ``rows`` (from 0) is line n + 2. A line end inside a cell becomes
+        a blank.
+
+        Returns:
+            How many records were written.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with path.open("w", encoding="gb18030", errors="replace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(one.header for one in spec.fields)
+            writer.writerows([value.replace("\n", " ") for value in row.values] for row in self.rows)
+        return len(self.rows)
+
+
+@dataclass(slots=True)
+class _Seal:
+    place: int
+    file: str
+    hashes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    sheet: str
+    row: int
+    cells: tuple[str | BadCell, ...] = field(repr=False)
+
+
+def _refuse(what: str) -> NotOurWorkbook:
+    return NotOurWorkbook(
+        what,
+        step="kickback.read_back",
+        term="退回更正表",
+        advice="correct the workbook that was sent, not a copy of it",
+    )
+
+
+def _seals(sheets: Mapping[str, Sequence[Row]], width: int) -> dict[Key, _Seal]:
+    rows = sheets.get(SEALS)
+    if not rows or rows[0][1][0] != VERSION:
+        raise _refuse("the workbook was not made by kickback.write(in_full=True)")
+    found: dict[Key, _Seal] = {}
+    for place, (_, cells) in enumerate(rows[1:]):
+        file, sha256, line, hashes = (str(cell) for cell in (*cells, "", "", "", "")[:4])
+        if not line.isdecimal() or len(hashes.split(" ")) != width:
+            raise _refuse("the hidden sheet is damaged, or made for another record layout")
+        found[sha256, int(line)] = _Seal(place, file, tuple(hashes.split(" ")))
+    return found
+
+
+def _check_digests(seals: Mapping[Key, _Seal], digests: Mapping[str, str]) -> None:
+    wrong = {seal.file for (sha256, _), seal in seals.items() if digests.get(seal.file, "").lower() != sha256}
+    if wrong:
+        raise WrongDigest(
+            f"{len(wrong)} of the files the workbook was made for are others than those named",
+            step="kickback.read_back",
+            term="文件摘要",
+            advice="hand it in for the file it was sent back for",
+        )
+
+
+def _collect(
+    sheets: Mapping[str, Sequence[Row]], seals: Mapping[Key, _Seal], headers: Sequence[str]
+) -> tuple[dict[Key, list[_Found]], list[Notice]]:
+    """Rows by the record they name, in reading order, and what is not of this workbook."""
+    found: defaultdict[Key, list[_Found]] = defaultdict(list)
+    notices = []
+    for sheet, rows in sheets.items():
+        if sheet == SEALS or not rows or len(set(headers).intersection(rows[0][1])) < len(headers) // 2:
+            continue  # the notes, or a sheet of the clerk's own
+        if list(rows[0][1][: len(headers)]) != list(headers):
+            notices.append(Notice(NoticeKind.SHEET, sheet, 1))
+            continue
+        for at, cells in rows[1:]:
+            padded = (*cells, *[""] * len(headers))[: len(headers)]
+            if not any(padded):
+                continue
+            line = str(padded[1])
+            key = (str(padded[0]), int(line) if line.isdecimal() else 0)
+            if key in seals:
+                found[key].append(_Found(sheet, at, padded[2:]))
+            else:
+                notices.append(Notice(NoticeKind.FOREIGN, sheet, at))
+    return found, notices
+
+
+def _moved(places: Sequence[int]) -> set[int]:
+    """The fewest places to take out so that the rest ascends (all but a longest ascending run).
+
+    Example:
+        >>> sorted(_moved([0, 3, 1, 2]))
+        [3]
+    """
+    tails: list[int] = []
+    ends: list[int] = []
+    before: dict[int, int | None] = {}
+    for place in places:
+        at = bisect_left(tails, place)
+        before[place] = ends[at - 1] if at else None
+        tails[at : at + 1] = [place]
+        ends[at : at + 1] = [place]
+    stays, place_ = set(), ends[-1] if ends else None
+    while place_ is not None:
+        stays.add(place_)
+        place_ = before[place_]
+    return set(places) - stays
+
+
+def _tells_apart(field: FieldSpec) -> bool:
+    """Whether a column says who a record is about: a number, a name, a telephone, a form."""
+    return field.sensitivity in (Sensitivity.NUMBER, Sensitivity.NAME, Sensitivity.PHONE) or field.field.endswith("_no")
+
+
+class _Owners:
+    """Which record a cell came from, where only one has it in that column."""
+
+    def __init__(self, seals: Mapping[Key, _Seal], spec: RecordSpec) -> None:
+        self.columns = [column for column, field in enumerate(spec.fields) if _tells_apart(field)]
+        self.of: dict[tuple[int, str], Key | None] = {}
+        self.rows: defaultdict[tuple[str, ...], set[Key]] = defaultdict(set)
+        for key, seal in seals.items():
+            self.rows[seal.hashes].add(key)
+            for column in self.columns:
+                if (digest := seal.hashes[column]) != "-":
+                    self.of[column, digest] = None if (column, digest) in self.of else key
+
+    def is_of_another(self, key: Key, hashes: tuple[str, ...]) -> bool:
+        """Whether the cells speak for another record than the one the row names."""
+        if self.rows.get(hashes, set()) - {key}:
+            return True
+        votes = Counter(self.of.get((column, hashes[column])) for column in self.columns)
+        votes.pop(None, None)
+        mine = votes.pop(key, 0)
+        return any(count > max(mine, 1) for count in votes.values())
+
+
+def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLLECTION) -> ReadBack:
+    """Read a workbook that ``kickback.write(in_full=True)`` made and its submitter corrected.
+
+    Args:
+        path: the .xlsx file.
+        digests: SHA-256 (hex) of each collected file by name, as ``FileSummary`` tells it.
+        spec: the record layout the workbook was made for.
+
+    Returns:
+        The corrected records, ready for the check, and what was noticed.
+
+    Raises:
+        NotOurWorkbook: another workbook, or its hidden sheet is gone or damaged.
+        WrongDigest: it was made for a file that is not named, or has another digest.
+        SourceRefused: damaged, or larger than ``workbook.MAX_CELLS`` or ``MAX_UNPACKED``.
+        MissingPart: neither openpyxl nor python-calamine is installed (extra ``bulk``).
+        OSError: the file cannot be read.
+
+    Example: see :func:`sbcard_core.validation.kickback.write`.
+    """
+    measure(path)
+    sheets = rows_of(path)
+    seals = _seals(sheets, len(spec.fields))
+    _check_digests(seals, digests)
+    headers = (DIGEST, RECORD, *(one.header for one in spec.fields))
+    found, notices = _collect(sheets, seals, headers)
+    moved = _moved([seals[key].place for key in found])
+    owners = _Owners(seals, spec)
+    rows, unchanged = [], 0
+    for key, seal in seals.items():
+        here = found.get(key, [])
+        if not here:
+            notices.append(Notice(NoticeKind.DELETED, file=seal.file, line=key[1]))
+            continue
+        if len(here) > 1:
+            notices += [Notice(NoticeKind.REPEATED, one.sheet, one.row, seal.file, key[1]) for one in here]
+            continue
+        (one,) = here
+        if seal.place in moved:
+            notices.append(Notice(NoticeKind.MOVED, one.sheet, one.row, seal.file, key[1]))
+        values = tuple(cell for cell in one.cells if isinstance(cell, str))
+        if len(values) < len(one.cells):
+            notices.append(Notice(NoticeKind.CELL, one.sheet, one.row, seal.file, key[1]))
+            continue
+        hashes = tuple(map(cell_hash, values))
+        if hashes == seal.hashes:
+            unchanged += 1
+        elif owners.is_of_another(key, hashes):
+            notices.append(Notice(NoticeKind.SHIFTED, one.sheet, one.row, seal.file, key[1]))
+        else:
+            pairs = zip(spec.fields, hashes, seal.hashes, strict=True)
+            changed = tuple(one.field for one, now, then in pairs if now != then)
+            rows.append(CorrectedRow(seal.file, key[1], values, changed))
+    return ReadBack(rows, notices, len(seals), unchanged)
