@@ -149,8 +149,9 @@ def _unknown_county(code: str, divisions: tuple[gbt2260.Division, ...]) -> Regio
 
 def _ended(code: str, divisions: tuple[gbt2260.Division, ...], last: int, earliest: int) -> RegionStatus:
     known = divisions or gbt2260.divisions(code[:4] + "00")
-    place = max(known, key=lambda division: (division.last, bool(division.became)))
-    became = [f"{new}{gbt2260.name_in(new, last) or _last_name(new)}" for new in place.became if new != code]
+    place = max(known, key=lambda division: division.last)
+    after = max((division for division in known if division.became), key=lambda division: division.last, default=place)
+    became = [f"{new}{gbt2260.name_in(new, last) or _last_name(new)}" for new in after.became if new != code]
     years, name = f"{known[0].first}-{last}", place.name if divisions else f"{place.name}市辖区"
     zh = f"{code}在{years}年为{name}" + (f"，后为{'、'.join(became)}" if became else "") + f"；{earliest}年起不再编号"
     en = f"{code} was {name} in {years}" + (f", then {', '.join(became)}" if became else "")

@@ -154,6 +154,7 @@ def test_a_warning_explains_itself() -> None:
     for part in ("1981-2011", "望城县", "430112望城区", "2013"):
         assert part in ended.message_zh
     assert "430112望城区" in ended.message_en
+    assert "后为330181萧山市" in region.status("339005", date(2000, 1, 1)).message_zh
     assert "长沙市本级代码" in region.status("430100").message_zh
     assert "湖南省" in region.status("430199").message_zh
     assert region.status("430112", date(1990, 1, 1), on=date(2010, 1, 1)).message_en.endswith("not yet in 2010")
