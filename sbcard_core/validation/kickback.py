@@ -6,7 +6,7 @@ submitter the records may be given in full, to be corrected in place and read ba
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ def write(
     max_rows: int = MAX_ROWS,
     in_full: bool = False,
     collected: Iterable[Path] = (),
+    on: date | None = None,
 ) -> int:
     """Write findings to a workbook, one sheet per collected file, in constant memory.
 
@@ -122,6 +123,8 @@ def write(
         max_rows: rows per sheet, the header included.
         in_full: show the records in full instead of a masked list.
         collected: with ``in_full``, the collected files, whose records are read again.
+        on: with ``in_full``, the day of the check: comments on wrong citizen numbers then propose the numbers
+            they may be, best first (see :mod:`~sbcard_core.validation.proposals`).
 
     Returns:
         How many findings (``in_full``: records) were written.
@@ -132,7 +135,6 @@ def write(
 
     Example:
         >>> import tempfile
-        >>> from datetime import date
         >>> from sbcard_core.validation.check import check_files
         >>> header = ",".join(field.header for field in COLLECTION.fields)
         >>> record = "1,A1,11010519491231003X,张三,2,01,19491231,13800138000,4,430102,103,20140701"
@@ -147,7 +149,15 @@ def write(
     """
     if in_full:
         return kickback_full.write(
-            path, findings, collected, title=title, spec=spec, created=created, max_rows=max_rows, options=_OPTIONS
+            path,
+            findings,
+            collected,
+            title=title,
+            spec=spec,
+            created=created,
+            max_rows=max_rows,
+            on=on,
+            options=_OPTIONS,
         )
     import xlsxwriter  # noqa: PLC0415  (only those who write a list pay for it)
 

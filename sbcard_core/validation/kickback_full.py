@@ -9,9 +9,9 @@ afterwards what was corrected, moved, deleted or brought in from elsewhere.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from sbcard_core.validation import messages
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.detect import open_source
 from sbcard_core.validation.kickback_cells import cell_hash, cell_text
+from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import Finding
+from sbcard_core.validation.repair import Kind, repair_form
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.values import Disposition, Severity
 
@@ -32,6 +34,11 @@ SEALS = "_sbcard"
 
 SEAL_COLUMNS = ("file", "sha256", "line", "cells")
 VERSION = "sbcard-kickback-1"
+
+_PROPOSED = frozenset({"id_number.characters", "id_number.region", "id_number.date", "id_number.check"})
+_SHOWN = 3
+"""Proposals in one comment."""
+
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 _NOTES = (
     "本表列出退回的记录,内容未遮盖,仅供原报送单位更正,不得转发。",
@@ -84,6 +91,35 @@ def _as_written(block: Records, index: int, fields: int) -> tuple[tuple[str, ...
     except UnicodeDecodeError:
         whole = raw.decode("gb18030", "replace")
     return ("",) * fields, cell_text(whole)
+
+
+def _proposals(records: Sent, findings: Mapping[int, list[Finding]], spec: RecordSpec, on: date) -> dict[int, str]:
+    """For the comment of each wrong citizen number: the numbers it may be, best first."""
+    keys = [one.field for one in spec.fields]
+    lines = [
+        line
+        for line in records.rows
+        if any(finding.code in _PROPOSED and not finding.repair for finding in findings[line])
+    ]
+    if not lines or "id_number" not in keys:
+        return {}
+
+    def column(key: str) -> list[str]:
+        if key not in keys:
+            return [""] * len(lines)
+        at = keys.index(key)
+        return [repair_form(records.rows[line][0][at], Kind.PLAIN).value for line in lines]
+
+    found = propose_many(
+        column("id_number"),
+        on=on,
+        birth=column("birth"),
+        sex=column("sex"),
+        county=column("county"),
+        at_most=_SHOWN,
+    )
+    texts = ["".join(f"\n可能是:{each.value}({each.reason_zh()})" for each in row) for row in found]
+    return {line: text for line, text in zip(lines, texts, strict=True) if text}
 
 
 def _advice(finding: Finding) -> str:
@@ -139,18 +175,20 @@ class _Book:
         sheet.set_header("&C" + cell_text(self.title).replace("&", "&&")[:200])
         return sheet
 
-    def add(self, records: Sent, findings: dict[int, list[Finding]]) -> None:
+    def add(self, records: Sent, findings: dict[int, list[Finding]], proposed: Mapping[int, str]) -> None:
         """One sheet for the records of one file, more where it is full."""
         sheet, at = self._sheet(records.file), 1
         for line in sorted(records.rows):
             if at == self.max_rows:
                 sheet, at = self._sheet(records.file), 1
             cells, whole = records.rows[line]
-            self._row(sheet, at, (records.sha256, str(line), *cells), whole, findings[line])
+            self._row(sheet, at, (records.sha256, str(line), *cells), whole, findings[line], proposed.get(line, ""))
             self._seal((cell_text(records.file), records.sha256, str(line), " ".join(map(cell_hash, cells))))
             at += 1
 
-    def _row(self, sheet: Any, at: int, cells: tuple[str, ...], whole: str, findings: list[Finding]) -> None:
+    def _row(
+        self, sheet: Any, at: int, cells: tuple[str, ...], whole: str, findings: list[Finding], proposed: str
+    ) -> None:
         by_field: defaultdict[str, list[Finding]] = defaultdict(list)
         for finding in findings:
             by_field[finding.field].append(finding)
@@ -159,7 +197,8 @@ class _Book:
             wrong = by_field.get(key, []) if key else []
             sheet.write_string(at, column, value, self._format(wrong))
             if wrong:
-                sheet.write_comment(at, column, "\n".join(map(_advice, wrong)), {"author": "", "x_scale": 2})
+                text = "\n".join(map(_advice, wrong)) + (proposed if key == "id_number" else "")
+                sheet.write_comment(at, column, text, {"author": "", "x_scale": 3, "y_scale": 1 + text.count("\n") / 4})
         reasons = ";".join(self._reason(finding) for finding in findings)
         sheet.write_string(at, len(cells), cell_text(reasons), self.plain)
         sheet.write_string(at, len(cells) + 1, whole, self.faulty if whole else self.plain)
@@ -195,6 +234,7 @@ def write(
     spec: RecordSpec,
     created: datetime,
     max_rows: int,
+    on: date | None,
     options: dict[str, Any],
 ) -> int:
     """Write the workbook in full; called by :func:`sbcard_core.validation.kickback.write`.
@@ -221,6 +261,6 @@ def write(
                 out.note(f"{file}:{finding.message_zh};{messages.advice(finding.code, '')}")
             if records:
                 batch = sent(paths[file], records, spec)
-                out.add(batch, records)
+                out.add(batch, records, _proposals(batch, records, spec, on) if on else {})
                 written += len(batch.rows)
     return written

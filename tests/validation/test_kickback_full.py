@@ -101,6 +101,16 @@ def test_the_submitter_sees_the_records_in_full_and_only_those_sent_back(tmp_pat
     assert table.cell(2, AT["bank"]).fill.fgColor.rgb != table.cell(2, AT["name"]).fill.fgColor.rgb
 
 
+def test_the_comment_proposes_the_numbers_it_may_be(tmp_path: Path) -> None:
+    right = number(21)
+    swapped = right[:12] + right[13] + right[12] + right[14:]
+    case = Case(tmp_path, [record(21, id_number=swapped)], on=ON)
+    table = openpyxl.load_workbook(case.book).worksheets[2]
+    text = table.cell(2, AT["id_number"]).comment.text
+    assert text.split("\n")[-1] == f"可能是:{right}(第13、14位可能颠倒;与号码校验、出生日期、性别、区县相符;唯一候选)"
+    assert table.cell(2, AT["id_number"]).value == swapped
+
+
 def test_masked_is_the_default(tmp_path: Path, case: Case) -> None:
     kickback.write(tmp_path / "masked.xlsx", case.findings, title="t")
     with zipfile.ZipFile(tmp_path / "masked.xlsx") as archive:
