@@ -16,6 +16,7 @@ from sbcard_core.validation.blocks import (
     Block,
     Digest,
     Records,
+    RowBlock,
     Source,
     SourceRefused,
     cells,
@@ -142,7 +143,9 @@ class Delimited:
                 if header is None:
                     number += count_lines(raw)
                     continue
-                if not self.columns:
+                if self.columns:
+                    yield RowBlock(0, [list(self.columns)], header.layout)
+                else:
                     yield Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
                     raw = b"".join(raw.splitlines(keepends=True)[header.at + 1 :])  # noqa: PLW2901
                     number += header.at + 1
