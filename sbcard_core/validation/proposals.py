@@ -6,20 +6,20 @@ carries its proof. It is never applied: where two digits are wrong, a lone candi
 about half the time.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntFlag
 
 import numpy as np
-import numpy.typing as npt
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import citizen_id, region
+from sbcard_core.fields import citizen_id, region_history
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, lengthen, refuse_protected, repair_form
 from sbcard_core.validation.slips import ASSUMED, Bytes, Candidates, Ints, Ranking, Slip, generate
 
 _CHUNK = 8192
+_PLACES = np.array([1000, 100, 10, 1], np.int64)
 
 
 class Proof(IntFlag):
@@ -38,7 +38,7 @@ class Proof(IntFlag):
     PROVINCE = 32
     """Its first two digits are those of the record's county."""
     PLACE = 64
-    """Its first six digits are a county of the table handed in."""
+    """Its first six digits were a county's code at some time after its birth date (GB/T 2260)."""
 
 
 _ZH = {
@@ -121,7 +121,7 @@ class _Columns:
         clean = citizen_id.check_many(np.ascontiguousarray(found.chars).tobytes(), on=on)
         return found.keep(np.frombuffer(clean, np.uint8) == 0)
 
-    def proof(self, found: Candidates, places: npt.NDArray[np.bool_]) -> Ints:
+    def proof(self, found: Candidates) -> Ints:
         """What speaks for each, as bits of :class:`Proof`."""
         sex = self.sex[found.row, 0]
         same = found.chars[:, :6] == self.county[found.row]
@@ -130,8 +130,10 @@ class _Columns:
         proof |= np.where((sex == 49) | (sex == 50), int(Proof.SEX), 0)
         for digits, flag in ((6, Proof.COUNTY), (4, Proof.CITY), (2, Proof.PROVINCE)):
             proof |= np.where(same[:, :digits].all(axis=1), int(flag), 0)
-        code = (found.chars[:, :6].astype(np.int64) - 48) @ (10 ** np.arange(5, -1, -1))
-        return proof | np.where(places[code], int(Proof.PLACE), 0)
+        years = (found.chars[:, 6:10].astype(np.int64) - 48) @ _PLACES
+        codes = np.ascontiguousarray(found.chars[:, :6]).tobytes()
+        strange = region_history.check_many(codes, birth_years=years)
+        return proof | np.where(np.frombuffer(strange, np.uint8) == 0, int(Proof.PLACE), 0)
 
 
 _EVIDENCE = ((Proof.COUNTY, 8), (Proof.PLACE, 4), (Proof.CITY, 2), (Proof.PROVINCE, 1))
@@ -156,13 +158,7 @@ def _proposals(found: Candidates, proof: Ints, out: list[list[Proposal]], at_mos
             out[row].append(Proposal(value, slip, place % 18 + 1, flags[bits], others, equals))
 
 
-def _places(codes: Collection[str] | None) -> npt.NDArray[np.bool_]:
-    table = np.zeros(1_000_000, np.bool_)
-    table[[int(code) for code in (region.county_codes() if codes is None else codes)]] = True
-    return table
-
-
-def _legacy(number: str, on: date, columns: _Columns, row: int, places: npt.NDArray[np.bool_]) -> list[Proposal]:
+def _legacy(number: str, on: date, columns: _Columns, row: int) -> list[Proposal]:
     """Proposals for 15 digits, which are right or wrong as a whole."""
     birth, sex = bytes(columns.birth[row]).decode("ascii"), int(columns.sex[row, 0])
     stand = [value for value in lengthen(number, on=on) if birth[0] == "\0" or value[6:14] == birth]
@@ -171,7 +167,7 @@ def _legacy(number: str, on: date, columns: _Columns, row: int, places: npt.NDAr
         return []
     chars = np.frombuffer("".join(stand).encode("ascii"), np.uint8).reshape(-1, 18)
     rows = np.full(len(stand), row, np.int64)
-    proof = columns.proof(Candidates(rows, rows, rows, chars), places).tolist()
+    proof = columns.proof(Candidates(rows, rows, rows, chars)).tolist()
     others = len(stand) - 1
     return [
         Proposal(value, Slip.LENGTH15, 0, Proof(bits), others, others) for value, bits in zip(stand, proof, strict=True)
@@ -185,7 +181,6 @@ def propose_many(
     birth: Sequence[str] | None = None,
     sex: Sequence[str] | None = None,
     county: Sequence[str] | None = None,
-    places: Collection[str] | None = None,
     ranking: Ranking = ASSUMED,
     at_most: int = 10,
     kind: Kind = Kind.NUMBER,
@@ -202,7 +197,6 @@ def propose_many(
         birth: n birth dates YYYYMMDD or "", or None.
         sex: n codes of GB/T 2261.1 or "", or None; only '1' and '2' are compared.
         county: n county codes or "", or None.
-        places: six-digit codes that exist or existed; None = the counties of Hunan.
         ranking: likelihood of slips (assumed).
         at_most: proposals per row; ``rivals`` counts the rest too.
         kind: what the values are.
@@ -227,12 +221,11 @@ def propose_many(
     """
     refuse_protected(kind)
     plain = [_plain(number) for number in numbers]
-    table = _places(places)
     columns = _Columns(_column(birth, 8, len(plain)), _column(sex, 1, len(plain)), _column(county, 6, len(plain)))
     out: list[list[Proposal]] = [[] for _ in plain]
     for row, number in enumerate(plain):
         if len(number) == 15:
-            out[row] = _legacy(number, on, columns, row, table)[:at_most]
+            out[row] = _legacy(number, on, columns, row)[:at_most]
     full = np.array([row for row, number in enumerate(plain) if len(number) == 18], np.int64)
     for start in range(0, len(full), _CHUNK):
         rows = full[start : start + _CHUNK]
@@ -240,7 +233,7 @@ def propose_many(
         found = generate(np.frombuffer(text.encode("ascii", "replace"), np.uint8).reshape(-1, 18), ranking)
         found.row = rows[found.row]
         found = columns.demand(found, on)
-        _proposals(*_ranked(found, columns.proof(found, table)), out, at_most)
+        _proposals(*_ranked(found, columns.proof(found)), out, at_most)
     return out
 
 
@@ -258,7 +251,6 @@ def propose(
     birth: str = "",
     sex: str = "",
     county: str = "",
-    places: Collection[str] | None = None,
     ranking: Ranking = ASSUMED,
     kind: Kind = Kind.NUMBER,
 ) -> list[Proposal]:
@@ -267,9 +259,7 @@ def propose(
     Example:
         >>> best, *_ = propose("11010519491321002X", on=date(2014, 7, 31), birth="19491231")
         >>> best
-        Proposal(slip=<Slip.TRANSPOSITION: 'transposition'>, place=12, proof=<Proof.NUMBER|BIRTH: 3>, ...)
+        Proposal(slip=<Slip.TRANSPOSITION: 'transposition'>, place=12, proof=<Proof.NUMBER|BIRTH|PLACE: 67>, ...)
     """
-    (found,) = propose_many(
-        [number], on=on, birth=[birth], sex=[sex], county=[county], places=places, ranking=ranking, kind=kind
-    )
+    (found,) = propose_many([number], on=on, birth=[birth], sex=[sex], county=[county], ranking=ranking, kind=kind)
     return found

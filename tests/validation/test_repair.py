@@ -166,6 +166,11 @@ def test_one_wrong_digit_with_one_answer_is_proposed_first() -> None:
     first = [row[0].value == truth for truth, row in zip(truths, found, strict=True)]
     by_demand = [hit for hit, row in zip(first, found, strict=True) if row[0].rivals == 0]
     by_proof = [hit for hit, row in zip(first, found, strict=True) if row[0].equals == 0]
+    by_columns = [
+        hit for hit, row in zip(first, found, strict=True) if sum(Proof.COUNTY in one.proof for one in row) == 1
+    ]
+    assert len(by_columns) > 0.25 * len(found)
+    assert sum(by_columns) >= 0.95 * len(by_columns)
     assert all(by_demand)
     assert len(by_demand) > 0.4 * len(found)
     assert len(by_proof) > 0.7 * len(found)
