@@ -51,7 +51,7 @@ class Array(ct.Structure):
 
 
 _GET = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_void_p)
-_ERROR = ct.CFUNCTYPE(ct.c_char_p, ct.c_void_p)
+_ERROR = ct.CFUNCTYPE(ct.c_void_p, ct.c_void_p)
 
 
 class Stream(ct.Structure):
@@ -222,10 +222,8 @@ def array_capsule(column: Column) -> Any:
 _EIO = 5
 
 
-def _stream_calls(
-    like: Column, batches: Iterator[Column]
-) -> tuple[Callable[..., int], Callable[..., int], list[bytes]]:
-    message = [b""]
+def _stream_calls(like: Column, batches: Iterator[Column]) -> tuple[Callable[..., int], Callable[..., int], list[Any]]:
+    message: list[Any] = [None]
 
     def get_schema(_: int, out: int) -> int:
         struct = Schema()
@@ -240,7 +238,7 @@ def _stream_calls(
             if column is not None:
                 keep(struct, _fill_array(struct, column))
         except Exception as error:  # a C caller takes no exception
-            message[0] = f"{type(error).__name__}: {error}".encode()
+            message[0] = ct.create_string_buffer(f"{type(error).__name__}: {error}".encode())
             return _EIO
         ct.memmove(out, ct.addressof(struct), ct.sizeof(Array))
         return 0
@@ -256,7 +254,7 @@ def stream_capsule(like: Column, batches: Iterator[Column]) -> Any:
         batches: struct columns as :func:`record` makes them.
     """
     get_schema, get_next, message = _stream_calls(like, batches)
-    calls = _GET(get_schema), _GET(get_next), _ERROR(lambda _: message[0] or None)
+    calls = _GET(get_schema), _GET(get_next), _ERROR(lambda _: message[0] and ct.addressof(message[0]))
     places = [ct.cast(call, ct.c_void_p).value for call in calls]
     struct = Stream(*places, ct.cast(_release_stream, ct.c_void_p).value)
     return hand_out(struct, (calls, message))

@@ -268,6 +268,6 @@ def _shortcut(spec: FieldSpec, context: Context) -> Callable[[str], object]:
     """A cheap test that is true only for values the field's rule would give back unchanged and unblamed."""
     if spec.rule in {"id_number", "card_number", "account"}:
         return lambda _: False  # a check character needs more than a pattern
-    if spec.rule == "day":
-        return context.days.__contains__
+    if spec.rule in {"day", "validity"}:
+        return (context.days if spec.rule == "day" else context.all_days).__contains__
     return spec.allowed.__contains__ if spec.allowed is not None else re.compile(spec.clean).fullmatch
