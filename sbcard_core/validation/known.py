@@ -107,18 +107,16 @@ def mark(numbers: Sequence[str], known: Iterable[str] | Any) -> bytearray:
     """
     out = bytearray(len(numbers))
     keys, places, others = _split(numbers)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    hit = np.zeros(len(keys), np.bool_)
+    ours, which = np.unique(keys, return_inverse=True)
+    hit = np.zeros(len(ours), np.bool_)
     others.pop("", None)
     for theirs, texts in _known(known):
-        if len(keys) and len(theirs):
-            theirs = np.unique(theirs)
-            at = np.searchsorted(theirs, keys).clip(max=len(theirs) - 1)
-            hit |= theirs[at] == keys
+        if len(ours):
+            at = np.searchsorted(ours, theirs).clip(max=len(ours) - 1)
+            hit[at[ours[at] == theirs]] = True
         for text in texts.keys() & others.keys():
             for place in others.pop(text):
                 out[place] = 1
-    for place in np.asarray(places, np.int64)[order[hit]].tolist():
+    for place in np.asarray(places, np.int64)[hit[which]].tolist():
         out[place] = 1
     return out
