@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sbcard_core.validation import kickback_full, messages
-from sbcard_core.validation.kickback_read import CorrectedRow, Notice, NoticeKind, ReadBack, WrongDigest, read_back
+from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
+from sbcard_core.validation.kickback_read import read_back
 from sbcard_core.validation.records import Finding, masked
 from sbcard_core.validation.spec import COLLECTION, RecordSpec, Sensitivity
 from sbcard_core.values import Disposition
@@ -20,6 +21,7 @@ __all__ = [
     "COLUMNS",
     "MAX_ROWS",
     "CorrectedRow",
+    "NotOurWorkbook",
     "Notice",
     "NoticeKind",
     "ReadBack",

@@ -12,7 +12,8 @@ from datetime import date
 from enum import StrEnum
 
 from sbcard_core.errors import Refused
-from sbcard_core.fields import citizen_id, name
+from sbcard_core.fields import name
+from sbcard_core.validation.legacy import is_legacy, is_right, lengthen
 
 
 class Kind(StrEnum):
@@ -78,9 +79,6 @@ FORM_AT_ONCE = RepairPolicy()
 
 ALL_LOSSLESS = RepairPolicy(frozenset(Change))
 """Every lossless change at once, 15 to 18 digits included."""
-
-CENTENARIANS = frozenset({"996", "997", "998", "999"})
-"""Sequences of 15-digit numbers that were kept for people born before 1900: their century is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,62 +168,6 @@ def _plain_form(value: str) -> tuple[str, list[Change]]:
 _FORMS = {Kind.NUMBER: _number_form, Kind.NAME: _name_form, Kind.PLAIN: _plain_form}
 
 
-def is_legacy(number: str) -> bool:
-    """Whether a plain number has the 15 digits of the old form.
-
-    Example:
-        >>> is_legacy("610104620927690"), is_legacy("610104196209276908")
-        (True, False)
-    """
-    return len(number) == 15 and number.isascii() and number.isdigit()
-
-
-def lengthen(number: str, *, on: date) -> tuple[str, ...]:
-    """The 18-digit numbers a 15-digit one can stand for, likeliest first; most have one, a centenarian's two.
-
-    Sequences 996 to 999 were kept for people born before 1900, so both centuries are given for them. A
-    number whose date or province is impossible stands for nobody.
-
-    Args:
-        number: 15 digits.
-        on: the day the number must exist by.
-
-    Source: GB 11643-1989 and -1999.
-
-    Example:
-        >>> lengthen("610104620927690", on=date(2014, 7, 31))
-        ('610104196209276908',)
-        >>> [number[6:10] for number in lengthen("610104620927996", on=date(2014, 7, 31))]
-        ['1862', '1962']
-    """
-    if not is_legacy(number):
-        return ()
-    right = []
-    for century in ("18", "19") if number[12:] in CENTENARIANS else ("19",):
-        body = number[:6] + century + number[6:]
-        full = body + citizen_id.check_digit(body)
-        # the kernel knows no day before 1900: there the same day of 1996 (a leap year) stands in for the century
-        if not citizen_id.check_many(_in_range(full, century).encode("ascii"), on=on)[0]:
-            right.append(full)
-    return tuple(right)
-
-
-def _in_range(full: str, century: str) -> str:
-    if century == "19" or not _is_day(full[6:14]):
-        return full
-    year = "1996" if full[10:14] == "0229" else "1997"
-    body = full[:6] + year + full[10:17]
-    return body + citizen_id.check_digit(body)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return False
-    return True
-
-
 def repair_form(value: str, kind: Kind, policy: RepairPolicy = FORM_AT_ONCE) -> Repaired:
     """Put the form of one value right, at once where the policy allows every change it needs.
 
@@ -303,9 +245,6 @@ def repair_number(
 
 def _stands(number: str, on: date, birth: str, sex: str) -> bool:
     """Whether a number is right and says what the record says."""
-    if len(number) != citizen_id.LENGTH or not number.isascii():
-        return False
-    century = number[6:8]
-    if citizen_id.check_many(_in_range(number, century if century == "18" else "19").encode("ascii"), on=on)[0]:
+    if not is_right(number, on=on):
         return False
     return (not birth or birth == number[6:14]) and (sex not in ("1", "2") or int(sex) % 2 == int(number[16]) % 2)

@@ -16,8 +16,7 @@ from sbcard_core.errors import InvalidValue, MissingPart, Refused
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation import kickback, kickback_cells
 from sbcard_core.validation.check import check_files
-from sbcard_core.validation.kickback import CorrectedRow, NoticeKind, ReadBack, WrongDigest
-from sbcard_core.validation.kickback_read import NotOurWorkbook
+from sbcard_core.validation.kickback import CorrectedRow, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.spec import COLLECTION
 
 ON = date(2014, 7, 31)

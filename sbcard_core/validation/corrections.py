@@ -1,0 +1,124 @@
+"""What a corrected workbook gives: records ready for the check, and notices of whatever else happened to it."""
+
+import csv
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from sbcard_core.errors import Refused
+from sbcard_core.validation.spec import COLLECTION, RecordSpec
+
+
+class NoticeKind(StrEnum):
+    """What happened to a workbook besides corrections."""
+
+    MOVED = "moved"
+    """A row stands elsewhere than it was; it is still taken, its hidden cells moved with it."""
+    DELETED = "deleted"
+    """A record is no longer in the workbook."""
+    REPEATED = "repeated"
+    """Several rows name one record: none is taken."""
+    SHIFTED = "shifted"
+    """A row holds the cells of another record: not taken."""
+    FOREIGN = "foreign"
+    """A row names no record of this workbook: not taken."""
+    CELL = "cell"
+    """A cell is a formula, an error or a number that has lost digits: the row is not taken."""
+    SHEET = "sheet"
+    """A sheet has other columns than it was given: not read."""
+
+    @property
+    def zh(self) -> str:
+        """What the clerk is told."""
+        return _ZH[self]
+
+
+_ZH = {
+    NoticeKind.MOVED: "该行位置被移动,已按隐藏记录号核对",
+    NoticeKind.DELETED: "该记录已从表中删除",
+    NoticeKind.REPEATED: "多行使用同一记录号,均未采用",
+    NoticeKind.SHIFTED: "该行内容属于另一条记录,未采用",
+    NoticeKind.FOREIGN: "该行不是本表发出的记录,未采用",
+    NoticeKind.CELL: "单元格为公式、错误值或已丢失位数的数值,该行未采用",
+    NoticeKind.SHEET: "工作表的列被改动,未读取",
+}
+
+
+class NotOurWorkbook(Refused):
+    """No kick-back workbook, or one whose hidden sheet is gone."""
+
+
+class WrongDigest(Refused):
+    """The workbook was made for another file than the one it is handed in for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing noticed.
+
+    Args:
+        kind: what.
+        sheet: name of the sheet, "" where a record is no longer in any.
+        row: 1-based row, 0 where there is none.
+        file: the collected file, "" if unknown.
+        line: the record's line in it, 0 if unknown.
+    """
+
+    kind: NoticeKind
+    sheet: str = ""
+    row: int = 0
+    file: str = ""
+    line: int = 0
+
+
+class CorrectedRow(NamedTuple):
+    """One record as its submitter corrected it; ready for the check, which judges it like any other.
+
+    ``values`` stand in spec order, ``changed`` names the fields that differ from what was sent.
+    """
+
+    file: str
+    line: int
+    values: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"CorrectedRow(file={self.file!r}, line={self.line}, changed={self.changed})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What a corrected workbook holds.
+
+    ``listed`` = corrected + unchanged + deleted + records whose rows were not taken.
+
+    Args:
+        rows: the corrected records, in the order of the collected files.
+        notices: everything else that was noticed.
+        listed: records the workbook was made of.
+        unchanged: records handed back as they were; they stay rejected.
+    """
+
+    rows: list[CorrectedRow]
+    notices: list[Notice]
+    listed: int
+    unchanged: int
+
+    def save(self, path: Path, *, spec: RecordSpec = COLLECTION) -> int:
+        """Write the corrected records as a file for :func:`~sbcard_core.validation.check.check_files`.
+
+        GB 18030, CR LF, header first; record n of ``rows`` (from 0) is line n + 2. A line end inside a cell becomes
+        a blank.
+
+        Returns:
+            How many records were written.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with path.open("w", encoding="gb18030", errors="replace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(one.header for one in spec.fields)
+            writer.writerows([value.replace("\n", " ") for value in row.values] for row in self.rows)
+        return len(self.rows)
