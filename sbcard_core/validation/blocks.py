@@ -232,6 +232,7 @@ class RowBlock:
     raws: Sequence[bytes] | None = field(default=None, repr=False)
     refusal: str = "file.header"
     numbers: Sequence[int] | None = None
+    _texts: list[str | None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -239,7 +240,9 @@ class RowBlock:
     @property
     def texts(self) -> list[str | None]:
         """Each row joined by commas. A clean cell holds none, so no other row can look clean."""
-        return [None if row is None else ",".join(row) for row in self.rows]
+        if self._texts is None:
+            self._texts = [None if row is None else ",".join(row) for row in self.rows]
+        return self._texts
 
     def line(self, index: int) -> int:
         """1-based row."""
