@@ -11,24 +11,35 @@ from pathlib import Path
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.validation import sources
-from sbcard_core.validation.blocks import Block, Digest, Records, RowBlock, SourceRefused, decode_line
+from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, decode_line
 from sbcard_core.validation.spec import RecordSpec, layout_of
 
 PAD = " \u3000"
 """What fills a cell up."""
 
 
-def _row(raw: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
-    if len(raw) != sum(widths) or b"\0" in raw:
-        return None
-    cells, at = [], 0
-    try:
-        for width in widths:
-            cells.append(raw[at : at + width].decode(encoding).strip(PAD))
-            at += width
-    except UnicodeDecodeError:
-        return None
-    return cells
+class _Cutter:
+    """Cuts rows of fixed widths and decodes them; a row is decoded at once, its cells kept apart by a separator.
+
+    The separator (1F) is no trail byte, so a character cut in half makes the row unreadable, as it must.
+    """
+
+    def __init__(self, widths: Sequence[int], encoding: str) -> None:
+        self._cut = struct.Struct("".join(f"{width}s" for width in widths))
+        self._encoding, self._columns = encoding, len(widths)
+
+    def cells(self, raw: bytes) -> list[str] | None:
+        """The cells of one row; None where it has another length, a NUL, or cannot be decoded."""
+        if len(raw) != self._cut.size or b"\0" in raw:
+            return None
+        parts = self._cut.unpack(raw)
+        try:
+            cells = b"\x1f".join(parts).decode(self._encoding).split("\x1f")
+            if len(cells) != self._columns:
+                cells = [part.decode(self._encoding) for part in parts]
+        except UnicodeDecodeError:
+            return None
+        return [cell.strip(PAD) for cell in cells]
 
 
 @dataclass(frozen=True)
@@ -59,23 +70,24 @@ class FixedWidth:
 
     def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
         """See :class:`~sbcard_core.validation.blocks.Source`."""
-        headers, widths = [header for header, _ in self.columns], [width for _, width in self.columns]
+        headers = [header for header, _ in self.columns]
         layout, encoding, number = layout_of(headers, spec), sources.codec(self.encoding), 1
+        cutter = _Cutter([width for _, width in self.columns], encoding)
         yield RowBlock(0, [headers], layout)
         for raw, overlong in sources.raw_blocks(self.path, digest):
             lines = [raw] if overlong else raw.splitlines(keepends=True)
             if number == 1 and lines[0].startswith(b"\xef\xbb\xbf") and encoding == "utf-8":
                 lines[0] = lines[0][3:]
-            rows = [None if overlong else self._cells(line, widths, encoding) for line in lines]
+            rows = [None if overlong else self._cells(line, cutter) for line in lines]
             yield RowBlock(number, rows, layout, lines)
             number += len(lines)
 
     @staticmethod
-    def _cells(line: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
+    def _cells(line: bytes, cutter: _Cutter) -> list[str] | None:
         body = line.rstrip(b"\r\n")
         if not body.strip(b" \x1a\t"):
             return [""]
-        return _row(body, widths, encoding)
+        return cutter.cells(body)
 
 
 _HEAD = struct.Struct("<B3xIHH20x")
@@ -108,7 +120,7 @@ class Dbf:
         with self.path.open("rb") as file:
             head = _read(file, _HEAD.size, digest)
             names, widths, width, count = self._header(head, file, digest, encoding)
-            layout = layout_of(names, spec)
+            layout, cutter = layout_of(names, spec), _Cutter(widths, encoding)
             yield RowBlock(0, [names], layout)
             first, per_block = 1, max(1, sources.BLOCK // width)
             while first <= count:
@@ -118,17 +130,17 @@ class Dbf:
                     raise SourceRefused(
                         "fewer rows than the table's header counts", code="file.damaged", advice="export it anew"
                     )
-                yield RowBlock(first, [self._cells(row, widths, encoding) for row in raws], layout, raws)
+                yield RowBlock(first, [self._cells(row, cutter) for row in raws], layout, raws)
                 first += len(raws)
             while rest := file.read(sources.BLOCK):
                 if digest is not None:
                     digest.update(rest)
 
     @staticmethod
-    def _cells(raw: bytes, widths: Sequence[int], encoding: str) -> list[str] | None:
+    def _cells(raw: bytes, cutter: _Cutter) -> list[str] | None:
         if raw[:1] == b"*":
             return [""]
-        return _row(raw[1:], widths, encoding)
+        return cutter.cells(raw[1:])
 
     @staticmethod
     def _header(
@@ -163,4 +175,4 @@ def _read(file: object, size: int, digest: Digest | None) -> bytes:
     return data
 
 
-__all__ = ["PAD", "Block", "Dbf", "FixedWidth"]
+__all__ = ["PAD", "Dbf", "FixedWidth"]
