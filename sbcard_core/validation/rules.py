@@ -8,6 +8,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import bank_card, card_number, citizen_id, name, phone
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED, BoundRule
+from sbcard_core.validation.legacy import only_reading
 from sbcard_core.validation.spec import FieldSpec, RecordSpec
 from sbcard_core.values import Severity
 
@@ -95,7 +96,7 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
     if "x" in value:
         problems.append(Problem("id_number.lowercase_x", Severity.WARNING, plain, True))
     if len(plain) == 15 and plain.isascii() and plain.isdigit():
-        return plain, [*problems, Problem("id_number.length15", spec.severity, citizen_id.upgrade(plain))]
+        return plain, [*problems, Problem("id_number.length15", spec.severity, only_reading(plain, on=context.on))]
     if _WELL_FORMED.fullmatch(plain) is None:
         return value, [Problem("id_number.characters", spec.severity)]
     bits = citizen_id.check_many(plain.encode("ascii"), on=context.on)[0]
