@@ -35,7 +35,7 @@ SEALS = "_sbcard"
 SEAL_COLUMNS = ("file", "sha256", "line", "cells")
 VERSION = "sbcard-kickback-1"
 
-_PROPOSED = frozenset({"id_number.characters", "id_number.region", "id_number.date", "id_number.check"})
+_PROPOSED = frozenset(f"id_number.{code}" for code in ("characters", "length15", "region", "date", "check"))
 _SHOWN = 3
 """Proposals in one comment."""
 

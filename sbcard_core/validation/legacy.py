@@ -47,6 +47,17 @@ def lengthen(number: str, *, on: date) -> tuple[str, ...]:
     return tuple(right)
 
 
+def only_reading(number: str, *, on: date) -> str:
+    """The one 18-digit number a 15-digit one stands for; "" where there are two, or none.
+
+    Example:
+        >>> only_reading("610104620927690", on=date(2014, 7, 31)), only_reading("610104620927996", on=date(2014, 7, 31))
+        ('610104196209276908', '')
+    """
+    readings = lengthen(number, on=on)
+    return readings[0] if len(readings) == 1 else ""
+
+
 def is_right(number: str, *, on: date) -> bool:
     """Whether 18 characters are right in every part; births of the 19th century are taken, too.
 

@@ -110,6 +110,17 @@ def test_the_comment_proposes_the_numbers_it_may_be(tmp_path: Path) -> None:
     assert table.cell(2, AT["id_number"]).value == swapped
 
 
+def test_a_centenarians_short_number_is_proposed_in_both_centuries(tmp_path: Path) -> None:
+    lines = [record(21, id_number="430102491231996", sex="2", birth="x"), record(22, id_number="430102491231022")]
+    case = Case(tmp_path, lines, on=ON)
+    repairs = [finding.repair for finding in case.findings if finding.code == "id_number.length15"]
+    assert repairs == ["", number(22)]
+    table = openpyxl.load_workbook(case.book).worksheets[2]
+    both, one = (table.cell(row, AT["id_number"]).comment.text for row in (2, 3))
+    assert [line[10:14] for line in both.split("\n")[-2:]] == ["1849", "1949"]
+    assert number(22) in one
+
+
 def test_masked_is_the_default(tmp_path: Path, case: Case) -> None:
     kickback.write(tmp_path / "masked.xlsx", case.findings, title="t")
     with zipfile.ZipFile(tmp_path / "masked.xlsx") as archive:
