@@ -161,6 +161,34 @@ def cbc_mac(keys, size_t key_length, iv, data, offsets, int padding, bint retail
         kernel.cbc_mac(&job)
 
 
+def mac_one(key, message, iv, int padding, bint retail, str level):
+    """The full block of one message: ``cbc_mac`` without the arrays a batch needs."""
+    cdef const sbc_des_kernel *kernel = _choose(level)
+    cdef sbc_des_job job
+    cdef uint8_t block[8]
+    cdef int64_t offsets[2]
+    cdef _Views views = _Views()
+    cdef const Py_buffer *view
+    if padding not in (1, 2, 3):
+        raise ValueError(f"padding method {padding} is not 1, 2 or 3")
+    view = views.take(key)
+    if retail and view.len != 16:
+        raise ValueError(f"a retail MAC takes a key of 16 bytes, not {view.len}")
+    if view.len not in (8, 16, 24):
+        raise ValueError(f"a key has 8, 16 or 24 bytes, not {view.len}")
+    job.keys, job.key_length, job.key_step = <const uint8_t *>view.buf, <size_t>view.len, 0
+    view = views.take(message)
+    job.data, offsets[0], offsets[1] = <const uint8_t *>view.buf, 0, view.len
+    job.offsets, job.n, job.padding, job.retail, job.tacs, job.decrypt = offsets, 1, padding, retail, NULL, 0
+    view = views.take(iv)
+    if view.len != 8:
+        raise ValueError(f"an IV has 8 bytes, not {view.len}")
+    job.ivs, job.iv_step, job.out = <const uint8_t *>view.buf, 0, block
+    with nogil:
+        kernel.cbc_mac(&job)
+    return (<const char *>block)[:8]
+
+
 def derive(masters, factors, out, str level):
     """n factors of 8 bytes to n keys of 16 under one master of 16 bytes, or n masters."""
     cdef const sbc_des_kernel *kernel = _choose(level)

@@ -3,6 +3,7 @@
 The cipher is the ``cryptography`` package's; chaining, padding and the key rules are spelled out here.
 """
 
+from array import array
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -146,6 +147,13 @@ def cbc_mac(
     each = zip(spans, _keys(keys, key_length, len(spans)), _each(iv, 8, len(spans), "IVs"), strict=True)
     blocks = [mac_block(key, start_iv, whole[a:b], padding, retail) for (a, b), key, start_iv in each]
     _target(out, 8 * len(spans))[:] = b"".join(blocks)
+
+
+def mac_one(key: Buffer, message: Buffer, iv: Buffer, padding: int, retail: bool, _level: str) -> bytes:
+    out = bytearray(8)
+    data = bytes(message)
+    cbc_mac(key, len(bytes(key)), iv, data, array("q", (0, len(data))), padding, retail, out, _level)
+    return bytes(out)
 
 
 def derive(masters: Buffer, factors: Buffer, out: Buffer, _level: str) -> None:

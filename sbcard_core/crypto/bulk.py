@@ -202,7 +202,7 @@ def opened(key: Any, cipher: Cipher | None, banned: frozenset[KeyUsage], step: s
             raise KeyRefused(f"a {key.usage.value} key can't do this", step=step, term="密钥用途")
         return key.algorithm, key.buffer()
     cipher = Cipher.TDES if cipher is None else cipher
-    if not isinstance(key, bytes | bytearray | memoryview):
+    if type(key) is not bytes and not isinstance(key, bytes | bytearray | memoryview):
         raise KeyRefused("a key is bytes or a SecretKey", step=step)
     if len(key) not in cipher.key_lengths:
         raise KeyRefused(f"a {cipher.value} key can't have {len(key)} bytes", step=step, term="密钥长度")

@@ -34,6 +34,7 @@ class Engine(Protocol):
         self, keys: Bytes, key_length: int, iv: Bytes, data: Bytes, offsets: Offsets, padding: int, retail: bool,
         out: Bytes,
     ) -> None: ...  # fmt: skip
+    def mac_one(self, key: Bytes, message: Bytes, iv: Bytes, padding: int, retail: bool) -> bytes: ...
     def derive(self, masters: Bytes, factors: Bytes, out: Bytes) -> None: ...
 
 
@@ -59,6 +60,11 @@ class DesEngine:
     ) -> None:  # fmt: skip
         """The last block of each message's chain; ``retail`` ends it with the two halves of a 16-byte key."""
         self.kernel.cbc_mac(keys, key_length, iv, data, offsets, padding, retail, out, self.level)
+
+    def mac_one(self, key: Bytes, message: Bytes, iv: Bytes, padding: int, retail: bool) -> bytes:
+        """The last block of one message's chain, without a batch's arrays."""
+        block: bytes = self.kernel.mac_one(key, message, iv, padding, retail, self.level)
+        return block
 
     def derive(self, masters: Bytes, factors: Bytes, out: Bytes) -> None:
         """16 bytes for each 8-byte factor."""
@@ -97,6 +103,12 @@ class BlockEngine:
         if retail:
             raise ValueError("the retail MAC is DES")
         self.kernel.cbc_mac(*self._keys(keys, key_length), iv, data, offsets, padding, out, self.level)
+
+    def mac_one(self, key: Bytes, message: Bytes, iv: Bytes, padding: int, retail: bool) -> bytes:
+        """The last block of one message's chain."""
+        out = bytearray(16)
+        self.cbc_mac(key, len(key), iv, message, one(len(message)), padding, retail, out)
+        return bytes(out)
 
     def derive(self, masters: Bytes, factors: Bytes, out: Bytes) -> None:
         """16 bytes for each 8-byte factor."""

@@ -22,21 +22,21 @@ class Cipher(StrEnum):
     SM4 = "SM4"
     AES = "AES"
 
-    @property
-    def block(self) -> int:
-        """Block size in bytes."""
-        return 8 if self is Cipher.TDES else 16
+    block: int
+    """Block size in bytes."""
+    key_lengths: tuple[int, ...]
+    """Key lengths in bytes that the cipher takes."""
 
-    @property
-    def key_lengths(self) -> tuple[int, ...]:
-        """Key lengths in bytes that the cipher takes."""
-        return _LENGTHS[self]
+    __hash__ = str.__hash__  # Enum's own is a Python call at every look-up
 
 
 Algorithm = Cipher
 """The same enum under the name that keys carry it by."""
 
-_LENGTHS = {Cipher.TDES: (8, 16, 24), Cipher.SM4: (16,), Cipher.AES: (16, 24, 32)}
+# Plain attributes, not properties: one message's MAC is short enough to notice the difference.
+Cipher.TDES.block, Cipher.TDES.key_lengths = 8, (8, 16, 24)
+Cipher.SM4.block, Cipher.SM4.key_lengths = 16, (16,)
+Cipher.AES.block, Cipher.AES.key_lengths = 16, (16, 24, 32)
 
 
 class KeyUsage(StrEnum):
@@ -113,7 +113,7 @@ class SecretKey:
     def __init__(
         self, material: bytes | bytearray | memoryview, usage: KeyUsage, algorithm: Cipher = Cipher.TDES
     ) -> None:
-        if len(material) not in _LENGTHS[algorithm]:
+        if len(material) not in algorithm.key_lengths:
             raise KeyRefused(
                 f"a {algorithm.value} key can't have {len(material)} bytes", step="crypto.keys", term="密钥长度"
             )

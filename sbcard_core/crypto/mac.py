@@ -78,7 +78,7 @@ def _check(padding: int, length: int, block: int, fold: bool) -> None:
         raise _refuse("the fold gives 4 bytes of a 16-byte block only")
 
 
-def _one(cipher: Cipher, material: Any, message: bytes, iv: bytes | None, padding: int, retail: bool) -> bytearray:
+def _one(cipher: Cipher, material: Any, message: bytes, iv: bytes | None, padding: int, retail: bool) -> bytes:
     block = 8 if cipher is Cipher.TDES else 16
     if iv is None:
         iv = _BLOCKS[block]
@@ -86,9 +86,8 @@ def _one(cipher: Cipher, material: Any, message: bytes, iv: bytes | None, paddin
         raise _refuse(f"an IV of {cipher.value} has {block} bytes")
     if type(message) is not bytes:
         message = bulk.flat(message, "message", step=_STEP)  # type: ignore[assignment]
-    out = bytearray(block)
-    engine.of(cipher).cbc_mac(material, len(material), iv, message, engine.one(len(message)), padding, retail, out)
-    return out
+    done: bytes = engine.of(cipher).mac_one(material, message, iv, padding, retail)
+    return done
 
 
 def cbc_mac(
@@ -162,7 +161,7 @@ def retail_mac(
     if cipher is not Cipher.TDES or len(material) != 16:
         raise KeyRefused("the retail MAC takes a 16-byte 3DES key", step=_STEP, term="密钥长度")
     _check(padding, length, 8, False)
-    return bytes(_one(cipher, material, message, iv, padding, True)[:length])
+    return _one(cipher, material, message, iv, padding, True)[:length]
 
 
 def _many(

@@ -287,30 +287,30 @@ class Binary:
         self.values = values
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[Any, Any]:
-        from sbcard_core.crypto import arrow as inside
+        from sbcard_core import arrow as inside
 
         offsets = np.array(list(accumulate(map(len, self.values), initial=0)), dtype=np.int32)
         data = np.frombuffer(b"".join(self.values) or b"\0", dtype=np.uint8)
         buffers = (inside.ct.c_void_p * 3)(None, offsets.ctypes.data, data.ctypes.data)
-        schema = inside._Schema(
-            format=b"z", name=b"", release=inside.ct.cast(inside._release_schema, inside.ct.c_void_p).value
+        schema = inside.Schema(
+            format=b"z", name=b"", release=inside.ct.cast(inside.release_schema, inside.ct.c_void_p).value
         )
-        column = inside._Array(
+        column = inside.Array(
             length=len(self.values),
             n_buffers=3,
             buffers=inside.ct.cast(buffers, inside.ct.POINTER(inside.ct.c_void_p)),
-            release=inside.ct.cast(inside._release_array, inside.ct.c_void_p).value,
+            release=inside.ct.cast(inside.release_array, inside.ct.c_void_p).value,
         )
         keep = (offsets, data, buffers)
         return (
-            inside._hand_out(schema, None, b"arrow_schema", inside._destroy_schema),
-            inside._hand_out(column, keep, b"arrow_array", inside._destroy_array),
+            inside.hand_out(schema, None),
+            inside.hand_out(column, keep),
         )
 
 
 def test_what_comes_out_goes_in_again() -> None:
     """An Arrow result is an Arrow argument: derived keys go straight into MACs, nothing is left behind."""
-    from sbcard_core.crypto import arrow as inside
+    from sbcard_core import arrow as inside
 
     gc.collect()
     before = set(inside._alive), set(inside._structs)

@@ -278,6 +278,24 @@ def test_a_result_does_not_depend_on_its_batch(compiled: str, size: int) -> None
         at += length
 
 
+def test_one_message_is_a_batch_of_one(level: str) -> None:
+    kernel, name = _kernels.choose("des", level)
+    for size, length in ((0, 16), (5, 8), (48, 16), (48, 24), (96, 16)):
+        key, message, iv = os.urandom(length), os.urandom(size), os.urandom(8)
+        for padding in (1, 2, 3):
+            for retail in {False, length == 16}:
+                out = bytearray(8)
+                kernel.cbc_mac(key, length, iv, message, struct.pack("qq", 0, size), padding, retail, out, name)
+                assert kernel.mac_one(key, message, iv, padding, retail, name) == bytes(out)
+    for wrong in ((b"k" * 9, b"", bytes(8), 2, False), (b"k" * 8, b"", bytes(7), 2, False)):
+        with pytest.raises(ValueError, match="bytes"):
+            kernel.mac_one(*wrong, name)
+    with pytest.raises(ValueError, match="16 bytes"):
+        kernel.mac_one(b"k" * 8, b"", bytes(8), 2, True, name)
+    with pytest.raises(ValueError, match="padding"):
+        kernel.mac_one(b"k" * 8, b"", bytes(8), 4, False, name)
+
+
 def test_long_and_short_messages_in_one_batch(compiled: str) -> None:
     """More length than the sort by length has buckets, and more messages than it sorts at once."""
     rng = random.Random(3)

@@ -1,5 +1,15 @@
 #include "cpu.h"
 
+#if defined(__GNUC__) && defined(__x86_64__)
+#include <cpuid.h>
+
+/* Asked of the processor itself: not every compiler's __builtin_cpu_supports knows the word. */
+static int has_vaes(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 9 & 1);
+}
+#endif
+
 int sbc_cpu_level(void) {
 #if defined(__GNUC__) && defined(__x86_64__)
     __builtin_cpu_init();
@@ -12,7 +22,7 @@ int sbc_cpu_level(void) {
     if (!__builtin_cpu_supports("avx2")) {
         return SBC_CPU_AESNI;
     }
-    return __builtin_cpu_supports("vaes") ? SBC_CPU_VAES : SBC_CPU_AVX2;
+    return has_vaes() ? SBC_CPU_VAES : SBC_CPU_AVX2;
 #else
     return SBC_CPU_PORTABLE;
 #endif

@@ -1,9 +1,16 @@
 /* DES on 256-bit vectors: 256 messages to a pass.
  *
- * The target pragma lets this file compile at the baseline of the machine and run only where cpu.h says so.
+ * SBC_TARGET lets this file compile at the baseline of the machine and run only where cpu.h says so.
  */
 #if defined(__GNUC__) && defined(__x86_64__)
-#pragma GCC target("avx2")
+#include <immintrin.h>
+#include <string.h>
+
+#include "des.h"
+#include "target.h"
+
+SBC_TARGET("avx2")
+
 #define VEC_BYTES 32
 #define SMALL 7
 #define KERNEL sbc_des_avx2
@@ -12,6 +19,8 @@
 #include "des_small_bytes.h"
 #include "des_jobs_small.h"
 #include "des_level.h"
+
+SBC_TARGET_END
 #else
 #define VEC_BYTES 8
 #define SMALL 4

@@ -1,9 +1,16 @@
 /* DES on 128-bit vectors: 128 messages to a pass.
  *
- * The target pragma lets this file compile at the baseline of the machine and run only where cpu.h says so.
+ * SBC_TARGET lets this file compile at the baseline of the machine and run only where cpu.h says so.
  */
 #if defined(__GNUC__) && defined(__x86_64__)
-#pragma GCC target("ssse3")
+#include <immintrin.h>
+#include <string.h>
+
+#include "des.h"
+#include "target.h"
+
+SBC_TARGET("ssse3")
+
 #define VEC_BYTES 16
 #define SMALL 6
 #define KERNEL sbc_des_sse2
@@ -12,6 +19,8 @@
 #include "des_small_bytes.h"
 #include "des_jobs_small.h"
 #include "des_level.h"
+
+SBC_TARGET_END
 #else
 #define VEC_BYTES 8
 #define SMALL 4

@@ -2,15 +2,18 @@
  *
  * The rows are transposed so that one register holds the same pair of digits
  * of all sixteen rows; every rule is then one multiply-add over such pairs.
- * The target pragma lets this file compile at the baseline of the machine and
- * run only where cpu.h says so: no build flags, no build hook.
+ * SBC_TARGET lets this file compile at the baseline of the machine and run only
+ * where cpu.h says so: no build flags, no build hook.
  */
 #if defined(__GNUC__) && defined(__x86_64__)
-#pragma GCC target("avx2")
 #include "idcheck.h"
 
 #include <immintrin.h>
 #include <string.h>
+
+#include "target.h"
+
+SBC_TARGET("avx2")
 
 typedef __m256i vec;
 
@@ -163,6 +166,8 @@ void sbc_idcheck_avx2(const uint8_t *rows, const uint8_t *sex, size_t n, const u
     }
     sbc_idcheck_portable(rows + i * SBC_ID_LENGTH, sex ? sex + i : 0, n - i, regions, today, out + i);
 }
+
+SBC_TARGET_END
 
 #else
 #include "idcheck.h"
