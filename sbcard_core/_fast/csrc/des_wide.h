@@ -276,13 +276,6 @@ static void wide_begin(wide *w, size_t key_length) {
     w->key_count = (int)(key_length / 8);
 }
 
-/* Secrets the compiler spilled lie below the caller's frame. */
-static NOINLINE void wide_end(wide *w) {
-    uint8_t below[4096];
-    sbc_des_wipe(w, sizeof *w);
-    sbc_des_wipe(below, sizeof below);
-}
-
 /* Keys of messages index[0 .. LANES), or the one key. */
 static void keys_load(wide *w, const sbc_des_job *job) {
     const uint8_t *at[LANES];
