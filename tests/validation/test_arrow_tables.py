@@ -1,6 +1,7 @@
 """Arrow in and out: by our own reader, and by the libraries people use where they are installed."""
 
 import gc
+import importlib
 import importlib.util
 from collections.abc import Callable
 from datetime import date
@@ -110,7 +111,7 @@ Real = Callable[[str, bool, str], None]
 
 def part(name: str, real_part: Real) -> Any:
     real_part(name, importlib.util.find_spec(name) is not None, f"pip install {name}")
-    return pytest.importorskip(name)
+    return importlib.import_module(name)
 
 
 def frames(name: str, module: Any, real_part: Real) -> list[Any]:

@@ -245,7 +245,6 @@ def test_both_readers_read_the_same(case: Case, monkeypatch: pytest.MonkeyPatch)
         sheet.delete_rows(6)
 
     back = case.edit(correct)
-    pytest.importorskip("python_calamine")
     real = kickback_cells.find_spec
     monkeypatch.setattr(kickback_cells, "find_spec", lambda name: None if name == "openpyxl" else real(name))
     assert kickback.read_back(case.book, case.digests) == back
