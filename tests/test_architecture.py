@@ -15,6 +15,7 @@ PACKAGES = ("apdu", "readers", "sbcard_core")
 FLOORS = [
     ["sbcard_core.cli", "sbcard_core.replay"],
     ["readers"],
+    ["sbcard_core.engines"],
     ["sbcard_core.bulletin"],
     ["sbcard_core.registry", "sbcard_core.medical", "sbcard_core.payout", "sbcard_core.clearing"],
     ["sbcard_core.ledger", "sbcard_core.hosts"],
