@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,7 +134,7 @@ class CheckedBatch:
     file: str
     path: Path
     records: int
-    accepted: list[Any] = dataclasses.field(repr=False)
+    accepted: Sequence[Any] = dataclasses.field(repr=False)
     findings: list[Finding] = dataclasses.field(repr=False)
     rejected: int
     quarantined: int
