@@ -142,6 +142,26 @@ MESSAGES: dict[str, Message] = {
     "expires.format": Message("卡有效期不是YYYYMMDD日期", "no day", "改为8位日期"),
     "stage.code": Message("失败环节不是“银行”或“制卡”", "neither bank nor factory", "填“银行”或“制卡”"),
     "box.format": Message("装箱位置过长", "too long", "核对装箱位置"),
+    "photo.empty": Message("照片文件为空", "an empty file", "重新提交照片"),
+    "photo.format": Message("照片不是规定的图片格式", "no image of a format that is taken", "按规定格式重新保存"),
+    "photo.suffix": Message("照片扩展名与内容不符", "the name says another format", "按实际格式改扩展名"),
+    "photo.damaged": Message("照片损坏或不完整,无法解码", "cut off or not decodable", "重新提交照片"),
+    "photo.pixel_limit": Message(
+        "照片像素或字节数超过上限,未解码", "over the limit; not decoded", "按规定尺寸重新保存"
+    ),
+    "photo.size": Message("照片像素尺寸不符", "another size in pixels", "按规定尺寸重新保存"),
+    "photo.dpi": Message("照片分辨率不符", "another density", "按规定分辨率重新保存"),
+    "photo.colour": Message("照片色彩模式不符", "another colour mode or depth", "存为24位RGB"),
+    "photo.bytes": Message("照片文件大小不在规定范围", "smaller or larger than allowed", "调整压缩比后重新保存"),
+    "photo.rotated": Message("照片带旋转标记,印刷会横置或倒置", "turned by a mark", "转正后重新保存"),
+    "photo.animated": Message("照片含多帧", "several pictures in one", "只保留一帧"),
+    "photo.trailing": Message("照片末尾附有其他数据", "bytes behind the image's end", "用图像软件重新保存"),
+    "photo.name": Message("照片文件名中没有社会保障号码", "no number in the name", "以社会保障号码命名"),
+    "photo.number": Message("照片文件名中的号码有误", "a wrong number in the name", "对照身份证核对文件名"),
+    "photo.repeated": Message("同一人有多张照片(已保留先出现的一张)", "a further photo of one record", "只保留一张"),
+    "photo.unknown": Message("照片没有对应的记录", "no record for the photo", "核对文件名或补报记录"),
+    "photo.missing": Message("记录没有照片", "a record without a photo", "补交照片"),
+    "photo.share": Message("公安照片占比过高", "too many photos are the police's", "加强自主采集"),
 }
 
 REPAIRED = Message("{}填写不规范,已自动改正", "written in another form; repaired", "请核对改正后的值")
