@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 from sbcard_core import arrow
 from sbcard_core.validation.records import CheckedBatch, Finding
@@ -48,10 +49,18 @@ def _accepted(batch: CheckedBatch, spec: RecordSpec) -> arrow.Column:
     return arrow.record([*columns, arrow.numbers("line", [row.line for row in batch.accepted])])
 
 
+class HasFindings(Protocol):
+    """A batch of records, or of photos."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found in it."""
+
+
 Batches = Iterable[CheckedBatch]
 
 
-def _table(like: arrow.Column, batches: Batches, make: Callable[[CheckedBatch], arrow.Column]) -> arrow.Table:
+def _table(like: arrow.Column, batches: Iterable[Any], make: Callable[[Any], arrow.Column]) -> arrow.Table:
     def run() -> Iterator[arrow.Column]:
         for batch in batches:
             column = make(batch)
@@ -64,14 +73,14 @@ def _table(like: arrow.Column, batches: Batches, make: Callable[[CheckedBatch], 
 _EMPTY = CheckedBatch("", Path(), 0, [], [], 0, 0, [])
 
 
-def findings_table(batches: Batches) -> arrow.Table:
+def findings_table(batches: Iterable[HasFindings]) -> arrow.Table:
     """The findings of a check, as an object with ``__arrow_c_stream__``.
 
     Columns: file, line, column (1-based, 0 = none), field, code, severity and disposition (uint8 codes),
     value_masked, reason_zh, reason_en, rule_source, proposals (list of text, **not masked**: keep it out of logs).
 
     Args:
-        batches: what ``check_files`` gives. An iterator can be read once and is judged while it is read;
+        batches: what ``check_files`` or ``check_photos`` gives. An iterator can be read once and is judged while it is read;
             a list can be read again.
 
     Example:
