@@ -21,8 +21,10 @@ from sbcard_core.fields.region_history import (
     check_many,
     compact,
     county_bits,
+    forgive,
     format,  # noqa: A004
     is_valid,
+    settled_bits,
     status,
     validate,
 )
@@ -45,10 +47,12 @@ __all__ = [
     "counties",
     "county_bits",
     "county_codes",
+    "forgive",
     "format",
     "is_valid",
     "load_hunan",
     "name_of",
+    "settled_bits",
     "status",
     "validate",
 ]

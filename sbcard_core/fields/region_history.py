@@ -9,7 +9,7 @@ one that ended before the birth, is a warning that says why.
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,8 @@ class RegionStatus:
         divisions: what the code has meant since 1981, oldest first.
         message_zh: the reason for a clerk, "" when known.
         message_en: the same in English.
+        story_zh: the part of the reason that tells nothing about the birth, for lists that hide it.
+        story_en: the same in English.
     """
 
     code: str
@@ -83,6 +85,8 @@ class RegionStatus:
     divisions: tuple[gbt2260.Division, ...] = ()
     message_zh: str = ""
     message_en: str = ""
+    story_zh: str = ""
+    story_en: str = ""
 
     @property
     def severity(self) -> Severity:
@@ -144,7 +148,7 @@ def _unknown_county(code: str, divisions: tuple[gbt2260.Division, ...]) -> Regio
         first, last = gbt2260.FIRST_YEAR, gbt2260.LAST_YEAR
         zh = f"{province}在{first}-{last}年各年代码表中没有区县代码{code}"
         en = f"no list of {first} to {last} has a county {code} in {province}"
-    return RegionStatus(code, RegionOutcome.UNKNOWN_COUNTY, divisions, zh, en)
+    return RegionStatus(code, RegionOutcome.UNKNOWN_COUNTY, divisions, zh, en, zh, en)
 
 
 def _ended(code: str, divisions: tuple[gbt2260.Division, ...], last: int, earliest: int) -> RegionStatus:
@@ -153,21 +157,16 @@ def _ended(code: str, divisions: tuple[gbt2260.Division, ...], last: int, earlie
     after = max((division for division in known if division.became), key=lambda division: division.last, default=place)
     became = [f"{new}{gbt2260.name_in(new, last) or _last_name(new)}" for new in after.became if new != code]
     years, name = f"{known[0].first}-{last}", place.name if divisions else f"{place.name}市辖区"
-    zh = f"{code}在{years}年为{name}" + (f"，后为{'、'.join(became)}" if became else "") + f"；{earliest}年起不再编号"
+    zh = f"{code}在{years}年为{name}" + (f"，后为{'、'.join(became)}" if became else "")
     en = f"{code} was {name} in {years}" + (f", then {', '.join(became)}" if became else "")
-    en += f"; no number of {earliest} or later has it"
-    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, zh, en)
+    why_zh, why_en = f"；{earliest}年起不再编号", f"; no number of {earliest} or later has it"
+    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, zh + why_zh, en + why_en, zh, en)
 
 
 def _not_yet(code: str, divisions: tuple[gbt2260.Division, ...], year: int) -> RegionStatus:
     first = gbt2260.first_year(code)
-    return RegionStatus(
-        code,
-        RegionOutcome.NOT_IN_FORCE,
-        divisions,
-        f"{code}自{first}年起使用，{year}年尚无",
-        f"{code} is in force from {first} on, not yet in {year}",
-    )
+    zh, en = f"{code}自{first}年起使用，{year}年尚无", f"{code} is in force from {first} on, not yet in {year}"
+    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, zh, en, zh, en)
 
 
 def _last_name(code: str) -> str:
@@ -225,9 +224,10 @@ def format(code: str) -> str:
 
 
 @cache
-def _years() -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """By six-digit code: the last year a number could be given, and whether the province exists."""
-    last, province = np.zeros(1_000_000, np.uint16), np.zeros(1_000_000, np.bool_)
+def _years() -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
+    """By six-digit code: the first and the last year a number could be given, and whether the province exists."""
+    first, last = np.zeros(1_000_000, np.uint16), np.zeros(1_000_000, np.uint16)
+    province = np.zeros(1_000_000, np.bool_)
     for digits in (*PROVINCES, "83"):
         province[int(digits) * 10_000 : (int(digits) + 1) * 10_000] = True
         heads = slice(900_000 + int(digits) * 1_000, 900_000 + (int(digits) + 1) * 1_000)
@@ -236,20 +236,26 @@ def _years() -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
     for code in PERMITS:
         last[int(code)] = gbt2260.STILL
     for code in gbt2260.codes():
-        last[int(code)] = gbt2260.last_year(code)
-    return last, province
+        first[int(code)], last[int(code)] = gbt2260.first_year(code), gbt2260.last_year(code)
+    for part in (first, last, province):
+        part.setflags(write=False)
+    return first, last, province
 
 
-def check_many(codes: Any, *, birth_years: Any | None = None, issued_from: int = ISSUED_FROM) -> bytearray:
+def check_many(
+    codes: Any, *, birth_years: Any | None = None, issued_from: int = ISSUED_FROM, on: date | None = None
+) -> bytearray:
     """Judge many codes by the same rules as :func:`status`.
 
     Args:
         codes: n × 6 contiguous bytes, or a column of text.
         birth_years: n integers, or None.
         issued_from: no number is older than this year.
+        on: the day of the check, as in :func:`status`.
 
     Returns:
-        n bytes, each the OR of CHARACTERS, PROVINCE, COUNTY (unknown), TIME (ended too early); 0 = known.
+        n bytes, each the OR of CHARACTERS, PROVINCE, COUNTY (unknown), TIME (ended too early, or not yet begun);
+        0 = known.
 
     Raises:
         InvalidValue: a buffer is not contiguous or the lengths differ.
@@ -263,11 +269,13 @@ def check_many(codes: Any, *, birth_years: Any | None = None, issued_from: int =
         raise InvalidValue("as many birth years as codes are wanted", step="region.check_many", term="出生年份")
     strange = np.any(values > 9, axis=1)
     index = np.where(strange, 0, values @ _PLACES)
-    last, province = _years()
+    first, last, province = _years()
     earliest = np.maximum(issued_from, np.asarray(0 if birth_years is None else birth_years))
     foreign: NDArray[np.bool_] = ~strange & ~province[index]
     late: NDArray[np.bool_] = np.less(last[index], earliest)
     unknown: NDArray[np.bool_] = ~strange & ~foreign & ((last[index] == 0) | (late & (index % 100 == 0)))
+    if on is not None:
+        late |= first[index] > on.year
     ended: NDArray[np.bool_] = ~strange & ~foreign & ~unknown & late
     return _rows.mask((CHARACTERS, strange), (PROVINCE, foreign), (COUNTY, unknown), (TIME, ended))
 
@@ -284,7 +292,48 @@ def county_bits(issued_from: int = ISSUED_FROM) -> bytes:
         >>> [bits[code >> 3] >> (code & 7) & 1 for code in (430122, 430199, 810000, 911398)]
         [1, 0, 1, 1]
     """
-    return np.packbits(_years()[0] >= issued_from, bitorder="little").tobytes()
+    return np.packbits(_years()[1] >= issued_from, bitorder="little").tobytes()
+
+
+@lru_cache(maxsize=4)
+def settled_bits(on: date, issued_from: int = ISSUED_FROM) -> bytes:
+    """1,000,000 bits, bit r set where :func:`status` finds code r KNOWN on that day whatever the birth date.
+
+    For ``citizen_id.check_many(regions=…)``: a number whose REGION bit stays 0 needs no further look; the others
+    hold codes that ended before the day of the check, many of them right (see :func:`forgive`).
+
+    Example:
+        >>> bits = settled_bits(date(2014, 7, 31))
+        >>> [bits[code >> 3] >> (code & 7) & 1 for code in (430112, 430122, 430199, 810000, 911398)]
+        [1, 0, 0, 1, 1]
+    """
+    first, last, _ = _years()
+    return np.packbits((last >= max(on.year, issued_from)) & (first <= on.year), bitorder="little").tobytes()
+
+
+def forgive(rows: bytes, masks: bytearray, *, on: date, bit: int) -> None:
+    """Take a bit from the masks of those numbers whose region code was possible for their birth year.
+
+    Args:
+        rows: n × 18 bytes of numbers.
+        masks: n bytes of ``citizen_id.check_many`` with :func:`settled_bits`; changed in place.
+        on: the day of the check.
+        bit: ``citizen_id.REGION``.
+
+    Example:
+        >>> masks = bytearray([2, 2])
+        >>> forgive(b"430122198001010017" b"430122201301010017", masks, on=date(2014, 7, 31), bit=2)
+        >>> list(masks)
+        [0, 2]
+    """
+    held = np.frombuffer(masks, np.uint8)
+    at = np.flatnonzero(held & bit)
+    if not len(at):
+        return
+    chars = np.frombuffer(rows, np.uint8).reshape(-1, 18)[at]
+    years = (chars[:, 6:10].astype(np.int64) - 48) @ _PLACES[2:]
+    found = np.frombuffer(check_many(np.ascontiguousarray(chars[:, :6]).tobytes(), birth_years=years, on=on), np.uint8)
+    held[at[found == 0]] &= 0xFF ^ bit
 
 
 _DIGITS = _rows.alphabet("0123456789")

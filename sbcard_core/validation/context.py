@@ -4,6 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
+from sbcard_core.fields import region
+from sbcard_core.validation.repair import FORM_AT_ONCE, RepairPolicy
+
 
 @lru_cache(maxsize=4)
 def _days(first: date, last: date) -> frozenset[str]:
@@ -18,21 +21,31 @@ class Context:
         on: the day of the check.
         days: all possible past days.
         submitter: six-digit code of the city (xxxx00) or county that sent the file; "" = unknown.
+        repairs: which changes of form are made without asking.
     """
 
     on: date
     days: frozenset[str] = field(default=frozenset(), repr=False)
     submitter: str = ""
+    repairs: RepairPolicy = FORM_AT_ONCE
 
     @classmethod
-    def of(cls, on: date) -> "Context":
+    def of(cls, on: date, repairs: RepairPolicy = FORM_AT_ONCE) -> "Context":
         """The context of a check on one day; days before 1900 are impossible."""
-        return cls(on, _days(date(1900, 1, 1), on))
+        return cls(on, _days(date(1900, 1, 1), on), repairs=repairs)
 
     @property
     def all_days(self) -> frozenset[str]:
         """Every day of 1900 to 2099: a certificate may end after the check."""
         return _days(date(1900, 1, 1), date(2099, 12, 31))
+
+    @property
+    def settled_regions(self) -> bytes:
+        """1,000,000 bits: the six-digit codes of a number that the judge never warns of, whatever the birth date.
+
+        A number with any other code must be looked at closer, or forgiven by ``region.forgive``.
+        """
+        return region.settled_bits(self.on)
 
     def sent_by(self, submitter: str) -> "Context":
         """The same for the file of one submitter."""
@@ -40,11 +53,11 @@ class Context:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the day, not 40,000 strings, to another process."""
-        return _rebuild, (self.on, self.submitter)
+        return _rebuild, (self.on, self.submitter, self.repairs)
 
 
-def _rebuild(on: date, submitter: str) -> Context:
-    return Context.of(on).sent_by(submitter)
+def _rebuild(on: date, submitter: str, repairs: RepairPolicy) -> Context:
+    return Context.of(on, repairs).sent_by(submitter)
 
 
 def years_before(on: date, years: int) -> str:

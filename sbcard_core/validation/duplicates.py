@@ -125,10 +125,17 @@ class _Look:
 class Duplicates:
     """The numbers of a check that stand in more than one record with a right number."""
 
-    def __init__(self, keys: Keys, conflict: npt.NDArray[np.bool_], winners: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        conflict: npt.NDArray[np.bool_],
+        winners: npt.NDArray[np.int64],
+        known: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         self._keys = keys
         self._conflict = conflict
         self._winners = winners
+        self._known = known
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -168,6 +175,24 @@ class Duplicates:
         winners = np.minimum.reduceat(ids[order], starts)
         repeated = counts > 1
         return cls(keys[found[repeated]], differ[repeated], winners[repeated])
+
+    def with_known(self, known: Keys) -> "Duplicates":
+        """The same, with numbers (17 digits each) that are known already: they have a place too.
+
+        Args:
+            known: sorted, each once.
+        """
+        if not len(known):
+            return self
+        keys = np.union1d(self._keys, known)
+        at = np.searchsorted(keys, self._keys)
+        conflict, winners = np.zeros(len(keys), np.bool_), np.full(len(keys), _NOBODY, np.int64)
+        conflict[at], winners[at] = self._conflict, self._winners
+        return Duplicates(keys, conflict, winners, np.isin(keys, known, assume_unique=True))
+
+    def is_known(self, place: int) -> bool:
+        """Whether the number at a place was known before the check."""
+        return place >= 0 and self._known is not None and bool(self._known[place])
 
     def places(self, rows: bytes) -> list[int] | None:
         """Each number's place among the repeated ones or -1, for n × 18 bytes; None where nothing repeats."""

@@ -9,7 +9,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sbcard_core.fields import citizen_id
+from sbcard_core.fields import citizen_id, region
 from sbcard_core.validation.blocks import Records, cells
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED
@@ -94,7 +94,9 @@ class Screen:
             return repeat((0, -1), len(rows))
         numbers = "".join([row[self.number] for row in rows]).encode("ascii")
         sexes = "".join([row[self.sex] for row in rows]).encode("ascii") if self.sex >= 0 else None
-        masks = citizen_id.check_many(numbers, sex=sexes, on=self.context.on)
+        on = self.context.on
+        masks = citizen_id.check_many(numbers, sex=sexes, on=on, regions=self.context.settled_regions)
+        region.forgive(numbers, masks, on=on, bit=citizen_id.REGION)
         return zip(masks, self.duplicates.places(numbers) or repeat(-1), strict=False)
 
     def _holds(self, row: Sequence[str]) -> bool:
