@@ -64,7 +64,7 @@ def read_header(data: bytes) -> Header:
         return _jpeg(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png(data)
-    if data.startswith(b"BM") and len(data) >= 26 and _BMP_SIZES.get(_u32(data, 14)):
+    if data.startswith(b"BM") and len(data) >= 30 and _BMP_SIZES.get(_u32(data, 14)):
         return _bmp(data)
     return Header(next((name for mark, name in _OTHERS if data.startswith(mark)), ""))
 

@@ -80,7 +80,7 @@ def findings_table(batches: Iterable[HasFindings]) -> arrow.Table:
     value_masked, reason_zh, reason_en, rule_source, proposals (list of text, **not masked**: keep it out of logs).
 
     Args:
-        batches: what ``check_files`` or ``check_photos`` gives. An iterator can be read once and is judged while it is read;
+        batches: what ``check_files`` or ``check_photos`` gives. An iterator can be read once, judged while it is read;
             a list can be read again.
 
     Example:
