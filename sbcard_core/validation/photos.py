@@ -113,9 +113,11 @@ def _is_decodable(image: Any, data: bytes, header: Header) -> bool:
             if picture.size != (header.width, header.height):
                 return False
             picture.load()
+            last_row = picture.crop((0, header.height - 1, header.width, header.height)).tobytes()
+            # A JPEG whose data end early is filled up with exact mid-grey, without an error.
+            return header.format != "JPEG" or last_row.strip(b"\x80") != b""
     except Exception:  # whatever a decoder says of a hostile file: one photo never stops the others
         return False
-    return True
 
 
 def _shape(header: Header, limits: PhotoLimits) -> PhotoFault:

@@ -119,6 +119,7 @@ def test_hostile_photos(pil: Any) -> None:
     assert look(jpeg[: len(jpeg) // 2]) == F.DAMAGED
     assert look(jpeg[:-2]) == F.DAMAGED
     assert F.DAMAGED in look(jpeg[:200] + b"\xff\xd9")
+    assert look(jpeg[: len(jpeg) // 2] + b"\xff\xd9") == F.DAMAGED  # an end was put behind the cut
     assert look(jpeg, "a.png") == F.SUFFIX
     assert look(b"hello") == F.FORMAT
     gif = io.BytesIO()
