@@ -1,46 +1,65 @@
-"""Readers by URL: ``sim:``, ``pcsc:NAME``, and any driver of the entry point group ``sbcard.readers``."""
+"""Readers by URL: ``pcsc:``, ``sscard:``, ``sim:``, ``replay:``, and any driver of the entry point group
+``sbcard.readers``.
 
+A driver is a callable ``open(rest, *, clock, **options)`` that returns a ``readers.device.Reader``, or a plain
+``readers.base.Slot``, which is then given the rest of the contract. One that knows no ``clock`` is called without.
+"""
+
+import inspect
+import time
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from readers.base import Slot
+from readers.device import Clock, Reader
 from readers.errors import ReaderNotFound
+from readers.plain import PlainReader
 
 GROUP = "sbcard.readers"
 
-BUILT_IN = {"pcsc": "readers.pcsc", "sim": "readers.sim.reader"}
-"""Scheme to module; each has ``open(rest, **options) -> Slot``."""
+BUILT_IN = {
+    "pcsc": "readers.pcsc",
+    "replay": "readers.transcript",
+    "sim": "readers.sim.reader",
+    "sscard": "readers.sscard",
+}
+"""Scheme to module; each has ``open(rest, **options)``."""
 
 
-def open(url: str, **options: Any) -> Slot:
+def open(url: str, *, clock: Clock = time.monotonic, **options: Any) -> Reader:
     """Open a reader.
 
     Args:
-        url: ``sim:``, ``sim:order.jsonl#3``, ``pcsc:``, ``pcsc:part of the reader's name``, or a scheme of an
-            installed driver.
-        options: passed on to the driver.
+        url: ``pcsc:`` or ``pcsc:part of the reader's name``; ``sscard:/path/of/the/driver.so``; ``sim:`` or
+            ``sim:order.jsonl#3``; ``replay:session.jsonl``; or a scheme of an installed driver.
+        clock: monotonic seconds, for time limits.
+        options: passed on to the driver; its ``open`` documents them.
 
     Raises:
         ReaderNotFound: no driver of that scheme, or the driver finds no such reader.
         MissingPart: the driver needs something that is not installed.
+        ServiceLost: the PC/SC service does not run.
 
     Example:
-        >>> open("sim:").is_present()
+        >>> with open("sim:") as reader:
+        ...     reader.is_present()
         False
     """
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise ReaderNotFound("a reader URL is scheme:rest", step="drivers.open", advice="e.g. pcsc: or sim:")
-    slot: Slot = _driver(scheme)(rest, **options)
-    return slot
+    driver = _driver(scheme)
+    if _takes_clock(driver):
+        options["clock"] = clock
+    opened = driver(rest, **options)
+    return opened if isinstance(opened, Reader) else PlainReader(opened, clock)
 
 
 def schemes() -> list[str]:
     """Schemes that can be opened here.
 
     Example:
-        >>> {"pcsc", "sim"} <= set(schemes())
+        >>> {"pcsc", "replay", "sim", "sscard"} <= set(schemes())
         True
     """
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
@@ -52,3 +71,8 @@ def _driver(scheme: str) -> Any:
     for point in entry_points(group=GROUP, name=scheme):
         return point.load()
     raise ReaderNotFound(f"no driver for {scheme}:", step="drivers.open", advice=f"known: {', '.join(schemes())}")
+
+
+def _takes_clock(driver: Any) -> bool:
+    known = inspect.signature(driver).parameters.values()
+    return any(one.name == "clock" or one.kind is inspect.Parameter.VAR_KEYWORD for one in known)

@@ -1,14 +1,121 @@
-"""What can go wrong at a terminal besides the card's own answers."""
+"""What can go wrong at a reader or a terminal besides the card's own answers.
 
-from sbcard_core.errors import SBCardError
+Whatever leaves the card in an unknown state is also an ``apdu.errors.CardLost``,
+so a caller who cares only about that catches one class.
+"""
+
+from apdu.errors import CardLost
+from apdu.status import StatusWord
+from sbcard_core.errors import InvalidValue, SBCardError
 
 
 class ReaderError(SBCardError):
-    """Root of the errors of ``readers``."""
+    """Root of the errors of ``readers``.
+
+    Attributes:
+        driver_code: the code of whoever reported it: a negative result of the terminal driver interface, or a
+            PC/SC return code (unsigned 32 bits, 8010xxxx); None where no driver stands behind it.
+    """
+
+    driver_code: int | None = None
+
+    def __init__(
+        self, what: str, *, step: str = "", advice: str = "", term: str = "", driver_code: int | None = None
+    ) -> None:
+        if driver_code is not None:
+            self.driver_code = driver_code
+        super().__init__(what, step=step, advice=advice, term=term)
 
 
 class ReaderNotFound(ReaderError):
     """No reader of that name, or no driver for that URL (找不到读卡器)."""
+
+
+class NotSupported(ReaderError):
+    """The driver cannot do this; ``slot.capabilities`` says what it can (驱动不支持)."""
+
+
+class Busy(ReaderError):
+    """Somebody else has the card: another program, or another thread in the middle of a command (读卡器被占用).
+
+    Nothing was sent: try again later.
+    """
+
+
+class LostConnection(ReaderError, CardLost):
+    """Root of the losses: the connection is over and what was under way on the card is unknown."""
+
+
+class NoCard(LostConnection):
+    """The slot is empty, or what is in it does not answer (无卡)."""
+
+
+class CardRemoved(LostConnection):
+    """The card was pulled out, or powered on anew by somebody else (卡已移出)."""
+
+
+class ReaderLost(LostConnection):
+    """The reader was unplugged or does not answer (读卡器断开)."""
+
+
+class ServiceLost(LostConnection):
+    """The PC/SC service went away or does not run (PC/SC服务中断)."""
+
+
+class Timeout(LostConnection):
+    """No answer within the limit of the call (超时). The card may still be at work on it."""
+
+
+class DriverCrashed(LostConnection):
+    """The vendor's library took its process down (驱动崩溃); the caller lives and the next call finds a new process.
+
+    Attributes:
+        signal: the signal that ended the process, or None.
+        exit_code: its exit code when it ended by itself, or None.
+    """
+
+    def __init__(
+        self, what: str, *, step: str = "", advice: str = "", signal: int | None = None, exit_code: int | None = None
+    ) -> None:
+        self.signal = signal
+        self.exit_code = exit_code
+        super().__init__(what, step=step, advice=advice, term="驱动崩溃")
+
+
+class DriverOverrun(DriverCrashed):
+    """The vendor's library wrote outside its buffer (驱动越界写); nothing it returned is used."""
+
+
+class AnswerMalformed(ReaderError, InvalidValue):
+    """The driver's answer is not what the interface says: no end, no GB18030, too few items (驱动返回格式错误)."""
+
+
+class DriverRefused(ReaderError):
+    """The terminal driver interface returned a code other than 0.
+
+    Attributes:
+        sw: the card's or PSAM's status word where the code is one.
+        text: what the driver wrote in place of an answer; not part of the message, it may name a person.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        driver_code: int,
+        step: str = "",
+        advice: str = "",
+        term: str = "",
+        sw: StatusWord | None = None,
+        text: str = "",
+    ) -> None:
+        self.sw = sw
+        self.text = text
+        super().__init__(what, step=step, advice=advice, term=term, driver_code=driver_code)
+
+
+class TranscriptDiffers(ReaderError):
+    """A recorded session was asked for another command than the one recorded (录制会话不符)."""
 
 
 class PinEntryFailed(ReaderError):
@@ -19,8 +126,7 @@ class PinEntryFailed(ReaderError):
     """
 
     def __init__(self, what: str, *, driver_code: int, advice: str = "") -> None:
-        self.driver_code = driver_code
-        super().__init__(what, step="pin_pad", term="密码输入", advice=advice)
+        super().__init__(what, step="pin_pad", term="密码输入", advice=advice, driver_code=driver_code)
 
 
 class HostRefused(ReaderError):

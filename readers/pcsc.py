@@ -1,86 +1,153 @@
 """Real readers through PC/SC and pyscard, imported only when a reader is opened."""
 
+import time
 from typing import Any
 
-from apdu.errors import CardLost
-from readers.errors import ReaderError, ReaderNotFound
-from sbcard_core.errors import MissingPart
+from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
+from readers.errors import CardRemoved, NoCard, ReaderLost, ReaderNotFound, ServiceLost
+from readers.pcsc_service import ADVICE, TIMED_OUT, Context, check, error
 
-ADVICE = (
-    "on Linux: apt-get install pcscd libpcsclite-dev, pip install 'sbcard-core[pcsc]', then start pcscd; "
-    "on Windows and macOS the service is part of the system"
-)
+__all__ = ["ADVICE", "PcscConnection", "PcscReader", "PcscSlot", "names", "open"]
 
+CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION, Capability.EVENTS})
 
-class PcscConnection:
-    """A powered card in a PC/SC reader; implements ``readers.base.Connection``."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self.atr = bytes(connection.getATR())
-
-    def transmit(self, command: bytes) -> bytes:
-        """Send a command.
-
-        Raises:
-            CardLost: the reader reports an error; the state of the card is unknown.
-        """
-        try:
-            data, sw1, sw2 = self._connection.transmit(list(command))
-        except Exception as error:
-            if not _is_pcsc_error(error):
-                raise
-            raise CardLost(
-                "card or reader went away", step="transmit", term="卡已移出", advice="insert again"
-            ) from None
-        return bytes((*data, sw1, sw2))
+_WISHES = {CardProtocol.T0: 1, CardProtocol.T1: 2, CardProtocol.ANY: 3}
+"""Bit masks of the API; RAW has one of its own on each system."""
+_ANSWERS = {1: CardProtocol.T0, 2: CardProtocol.T1, 4: CardProtocol.RAW, 0x10000: CardProtocol.RAW}
+_SHARED, _EXCLUSIVE = 2, 1
+_LEAVE, _RESET, _UNPOWER = 0, 1, 2
+_PRESENT, _MUTE, _GONE = 0x20, 0x200, 0x4 | 0x8  # SCARD_STATE_PRESENT; MUTE; UNKNOWN | UNAVAILABLE
 
 
-class PcscReader:
-    """A PC/SC reader as a slot; implements ``readers.base.Slot``."""
+class PcscConnection(DeviceConnection):
+    """A powered card in a PC/SC reader; it has a context of its own, so that connections don't wait for each other."""
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-        self._connection: Any = None
-        self.name = str(reader)
+    def __init__(self, context: Context, name: str, wish: CardProtocol, exclusive: bool) -> None:
+        self._context = context
+        self._scard: Any = context.scard
+        self._wish = _wish(wish, self._scard)
+        self._share = _EXCLUSIVE if exclusive else _SHARED
+        code, self._card, protocol = self._scard.SCardConnect(context.handle(), name, self._share, self._wish)
+        check(code, "connect")
+        self._open = True
+        self._set_protocol(protocol)
+        super().__init__(self._read_atr(), _ANSWERS.get(protocol, CardProtocol.ANY), CAPABILITIES)
+
+    def _set_protocol(self, protocol: int) -> None:
+        self._protocol = protocol
+        self._transmit_raw = self._scard.SCardTransmit
+
+    def _read_atr(self) -> bytes:
+        code, _, _, _, atr = self._scard.SCardStatus(self._card)
+        if code != 0:
+            self._disconnect()
+            raise error(code, "connect")
+        return bytes(atr)
+
+    def _transmit(self, command: bytes) -> bytes:
+        code, answer = self._transmit_raw(self._card, self._protocol, list(command))
+        if code != 0:
+            raise error(code, "transmit")
+        return bytes(answer)
+
+    def _reset(self, kind: ResetKind) -> bytes:
+        how = _RESET if kind is ResetKind.WARM else _UNPOWER
+        code, protocol = self._scard.SCardReconnect(self._card, self._share, self._wish, how)
+        check(code, "reset")
+        self._set_protocol(protocol)
+        self.protocol = _ANSWERS.get(protocol, CardProtocol.ANY)
+        code, _, _, _, atr = self._scard.SCardStatus(self._card)
+        check(code, "reset")
+        return bytes(atr)
+
+    def _begin(self) -> None:
+        check(self._scard.SCardBeginTransaction(self._card), "begin transaction")
+
+    def _end(self) -> None:
+        check(self._scard.SCardEndTransaction(self._card, _LEAVE), "end transaction")
+
+    def _disconnect(self) -> None:
+        if self._open:
+            self._open = False
+            self._scard.SCardDisconnect(self._card, _UNPOWER)
+            self._context.drop()
+
+
+class PcscSlot(DeviceSlot):
+    """One reader name of the service."""
+
+    def __init__(self, name: str, clock: Clock = time.monotonic) -> None:
+        super().__init__(name, CAPABILITIES, clock)
+        self._context = Context()
 
     def is_present(self) -> bool:
-        """Whether a card is in the reader; a card in use is not disturbed."""
-        from smartcard import scard  # noqa: PLC0415 - optional part
-
-        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-        if result != scard.SCARD_S_SUCCESS:
-            return False
-        try:
-            asked = [(self.name, scard.SCARD_STATE_UNAWARE)]
-            result, states = scard.SCardGetStatusChange(context, 0, asked)
-            return result == scard.SCARD_S_SUCCESS and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
-        finally:
-            scard.SCardReleaseContext(context)
-
-    def connect(self) -> PcscConnection:
-        """Power the card on.
+        """Whether a card is in the reader; a card in use is not disturbed.
 
         Raises:
-            CardLost: no card, or it does not answer.
+            ReaderLost: the reader is gone.
+            ServiceLost: the service does not run.
         """
-        self.close()
-        connection = self._reader.createConnection()
-        try:
-            connection.connect()
-        except Exception as error:
-            if not _is_pcsc_error(error):
-                raise
-            _let_go(connection)
-            raise CardLost("no card in the reader", step="connect", term="无卡", advice="insert a card") from None
-        self._connection = connection
-        return PcscConnection(connection)
+        return bool(self._state() & _PRESENT)
 
-    def close(self) -> None:
-        """Power off and let the reader go."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            _let_go(connection)
+    def _state(self) -> int:
+        code, states = self._context.states([(self.name, 0)])
+        if code == TIMED_OUT:
+            return 0
+        check(code, "is_present")
+        state = int(states[0][1])
+        if state & _GONE:
+            raise ReaderLost("the reader is gone", step="is_present", term="读卡器断开", advice="plug it in again")
+        return state
+
+    def _wait(self, present: bool, timeout: float) -> bool:
+        """Wait in the service, which wakes us at the change itself."""
+        end = self._clock() + timeout
+        state = self._state()
+        while bool(state & _PRESENT) is not present:
+            left = end - self._clock()
+            if left <= 0:
+                return False
+            # In slices, since a service that dies does not wake everybody who waits.
+            code, states = self._context.states([(self.name, state)], max(1, int(1000 * min(left, 0.5))))
+            if code not in (0, TIMED_OUT):
+                raise error(code, "wait")
+            state = int(states[0][1])
+            if state & _GONE:
+                raise ReaderLost("the reader is gone", step="wait", term="读卡器断开", advice="plug it in again")
+        return True
+
+    def _connect(self, protocol: CardProtocol, exclusive: bool) -> PcscConnection:
+        """Connect; a context that died with its service is replaced by asking for it anew."""
+        try:
+            return PcscConnection(Context(), self.name, protocol, exclusive)
+        except CardRemoved as lost:
+            raise NoCard("no card in the reader", step="connect", term="无卡", advice="insert a card") from lost
+
+
+class PcscReader(Reader):
+    """The readers of one name, each of them a slot; the service gives every slot of a reader a name of its own."""
+
+    def reconnect(
+        self, timeout: float, protocol: CardProtocol = CardProtocol.ANY, *, exclusive: bool = False
+    ) -> DeviceConnection:
+        """Connect to the first slot again after a loss: waits for service, reader and card to come back.
+
+        Args:
+            timeout: seconds for all three together.
+            protocol, exclusive: as for ``connect``.
+
+        Raises:
+            NoCard, ReaderLost, ServiceLost: what was still missing when the time was over.
+            Busy: another program has the card.
+        """
+        end = self._clock() + timeout
+        while True:
+            try:
+                return self.connect(protocol, exclusive=exclusive)
+            except (NoCard, ReaderLost, ServiceLost):
+                if self._clock() >= end:
+                    raise
+            time.sleep(0.02)
 
 
 def names() -> list[str]:
@@ -88,53 +155,33 @@ def names() -> list[str]:
 
     Raises:
         MissingPart: pyscard is not installed; the advice says how.
-        ReaderError: the PC/SC service does not run.
+        ServiceLost: the PC/SC service does not run.
     """
-    return [str(reader) for reader in _readers()]
+    context = Context()
+    try:
+        return context.names()
+    finally:
+        context.drop()
 
 
-def open(name: str = "") -> PcscReader:
-    """Open the first reader whose name contains ``name`` (the first of all when empty).
+def open(name: str = "", *, clock: Clock = time.monotonic) -> PcscReader:
+    """Open the readers whose name contains ``name`` (all of them when empty), in the order of the service.
 
     Raises:
         MissingPart: pyscard is not installed.
-        ReaderError: the PC/SC service does not run.
+        ServiceLost: the PC/SC service does not run.
         ReaderNotFound: no such reader; the message lists those there are.
     """
-    found = _readers()
-    for reader in found:
-        if name in str(reader):
-            return PcscReader(reader)
-    there = ", ".join(str(reader) for reader in found) or "none"
-    raise ReaderNotFound(f"no reader named {name!r}", step="pcsc.open", term="找不到读卡器", advice=f"readers: {there}")
+    there = names()
+    slots = tuple(PcscSlot(one, clock) for one in there if name in one)
+    if not slots:
+        listed = ", ".join(there) or "none"
+        advice = f"readers: {listed}"
+        raise ReaderNotFound(f"no reader named {name!r}", step="pcsc.open", term="找不到读卡器", advice=advice)
+    return PcscReader(slots[0].name, slots, clock)
 
 
-def _readers() -> list[Any]:
-    try:
-        from smartcard.System import readers  # noqa: PLC0415 - optional part, see ADVICE
-    except ImportError:
-        raise MissingPart("pyscard is not installed", step="pcsc", term="PC/SC", advice=ADVICE) from None
-    try:
-        return list(readers())
-    except Exception as error:
-        if not _is_pcsc_error(error):
-            raise
-        raise ReaderError("the PC/SC service does not run", step="pcsc", term="PC/SC服务", advice=ADVICE) from None
-
-
-def _let_go(connection: Any) -> None:
-    """Power off and release the context; a card or service that is already gone is no error here."""
-    release = getattr(connection, "release", connection.disconnect)  # older pyscard releases when collected
-    try:
-        release()
-    except Exception as error:
-        if not _is_pcsc_error(error):
-            raise
-
-
-def _is_pcsc_error(error: Exception) -> bool:
-    """Whether pyscard raised it; its exceptions have two unrelated roots."""
-    from smartcard.Exceptions import SmartcardException  # noqa: PLC0415
-    from smartcard.pcsc.PCSCExceptions import BaseSCardException  # noqa: PLC0415
-
-    return isinstance(error, SmartcardException | BaseSCardException)
+def _wish(protocol: CardProtocol, scard: Any) -> int:
+    if protocol is CardProtocol.RAW:
+        return int(scard.SCARD_PROTOCOL_RAW)
+    return _WISHES[protocol]

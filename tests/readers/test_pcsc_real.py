@@ -152,6 +152,6 @@ def test_no_such_reader_lists_those_there_are(in_service: tuple[pcsc.PcscReader,
 
 
 def test_missing_pyscard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "smartcard.System", None)
+    monkeypatch.setitem(sys.modules, "smartcard.scard", None)
     with pytest.raises(MissingPart, match=r"pip install 'sbcard-core\[pcsc\]'"):
         drivers.open("pcsc:")

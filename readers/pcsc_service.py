@@ -1,0 +1,153 @@
+"""The PC/SC service: the binding loaded when first needed, return codes turned into typed errors, one context."""
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from readers.errors import (
+    Busy,
+    CardRemoved,
+    NoCard,
+    NotSupported,
+    ReaderError,
+    ReaderLost,
+    ServiceLost,
+    Timeout,
+)
+from sbcard_core.errors import MissingPart
+
+ADVICE = (
+    "on Linux: apt-get install pcscd libpcsclite-dev, pip install 'sbcard-core[pcsc]', then start pcscd; "
+    "on Windows and macOS the service is part of the system"
+)
+
+OK = 0
+TIMED_OUT = 0x8010000A
+CANCELLED = 0x80100002
+NO_READERS = 0x8010002E
+UNKNOWN_READER = 0x80100009
+SHARING = 0x8010000B
+
+_Row = tuple[type[ReaderError], str, str, str]
+_CARD: _Row = (CardRemoved, "the card was pulled out or reset", "卡已移出", "insert it again")
+_MUTE: _Row = (NoCard, "the card does not answer", "卡无应答", "turn the card over")
+_READER: _Row = (ReaderLost, "the reader is gone", "读卡器断开", "plug it in again")
+_SERVICE: _Row = (ServiceLost, "the PC/SC service does not run", "PC/SC服务中断", ADVICE)
+
+# Return codes of the PC/SC API, equal on pcsc-lite and Windows; what is not here is a plain ReaderError.
+_ROWS: dict[int, _Row] = {
+    0x80100001: (ServiceLost, "the PC/SC service failed", "PC/SC服务中断", "open the reader again"),
+    0x80100003: (CardRemoved, "the connection is no longer known to the service", "连接失效", "connect again"),
+    0x80100009: _READER,
+    0x8010000A: (Timeout, "the service did not answer in time", "超时", ""),
+    0x8010000B: (Busy, "another program has the card", "读卡器被占用", "end the other program or try again"),
+    0x8010000C: (NoCard, "no card in the reader", "无卡", "insert a card"),
+    0x8010000F: (NotSupported, "the card does not offer this protocol", "协议不符", "connect with protocol=ANY"),
+    0x80100010: (NoCard, "the card is not ready", "卡未就绪", "insert it again"),
+    0x80100012: (ServiceLost, "the command was stopped by the system", "PC/SC服务中断", "open the reader again"),
+    0x80100013: (ServiceLost, "the line to the PC/SC service broke", "PC/SC服务中断", ADVICE),
+    0x80100016: (CardRemoved, "the exchange with the card failed", "通讯失败", "insert it again"),
+    0x80100017: _READER,
+    0x8010001D: _SERVICE,
+    0x8010001E: (ServiceLost, "the PC/SC service was stopped", "PC/SC服务中断", ADVICE),
+    0x8010002E: _READER,
+    0x8010002F: (CardRemoved, "the exchange with the card failed", "通讯失败", "insert it again"),
+    0x80100065: (NotSupported, "the reader cannot work with this card", "卡不支持", ""),
+    0x80100066: _MUTE,
+    0x80100067: (CardRemoved, "the card has no power", "卡未上电", "connect again"),
+    0x80100068: (CardRemoved, "another program reset the card", "卡被复位", "connect again"),
+    0x80100069: _CARD,
+}
+
+
+def binding() -> ModuleType:
+    """``smartcard.scard``.
+
+    Raises:
+        MissingPart: pyscard is not installed; the advice says how.
+    """
+    try:
+        return import_module("smartcard.scard")
+    except ImportError:
+        raise MissingPart("pyscard is not installed", step="pcsc", term="PC/SC", advice=ADVICE) from None
+
+
+def error(code: int, step: str) -> ReaderError:
+    """The typed error of a PC/SC return code.
+
+    Example:
+        >>> raised = error(-2146435061, "connect")
+        >>> type(raised).__name__, f"{raised.driver_code:08X}"
+        ('Busy', '8010000B')
+        >>> print(error(0x80100004, "connect"))
+        PC/SC error 80100004 [connect]
+    """
+    code &= 0xFFFFFFFF
+    row = _ROWS.get(code)
+    if row is None:
+        return ReaderError(f"PC/SC error {code:08X}", step=step, driver_code=code)
+    kind, what, term, advice = row
+    return kind(what, step=step, term=term, advice=advice, driver_code=code)
+
+
+def check(code: int, step: str) -> None:
+    """Raise the typed error of any code but success."""
+    if code != OK:
+        raise error(code, step)
+
+
+class Context:
+    """A line to the service; made when first used and made again after the service was lost."""
+
+    def __init__(self) -> None:
+        self.scard: Any = binding()
+        self._handle: Any = None
+
+    def handle(self) -> Any:
+        """The context, established if need be.
+
+        Raises:
+            ServiceLost: the service does not run.
+        """
+        if self._handle is None:
+            code, handle = self.scard.SCardEstablishContext(self.scard.SCARD_SCOPE_USER)
+            check(code, "establish context")
+            self._handle = handle
+        return self._handle
+
+    def names(self) -> list[str]:
+        """Readers the service knows.
+
+        Raises:
+            ServiceLost: the service does not run.
+        """
+        code, names = self._again(lambda handle: self.scard.SCardListReaders(handle, []))
+        if code & 0xFFFFFFFF == NO_READERS:
+            return []
+        check(code, "list readers")
+        return list(names)
+
+    def states(self, asked: list[tuple[str, int]], milliseconds: int = 0) -> tuple[int, list[tuple[str, int, Any]]]:
+        """``SCardGetStatusChange``: its code (unsigned) and the states."""
+        code, states = self._again(lambda handle: self.scard.SCardGetStatusChange(handle, milliseconds, asked))
+        return code & 0xFFFFFFFF, states
+
+    def cancel(self) -> None:
+        """Wake a thread that waits in :meth:`states`."""
+        if self._handle is not None:
+            self.scard.SCardCancel(self._handle)
+
+    def drop(self) -> None:
+        """Release the context; the next use makes another one."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self.scard.SCardReleaseContext(handle)
+
+    def _again(self, call: Any) -> tuple[int, Any]:
+        """Call; once more with a new context where the old one died with its service."""
+        fresh = self._handle is None
+        code, value = call(self.handle())
+        if not fresh and isinstance(error(code, ""), ServiceLost | CardRemoved):
+            self.drop()
+            code, value = call(self.handle())
+        return code, value
