@@ -15,13 +15,17 @@ class DriverCode(IntEnum):
 
     CARD_TYPE = -1
     NO_CARD = -2
+    NOT_POWERED = -3
     NO_ANSWER = -4
+    UNSUPPORTED = -13
     BAD_PARAMETER = -14
     IDENTIFICATION_FORMAT = -20
     INTERNAL_AUTH_FAILED = -21
     CARD_DIFFERS = -22
     ILLEGAL_INPUT = -23
     PSAM_LEVEL = -24
+    HSM_DIFFERS = -25
+    """Internal authentication differs from the security module's answer; one other source has it for a missing item."""
     PIN_LENGTH = -33
     INITIAL_PIN_CANNOT_PAY = -35
     INITIAL_PIN_CANNOT_BE_SET = -36
@@ -56,6 +60,12 @@ class CardError(SBCardError):
         return int(self.code)
 
 
+class ProfileRefused(CardError, InvalidValue):
+    """卡结构声明: a card profile contradicts itself, or a name is not in it."""
+
+    code = DriverCode.ILLEGAL_INPUT
+
+
 class RecordMalformed(CardError, InvalidValue):
     """A record is not the TLV its declaration says, or its text can't be decoded."""
 
@@ -68,6 +78,50 @@ class IdentificationMalformed(CardError, InvalidValue):
     code = DriverCode.IDENTIFICATION_FORMAT
 
 
+class GenerationUnknown(CardError, InvalidValue):
+    """规范版本: a version whose first character names no generation."""
+
+    code = DriverCode.IDENTIFICATION_FORMAT
+
+
+class AlgorithmNeedsVendor(CardError):
+    """The card works with SSF33 or SM1, which are not public: only the vendor's own module computes them."""
+
+    code = DriverCode.NO_PSAM_ALGORITHM
+
+
+class AccessDenied(CardError):
+    """The file is never open this way, or what opens it is not at hand. Nothing was sent."""
+
+    code = DriverCode.NO_PSAM_READ_KEY
+
+
+class CardDiffers(CardError):
+    """The card is not the one the caller named (卡识别码 or 卡号 differ)."""
+
+    code = DriverCode.CARD_DIFFERS
+
+
+class StepOutOfOrder(CardError):
+    """A two-step call was not opened, or something else touched the card between its steps."""
+
+
+class WriteIncomplete(CardError):
+    """A write stopped in the middle: ``written`` names the records that are on the card, in order."""
+
+    code = DriverCode.DATA_LENGTH
+
+    def __init__(self, what: str, *, written: tuple[str, ...], step: str, sw: StatusWord | None = None) -> None:
+        self.written = written
+        advice = "write the rest again" if written else ""
+        super().__init__(what, step=step, advice=advice, term="写卡", sw=sw)
+
+    @property
+    def driver_code(self) -> int:
+        """Minus the card's status word where one came."""
+        return self.sw.driver_code if self.sw is not None else int(self.code)
+
+
 class PsamMissing(CardError):
     """This step needs the PSAM and the session has none."""
 
@@ -78,6 +132,12 @@ class InternalAuthFailed(CardError):
     """内部认证失败: the card does not hold the key a genuine card of its city holds."""
 
     code = DriverCode.INTERNAL_AUTH_FAILED
+
+
+class HsmDiffers(InternalAuthFailed):
+    """The card's internal authentication is not what the security module computed."""
+
+    code = DriverCode.HSM_DIFFERS
 
 
 class PinWrong(CardError):

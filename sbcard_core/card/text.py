@@ -71,6 +71,19 @@ def decode(value: bytes) -> str:
         raise RecordMalformed("the text is not GB18030", step="card.text", term="非法字符") from None
 
 
+def digits(value: bytes) -> str:
+    """Read packed digits; the filling on the right is F.
+
+    Zeros and the byte 20 are digits, never filling: a date may end in 20, an ethnicity be 20. Half bytes that are no
+    digits are shown as they stand: refusing a real person is worse.
+
+    Example:
+        >>> digits(bytes.fromhex("430100FFFF")), digits(bytes.fromhex("20141020")), digits(bytes.fromhex("FF"))
+        ('430100', '20141020', '')
+    """
+    return value.hex().upper().rstrip("F")
+
+
 def split_name(name: str) -> tuple[bytes, bytes]:
     """Split a name over 姓名 (30 bytes) and 姓名扩展 (20 bytes) without cutting a character in half.
 

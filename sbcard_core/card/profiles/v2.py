@@ -1,15 +1,17 @@
-"""Generation 2.00: EF05 (issuer and card) and EF06 (holder) of the environment SSSE.
+"""The second generation (规范版本 2.00): the environment's EF05 and EF06 and, by the attached declarations, the rest.
 
-The vectors use the standard's own sample, which is no person. Sources count
-independent public implementations; 人社信息函〔2012〕37号 names the document whose
-text is not public.
+Sources: tags, formats and lengths agree in three or more public readers and
+writers of real cards; the numbers of EF06's records are those of 2.x and 3.x.
+The standard's own text is not public.
 """
 
 from dataclasses import replace
 from types import MappingProxyType
 
+from sbcard_core.card.access import Access
 from sbcard_core.card.files import FileDecl, Format, RecordDecl
 from sbcard_core.card.profile import Assumed, Profile
+from sbcard_core.card.profiles.directories import DIRECTORIES
 from sbcard_core.crypto.auth import SAMPLE as SAMPLE_AUTH
 
 _THREE = "three sources"
@@ -48,6 +50,7 @@ EF05 = FileDecl(
         RecordDecl(0x06, "expires_on", "卡有效期", Format.CN, 4, _THREE, (("060420201001", "20201001"),)),
         RecordDecl(0x07, "card_no", "卡号", Format.AN, 9, _THREE, (("0709583030303030303139", "X00000019"),)),
     ),
+    update_key="UK_SSSE",
 )
 
 EF06 = FileDecl(
@@ -96,7 +99,11 @@ EF06 = FileDecl(
             0x0D, "birth_date", "出生日期", Format.CN, 4, _THREE, (("0D0419810101", "19810101"),), sensitive=True
         ),
     ),
+    update_key="UK_SSSE",
 )
+
+EF06_KEY_READ = replace(EF06, read=Access.KEY, read_key="RK_SSSE")
+"""EF06 of a 3.00 card: read after external authentication only; three sources."""
 
 V2 = Profile(
     name="2.00",
@@ -104,17 +111,17 @@ V2 = Profile(
     files=(EF05, EF06),
     # EXTERNAL AUTHENTICATE P2 → PSAM key: 0A reads EF06, 04 writes EF05 and EF06.
     psam_key_of_kid=MappingProxyType({0x0A: 0x0A, 0x04: 0x12}),
+    declarations=("environment_2.toml", "applications_2.toml"),
+    directories=DIRECTORIES,
 )
 """What the public sources agree on; everything else unset and refused."""
 
-SAMPLE = replace(
-    V2,
-    name="2.00 sample",
-    assumed=Assumed(
-        auth=SAMPLE_AUTH,
-        irk_psam_key_id=0x01,
-        purse_aid=bytes.fromhex("D15600000503"),
-        purse_key_index=1,
-    ),
+SAMPLE_ASSUMED = Assumed(
+    auth=SAMPLE_AUTH,
+    irk_psam_key_id=0x01,
+    purse_aid=bytes.fromhex("D15600000503"),
+    purse_key_index=1,
 )
+
+SAMPLE = replace(V2, name="2.00 sample", assumed=SAMPLE_ASSUMED)
 """Assumed throughout, for the simulator and the demonstration: a real issuer sets its own values."""
