@@ -202,7 +202,9 @@ def _record(
         vectors=tuple((expand(str(wire)), str(value)) for wire, value in vectors),
         optional=bool(table.get("optional", False)),
         sensitive=bool(table.get("sensitive", False)),
-        confidence=_one_of(Confidence, table["confidence"], where, "confidence") if "confidence" in table else confidence,
+        confidence=_one_of(Confidence, table["confidence"], where, "confidence")
+        if "confidence" in table
+        else confidence,
     )
 
 

@@ -33,7 +33,9 @@ def _head(profile: Profile, files: list[FileDecl]) -> str:
     if profile.sample:
         lines.append("样例: made up, no issuer's card")
     for directory in profile.directories:
-        how = directory.aid.hex().upper() if directory.aid else f"{directory.fid:04X}" if directory.fid else "not public"
+        how = (
+            directory.aid.hex().upper() if directory.aid else f"{directory.fid:04X}" if directory.fid else "not public"
+        )
         lines.append(f"  {_pad(directory.name, 9)}{_pad(directory.zh, 26)}{how}  {directory.confidence.value}")
     return "\n".join(lines)
 

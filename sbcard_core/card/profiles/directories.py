@@ -13,9 +13,7 @@ def _aid(text: str) -> bytes:
 
 DIRECTORIES: tuple[DirectoryDecl, ...] = (
     DirectoryDecl("MF", "主文件", None, 0x3F00, _TWO, Confidence.MEDIUM),
-    DirectoryDecl(
-        "SSSE", "社会保障系统环境", _aid("7378312E73682EC9E7BBE1B1A3D5CF"), None, _THREE, Confidence.HIGH
-    ),
+    DirectoryDecl("SSSE", "社会保障系统环境", _aid("7378312E73682EC9E7BBE1B1A3D5CF"), None, _THREE, Confidence.HIGH),
     DirectoryDecl("DF01", "公共数据应用", _aid(_RID + "00"), None, _TWO, Confidence.MEDIUM),
     DirectoryDecl("DF02", "就业与失业应用", _aid(_RID + "01"), None, _ONE, Confidence.LOW),
     DirectoryDecl("DF03", "社会保险应用(非医疗)", _aid(_RID + "02"), None, _ONE, Confidence.LOW),
