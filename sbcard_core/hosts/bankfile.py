@@ -169,7 +169,7 @@ def read(path: Path, spec: FileSpec) -> BankFile:
     lines = _decode_lines(raw)
     header = _read_edge(path, spec, "H", spec.header, lines[0] if lines else None)
     if header["kind"] != spec.kind:
-        raise _refused(path, "kind", f"file is of kind {header['kind']!r}, not {spec.kind}", "check which file it is")
+        raise _refused(path, "kind", f"file is of kind {_told(header['kind'])}, not {spec.kind}", "check which file it is")
     trailer = _read_edge(path, spec, "T", spec.trailer, lines[-1] if len(lines) > 1 else None)
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
@@ -191,7 +191,7 @@ def read(path: Path, spec: FileSpec) -> BankFile:
             numbers.append(number + 1)
     found = BankFile(header, rows, numbers, bad, trailer, hashlib.sha256(raw).hexdigest())
     if "lines" in trailer and trailer["lines"] != str(found.delivered):
-        what = f"trailer counts {trailer['lines']} lines, the file brought {found.delivered}"
+        what = f"trailer counts {_told(trailer['lines'])} lines, the file brought {found.delivered}"
         raise _refused(path, "count", what, "the file is incomplete: ask for a new one")
     return found
 
@@ -260,12 +260,22 @@ def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], li
     if parts[0] != mark:
         raise _refused(path, word, f"file has no {word} line", "the file is incomplete: ask for a new one")
     if mark == "H" and parts[1:2] and parts[1] != spec.kind:
-        what = f"file is of kind {parts[1]!r}, not {spec.kind}"
+        what = f"file is of kind {_told(parts[1])}, not {spec.kind}"
         raise _refused(path, "kind", what, "check which file it is")
     if len(parts) != len(names) + 1:
         what = f"{word} has {len(parts) - 1} fields, {spec.kind} has {len(names)}"
         raise _refused(path, word, what, "check the file's layout with the bank")
     return dict(zip(names, parts[1:], strict=True))
+
+
+def _told(word: str) -> str:
+    """A word of the file as an error may show it: a kind or a count, never what might be a person's data.
+
+    Example:
+        >>> _told("OPENREQ"), _told("43010219491231002X"), _told("12")
+        ('OPENREQ', '?', '12')
+    """
+    return word if word in SPECS or (len(word) <= 9 and word.isascii() and word.isdigit()) else "?"
 
 
 def _refused(path: Path, code: str, what: str, advice: str) -> BankFileRefused:

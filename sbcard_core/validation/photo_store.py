@@ -3,6 +3,7 @@
 Nothing is ever unpacked to disk, links are not followed, and what an archive's directory claims is not believed.
 """
 
+import errno
 import os
 import zipfile
 import zlib
@@ -137,8 +138,8 @@ def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int
                 data = file.read(min(size, left[0] + 1))
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
             # RuntimeError: a password, or (NotImplementedError) a method that zipfile does not know
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # EINVAL: a directory entry that points before the file's start
             raise Unreadable(type(error).__name__) from error
         left[0] -= len(data)
         if left[0] < 0:

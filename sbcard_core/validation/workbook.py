@@ -4,6 +4,7 @@ A workbook is unpacked whole in memory by whoever reads it, so its size is measu
 inflated piece by piece and thrown away, counting bytes and cells. What its directory claims is not believed.
 """
 
+import errno
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,8 +62,8 @@ def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_U
                         if cells > max_cells:
                             raise _too_large(f"more than {max_cells} cells")
     except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # EINVAL: a directory entry that points before the file's start
         raise _damaged("not a whole workbook") from error
     return cells, size
 
