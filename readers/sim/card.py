@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apdu.command import CommandAPDU
-from readers.sim.cipher import cryptogram, encryptor
+from readers.sim.cipher import cryptogram, decrypt, encryptor, retail_mac
 from readers.sim.files import RecordFile
 from readers.sim.order import known_aids, open_order
 from readers.sim.pin import PinObject
@@ -19,6 +19,8 @@ KEY_OF_KID = {0x0A: "RK_SSSE", 0x04: "UK_SSSE"}
 """Card key id (P2 of EXTERNAL AUTHENTICATE) to key: three and two public sources."""
 
 _EF_FREE = 0xEF05
+_LOG = 0xEF08
+_TRANSPARENT = {("SSSE", 0xEF07), ("SSSE", 0xEF08)}
 
 
 class VirtualCard(DeviceShell):
@@ -55,15 +57,21 @@ class VirtualCard(DeviceShell):
         self._rng = rng
         self._settings = settings
         self._keys = {name: bytes.fromhex(value) for name, value in order.get("keys", {}).items()}
-        self._files = _build_files(order)
+        self._files = _build_files(order, settings)
+        self._kids = {**settings.more_keys, **KEY_OF_KID}
         self._pin = PinObject(order["initial_pin"], settings)
-        self._key_tries = dict.fromkeys(KEY_OF_KID, settings.key_tries)
+        self._key_tries = dict.fromkeys(self._kids, settings.key_tries)
         balance = int(order.get("purse", {}).get("balance", 0))
         self.purse = PurseApplication(self._keys, balance, rng=rng, settings=settings)
+        log = RecordFile(self.purse.log, None, 0xFF, settings.log_rule)
+        self._files[known_aids(settings.purse_aid)[settings.purse_aid], _LOG] = log
         self._commands = {
             (0x00, 0xA4): self._select,
             (0x00, 0xB2): self._read_record,
             (0x00, 0xDC): self._update_record,
+            (0x04, 0xDC): self._update_secure,
+            (0x00, 0xB0): self._read_binary,
+            (0x84, 0x24): self._pin_message,
             (0x00, 0x84): self._get_challenge,
             (0x00, 0x88): self._internal_authenticate,
             (0x00, 0x82): self._external_authenticate,
@@ -73,6 +81,7 @@ class VirtualCard(DeviceShell):
             (0x80, 0x52): self._purse_credit,
             (0x80, 0x54): self._purse_debit,
             (0x80, 0x5C): self._purse_balance,
+            (0x80, 0x5A): self._purse_proof,
         }
         self.reset()
 
@@ -101,13 +110,15 @@ class VirtualCard(DeviceShell):
         self._authenticated: set[int] = set()
         self._forget_answer()
         self.purse.settle_state(-1)
+        if not self._settings.keeps_proof:
+            self.purse.forget_proof()
         return self.atr
 
     def _run(self, command: CommandAPDU) -> bytes:
         self.purse.settle_state(command.ins)
         handler = self._commands.get((command.cla, command.ins))
         if handler is None:
-            raise Refusal(0x6D00 if command.cla in (0x00, 0x80) else 0x6E00)
+            raise Refusal(0x6D00 if command.cla in (0x00, 0x04, 0x80, 0x84) else 0x6E00)
         return handler(command)
 
     # -- files -------------------------------------------------------------------------------------------------
@@ -149,16 +160,69 @@ class VirtualCard(DeviceShell):
     def _read_record(self, command: CommandAPDU) -> bytes:
         by_tag = _reference_form(command)
         file = self._file(command.p2)
-        if file.read_key is not None and file.read_key not in self._authenticated:
+        if not file.allows(self._authenticated, pin=self._pin.verified):
             raise Refusal(0x6982)
         return file.records[file.index(command.p1, by_tag=by_tag)]
+
+    def _read_binary(self, command: CommandAPDU) -> bytes:
+        """00 B0: P1 = 80 | SFI and an offset, or an offset of 15 bits in the current file."""
+        if command.p1 & 0x80:
+            file, offset = self._file((command.p1 & 0x1F) << 3), command.p2
+        else:
+            file, offset = self._file(0), command.p1 << 8 | command.p2
+        if (self._directory, self._current) not in _TRANSPARENT:
+            raise Refusal(0x6981)
+        if not file.allows(self._authenticated, pin=self._pin.verified):
+            raise Refusal(0x6982)
+        body = b"".join(file.records)
+        if offset > len(body):
+            raise Refusal(0x6B00)
+        return body[offset : offset + command.ne]
 
     def _update_record(self, command: CommandAPDU) -> bytes:
         by_tag = _reference_form(command)
         file = self._file(command.p2)
-        if file.update_key not in self._authenticated:
+        if file.update_key not in self._authenticated or file.secure:
             raise Refusal(0x6982)
         file.update(file.index(command.p1, by_tag=by_tag), command.data)
+        return b""
+
+    def _update_secure(self, command: CommandAPDU) -> bytes:
+        """04 DC: the record, then 4 bytes of MAC under STK over header and record, chained from the challenge."""
+        by_tag = _reference_form(command)
+        file = self._file(command.p2)
+        body = self._unsealed(command, "STK")
+        file.update(file.index(command.p1, by_tag=by_tag), body)
+        return b""
+
+    def _unsealed(self, command: CommandAPDU, name: str) -> bytes:
+        challenge, self._challenge = self._challenge, None
+        if name not in self._keys:
+            raise Refusal(0x6A88)
+        if challenge is None or len(challenge) not in (4, 8):
+            raise Refusal(0x6984)
+        if command.nc < 4:
+            raise Refusal(0x6987)
+        body, given = command.data[:-4], command.data[-4:]
+        header = bytes((command.cla, command.ins, command.p1, command.p2, command.nc))
+        if not hmac.compare_digest(retail_mac(self._keys[name], challenge.ljust(8, b"\x00"), header + body), given):
+            raise Refusal(0x6988)
+        return body
+
+    def _pin_message(self, command: CommandAPDU) -> bytes:
+        """84 24: P2 00 resets the counter, P2 01 sets a new PIN; both after key 06, under RPK (one vendor code)."""
+        if command.p1 != 0 or command.p2 not in (0, 1):
+            raise Refusal(0x6A86)
+        if 0x06 not in self._authenticated:
+            raise Refusal(0x6982)
+        body = self._unsealed(command, "RPK")
+        if command.p2 == 0:
+            self._pin.unblock()
+            return b""
+        if len(body) != 16:
+            raise Refusal(0x6A80)
+        clear = decrypt(self._keys["RPK"], body)
+        self._pin.replace(clear[1 : 1 + clear[0]])
         return b""
 
     # -- authentication ----------------------------------------------------------------------------------------
@@ -177,7 +241,7 @@ class VirtualCard(DeviceShell):
     def _external_authenticate(self, command: CommandAPDU) -> bytes:
         if command.nc not in (16, 17):  # 17: a key version byte behind, ignored
             raise Refusal(0x6700)
-        name = KEY_OF_KID.get(command.p2)
+        name = self._kids.get(command.p2)
         if name is None or name not in self._keys:
             raise Refusal(0x6A88)
         if self._key_tries[command.p2] == 0:
@@ -217,12 +281,16 @@ class VirtualCard(DeviceShell):
         self._in_purse()
         return self.purse.read_balance(command)
 
+    def _purse_proof(self, command: CommandAPDU) -> bytes:
+        self._in_purse()
+        return self.purse.prove(command)
+
     def _in_purse(self) -> None:
         if self._directory != known_aids(self._settings.purse_aid)[self._settings.purse_aid]:
             raise Refusal(0x6985)
 
 
-def _build_files(order: Mapping[str, Any]) -> dict[tuple[str, int], RecordFile]:
+def _build_files(order: Mapping[str, Any], settings: SimSettings) -> dict[tuple[str, int], RecordFile]:
     """Files by directory and identifier, with the access rules of the card's generation."""
     third = str(order.get("version", "2.00")).startswith("3")
     out: dict[tuple[str, int], RecordFile] = {}
@@ -230,7 +298,8 @@ def _build_files(order: Mapping[str, Any]) -> dict[tuple[str, int], RecordFile]:
         directory, _, name = path.partition("/")
         fid = int(name, 16)
         read_key = 0x0A if third and directory == "SSSE" and fid != _EF_FREE else None
-        out[directory, fid] = RecordFile([bytes.fromhex(record) for record in records], read_key, 0x04)
+        rule, secure = settings.file_rules.get(path, ""), path in settings.secure_files
+        out[directory, fid] = RecordFile([bytes.fromhex(record) for record in records], read_key, 0x04, rule, secure)
     if not out:
         raise InvalidValue("the order holds no file", step="sim.card", term="卡文件")
     return out

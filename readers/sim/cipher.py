@@ -65,3 +65,20 @@ def mac(key: bytes, data: bytes) -> bytes:
 def tac_key(dtk: bytes) -> bytes:
     """DTK left half XOR right half."""
     return (int.from_bytes(dtk[:8], "big") ^ int.from_bytes(dtk[8:], "big")).to_bytes(8, "big")
+
+
+def retail_mac(key: bytes, start: bytes, data: bytes) -> bytes:
+    """ISO 9797-1 algorithm 3 with a 16-byte key: single DES along the chain, 3DES at its end; left 4 bytes.
+
+    Example:
+        >>> key = bytes.fromhex("11223344556677888877665544332211")
+        >>> retail_mac(key, bytes.fromhex("1122334455667788"), bytes.fromhex("04D685000411223344")).hex().upper()
+        'EFFE0A40'
+    """
+    padded = data + b"\x80" + bytes(-(len(data) + 1) % 8)
+    chained = start
+    for at in range(0, len(padded), 8):
+        mixed = int.from_bytes(chained, "big") ^ int.from_bytes(padded[at : at + 8], "big")
+        last = at + 8 == len(padded)
+        chained = encryptor(key if last else key[:8])(mixed.to_bytes(8, "big"))
+    return chained[:4]

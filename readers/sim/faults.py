@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from apdu.channel import CardChannel
 from apdu.errors import CardLost
+from readers.sim.card import VirtualCard
 
 
 class FaultKind(StrEnum):
@@ -85,3 +86,84 @@ class FaultyChannel:
     def _lose(self) -> CardLost:
         self._lost = True
         return CardLost("card left the slot", step="transmit", term="卡已移出", advice="insert the card again")
+
+
+@dataclass(frozen=True, slots=True)
+class Tear:
+    """Where a card is torn out (闪卡).
+
+    Attributes:
+        command: number of the command, the first being 1; GET RESPONSE counts.
+        executed: whether the card has committed the command before its power goes.
+        received: bytes of the answer that get out; the rest is lost.
+        delivered: whether the reader hands those bytes over as an answer; a good reader reports the loss instead.
+        log_lost: the power goes between the change of the balance and its record in the log.
+    """
+
+    command: int
+    executed: bool
+    received: int = 0
+    delivered: bool = False
+    log_lost: bool = False
+
+
+class TornChannel:
+    """A card that is torn out once, at any command and any byte of its answer; implements ``CardChannel``.
+
+    Args:
+        card: the virtual card.
+        tear: where; None only counts.
+
+    Attributes:
+        answers: length of each answer so far: the bytes at which a card can be torn.
+
+    Example:
+        >>> import random
+        >>> from readers.sim.desk import Desk
+        >>> channel = TornChannel(Desk(seed=1).card, Tear(1, executed=True, received=2, delivered=True))
+        >>> channel.transmit(bytes.fromhex("0084000008")).hex() != ""
+        True
+        >>> channel.transmit(bytes.fromhex("0084000008"))
+        Traceback (most recent call last):
+            ...
+        apdu.errors.CardLost: card left the slot (卡已移出) [transmit]; insert the card again
+    """
+
+    def __init__(self, card: VirtualCard, tear: Tear | None = None) -> None:
+        self._card = card
+        self._tear = tear
+        self._gone = False
+        self.atr = card.atr
+        self.answers: list[int] = []
+
+    def mend(self) -> None:
+        """The card is put back: powered on anew, every right gone, what was committed kept."""
+        self._gone, self._tear = False, None
+        self._card.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Pass the command on until the tear.
+
+        Raises:
+            CardLost: at the tear and from then on, until :meth:`mend`.
+        """
+        if self._gone:
+            raise _torn()
+        tear = self._tear
+        if tear is None or len(self.answers) + 1 != tear.command:
+            answer = self._card.transmit(command)
+            self.answers.append(len(answer))
+            return answer
+        self._gone = True
+        if not tear.executed:
+            raise _torn()
+        if tear.log_lost:
+            self._card.purse.lose_next_log()
+        part = self._card.transmit(command)[: tear.received]
+        if not tear.delivered:
+            raise _torn()
+        return part
+
+
+def _torn() -> CardLost:
+    return CardLost("card left the slot", step="transmit", term="卡已移出", advice="insert the card again")

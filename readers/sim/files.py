@@ -13,11 +13,25 @@ class RecordFile:
         records: whole TLVs, in the order of their numbers.
         read_key: key id that must have been authenticated before reading; None = free.
         update_key: key id that must have been authenticated before writing.
+        rule: who may read besides, see ``SimSettings.file_rules``.
+        secure: written under a MAC only.
     """
 
     records: list[bytes] = field(repr=False)
     read_key: int | None
     update_key: int
+    rule: str = ""
+    secure: bool = False
+
+    def allows(self, keys: set[int], *, pin: bool) -> bool:
+        """Whether the file may be read with these keys authenticated and the PIN verified or not."""
+        if self.read_key is not None and self.read_key not in keys:
+            return False
+        if self.rule == "never":
+            return False
+        any_of = [all(pin if one == "PIN" else int(one, 16) in keys for one in way.split("+"))
+                  for way in self.rule.split("|")] if self.rule else [True]  # fmt: skip
+        return any(any_of)
 
     def index(self, reference: int, *, by_tag: bool) -> int:
         """Place of a record; refuses with 6A83 when there is none."""

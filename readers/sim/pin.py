@@ -64,6 +64,22 @@ class PinObject:
         if hmac.compare_digest(self._value, self._initial):
             raise Refusal(self._settings.initial_pin_refusal)
 
+    def replace(self, pin: bytes) -> None:
+        """The issuer sets a new PIN (重装): the counter is full again."""
+        if not 2 <= len(pin) <= 8 or hmac.compare_digest(pin, self._initial):
+            raise Refusal(self._settings.same_pin_refusal)
+        self._value = pin
+        self.unblock()
+
+    def unblock(self) -> None:
+        """The issuer resets the counter (解锁)."""
+        self._tries, self._verified = self._settings.pin_tries, False
+
+    @property
+    def verified(self) -> bool:
+        """Whether the PIN has been verified since power-on."""
+        return self._verified
+
     def _match(self, pin: bytes) -> None:
         if not 2 <= len(pin) <= 8:
             raise Refusal(0x6700)

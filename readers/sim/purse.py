@@ -59,6 +59,13 @@ class PurseApplication:
         self._accounts = {1: _Account(), 2: _Account(balance)}
         self._tries = {"DLK": settings.mac_tries, "DPK": settings.mac_tries}
         self._pending: _Pending | None = None
+        self.log: list[bytes] = []
+        self._log_fails = False
+        self._proof: tuple[bytes, bytes, bytes] | None = None
+
+    def lose_next_log(self) -> None:
+        """The power fails between the next change of the balance and its record in the log."""
+        self._log_fails = True
 
     def balance(self, purse: int = 2) -> int:
         """Balance in fen, for assertions in tests; a terminal asks with GET BALANCE."""
@@ -115,8 +122,11 @@ class PurseApplication:
         if raised > BALANCE_MAX:
             raise Refusal(0x6985)
         account.balance, account.online_no = raised, account.online_no + 1
+        self._record(number, pending, moment)
         # Field order of the load TAC: assumed (the sources disagree about the balance in front).
-        return mac(tac_key(self._keys["DTK"]), raised.to_bytes(4, "big") + number + body)
+        tac = mac(tac_key(self._keys["DTK"]), raised.to_bytes(4, "big") + number + body)
+        self._proof = (pending.kind + number, mac2, tac)
+        return tac
 
     def debit(self, command: CommandAPDU) -> bytes:
         """80 54: check MAC1, lower the balance, raise the offline number, return TAC and MAC2."""
@@ -130,8 +140,34 @@ class PurseApplication:
         head = pending.amount + pending.kind + pending.terminal
         self._check("DPK", mac(session, head + moment), mac1)
         account.balance -= int.from_bytes(pending.amount, "big")
+        number = account.offline_no.to_bytes(2, "big")
         account.offline_no += 1
-        return mac(tac_key(self._keys["DTK"]), head + terminal_txn_no + moment) + mac(session, pending.amount)
+        self._record(number, pending, moment)
+        tac = mac(tac_key(self._keys["DTK"]), head + terminal_txn_no + moment)
+        mac2 = mac(session, pending.amount)
+        self._proof = (pending.kind + number, mac2, tac)
+        return tac + mac2
+
+    def prove(self, command: CommandAPDU) -> bytes:
+        """80 5A: MAC2 and TAC of the last transaction, when type and number are its own (layout from memory)."""
+        if command.p1 != 0 or command.nc != 2:
+            raise Refusal(0x6A86 if command.p1 else 0x6700)
+        if self._proof is None or self._proof[0] != bytes((command.p2,)) + command.data:
+            raise Refusal(0x9406)
+        return self._proof[1] + self._proof[2]
+
+    def forget_proof(self) -> None:
+        """A card that keeps its last proof only while it is powered."""
+        self._proof = None
+
+    def _record(self, number: bytes, pending: _Pending, moment: bytes) -> None:
+        """Newest first: number 2, type as a character, terminal 6, date and time 7, amount 4 and two more, here 0."""
+        if self._log_fails:
+            self._log_fails = False
+            return
+        kind = str(pending.kind[0]).encode("ascii")[-1:]
+        self.log.insert(0, number + kind + pending.terminal + moment + pending.amount + bytes(8))
+        del self.log[self._settings.log_records :]
 
     def read_balance(self, command: CommandAPDU) -> bytes:
         """80 5C."""

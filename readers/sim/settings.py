@@ -3,7 +3,8 @@
 Every field marked *assumed* is ours: set it to what the issuer's own documents say.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -33,6 +34,13 @@ class SimSettings:
         psam_mac_budget: wrong MAC2 values a PSAM accepts in a row before it locks its purchase key, assumed.
         get_response: answer as T=0 cards do: data behind 61xx, and 6Cxx where Le is not exact.
         first_terminal_txn_no: where the PSAM's transaction counter starts.
+        file_rules: who may read a file, by path: ``PIN``, a key id such as ``0A``, ``PIN|0A`` or ``PIN+0A``, ``never``;
+            other files are free (EF06 of a version 3 card excepted).
+        more_keys: further key ids of EXTERNAL AUTHENTICATE by the name of the order's key; 06 opens PIN messages.
+        secure_files: files whose records are updated under a MAC (class 04) with key ``STK``, assumed.
+        log_records: how many transactions the purse's log keeps: 30 by one public table of 2.0 files.
+        log_rule: who may read the log, written as ``file_rules``; assumed.
+        keeps_proof: whether GET TRANSACTION PROVE still answers after a reset.
     """
 
     process_key_rule: ProcessKeyRule = ProcessKeyRule.DIVERSIFY_16
@@ -51,6 +59,12 @@ class SimSettings:
     psam_mac_budget: int = 3
     get_response: bool = False
     first_terminal_txn_no: int = 1
+    file_rules: Mapping[str, str] = field(default_factory=dict)
+    more_keys: Mapping[int, str] = field(default_factory=lambda: {0x06: "RPK"})
+    secure_files: frozenset[str] = frozenset()
+    log_records: int = 30
+    log_rule: str = "PIN"
+    keeps_proof: bool = True
 
 
 DEFAULT = SimSettings()
