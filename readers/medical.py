@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from apdu.channel import CardChannel
 from apdu.instructions import KID_READ_EF06
-from readers.base import Bill, HostLink, PinPad, PinPurpose, SettleReply, SettleRequest
-from readers.errors import HostRefused, PinEntryFailed, TerminalState
+from readers.base import Bill, Display, HostLink, PinPad, SettleReply, SettleRequest
+from readers.errors import HostRefused, TerminalState
 from readers.terminal import Terminal
+from readers.visit import Visit
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
@@ -17,7 +18,7 @@ class MedicalTerminal(Terminal):
     """One patient's visit.
 
     Args:
-        card, psam, pin_pad, profile, terminal_no, rng: see :class:`readers.terminal.Terminal`.
+        card, psam, pin_pad, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
         host: the line to the insurance centre.
 
     Example:
@@ -27,7 +28,7 @@ class MedicalTerminal(Terminal):
         >>> from sbcard_core.card.personalize import CardRequest, order_lines
         >>> from sbcard_core.card.profiles.v2 import SAMPLE
         >>> from sbcard_core.crypto.keystore import KeyUsage, MasterKeys
-        >>> from readers.base import FixedPinPad
+        >>> from readers.base import FixedPinPad, PinPurpose
         >>> from readers.sim.card import VirtualCard
         >>> from readers.sim.psam import VirtualPSAM
         >>> keys, rng = MasterKeys.simulation(1), random.Random(7).randbytes
@@ -54,8 +55,12 @@ class MedicalTerminal(Terminal):
         profile: Profile = V2,
         terminal_no: bytes | None = None,
         rng: Callable[[int], bytes] = os.urandom,
+        display: Display | None = None,
+        visit: Visit | None = None,
     ) -> None:
-        super().__init__(card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng)
+        super().__init__(
+            card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng, display=display, visit=visit
+        )
         self._host = host
         self._holder: CardBasic | None = None
 
@@ -73,20 +78,6 @@ class MedicalTerminal(Terminal):
         self._holder = self.session.read_basic()
         return self._holder
 
-    def change_initial_pin(self) -> None:
-        """Have the holder replace the PIN (修改密码): old one, new one, new one again.
-
-        Raises:
-            PinEntryFailed: the two new PINs differ (-34).
-            InitialPinRefused: an initial PIN was chosen again (-36).
-            PinWrong, PinLocked: the old PIN is wrong; carries the tries left.
-        """
-        old = self._pin_pad.read_pin(PinPurpose.OLD)
-        new = self._pin_pad.read_pin(PinPurpose.NEW)
-        if new != self._pin_pad.read_pin(PinPurpose.REPEAT):
-            raise PinEntryFailed("the two new PINs differ", driver_code=-34, advice="type the new PIN twice")
-        self.session.change_pin(old, new)
-
     def settle(self, bill: Bill) -> SettleReply:
         """Verify the holder's PIN and have the centre settle the bill.
 
@@ -94,6 +85,7 @@ class MedicalTerminal(Terminal):
             TerminalState: no card was read before.
             PinEntryFailed: the holder still uses the initial PIN (-35).
             PinWrong, PinLocked: wrong PIN; the centre was not asked.
+            VisitEnded: cancelled or too slow; the centre was not asked.
             HostRefused: the centre said no, or its three parts do not add up to the bill.
         """
         holder = self._holder
@@ -101,7 +93,9 @@ class MedicalTerminal(Terminal):
             raise TerminalState("read the card first", step="settle", term="未读卡", advice="call read_holder")
         self._verify_pin(initial_allowed=False)
         request = SettleRequest(self.terminal_no, holder.card_no, holder.id_number, holder.name, bill)
-        reply = self._host.settle(request)
+        self._check("settle")
+        with self._moving_money():
+            reply = self._host.settle(request)
         if not reply.approved:
             raise HostRefused(f"the centre refused the bill: {reply.reason}", step="settle", term="结算失败")
         parts = (reply.fund_fen, reply.account_fen, reply.cash_fen)
@@ -112,4 +106,5 @@ class MedicalTerminal(Terminal):
                 term="结算金额不符",
                 advice=f"reverse settlement {reply.settlement_no}",
             )
+        self.show(f"结算成功,个人现金支付{reply.cash_fen // 100}.{reply.cash_fen % 100:02}元")
         return reply

@@ -46,8 +46,8 @@ class POSTerminal(Terminal):
     """One customer's visit.
 
     Args:
-        card, psam, pin_pad, profile, terminal_no, rng: see :class:`readers.terminal.Terminal`. The terminal number
-            must be the PSAM's own: it stands inside MAC1.
+        card, psam, pin_pad, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
+            The terminal number must be the PSAM's own: it stands inside MAC1.
 
     Example:
         One visit with a virtual card and PSAM (see :class:`readers.medical.MedicalTerminal` for how they are made)::
@@ -73,7 +73,10 @@ class POSTerminal(Terminal):
             OutcomeUnknown: the card went away while it was being credited.
         """
         self._verify_pin(initial_allowed=True)
-        return self._purse().load(amount_fen, self._terminal_no, at, host)
+        try:
+            return self._purse().load(amount_fen, self._terminal_no, at, host)
+        finally:
+            self._money_moved()
 
     def purchase(self, amount_fen: int, at: datetime) -> PurchaseRecord:
         """Take a payment from the purse without a line to anyone (脱机消费).
@@ -87,7 +90,10 @@ class POSTerminal(Terminal):
         """
         self._card_no = self._read_card_no()
         self._verify_pin(initial_allowed=False)
-        return self.record(self._purse().purchase(amount_fen, self._terminal_no, self.psam, at))
+        try:
+            return self.record(self._purse().purchase(amount_fen, self._terminal_no, self.psam, at))
+        finally:
+            self._money_moved()
 
     def record(self, done: PurchaseReceipt) -> PurchaseRecord:
         """Make the journal's record of a debit on this visit's card, also of one the PSAM doubts."""

@@ -1,12 +1,14 @@
 """What every terminal does: find its number in the PSAM, open a session with the card, ask for a PIN."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.psam import read_terminal_number
-from readers.base import PinPad, PinPurpose
+from readers.base import Display, PinPad, PinPurpose
 from readers.errors import PinEntryFailed
+from readers.visit import Visit
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.session import CardSession
@@ -23,6 +25,8 @@ class Terminal:
         profile: the card's generation and what its issuer assumes.
         terminal_no: 6 bytes; read from the PSAM when absent (assumed: EF 16, PBOC practice).
         rng: random bytes for process factors and challenges of the terminal.
+        display: shows what happens, one line at a time; None = nobody looks.
+        visit: may be cancelled and ends in time; None = as long as it takes.
 
     Raises:
         UnexpectedStatus: the PSAM does not give its number.
@@ -38,9 +42,13 @@ class Terminal:
         profile: Profile = V2,
         terminal_no: bytes | None = None,
         rng: Callable[[int], bytes] = os.urandom,
+        display: Display | None = None,
+        visit: Visit | None = None,
     ) -> None:
+        card, psam = (card, psam) if visit is None else (visit.guard(card), visit.guard(psam))
         self.card = card
         self.psam = psam
+        self._display, self._visit = display, visit
         self.profile = profile
         self._pin_pad = pin_pad
         self._terminal_no = terminal_no if terminal_no is not None else read_number(psam)
@@ -53,9 +61,53 @@ class Terminal:
         """终端机编号, 12 digits."""
         return self._terminal_no.hex().upper()
 
+    def show(self, text: str) -> None:
+        """Show one line, where somebody looks."""
+        if self._display is not None:
+            self._display.show(text)
+
+    def change_initial_pin(self) -> None:
+        """Have the holder replace the PIN (修改密码): old one, new one, new one again.
+
+        Raises:
+            PinEntryFailed: the two new PINs differ (-34).
+            InitialPinRefused: an initial PIN was chosen again (-36).
+            PinWrong, PinLocked: the old PIN is wrong; carries the tries left.
+        """
+        old = self._ask_pin(PinPurpose.OLD)
+        new = self._ask_pin(PinPurpose.NEW)
+        if new != self._ask_pin(PinPurpose.REPEAT):
+            raise PinEntryFailed("the two new PINs differ", driver_code=-34, advice="type the new PIN twice")
+        self.session.change_pin(old, new)
+        self.show("密码修改成功")
+
+    def _ask_pin(self, purpose: PinPurpose) -> str:
+        self._check("pin_pad")
+        self.show(purpose.value)
+        return self._pin_pad.read_pin(purpose)
+
+    def _check(self, step: str) -> None:
+        if self._visit is not None:
+            self._visit.check(step)
+
+    @contextmanager
+    def _moving_money(self) -> Iterator[None]:
+        """What happens inside is not cancelled."""
+        try:
+            if self._visit is not None:
+                self._visit.begin_money()
+            yield
+        finally:
+            self._money_moved()
+
+    def _money_moved(self) -> None:
+        """After a command that the visit itself saw moving money (debit, credit): it may be cancelled again."""
+        if self._visit is not None:
+            self._visit.end_money()
+
     def _verify_pin(self, *, initial_allowed: bool) -> None:
         """Ask for the PIN and have the card check it; an initial PIN cannot pay (初始密码不能交易)."""
-        pin = self._pin_pad.read_pin(PinPurpose.VERIFY)
+        pin = self._ask_pin(PinPurpose.VERIFY)
         if not initial_allowed and pin in self.profile.initial_pins:
             raise PinEntryFailed("the initial PIN cannot pay", driver_code=-35, advice="change the PIN first")
         self.session.verify_pin(pin)

@@ -54,6 +54,7 @@ def known_aids(purse_aid: bytes) -> Mapping[bytes, str]:
     """Application identifiers the card answers to, and the directory behind each."""
     aids = {bytes.fromhex("D156000005") + bytes((number - 1,)): f"DF{number:02d}" for number in range(1, 6)}
     aids[bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")] = "SSSE"
+    aids[bytes.fromhex("A000000333010101")] = "BANK"  # the bank's debit application, same chip
     aids.setdefault(purse_aid, "PURSE")
     return aids
 

@@ -1,0 +1,280 @@
+"""The cash machine (自动柜员机): read the card, tell the balance, give out cash, change the PIN.
+
+Withdrawals go against the bank account on the same chip. The law of this file: cash given out equals the
+account's debit, whatever is lost, jammed or switched off; what cannot be known stays open and says so.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from apdu.channel import CardChannel, GetResponseChannel, exchange
+from apdu.errors import MalformedData
+from apdu.instructions import KID_READ_EF06, read_record, select_aid
+from apdu.tlv import find, parse_ber
+from readers.base import Display, PinPad, PinPurpose
+from readers.errors import HostRefused, ReaderError
+from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, take_back
+from readers.terminal import Terminal
+from readers.visit import Visit
+from sbcard_core.card.basic import CardBasic
+from sbcard_core.card.profile import Profile
+from sbcard_core.card.profiles.v2 import V2
+from sbcard_core.card.session import CardSession
+from sbcard_core.errors import InvalidValue
+
+BANK_AID = bytes.fromhex("A000000333010101")
+"""PBOC debit application of the bank on the same chip; three public sources."""
+
+_PAN_FILES = (2, 3)  # the PAN stands in record 1 of SFI 2 or of SFI 3; three public sources
+_PAN_TAG = 0x5A
+
+
+class InterfaceClosed(ReaderError):
+    """This machine's bank has not opened the social-security side of the card (未开放社保卡读取接口)."""
+
+
+class DispenserFailed(ReaderError):
+    """The dispenser broke down. ``dispensed_fen`` = what the holder got, None = it cannot tell."""
+
+    def __init__(self, what: str, *, dispensed_fen: int | None) -> None:
+        self.dispensed_fen = dispensed_fen
+        super().__init__(what, step="dispense", term="出钞故障", advice="count the cassettes")
+
+
+class EncryptingPinPad(PinPad, Protocol):
+    """A PIN pad that encrypts for the bank (加密键盘): the digits of a bank PIN never leave it."""
+
+    def read_pin_block(self, purpose: PinPurpose, account_no: str) -> bytes:
+        """Return the encrypted PIN block.
+
+        Raises:
+            PinEntryFailed: cancelled or too slow.
+        """
+        ...
+
+
+class CashDispenser(Protocol):
+    """出钞模块."""
+
+    def dispense(self, trace_no: int, amount_fen: int) -> int:
+        """Give out cash; returns the fen the holder took (notes left in the tray are taken back in).
+
+        Raises:
+            DispenserFailed: with what was given out, where it knows.
+        """
+        ...
+
+    def dispensed(self, trace_no: int) -> int | None:
+        """What it gave for a trace number, remembered without power; None = it cannot tell."""
+        ...
+
+
+class ATMTerminal(Terminal):
+    """One customer's visit.
+
+    Args:
+        card, psam, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
+        pin_pad: also encrypts for the bank.
+        host: the line to the bank.
+        dispenser: the cash.
+        journal: what the machine keeps; give every visit the same one.
+        note_fen: the smallest note, in fen.
+        reads_social_data: False where the bank has not opened that side of the card (some had not, in 2014).
+    """
+
+    def __init__(
+        self,
+        card: CardChannel,
+        psam: CardChannel,
+        pin_pad: EncryptingPinPad,
+        host: BankLink,
+        dispenser: CashDispenser,
+        journal: Journal,
+        *,
+        note_fen: int = 10_000,
+        reads_social_data: bool = True,
+        profile: Profile = V2,
+        terminal_no: bytes | None = None,
+        rng: Callable[[int], bytes] = os.urandom,
+        display: Display | None = None,
+        visit: Visit | None = None,
+    ) -> None:
+        super().__init__(
+            card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng, display=display, visit=visit
+        )
+        self._pad, self._host, self._dispenser, self._journal = pin_pad, host, dispenser, journal
+        self._traces = Traces(journal)
+        self._note_fen, self._reads_social_data = note_fen, reads_social_data
+
+    def read_holder(self) -> CardBasic:
+        """Let card and PSAM authenticate each other, then read issuer and holder data.
+
+        Raises:
+            InterfaceClosed: this machine's bank does not allow it.
+            InternalAuthFailed, UnexpectedStatus, CardLost: see :meth:`readers.medical.MedicalTerminal.read_holder`.
+        """
+        if not self._reads_social_data:
+            raise InterfaceClosed(
+                "this machine does not read the social-security side",
+                step="read_holder",
+                term="未开放社保卡读取接口",
+                advice="use another bank's machine",
+            )
+        self.session.internal_authenticate()
+        self.session.external_authenticate(KID_READ_EF06)
+        return self.session.read_basic()
+
+    def account_no(self) -> str:
+        """Read the account number (主账号); see :func:`read_account_no`."""
+        return read_account_no(self.card, self.session)
+
+    def balance(self, at: datetime) -> int:
+        """Ask the bank for the account's balance, in fen.
+
+        Raises:
+            HostLost: no answer; nothing has changed.
+            HostRefused: the bank said no.
+        """
+        request = self._request(Kind.BALANCE, at)
+        reply = self._host.send(request)
+        if not reply.approved or reply.balance_fen is None:
+            raise _refused(reply, "balance")
+        return reply.balance_fen
+
+    def change_bank_pin(self, at: datetime) -> None:
+        """Have the bank replace the account's PIN; the new one is typed twice.
+
+        Raises:
+            PinEntryFailed: cancelled or too slow.
+            HostRefused: the bank said no; of two different new PINs too, as only the bank can compare blocks.
+            HostLost: no answer: old or new PIN may hold; ask the holder to try the new one first.
+        """
+        request = self._request(Kind.CHANGE_PIN, at)
+        new = self._pad.read_pin_block(PinPurpose.NEW, request.account_no)
+        reply = self._host.send(replace(request, new_pin_block=new))
+        if not reply.approved:
+            raise _refused(reply, "change_bank_pin")
+
+    def withdraw(self, amount_fen: int, at: datetime) -> Entry:
+        """Give out cash against the account.
+
+        Args:
+            amount_fen: a multiple of the smallest note.
+            at: local time.
+
+        Returns:
+            What stands in the journal: DONE with ``done_fen`` given out (less than asked where the dispenser broke
+            down and the bank took the rest back), REVERSED where the bank's answer was lost, or still open:
+            REVERSING (:meth:`close_open` goes on with it) or COUNT_NEEDED (:meth:`counted`).
+
+        Raises:
+            InvalidValue: no whole notes.
+            HostRefused: the bank said no; nothing was given out.
+            VisitEnded: cancelled or too slow before the bank was asked.
+        """
+        if amount_fen <= 0 or amount_fen % self._note_fen:
+            raise InvalidValue(f"cash comes in notes of {self._note_fen} fen", step="withdraw", term="取款金额")
+        request = self._request(Kind.WITHDRAWAL, at, amount_fen)
+        self._check("withdraw")
+        started = Entry(request, State.STARTED)
+        self._journal.write(started)
+        with self._moving_money():
+            try:
+                reply = self._host.send(request)
+            except HostLost:
+                return self._end(take_back(self._host, self._journal, _reversing(started, amount_fen, 0)))
+            if not reply.approved:
+                self._journal.write(replace(started, state=State.REFUSED, code=reply.code))
+                raise _refused(reply, "withdraw")
+            return self._end(self._pay_out(replace(started, state=State.DISPENSING, code=reply.code)))
+
+    def close_open(self) -> list[Entry]:
+        """Go on with every transaction that was left open, e.g. after a power failure; call it before a visit.
+
+        Returns:
+            Their states now; those still open stay for the next call, or for :meth:`counted`.
+        """
+        closed = []
+        for entry in [one for one in self._journal.entries() if one.is_open]:
+            match entry.state:
+                case State.STARTED:  # the bank may have paid; the holder got nothing
+                    ended = take_back(self._host, self._journal, _reversing(entry, entry.request.amount_fen, 0))
+                case State.DISPENSING:
+                    ended = self._account_for(entry, self._dispenser.dispensed(entry.request.trace_no))
+                case State.REVERSING:
+                    ended = take_back(self._host, self._journal, entry)
+                case _:
+                    ended = entry
+            closed.append(ended)
+        return closed
+
+    def counted(self, trace_no: int, dispensed_fen: int) -> Entry:
+        """Tell what a count of the cassettes found for a transaction in COUNT_NEEDED (长短款处理).
+
+        Raises:
+            InvalidValue: no such transaction, or more than was asked for.
+        """
+        for entry in self._journal.entries():
+            if entry.request.trace_no == trace_no and entry.state is State.COUNT_NEEDED:
+                return self._account_for(entry, dispensed_fen)
+        raise InvalidValue(f"no transaction {trace_no} waits for a count", step="counted", term="清点")
+
+    def _pay_out(self, entry: Entry) -> Entry:
+        self._journal.write(entry)
+        try:
+            given: int | None = self._dispenser.dispense(entry.request.trace_no, entry.request.amount_fen)
+        except DispenserFailed as failed:
+            given = failed.dispensed_fen
+        return self._account_for(entry, given)
+
+    def _account_for(self, entry: Entry, given: int | None) -> Entry:
+        """End a transaction whose cash is known, or leave it for a count."""
+        asked = entry.request.amount_fen
+        if given is None:
+            ended = replace(entry, state=State.COUNT_NEEDED)
+        elif not 0 <= given <= asked:
+            raise InvalidValue("the dispenser gave more than was asked for", step="withdraw", term="长款")
+        elif given < asked:
+            return take_back(self._host, self._journal, _reversing(entry, asked - given, given))
+        else:
+            ended = replace(entry, state=State.DONE, done_fen=given)
+        self._journal.write(ended)
+        return ended
+
+    def _end(self, entry: Entry) -> Entry:
+        self.show("交易成功,请取走现金和卡片" if entry.state is State.DONE else "交易未完成,请取卡并联系银行")
+        return entry
+
+    def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
+        account = self.account_no()
+        block = self._pad.read_pin_block(PinPurpose.VERIFY, account)
+        return BankRequest(kind, self.terminal_no, next(self._traces), at, account, amount_fen, block)
+
+
+def read_account_no(card: CardChannel, session: CardSession) -> str:
+    """Read the account number (主账号) from the bank's application; keep it out of logs.
+
+    Raises:
+        UnexpectedStatus: the card has no bank application.
+        MalformedData: no account number where the three public sources have it.
+    """
+    channel = GetResponseChannel(card)
+    session.leave_environment()
+    exchange(channel, select_aid(BANK_AID)).require("select bank application", advice="the card has no account")
+    for sfi in _PAN_FILES:
+        answer = exchange(channel, read_record(1, sfi=sfi))
+        found = find(parse_ber(answer.data), _PAN_TAG) if answer.sw.is_ok else None
+        if found is not None:
+            return found.value.hex().upper().rstrip("F")
+    raise MalformedData("no account number in the bank application", step="read account", term="主账号")
+
+
+def _reversing(entry: Entry, amount_fen: int, given: int) -> Entry:
+    return replace(entry, state=State.REVERSING, reverse_fen=amount_fen, done_fen=given)
+
+
+def _refused(reply: BankReply, step: str) -> HostRefused:
+    return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")

@@ -1,0 +1,412 @@
+"""Cash machine and transfer telephone: a fault at every step, and no fen appears or vanishes."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apdu.errors import CardLost, MalformedData, UnexpectedStatus
+from readers.atm import ATMTerminal, InterfaceClosed
+from readers.base import PinPurpose
+from readers.errors import HostRefused
+from readers.online import Entry, FileJournal, HostLost, Journal, Kind, MemoryJournal, State, Traces
+from readers.phone import PhoneTerminal
+from readers.sim.bank import SimBank, SimDispenser, SimPinPad
+from readers.sim.card import VirtualCard
+from readers.sim.psam import VirtualPSAM
+from readers.visit import Visit, VisitEnded
+from sbcard_core.card.profiles.v2 import SAMPLE
+from sbcard_core.errors import InvalidValue
+
+AT = datetime.fromisoformat("2014-07-31T09:30:15")
+ACCOUNT, OTHER = "6228480000000000018", "6228480000000000026"
+PAN_RECORD = bytes.fromhex("700C5A0A" + ACCOUNT + "F")
+KEY = bytes(range(16))
+START = 500_000
+
+
+class Crash(BaseException):
+    """The machine lost power here; nothing catches it."""
+
+
+@pytest.fixture
+def bank_card(make_card: Callable[..., VirtualCard], order_line: dict[str, Any]) -> VirtualCard:
+    return make_card(files={**order_line["files"], "BANK/EF02": [PAN_RECORD.hex()]})
+
+
+def bank(**options: Any) -> SimBank:
+    return SimBank({ACCOUNT: START, OTHER: 0}, {ACCOUNT: "246810", OTHER: "000000"}, KEY, **options)
+
+
+def pad(pin: str = "246810") -> SimPinPad:
+    return SimPinPad(dict.fromkeys(PinPurpose, pin), KEY)
+
+
+class Shop:
+    """Makes one terminal after the other around the same journal, bank and dispenser: a machine and its visits."""
+
+    def __init__(self, card: VirtualCard, psam: VirtualPSAM) -> None:
+        self.card, self.psam = card, psam
+        self.bank, self.dispenser, self.journal = bank(), SimDispenser(), MemoryJournal()
+
+    def atm(self, pin: str = "246810", **options: Any) -> ATMTerminal:
+        journal: Journal = options.pop("journal", self.journal)
+        return ATMTerminal(
+            self.card, self.psam, pad(pin), self.bank, self.dispenser, journal, profile=SAMPLE, **options
+        )
+
+    def phone(self, **options: Any) -> PhoneTerminal:
+        return PhoneTerminal(self.card, self.psam, pad(), self.bank, self.journal, profile=SAMPLE, **options)
+
+    @property
+    def debited(self) -> int:
+        return START - self.bank.balances[ACCOUNT]
+
+
+@pytest.fixture
+def shop(bank_card: VirtualCard, make_psam: Callable[..., VirtualPSAM]) -> Shop:
+    return Shop(bank_card, make_psam())
+
+
+class TestATM:
+    def test_a_withdrawal(self, shop: Shop) -> None:
+        shown: list[str] = []
+
+        class Screen:
+            def show(self, text: str) -> None:
+                shown.append(text)
+
+        done = shop.atm(display=Screen()).withdraw(120_000, AT)
+        assert (done.state, done.done_fen, shop.debited, shop.dispenser.given_fen) == (
+            State.DONE,
+            120_000,
+            120_000,
+            120_000,
+        )
+        assert shown == ["交易成功,请取走现金和卡片"]
+        assert ACCOUNT not in repr(done)
+
+    def test_the_balance_and_the_account(self, shop: Shop) -> None:
+        terminal = shop.atm()
+        assert (terminal.account_no(), terminal.balance(AT)) == (ACCOUNT, START)
+
+    @pytest.mark.parametrize("amount", [0, -10_000, 12_345])
+    def test_only_whole_notes(self, shop: Shop, amount: int) -> None:
+        with pytest.raises(InvalidValue):
+            shop.atm().withdraw(amount, AT)
+
+    @pytest.mark.parametrize(("pin", "amount", "code"), [("000000", 10_000, "55"), ("246810", 510_000, "51")])
+    def test_a_refusal_moves_nothing(self, shop: Shop, pin: str, amount: int, code: str) -> None:
+        with pytest.raises(HostRefused, match=code):
+            shop.atm(pin).withdraw(amount, AT)
+        (entry,) = shop.journal.entries()
+        assert (entry.state, shop.debited, shop.dispenser.given_fen) == (State.REFUSED, 0, 0)
+
+    def test_a_machine_that_has_not_opened_the_interface(self, shop: Shop) -> None:
+        assert shop.atm().read_holder().name == "李珅"
+        with pytest.raises(InterfaceClosed, match="未开放"):
+            shop.atm(reads_social_data=False).read_holder()
+
+    def test_a_card_without_a_bank_account(self, shop: Shop, card: VirtualCard) -> None:
+        shop.card = card
+        with pytest.raises((UnexpectedStatus, MalformedData)):
+            shop.atm().withdraw(10_000, AT)
+
+    def test_the_social_pin_changes_here_too(self, shop: Shop) -> None:
+        terminal = shop.atm("123456")
+        terminal._pin_pad._pins[PinPurpose.NEW] = terminal._pin_pad._pins[PinPurpose.REPEAT] = "246813"  # type: ignore[attr-defined]
+        terminal.change_initial_pin()
+
+    @pytest.mark.parametrize("notes", range(12))
+    def test_a_jam_takes_the_rest_back(self, shop: Shop, notes: int) -> None:
+        shop.dispenser = SimDispenser(jams={1: notes})
+        entry = shop.atm().withdraw(120_000, AT)
+        assert shop.debited == shop.dispenser.given_fen == notes * 10_000 == entry.done_fen
+        assert entry.state is (State.DONE if notes else State.REVERSED)
+
+    def test_a_jam_that_nobody_counted_waits_for_a_count(self, shop: Shop) -> None:
+        shop.dispenser = SimDispenser(jams={1: 3}, forgets={1})
+        terminal = shop.atm()
+        entry = terminal.withdraw(120_000, AT)
+        assert (entry.state, shop.debited) == (State.COUNT_NEEDED, 120_000)
+        assert terminal.close_open() == [entry]  # no guess
+        terminal.counted(1, shop.dispenser.count(1))
+        assert shop.debited == shop.dispenser.given_fen == 30_000
+        with pytest.raises(InvalidValue):
+            terminal.counted(1, 0)
+
+    def test_more_than_was_asked_for_is_no_count(self, shop: Shop) -> None:
+        shop.dispenser = SimDispenser(jams={1: 3}, forgets={1})
+        terminal = shop.atm()
+        terminal.withdraw(120_000, AT)
+        with pytest.raises(InvalidValue):
+            terminal.counted(1, 130_000)
+
+
+class Fault:
+    """Breaks the line, or the machine, at the n-th step of a run."""
+
+    def __init__(self, at: int, kind: type[BaseException]) -> None:
+        self.at, self.kind, self.step = at, kind, 0
+
+    def __call__(self, *_: object) -> None:
+        self.step += 1
+        if self.step == self.at:
+            raise self.kind("here")
+
+
+class CrashingJournal(MemoryJournal):
+    """Loses power before or after a write."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def write(self, entry: Entry) -> None:
+        self.fault()
+        super().write(entry)
+        self.fault()
+
+
+class CrashingDispenser(SimDispenser):
+    fault: Fault
+
+    def dispense(self, trace_no: int, amount_fen: int) -> int:
+        self.fault()
+        given = super().dispense(trace_no, amount_fen)
+        self.fault()
+        return given
+
+
+def settle(shop: Shop) -> None:
+    """The next morning: the line is up, the machine has power."""
+    shop.bank._line = lambda *_: None
+    terminal = shop.atm()
+    terminal.close_open()
+    assert not any(entry.is_open for entry in shop.journal.entries())
+
+
+def test_cash_out_is_the_debit_wherever_the_power_fails(shop: Shop) -> None:
+    """A power failure at every journal write, every message and both ends of the dispensing."""
+    seen = set[str]()
+    for at in range(1, 40):
+        fault = Fault(at, Crash)
+        shop.bank = bank(line=fault)
+        shop.journal = CrashingJournal(fault)
+        dispenser = CrashingDispenser()
+        dispenser.fault = fault
+        shop.dispenser = dispenser
+        try:
+            shop.atm().withdraw(120_000, AT)
+        except Crash:
+            seen.add("crashed")
+        else:
+            break
+        fault.at = 0
+        settle(shop)
+        assert shop.debited == shop.dispenser.given_fen, f"power failed at step {at}"
+        seen.add(f"{shop.debited}")
+    assert seen == {"crashed", "0", "120000"}
+    assert at > 8
+
+
+def test_cash_out_is_the_debit_wherever_the_line_breaks(shop: Shop) -> None:
+    """Every pair of breaks among the messages of a withdrawal and its reversals, with and without a jam."""
+    rounds = 0
+    for first in range(1, 6):
+        for second in range(first, 7):
+            for jam in (None, 4):
+                broken = {first, second}
+                step = iter(range(1, 100))
+
+                def line(what: str, when: str, broken: set[int] = broken, step: Any = step) -> None:
+                    if next(step) in broken:
+                        raise HostLost("no answer", step="line")
+
+                shop.bank, shop.journal = bank(line=line), MemoryJournal()
+                shop.dispenser = SimDispenser(jams={} if jam is None else {1: jam})
+                shop.atm().withdraw(120_000, AT)
+                settle(shop)
+                assert shop.debited == shop.dispenser.given_fen
+                rounds += 1
+    assert rounds == 40
+
+
+def test_a_late_request_is_not_done_after_its_reversal(shop: Shop) -> None:
+    """The request overtaken by its own reversal: the bank must not pay then."""
+    held: list[Any] = []
+
+    class Overtaken(SimBank):
+        def send(self, request: Any) -> Any:
+            if not held:
+                held.append(request)
+                raise HostLost("held up", step="line")
+            return super().send(request)
+
+    shop.bank = Overtaken({ACCOUNT: START}, {ACCOUNT: "246810"}, KEY)
+    assert shop.atm().withdraw(120_000, AT).state is State.REVERSED
+    assert not shop.bank.send(held[0]).approved
+    assert shop.debited == 0
+
+
+class TestPhone:
+    def test_transfer_and_payment(self, shop: Shop) -> None:
+        terminal = shop.phone()
+        assert terminal.transfer(12_345, OTHER, AT).state is State.DONE
+        assert terminal.pay("YL2014-07", 6_000, AT).state is State.DONE
+        assert (shop.bank.balances[OTHER], shop.debited, terminal.balance(AT)) == (12_345, 18_345, START - 18_345)
+        assert terminal.read_holder().card_no == "X00000019"
+
+    @pytest.mark.parametrize(("amount", "to"), [(0, OTHER), (-1, OTHER), (100, "abc"), (100, "１２３")])
+    def test_bad_input(self, shop: Shop, amount: int, to: str) -> None:
+        with pytest.raises(InvalidValue):
+            shop.phone().transfer(amount, to, AT)
+        with pytest.raises(InvalidValue):
+            shop.phone().pay("", 100, AT)
+
+    def test_nothing_is_sent_twice_or_lost_wherever_the_line_breaks(self, shop: Shop) -> None:
+        for broken in range(1, 5):
+            fault = Fault(broken, lambda what: HostLost(what, step="line"))  # type: ignore[arg-type]
+            shop.bank, shop.journal = bank(line=fault), MemoryJournal()
+            shop.phone().transfer(12_345, OTHER, AT) if broken != 3 else self._twice_lost(shop)
+            shop.bank._line = lambda *_: None
+            shop.phone().close_open()
+            (entry,) = shop.journal.entries()
+            assert not entry.is_open
+            assert shop.bank.balances[OTHER] == shop.debited == entry.done_fen
+
+    def _twice_lost(self, shop: Shop) -> None:
+        def never(*_: object) -> None:
+            raise HostLost("down", step="line")
+
+        shop.bank._line = never
+        assert shop.phone().transfer(12_345, OTHER, AT).state is State.STARTED
+
+    def test_an_unknown_account_is_refused(self, shop: Shop) -> None:
+        with pytest.raises(HostRefused, match="14"):
+            shop.phone().transfer(100, "999999999999", AT)
+        assert shop.debited == 0
+
+
+class TestJournal:
+    def test_a_file_holds_no_pin_and_survives_a_cut(self, shop: Shop, tmp_path: Path) -> None:
+        path = tmp_path / "atm.jsonl"
+        done = shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
+        text = path.read_text("utf-8")
+        assert done.request.pin_block.hex() not in text
+        assert "pin" not in text
+        assert [entry.state for entry in FileJournal(path).entries()] == [State.DONE]
+        whole = path.read_bytes()
+        lines = whole.count(b"\n")
+        for cut in range(len(whole)):
+            path.write_bytes(whole[:cut])
+            journal = FileJournal(path)
+            assert len(journal.entries()) == (1 if whole[:cut].count(b"\n") else 0)
+            journal.write(done)
+            assert FileJournal(path).entries()[0].state is State.DONE
+        assert lines == 3
+
+    def test_traces_go_around_and_skip_open_ones(self) -> None:
+        journal = MemoryJournal()
+
+        def entry(number: int, state: State) -> Entry:
+            from readers.online import BankRequest
+
+            return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), state)
+
+        journal.write(entry(999_999, State.DONE))
+        journal.write(entry(1, State.REVERSING))
+        traces = Traces(journal)
+        assert [next(traces), next(traces)] == [2, 3]
+
+
+class TestVisit:
+    def test_cancelled_before_the_bank_was_asked(self, shop: Shop) -> None:
+        visit = Visit(clock=lambda: 0.0)
+        terminal = shop.atm(visit=visit)
+        visit.cancel()
+        with pytest.raises(VisitEnded) as ended:
+            terminal.withdraw(10_000, AT)
+        assert (ended.value.driver_code, shop.debited, list(shop.journal.entries())) == (-31, 0, [])
+
+    def test_a_time_limit_at_every_command(self, shop: Shop) -> None:
+        """Whatever command the time runs out at: nothing, or all of it."""
+        outcomes = set[str]()
+        for limit in range(1, 60):
+            ticks = iter(range(1000))
+            shop.bank, shop.dispenser, shop.journal = bank(), SimDispenser(), MemoryJournal()
+            try:
+                terminal = shop.atm(visit=Visit(clock=lambda ticks=ticks: float(next(ticks)), limit=limit))
+                terminal.withdraw(10_000, AT)
+                outcomes.add("paid")
+            except VisitEnded as ended:
+                outcomes.add(f"ended {ended.driver_code}")
+            assert shop.debited == shop.dispenser.given_fen
+        assert outcomes == {"paid", "ended -32"}
+
+    def test_a_debit_is_never_cut_short(
+        self, make_card: Callable[..., VirtualCard], make_psam: Callable[..., VirtualPSAM]
+    ) -> None:
+        """Cancelling while the card is being debited waits until the PSAM has checked its MAC."""
+        from readers.base import FixedPinPad
+        from readers.pos import POSTerminal
+
+        card, psam = make_card(purse={"balance": 5000}), make_psam()
+        first = POSTerminal(card, psam, FixedPinPad(dict.fromkeys(PinPurpose, "123456")), profile=SAMPLE)
+        first.session.change_pin("123456", "246813")
+        visit = Visit(clock=lambda: 0.0)
+
+        class Cancelling:
+            atr = card.atr
+
+            def transmit(self, command: bytes) -> bytes:
+                if command[:2] == b"\x80\x54":
+                    visit.cancel()
+                return card.transmit(command)
+
+        pin = FixedPinPad(dict.fromkeys(PinPurpose, "246813"))
+        terminal = POSTerminal(Cancelling(), psam, pin, profile=SAMPLE, visit=visit)
+        assert terminal.purchase(1200, AT).amount_fen == 1200
+        with pytest.raises(VisitEnded):
+            terminal.balance()
+
+
+def test_a_card_pulled_out_before_the_bank_is_asked(shop: Shop) -> None:
+    count = iter(range(100))
+    real = shop.card.transmit
+
+    def pulled(command: bytes) -> bytes:
+        if next(count) == 1:
+            raise CardLost("gone")
+        return real(command)
+
+    shop.card.transmit = pulled  # type: ignore[method-assign]
+    with pytest.raises(CardLost):
+        shop.atm().withdraw(10_000, AT)
+    assert (shop.debited, list(shop.journal.entries())) == (0, [])
+
+
+def test_random_days(shop: Shop) -> None:
+    """A hundred days of ten visits with a bad line, jams and power failures: the law holds every evening."""
+    rng = random.Random(2014)
+    for _ in range(100):
+        shop.journal = MemoryJournal()
+        shop.bank = bank(line=lambda *_: _broken(rng))
+        shop.dispenser = SimDispenser(jams={at: rng.randrange(3) for at in range(1, 11) if rng.random() < 0.3})
+        for _ in range(10):
+            with suppress(HostRefused, Crash):
+                shop.atm().withdraw(rng.randrange(1, 6) * 10_000, AT)
+        settle(shop)
+        assert shop.debited == shop.dispenser.given_fen
+
+
+def _broken(rng: random.Random) -> None:
+    chance = rng.random()
+    if chance < 0.1:
+        raise HostLost("no answer", step="line")
+    if chance < 0.13:
+        raise Crash("power")
