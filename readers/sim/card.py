@@ -126,7 +126,7 @@ class VirtualCard(DeviceShell):
     def _select(self, command: CommandAPDU) -> bytes:
         if command.p1 == 0x04:
             name = known_aids(self._settings.purse_aid).get(command.data)
-            if name is None:
+            if name is None or (name == "BANK" and not self._has_files(name)):
                 raise Refusal(0x6A82)
             self._enter(name)
             return _fci(command.data, self._settings.algorithm)
@@ -142,6 +142,9 @@ class VirtualCard(DeviceShell):
         else:
             raise Refusal(0x6A82)
         return b""
+
+    def _has_files(self, directory: str) -> bool:
+        return any(where == directory for where, _ in self._files)
 
     def _enter(self, directory: str) -> None:
         self._directory, self._current, self._challenge = directory, None, None
