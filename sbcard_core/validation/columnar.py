@@ -91,7 +91,7 @@ class Parquet:
 
         try:
             yield from _told(opened, spec, None)
-        except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeError) as error:  # UnicodeError: a name that is no text
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise SourceRefused("not a whole Parquet file", code="file.damaged", advice="export it anew") from error

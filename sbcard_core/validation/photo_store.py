@@ -3,14 +3,13 @@
 Nothing is ever unpacked to disk, links are not followed, and what an archive's directory claims is not believed.
 """
 
-import errno
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
 from sbcard_core.validation.blocks import SourceRefused
 from sbcard_core.validation.photo_limits import PhotoLimits, PhotoSource
 
@@ -116,8 +115,8 @@ def _unzipped(path: Path, limits: PhotoLimits) -> Iterator[Photo]:
         raise _refused("a zip file over the limit", "file.too_large")
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+    except ZIP_ERRORS as error:
+        if not is_damage(error):
             raise
         raise _refused("no whole zip file", "file.damaged") from error
     with archive:
@@ -136,10 +135,9 @@ def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int
         try:
             with archive.open(member) as file:
                 data = file.read(min(size, left[0] + 1))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
-            # RuntimeError: a password, or (NotImplementedError) a method that zipfile does not know
-            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-                raise  # EINVAL: a directory entry that points before the file's start
+        except ZIP_ERRORS as error:
+            if not is_damage(error):
+                raise
             raise Unreadable(type(error).__name__) from error
         left[0] -= len(data)
         if left[0] < 0:

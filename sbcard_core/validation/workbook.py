@@ -4,7 +4,6 @@ A workbook is unpacked whole in memory by whoever reads it, so its size is measu
 inflated piece by piece and thrown away, counting bytes and cells. What its directory claims is not believed.
 """
 
-import errno
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sbcard_core.errors import MissingPart
+from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, header_block
 from sbcard_core.validation.columnar import digest_file
 from sbcard_core.validation.spec import RecordSpec, layout_of
@@ -61,9 +61,9 @@ def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_U
                             raise _too_large(f"more than {max_unpacked >> 20} MB unpacked")
                         if cells > max_cells:
                             raise _too_large(f"more than {max_cells} cells")
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise  # EINVAL: a directory entry that points before the file's start
+    except ZIP_ERRORS as error:
+        if not is_damage(error):
+            raise
         raise _damaged("not a whole workbook") from error
     return cells, size
 
