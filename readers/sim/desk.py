@@ -7,8 +7,10 @@ the same public facts as the rest of the simulator and in its own words.
 from collections.abc import Callable
 from hashlib import sha256
 from random import Random
+from typing import Any
 
-from readers.base import FixedPinPad, PinPurpose, SettleReply, SettleRequest
+from readers.base import PinPurpose, SettleReply, SettleRequest
+from readers.sim.bank import SimPinPad
 from readers.sim.card import VirtualCard
 from readers.sim.cipher import diversify, encryptor
 from readers.sim.psam import VirtualPSAM
@@ -31,6 +33,13 @@ def _card_key(root: bytes, city: bytes) -> bytes:
     return diversify(encryptor(diversify(encryptor(root), city)), _FACTOR)
 
 
+def _bank_record(account_no: str) -> str:
+    """Record 1 of the bank's file: template 70 with tag 5A, digits packed and filled with F."""
+    packed = bytes.fromhex(account_no + "F" * (len(account_no) % 2))
+    inner = bytes((0x5A, len(packed))) + packed
+    return (bytes((0x70, len(inner))) + inner).hex()
+
+
 class CashCentre:
     """A medical-insurance centre that pays nothing: every bill is cash."""
 
@@ -45,6 +54,9 @@ class Desk:
     Args:
         seed: chooses keys and random numbers; the keys are no secret.
         name: the holder's name, at most 15 characters.
+        version: 规范版本; a card from "3.00" on gives its holder's data to a PSAM only.
+        balance_fen: what is in the purse.
+        account_no: the bank account on the same chip; "" = a card without the bank's application.
 
     Attributes:
         roots: the six root keys by name, for a host that is to check what the card computed.
@@ -55,23 +67,29 @@ class Desk:
         '9000'
     """
 
-    def __init__(self, seed: int, name: str = "张珅") -> None:
+    def __init__(
+        self, seed: int, name: str = "张珅", *, version: str = "2.00", balance_fen: int = 0, account_no: str = ""
+    ) -> None:
         self.roots = {key: sha256(f"desk {seed} {key}".encode("ascii")).digest()[:16] for key in _KEYS}
         rng: Callable[[int], bytes] = Random(seed).randbytes  # noqa: S311 - simulated devices, reproducible on purpose
-        self.card = VirtualCard(self._order(name), rng=rng)
+        order = self._order(name, version)
+        order["purse"] = {"balance": balance_fen}
+        if account_no:
+            order["files"]["BANK/EF02"] = [_bank_record(account_no)]
+        self.card = VirtualCard(order, rng=rng)
         self.psam = VirtualPSAM(self.roots, bytes.fromhex(f"{_CITY}000001"), rng=rng)
         new = dict.fromkeys((PinPurpose.NEW, PinPurpose.REPEAT, PinPurpose.VERIFY), _PIN)
-        self.pin_pad = FixedPinPad({PinPurpose.OLD: _INITIAL_PIN, **new})
+        self.pin_pad = SimPinPad({PinPurpose.OLD: _INITIAL_PIN, **new}, self.roots["IRK"])
         self.centre = CashCentre()
 
-    def _order(self, name: str) -> dict[str, object]:
+    def _order(self, name: str, version: str) -> dict[str, Any]:
         city = f"{_CITY}sx".encode("ascii")
         keys = {key: _card_key(root, city).hex() for key, root in self.roots.items()}
         issuer = bytes.fromhex(_CITY + "D156000005" + "00000001" + "FFFFFFFF")
         card = [
             _record(0x01, issuer),
             _record(0x02, b"3"),
-            _record(0x03, b"2.00"),
+            _record(0x03, version.encode("ascii")),
             _record(0x04, bytes.fromhex(_CITY + "0" * 18)),
             _record(0x05, bytes.fromhex("20140801")),
             _record(0x06, bytes.fromhex("20240801")),
@@ -88,7 +106,7 @@ class Desk:
         ]
         return {
             "atr": "3B6D0000" + "0081430000" + _FACTOR.hex(),
-            "version": "2.00",
+            "version": version,
             "files": {"SSSE/EF05": card, "SSSE/EF06": holder},
             "initial_pin": _INITIAL_PIN,
             "keys": keys,
