@@ -121,7 +121,9 @@ def _unzipped(path: Path, limits: PhotoLimits) -> Iterator[Photo]:
         raise _refused("no whole zip file", "file.damaged") from error
     with archive:
         left = [limits.most_unpacked]
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [
+            member for member in archive.infolist() if not member.filename.endswith("/")
+        ]  # is_dir() fails on an empty name
         if len(members) > limits.most_photos:
             raise _refused(f"more than {limits.most_photos} photos", "file.too_large")
         for member in members:
