@@ -9,6 +9,7 @@ Example:
 """
 
 from apdu.atr import ATR, historical_factor
+from apdu.batch import decode_many, decode_response, encode, encode_many
 from apdu.channel import CardChannel, GetResponseChannel, TraceChannel, exchange
 from apdu.command import CommandAPDU
 from apdu.errors import APDUError, CardLost, MalformedData, UnexpectedStatus
@@ -28,6 +29,10 @@ __all__ = [
     "StatusWord",
     "TraceChannel",
     "UnexpectedStatus",
+    "decode_many",
+    "decode_response",
+    "encode",
+    "encode_many",
     "exchange",
     "historical_factor",
 ]

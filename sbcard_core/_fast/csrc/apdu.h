@@ -1,0 +1,46 @@
+/* Many command APDUs into one buffer, many answers taken apart (ISO/IEC 7816-4:2013 5.1).
+ *
+ * Item i has the header at headers + i * header_step (0: one header for all) and as data
+ *   data[offsets[i] .. offsets[i + 1])          where offsets is given (n + 1 ascending numbers within data), or
+ *   data[i * length .. (i + 1) * length)        where it is NULL.
+ * Ne of item i is ne[i], or one_ne where ne is NULL: 0 none, at most 65536.
+ *
+ * Lengths are short where they fit (Nc <= 255 and Ne <= 256) and extended otherwise. An item that no command can hold
+ * (Nc > 65535, Ne < 0 or > 65536) comes out empty: a command is never empty, so nothing else looks like it.
+ *
+ * No byte outside the given ranges is read or written; nothing is allocated.
+ */
+#ifndef SBCARD_APDU_H
+#define SBCARD_APDU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SBC_APDU_MAX_NC = 65535, SBC_APDU_MAX_NE = 65536, SBC_APDU_SHORT_NC = 255, SBC_APDU_SHORT_NE = 256 };
+
+typedef struct {
+    const uint8_t *headers;
+    size_t header_step;
+    const uint8_t *data;
+    const int64_t *offsets;
+    int64_t length;
+    const int32_t *ne;
+    int64_t one_ne;
+    size_t n;
+} sbc_apdu_batch;
+
+/* 1 where offsets ascend from >= 0 to <= size. */
+int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size);
+
+/* Bytes that sbc_apdu_encode writes. */
+int64_t sbc_apdu_total(const sbc_apdu_batch *batch);
+
+/* Write the commands one after the other; ends[0] = 0 and ends[i + 1] is the end of command i. */
+void sbc_apdu_encode(const sbc_apdu_batch *batch, uint8_t *out, int64_t *ends);
+
+/* Answer i lies at offsets[i] .. offsets[i + 1] (or at i * length): its data end at ends[i], its status word is sw[i].
+ * An answer of fewer than two bytes is none: no data, status word 0, which no card sends. */
+void sbc_apdu_decode(const uint8_t *buffer, const int64_t *offsets, int64_t length, size_t n, int64_t *ends,
+                     uint16_t *sw);
+
+#endif
