@@ -20,6 +20,7 @@ from sbcard_core.fields.region_history import (
     RegionStatus,
     check_many,
     compact,
+    counties_in,
     county_bits,
     forgive,
     format,  # noqa: A004
@@ -45,6 +46,7 @@ __all__ = [
     "city_of",
     "compact",
     "counties",
+    "counties_in",
     "county_bits",
     "county_codes",
     "forgive",

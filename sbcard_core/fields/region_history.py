@@ -311,6 +311,34 @@ def settled_bits(on: date, issued_from: int = ISSUED_FROM) -> bytes:
     return np.packbits((last >= max(on.year, issued_from)) & (first <= on.year), bitorder="little").tobytes()
 
 
+@lru_cache(maxsize=16)
+def counties_in(year: int, provinces: frozenset[str] = frozenset(PROVINCES)) -> frozenset[str]:
+    """The codes a county column may hold in one year: counties, and cities that have none.
+
+    In the year of a change both the old and the new code count, as the lists do not tell the day.
+
+    Args:
+        year: the year; after the table's last one nothing is known to have changed.
+        provinces: the first two digits of the provinces wanted.
+
+    Source: GB/T 2260 by year (:mod:`sbcard_core.fields.gbt2260`).
+
+    Example:
+        >>> hunan = frozenset({"43"})
+        >>> len(counties_in(2014, hunan)), "430122" in counties_in(2010, hunan), "430122" in counties_in(2014, hunan)
+        (122, True, False)
+    """
+    found = set()
+    for digits in provinces:
+        for code, divisions in gbt2260.province(digits).items():
+            if code.endswith("00"):
+                if any(known.first <= year for known in divisions) and year <= gbt2260.last_year(code):
+                    found.add(code)
+            elif any(known.first <= year <= known.last for known in divisions):
+                found.add(code)
+    return frozenset(found)
+
+
 def forgive(rows: bytes, masks: bytearray, *, on: date, bit: int) -> None:
     """Take a bit from the masks of those numbers whose region code was possible for their birth year.
 

@@ -47,6 +47,12 @@ class Context:
         """
         return region.settled_bits(self.on)
 
+    def counties(self, allowed: frozenset[str] | None) -> frozenset[str]:
+        """The county codes in force on the day of the check, of the provinces of the codes allowed (None = all)."""
+        if allowed is None:
+            return region.counties_in(self.on.year)
+        return region.counties_in(self.on.year, frozenset(code[:2] for code in allowed))
+
     def sent_by(self, submitter: str) -> "Context":
         """The same for the file of one submitter."""
         return replace(self, submitter=submitter)

@@ -25,6 +25,15 @@ MESSAGES: dict[str, Message] = {
     "id_number.lowercase_x": Message(
         "社会保障号码末位为小写x,已改为大写", "the final x was made upper-case", "请核对改正后的号码"
     ),
+    "id_number.separator": Message("社会保障号码含连字符,已去除", "hyphens were taken out", "请核对改正后的号码"),
+    "id_number.county": Message(
+        "社会保障号码的地区码不在历年区县代码表中", "no list has that county code", "对照身份证核对前6位,一致则无需更改"
+    ),
+    "id_number.region_time": Message(
+        "社会保障号码的地区码与出生日期不相容",
+        "the county was gone before the birth",
+        "对照身份证核对前6位和出生日期,一致则无需更改",
+    ),
     "id_number.region": Message("社会保障号码的省级地区码不存在", "unknown province code", "对照身份证核对前2位"),
     "id_number.date": Message("社会保障号码中的出生日期不可能", "impossible birth date", "对照身份证核对第7至14位"),
     "id_number.check": Message(
@@ -39,6 +48,10 @@ MESSAGES: dict[str, Message] = {
     "name.character": Message("姓名含有不应出现的字符", "a character that no name holds", "对照身份证核对姓名"),
     "name.dot": Message("姓名间隔号不规范,已改为“·”", "look-alike dots became U+00B7", "无需处理"),
     "name.blank": Message("姓名含有空格,已去除", "blanks were removed", "无需处理"),
+    "name.width": Message("姓名含全角字母,已改为半角", "full-width letters were made plain", "无需处理"),
+    "name.moved": Message(
+        "姓名中的自造字编码已按GB18030-2022改为正式编码", "a private-use code became its character", "请核对生僻字"
+    ),
     "name.private_use": Message(
         "姓名含有自造字编码,其他系统可能显示为别的字", "a private-use code point", "对照身份证核对生僻字"
     ),
@@ -60,6 +73,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "category.code": Message("人员类别代码不存在", "unknown person category", "填1至5"),
     "county.code": Message("区县代码不是本省现行区县", "no county of the province", "按行政区划代码表填写6位区县代码"),
+    "county.abolished": Message("区县代码已撤销", "the county is gone", "请核对,改填现行区县代码"),
     "bank.code": Message("服务银行代码不存在", "unknown bank code", "填合作银行的3位代码"),
     "submitted.format": Message(
         "上报日期不是有效的YYYYMMDD日期", "no valid past day as YYYYMMDD", "改为8位日期,如20140731"
@@ -71,6 +85,9 @@ MESSAGES: dict[str, Message] = {
         "同一社会保障号码对应不同的姓名、出生日期或性别,全部退回",
         "one number, different persons; all records were rejected",
         "查明号码归属后重新上报",
+    ),
+    "duplicate.known": Message(
+        "该社会保障号码此前已登记,本条退回", "the number is known already; the record was rejected", "无需重复上报"
     ),
     "record.undecodable": Message(
         "该行编码损坏、过长或含空字符,已隔离", "not decodable, over-long or with a NUL", "重新导出该行(GB18030编码)"
@@ -166,6 +183,29 @@ MESSAGES: dict[str, Message] = {
 
 REPAIRED = Message("{}填写不规范,已自动改正", "written in another form; repaired", "请核对改正后的值")
 """For a value that any other rule repaired; the braces take the column's header."""
+
+
+LENGTHENED = Message("15位旧号码已按本条记录的出生日期和区县升为18位", "15 digits became 18", "请核对改正后的号码")
+
+_FORM_REFUSED = {
+    "id_number.fullwidth": Message("社会保障号码含全角字符或空格,未改动", "full-width characters or blanks", ""),
+    "id_number.lowercase_x": Message("社会保障号码末位为小写x,未改动", "a lower-case x at the end", ""),
+    "id_number.separator": Message("社会保障号码含连字符,未改动", "hyphens in the number", ""),
+    "name.dot": Message("姓名间隔号不规范,未改动", "a look-alike of the dot", ""),
+    "name.blank": Message("姓名含有空格,未改动", "blanks in the name", ""),
+    "name.width": Message("姓名含全角字母,未改动", "full-width letters in the name", ""),
+    "name.moved": Message("姓名含自造字编码,未改动", "a private-use code that has a character now", ""),
+}
+
+
+def form_refused(code: str) -> Message:
+    """The words for a value in another form that is not put right without asking.
+
+    Example:
+        >>> form_refused("county.code").zh
+        '填写形式不规范,未改动'
+    """
+    return _FORM_REFUSED.get(code, Message("填写形式不规范,未改动", "written in another form; not changed", ""))
 
 
 def advice(code: str, repair: str) -> str:

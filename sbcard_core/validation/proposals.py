@@ -55,12 +55,12 @@ _ZH = {
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One number that may have been meant.
+    """One value that may have been meant: a citizen number, or (slip FORM) any value in its right form.
 
     Args:
-        value: 18 characters; for its own submitter only, so out of every repr.
+        value: for its own submitter only, so out of every repr.
         slip: what would have happened.
-        place: 1-based place of the (first) changed character; 0 for LENGTH15.
+        place: 1-based place of the (first) changed character; 0 for LENGTH15 and FORM.
         proof: what speaks for it.
         rivals: how many other numbers one slip away pass the same demands (number, birth, sex).
         equals: how many of these rivals carry the very same proof; 0 = alone on its evidence.
@@ -84,7 +84,10 @@ class Proposal:
             Slip.SUBSTITUTION: f"第{self.place}位可能有误",
             Slip.TRANSPOSITION: f"第{self.place}、{self.place + 1}位可能颠倒",
             Slip.LENGTH15: "15位旧号码升为18位",
+            Slip.FORM: "仅书写形式不同",
         }[self.slip]
+        if not self.proof:
+            return where
         best = [flag for flag in Proof if flag in self.proof and not _is_said(flag, self.proof)]
         alone = "唯一候选" if not self.rivals else f"另有{self.rivals}个候选"
         return f"{where};与{'、'.join(_ZH[flag] for flag in best)}相符;{alone}"

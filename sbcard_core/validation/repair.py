@@ -41,7 +41,9 @@ class Change(StrEnum):
     BLANKS = "blanks"
     """Blanks taken out."""
     SEPARATOR = "separator"
-    """Look-alikes of the dot in a name made U+00B7; hyphens taken out of a number."""
+    """Look-alikes of the dot in a name made U+00B7; hyphens, brackets, a country's prefix taken out of a number."""
+    REMAP = "remap"
+    """A private-use code point made the character that GB 18030-2022 gives its code."""
     LENGTH15 = "length15"
     """19 and the check character put into a 15-digit number."""
 
@@ -63,11 +65,11 @@ class RepairPolicy:
             but :data:`ALL_LOSSLESS` lengthens at once.
 
     Example:
-        >>> RepairPolicy().automatic == {Change.CASE, Change.WIDTH, Change.BLANKS, Change.SEPARATOR}
+        >>> RepairPolicy().automatic == {*Change} - {Change.LENGTH15}
         True
     """
 
-    automatic: frozenset[Change] = frozenset({Change.CASE, Change.WIDTH, Change.BLANKS, Change.SEPARATOR})
+    automatic: frozenset[Change] = frozenset(Change) - {Change.LENGTH15}
     length15_by_columns: bool = True
 
 
@@ -99,6 +101,12 @@ class Repaired:
 
 
 _PROTECTED = frozenset({Kind.MONEY, Kind.ACCOUNT})
+_NAME_CHANGES = {
+    name.Change.BLANK: Change.BLANKS,
+    name.Change.DOT: Change.SEPARATOR,
+    name.Change.WIDTH: Change.WIDTH,
+    name.Change.MOVED: Change.REMAP,
+}
 _KINDS = {"id_number": Kind.NUMBER, "name": Kind.NAME}
 _KINDS_BY_WORD = (
     (re.compile(r"amount|fen\b|money|yuan|balance|fee|salary|pension"), Kind.MONEY),
@@ -122,6 +130,16 @@ def kind_of(field: str, rule: str = "") -> Kind:
     return _KINDS.get(rule) or _KINDS.get(field, Kind.PLAIN)
 
 
+def is_protected(kind: Kind) -> bool:
+    """Whether a kind is never repaired: money and bank accounts.
+
+    Example:
+        >>> is_protected(kind_of("amount_fen")), is_protected(kind_of("name"))
+        (True, False)
+    """
+    return kind in _PROTECTED
+
+
 def refuse_protected(kind: Kind) -> None:
     """Raise where a kind is never repaired.
 
@@ -133,6 +151,30 @@ def refuse_protected(kind: Kind) -> None:
         raise RepairRefused(
             f"a value of kind {kind} is never repaired", step="repair", term=term, advice="return it to its source"
         )
+
+
+def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> frozenset[Change]:
+    """Which changes of form lead from a value as written to the value a rule would store.
+
+    Example:
+        >>> sorted(map(str, changes_between("４３０１０２ ", "430102")))
+        ['blanks', 'width']
+        >>> sorted(map(str, changes_between("+86 138-0013-8000", "13800138000")))
+        ['blanks', 'separator']
+    """
+    if kind is Kind.NAME:
+        return frozenset(_NAME_CHANGES[change] for change in name.normalise(written).changes)
+    plain = written.translate(_FULL_WIDTH)
+    found = set() if plain == written else {Change.WIDTH}
+    bare = _BLANK.sub("", plain)
+    if plain not in {bare, stored}:
+        found.add(Change.BLANKS)
+    left = _BLANK.sub("", stored)
+    if bare != left:
+        found.add(Change.CASE if bare.upper() == left.upper() else Change.SEPARATOR)
+        if found >= {Change.SEPARATOR} and bare.upper() != bare and left.upper() == left:
+            found.add(Change.CASE)
+    return frozenset(found)
 
 
 def _number_form(value: str) -> tuple[str, list[Change]]:
@@ -153,9 +195,8 @@ def _number_form(value: str) -> tuple[str, list[Change]]:
 
 
 def _name_form(value: str) -> tuple[str, list[Change]]:
-    repaired = name.repair(value)
-    changes = [Change.BLANKS] if len(repaired) != len(value) else []
-    return repaired, changes + ([Change.SEPARATOR] if repaired.count(name.DOT) != value.count(name.DOT) else [])
+    normal = name.normalise(value)
+    return normal.name, [_NAME_CHANGES[change] for change in normal.changes]
 
 
 def _plain_form(value: str) -> tuple[str, list[Change]]:

@@ -29,6 +29,8 @@ class Slip(StrEnum):
     """Two neighbours are swapped."""
     LENGTH15 = "length15"
     """The old form: 19 (for centenarians perhaps 18) and the check character are missing."""
+    FORM = "form"
+    """Only the form is another one: width, blanks, case, separator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import region
+from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.values import Bank, PersonCategory, Severity, mask_id
 
@@ -34,7 +35,8 @@ class FieldSpec:
         code: finding code for a bad value, where the rule names no finer one.
         clean: regular expression of a value that needs no further look (the fast path);
             it must match no comma, quote or line end.
-        allowed: the only values, or None.
+        allowed: the only values, or None; for the rule ``county`` its provinces count, the day of the check says
+            which codes are in force.
         required: whether an empty value is an error.
         missing: finding code for an empty value ("" = ``code``).
         sensitivity: how findings hide the value.
@@ -43,6 +45,9 @@ class FieldSpec:
         effective: first day the rule holds; before it any value is clean.
         aliases: other headers of the same column.
         optional: whether a file may lack the column; its values are empty then.
+        max_bytes: of a name: bytes the target file's field holds; 0 = the 50 every system must hold.
+        bytes_in: of a name: the target file's encoding, in which these bytes are counted and which must have
+            every character.
     """
 
     header: str
@@ -59,6 +64,8 @@ class FieldSpec:
     effective: date = date(2014, 1, 1)
     aliases: tuple[str, ...] = ()
     optional: bool = False
+    max_bytes: int = 0
+    bytes_in: Encoding = Encoding.GB18030
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +190,11 @@ COLLECTION = RecordSpec(
         FieldSpec(
             "区县代码",
             "county",
-            "code",
+            "county",
             "county.code",
             "[0-9]{6}",
             region.county_codes(),
-            source="GB/T 2260, end of 2014",
+            source="GB/T 2260 as in force on the day of the check",
         ),
         FieldSpec(
             "服务银行",

@@ -82,7 +82,8 @@ def test_a_clean_record_is_accepted_as_it_stands(check: Callable[..., list[Check
         ({"phone": ""}, ["phone.format"]),
         ({"phone": "073184900001"}, []),
         ({"category": "6"}, ["category.code"]),
-        ({"county": "430122"}, ["county.code"]),
+        ({"county": "430199"}, ["county.code"]),
+        ({"county": "440103"}, ["county.code"]),
         ({"bank": "999"}, ["bank.code"]),
         ({"submitted_on": "20140801"}, ["submitted.format"]),
         ({"form_no": ""}, ["form_no.format"]),
@@ -131,7 +132,9 @@ def test_the_x_of_the_repair_vector_is_an_x() -> None:
     assert number(21).endswith("X")
 
 
-@pytest.mark.parametrize(("field", "value"), [("seq", "甲"), ("ethnicity", "77"), ("name", "张\ue81e")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("seq", "甲"), ("ethnicity", "77"), ("name", "张\ue000"), ("county", "430122")]
+)
 def test_a_warning_alone_refuses_nobody(check: Callable[..., list[CheckedBatch]], field: str, value: str) -> None:
     (batch,) = check(line(**{field: value}))
     assert [finding.severity for finding in batch.findings] == [Severity.WARNING]
