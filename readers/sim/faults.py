@@ -1,8 +1,11 @@
 """Faults on purpose: a card pulled out, an answer lost or damaged."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
+from typing import Protocol
 
 from apdu.channel import CardChannel
 from apdu.errors import CardLost
@@ -22,15 +25,64 @@ class FaultKind(StrEnum):
     """The card does not run the command and answers a status word."""
     SHORT = "short"
     """The answer is one byte: less than a status word."""
+    CUT = "cut"
+    """The answer's data is cut in the middle; the status word stays."""
+    SLOW = "slow"
+    """The card takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planned fault; ``sw`` is used by STATUS, ``bit`` by CORRUPT (counted from the first bit of the answer)."""
+    """One planned fault.
+
+    Args:
+        kind: what happens.
+        sw: for STATUS.
+        bit: for CORRUPT, counted from the first bit of the answer.
+        seconds: for SLOW.
+    """
 
     kind: FaultKind
     sw: int = 0x6F00
     bit: int = 0
+    seconds: float = 1.0
+
+
+STATUS_WORDS = (0x6300, 0x63C2, 0x6581, 0x6700, 0x6982, 0x6983, 0x6985, 0x6A80, 0x6A82, 0x6A83, 0x6A88, 0x6F00, 0x9302)
+"""What a seeded plan answers where a card would do something."""
+
+
+class Plan(Protocol):
+    """Which fault the n-th command meets, None = none; a dictionary by command number is one."""
+
+    def get(self, number: int, /) -> Fault | None:
+        """The fault of a command; the first command is 1."""
+        ...
+
+
+class SeededPlan:
+    """Faults by chance: the same seed gives the same faults (随机故障).
+
+    Args:
+        seed: chooses them.
+        rate: how many of a thousand commands meet one.
+        kinds: which kinds there are.
+
+    Example:
+        >>> first, again = SeededPlan(7, rate=200), SeededPlan(7, rate=200)
+        >>> [first.get(number) for number in range(50)] == [again.get(number) for number in range(50)]
+        True
+    """
+
+    def __init__(self, seed: int, *, rate: int = 20, kinds: Sequence[FaultKind] = tuple(FaultKind)) -> None:
+        self._seed, self._rate, self._kinds = seed, rate, tuple(kinds)
+
+    def get(self, number: int, /) -> Fault | None:
+        """The fault of a command, from seed and number alone: asking twice gives the same."""
+        chance = Random(f"{self._seed} {number}")  # noqa: S311 - reproducible on purpose
+        if chance.randrange(1000) >= self._rate:
+            return None
+        return Fault(chance.choice(self._kinds), sw=chance.choice(STATUS_WORDS), bit=chance.randrange(256))
 
 
 class FaultyChannel:
@@ -40,6 +92,7 @@ class FaultyChannel:
         inner: the sound channel.
         plan: fault by command number, the first command being 1. After a loss every command is lost, until
             :meth:`mend`.
+        sleep: waits for SLOW, e.g. ``time.sleep``; a test's own clock may just move on.
 
     Example:
         >>> class Echo:
@@ -50,9 +103,12 @@ class FaultyChannel:
         ('01029000', '81029000')
     """
 
-    def __init__(self, inner: CardChannel, plan: Mapping[int, Fault]) -> None:
+    def __init__(
+        self, inner: CardChannel, plan: Plan | Mapping[int, Fault], *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         self._inner = inner
         self._plan = plan
+        self._sleep = sleep
         self._lost = False
         self.count = 0
 
@@ -79,6 +135,11 @@ class FaultyChannel:
             raise self._lose()
         if fault.kind is FaultKind.SHORT:
             return answer[:1]
+        if fault.kind is FaultKind.CUT:
+            return answer[: (len(answer) - 2) // 2] + answer[-2:]
+        if fault.kind is FaultKind.SLOW:
+            self._sleep(fault.seconds)
+            return answer
         damaged = bytearray(answer)
         damaged[fault.bit // 8 % len(damaged)] ^= 0x80 >> fault.bit % 8
         return bytes(damaged)
