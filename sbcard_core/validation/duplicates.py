@@ -1,30 +1,46 @@
 """Duplicate numbers across all files of a check, found before the first record is judged.
 
-First pass: every well-formed number is packed into 8 bytes (17 body digits fit; the check
-character follows from them, so two right numbers never share a key) and the keys are sorted.
-Only keys that occur more than once are looked at again, to tell one person sent twice from two
-persons under one number. Memory is 8 bytes per record, whatever the records hold.
+First look: every number becomes a key of 8 bytes (17 body digits; the check character follows from them, so two right
+numbers never share a key) and a search, which spills to disk over its memory limit, finds the keys that occur more
+than once. Second look: only their records are read again, to tell one person sent twice from two persons under one
+number; the number itself decides there, never a key alone.
+
+A 15-digit number goes by the 18-digit one it stands for (both readings of a centenarian's). Where a layout's numbers
+are of other certificates (permits, old residence cards), values that are no citizen number go by a keyed digest in
+the first look and by their text in the second.
 """
 
+import os
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sbcard_core.fields import citizen_id, name
+from sbcard_core.fields import name
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
-from sbcard_core.validation.rules import RecordRules, tidy
+from sbcard_core.validation.legacy import CENTENARIANS, is_legacy, lengthen
+from sbcard_core.validation.number_column import NONE, Keys, Marks, Places, pack_exact
+from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form
+from sbcard_core.validation.repeats import MEMORY_LIMIT, KeySet, RepeatSearch, SpillFailed, is_first, repeated
+from sbcard_core.validation.rules import Checked, RecordRules, tidy
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.values import Severity
 
-Keys = npt.NDArray[np.uint64]
+__all__ = [
+    "MEMORY_LIMIT", "Duplicates", "SpillFailed", "Verdict", "is_first", "pack", "place_of", "repeated",
+]  # fmt: skip
 
 _NOBODY = (1 << 63) - 1
 _STRICT = re.compile(r"[0-9]{17}[0-9X]")
+_DIGEST = 1 << 63
+"""Set in the digest of a text; no number's key reaches it."""
 
 
 class Verdict(IntEnum):
@@ -37,51 +53,17 @@ class Verdict(IntEnum):
     """Stands in records of different persons."""
 
 
-def pack(rows: bytes) -> Keys:
-    """Keys of n numbers in n × 18 contiguous bytes whose first 17 are digits.
+def pack(rows: Any) -> Keys:
+    """Keys of n numbers in n × 18 contiguous bytes: their first 17 digits.
+
+    What is no number of 17 digits and a check character gets :data:`~.number_column.NONE`.
 
     Example:
         >>> [int(key) for key in pack(b"11010519491231002X")]
         [11010519491231002]
     """
-    digits = np.frombuffer(rows, np.uint8).reshape(-1, citizen_id.LENGTH)
-    keys = np.zeros(len(digits), np.uint64)
-    for column in range(citizen_id.LENGTH - 1):
-        keys *= np.uint64(10)
-        keys += digits[:, column] - np.uint8(48)
-    return keys
-
-
-Numbers = tuple[list[str], list[int], Records]
-
-
-def _number_lines(source: Source, spec: RecordSpec) -> Iterator[Numbers]:
-    """(well-formed stored numbers, their index in the block, the block); ends where the source breaks off."""
-    at = spec.index("id_number")
-    with suppress(SourceRefused):  # the check proper tells it
-        for block in source.blocks(spec):
-            if block.layout is None:
-                continue
-            numbers, lines = [], []
-            for index, cell in block.column(block.layout.order[at]):
-                number = cell
-                if _STRICT.fullmatch(number) is None:
-                    number = citizen_id.compact(number)
-                    if _STRICT.fullmatch(number) is None:
-                        continue
-                numbers.append(number)
-                lines.append(index)
-            yield numbers, lines, block
-
-
-def _repeated_keys(sources: Sequence[Source], spec: RecordSpec) -> Keys:
-    store = array("Q")
-    for source in sources:
-        for numbers, _, _ in _number_lines(source, spec):
-            store.frombytes(pack("".join(numbers).encode("ascii")).tobytes())
-    keys = np.frombuffer(store, np.uint64)
-    keys.sort()
-    return np.unique(keys[1:][keys[1:] == keys[:-1]])
+    exact = pack_exact(rows)
+    return np.where(exact == NONE, NONE, exact // np.uint64(11))
 
 
 def place_of(file: int, line: int) -> int:
@@ -89,140 +71,296 @@ def place_of(file: int, line: int) -> int:
     return file << 40 | line
 
 
-class _Look:
-    """The second look at records whose number repeats: whose they are, and which are faultless."""
+def _digest(text: str) -> int:
+    return min(hash(text) & (_DIGEST - 1) | _DIGEST, int(NONE) - 1)
 
-    def __init__(self, spec: RecordSpec, rules: Sequence[RecordRules]) -> None:
-        self._spec, self._rules = spec, rules
+
+class _Reader:
+    """The keys of the records of a source."""
+
+    def __init__(self, spec: RecordSpec) -> None:
+        self._spec, self._at = spec, spec.index("id_number")
+        self.others = spec.fields[self._at].rule != "id_number"
+        """Whether numbers of other certificates stand in the column, too."""
+
+    def blocks(self, source: Source) -> Iterator[tuple[Records, Keys, Places]]:
+        """(block, keys, index of each key's record in the block); ends where the source breaks off."""
+        with suppress(SourceRefused):  # the check proper tells it
+            for block in source.blocks(self._spec):
+                if block.layout is not None and block.layout.order[self._at] >= 0:
+                    yield block, *self._keys(block, block.layout.order[self._at])
+
+    def _keys(self, block: Records, column: int) -> tuple[Keys, Places]:
+        """A record whose number has two readings stands there twice."""
+        ready = getattr(block, "number_keys", None)
+        if ready is not None:
+            keys, cells = self._ready(block, column, ready(column))
+        else:
+            keys, cells = (np.zeros(0, np.uint64), np.zeros(0, np.int64)), block.column(column)
+        numbers, lines, odd, odd_lines = [], [], [], []
+        for index, cell in cells:
+            if _STRICT.fullmatch(cell):
+                numbers.append(cell)
+                lines.append(index)
+                continue
+            for key in self.odd_keys(cell):
+                odd.append(key)
+                odd_lines.append(index)
+        packed = pack("".join(numbers).encode("ascii"))
+        if not len(keys[0]) and not odd:
+            return packed, np.array(lines, np.int64)
+        return (
+            np.concatenate([keys[0], packed, np.array(odd, np.uint64)]),
+            np.concatenate([keys[1], np.array(lines + odd_lines, np.int64)]),
+        )
+
+    def _ready(self, block: Records, column: int, keys: Keys) -> tuple[tuple[Keys, Places], Iterable[tuple[int, str]]]:
+        """Keys that came with the block (0 = no number), and the cells without one."""
+        good = (keys != 0) & (keys != NONE)
+        places = np.flatnonzero(good).astype(np.int64)
+        return (keys[good], places), _cells(block, column, np.flatnonzero(~good).tolist())
+
+    def odd_keys(self, cell: str) -> list[int]:
+        """Keys of a value that is not written as 18 characters."""
+        form = repair_form(cell.strip(), Kind.NUMBER, ASK_ALWAYS)
+        number = form.proposed or form.value
+        if _STRICT.fullmatch(number):
+            return [int(number[:17])]
+        if is_legacy(number):
+            centuries = ("18", "19") if number[12:] in CENTENARIANS else ("19",)
+            return [int(number[:6] + century + number[6:]) for century in centuries]
+        text = number.strip().upper() if self.others else ""  # wider than any rule stores it: the second look decides
+        return [_digest(text)] if text else []
+
+
+def _cells(block: Records, column: int, indices: list[int]) -> Iterator[tuple[int, str]]:
+    for index in indices:
+        row = block.cells(index)
+        if row is not None and block.layout is not None and len(row) == block.layout.columns:
+            yield index, row[column]
+
+
+class _Look:
+    """The second look at records whose number may repeat: whose they are, and which are faultless.
+
+    34 bytes for each place.
+    """
+
+    def __init__(self, spec: RecordSpec, rules: Sequence[RecordRules], reader: _Reader, keys: KeySet) -> None:
+        self._spec, self._rules, self._reader, self._keys = spec, rules, reader, keys
         self._number = spec.index("id_number")
         self._same = [spec.index(key) for key in spec.same]
-        self.places, self.persons, self.winners = array("q"), array("q"), array("q")
+        self._secret = os.urandom(16)
+        self.texts: dict[str, int] = {}
+        self.counts = array("B", bytes(keys.slots))  # up to 2
+        self.verdicts = array("B", bytes(keys.slots))
+        self.in_short = array("B", bytes(keys.slots))  # stands in a 15-digit record
+        self.persons = bytearray(16 * keys.slots)
+        self.winners = array("q", [_NOBODY]) * keys.slots
 
-    def take(self, file: int, place: int, index: int, block: Records) -> None:
+    def _place(self, number: str) -> int:
+        if _STRICT.fullmatch(number):
+            return int(self._keys.find(np.array([int(number[:17])], np.uint64))[0])
+        if number not in self.texts:
+            self.texts[number] = len(self.counts)
+            for column, value in ((self.counts, 0), (self.verdicts, 0), (self.in_short, 0), (self.winners, _NOBODY)):
+                column.append(value)
+            self.persons += bytes(16)
+        return self.texts[number]
+
+    def take(self, file: int, index: int, block: Records) -> None:
         """Note one record.
 
         A record without a name, birth date or sex is refused for that; it is no witness against another one.
         """
         row = block.cells(index)
-        if row is None or block.layout is None:
+        if row is None or block.layout is None or len(row) != block.layout.columns:
             return
         values = [row[column] if column >= 0 else "" for column in block.layout.order]
         checked = self._rules[file].check(values)
-        if not checked.number_is_right:
+        number = checked.values[self._number]
+        if not stands_for_person(checked, self._number, others=self._reader.others):
+            if is_legacy(number):
+                self._note_short(number, self._rules[file])
             return
         same = tuple(self._plain(at, values[at]) for at in self._same)
-        if not all(same):
+        place = self._place(number) if all(same) else -1
+        if place < 0:
             return
-        faultless = all(problem.severity is not Severity.ERROR for _, problem in checked.problems)
-        self.places.append(place)
-        self.persons.append(hash(same))
-        self.winners.append(place_of(file, block.line(index)) if faultless else _NOBODY)
+        person = blake2b("\x1f".join(same).encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
+        if not self.counts[place]:
+            self.counts[place] = 1
+            self.persons[16 * place : 16 * place + 16] = person
+        else:
+            self.counts[place] = 2
+            differs = self.persons[16 * place : 16 * place + 16] != person
+            self.verdicts[place] = max(self.verdicts[place], Verdict.CONFLICT if differs else Verdict.IDENTICAL)
+        if all(problem.severity is not Severity.ERROR for _, problem in checked.problems):
+            self.winners[place] = min(self.winners[place], place_of(file, block.line(index)))
+
+    def _note_short(self, number: str, rules: RecordRules) -> None:
+        for full in lengthen(number, on=rules.context.on):
+            if (place := self._place(full)) >= 0:
+                self.in_short[place] = 1
 
     def _plain(self, at: int, value: str) -> str:
         return name.repair(value) if self._spec.fields[at].rule == "name" else tidy(value)
 
 
-class Duplicates:
-    """The numbers of a check that stand in more than one record with a right number."""
+def stands_for_person(checked: Checked, number: int, *, others: bool = False) -> bool:
+    """Whether a record's number counts in the search: a right citizen number, or one of another certificate.
 
-    def __init__(
-        self,
-        keys: Keys,
-        conflict: npt.NDArray[np.bool_],
-        winners: npt.NDArray[np.int64],
-        known: npt.NDArray[np.bool_] | None = None,
-    ) -> None:
-        self._keys = keys
-        self._conflict = conflict
-        self._winners = winners
-        self._known = known
+    Args:
+        checked: the record after all rules.
+        number: position of the number.
+        others: the layout's numbers may be of other certificates; then one without an error counts.
+    """
+    if checked.number_is_right or not others:
+        return checked.number_is_right
+    faulty = any(at == number and problem.severity is Severity.ERROR for at, problem in checked.problems)
+    return bool(checked.values[number]) and not faulty
+
+
+class Duplicates:
+    """The numbers of a check that stand in more than one record with a right number, or were known before it.
+
+    A *place* names such a number; -1 is none. Memory: 17 bytes for each, and 12 for each slot of the table.
+
+    Args:
+        numbers: the first 17 digits of each, as a key.
+        texts: numbers of other certificates; their places follow.
+        flags: a byte for each place: its verdict, and the bits ``SHORT`` and ``KNOWN``.
+        winners: the first faultless record of each place.
+    """
+
+    SHORT, KNOWN = 4, 8
+
+    def __init__(self, numbers: Keys, texts: Sequence[str], flags: Marks, winners: Places) -> None:
+        self._numbers, self._flags, self._winners = numbers, flags, winners
+        self._texts = {text: len(numbers) + at for at, text in enumerate(texts)}
+        self._keys = KeySet(len(numbers))
+        self._keys.add(numbers)
+        self._ranks = np.full(self._keys.slots, -1, np.int32)
+        self._ranks[self._keys.find(numbers)] = np.arange(len(numbers), dtype=np.int32)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._flags)
 
     @classmethod
     def none(cls) -> "Duplicates":
         """Of a layout whose numbers may repeat."""
-        return cls(np.zeros(0, np.uint64), np.zeros(0, np.bool_), np.zeros(0, np.int64))
+        return cls(np.zeros(0, np.uint64), (), np.zeros(0, np.uint8), np.zeros(0, np.int64))
 
     @classmethod
-    def find(cls, sources: Sequence[Source], spec: RecordSpec, rules: Sequence[RecordRules]) -> "Duplicates":
-        """Read all sources, twice where a number repeats; ``rules`` holds one entry per source."""
+    def find(
+        cls,
+        sources: Sequence[Source],
+        spec: RecordSpec,
+        rules: Sequence[RecordRules],
+        *,
+        memory_limit: int = MEMORY_LIMIT,
+        spill_dir: Path | None = None,
+    ) -> "Duplicates":
+        """Read all sources, twice where a number repeats.
+
+        A block may bring its numbers along: ``number_keys(column)`` gives one uint64 a record, the number's first 17
+        digits or 0; only records with 0 are then looked at as text.
+
+        Args:
+            sources: all files of the check.
+            spec: their layout.
+            rules: one entry per source.
+            memory_limit: bytes the search may take before it spills to disk. What repeats is held besides: up to
+                130 bytes for each number that stands in more than one record.
+            spill_dir: folder of the temporary file, which holds 8 bytes a record; None = the system's.
+
+        Raises:
+            SpillFailed: the temporary file cannot be written or read; nothing of it is left behind.
+        """
         if not spec.same:
             return cls.none()
-        keys = _repeated_keys(sources, spec)
-        if not len(keys):
+        reader = _Reader(spec)
+        with RepeatSearch(memory_limit=memory_limit, spill_dir=spill_dir) as search:
+            for source in sources:
+                for _, keys, _ in reader.blocks(source):
+                    search.add(keys)
+            found = search.repeated()
+        if not len(found):
             return cls.none()
-        look = _Look(spec, rules)
+        suspects = KeySet(len(found))
+        suspects.add(found)
+        look = _Look(spec, rules, reader, suspects)
         for file, source in enumerate(sources):
-            for numbers, lines, block in _number_lines(source, spec):
-                if not numbers:
-                    continue
-                at = locate(keys, pack("".join(numbers).encode("ascii")))
-                for index in np.flatnonzero(at >= 0).tolist():
-                    look.take(file, int(at[index]), lines[index], block)
-        return cls._group(keys, look)
+            for block, keys, lines in reader.blocks(source):
+                for index in np.unique(lines[suspects.find(keys) >= 0]).tolist():
+                    look.take(file, index, block)
+        return cls._of(found, suspects, look)
 
     @classmethod
-    def _group(cls, keys: Keys, look: _Look) -> "Duplicates":
-        if not len(look.places):
-            return cls.none()
-        places, persons, ids = (np.frombuffer(part, np.int64) for part in (look.places, look.persons, look.winners))
-        order = np.argsort(places, kind="stable")
-        found, starts, counts = np.unique(places[order], return_index=True, return_counts=True)
-        sorted_persons = persons[order]
-        differ = np.minimum.reduceat(sorted_persons, starts) != np.maximum.reduceat(sorted_persons, starts)
-        winners = np.minimum.reduceat(ids[order], starts)
-        repeated = counts > 1
-        return cls(keys[found[repeated]], differ[repeated], winners[repeated])
+    def _of(cls, found: Keys, suspects: KeySet, look: _Look) -> "Duplicates":
+        """Only what the second look confirmed."""
+        counts, short = np.frombuffer(look.counts, np.uint8), np.frombuffer(look.in_short, np.uint8)
+        keep = (counts > 1) | ((counts > 0) & (short > 0))
+        at = suspects.find(found)
+        numbers, at = found[keep[at]], at[keep[at]]
+        texts = [number for number, place in look.texts.items() if keep[place]]
+        at = np.concatenate([at, np.array([look.texts[number] for number in texts], np.int64)])
+        flags = np.frombuffer(look.verdicts, np.uint8)[at] | short[at] * np.uint8(cls.SHORT)
+        return cls(numbers, texts, flags, np.frombuffer(look.winners, np.int64)[at])
 
     def with_known(self, known: Keys) -> "Duplicates":
         """The same, with numbers (17 digits each) that are known already: they have a place too.
 
         Args:
-            known: sorted, each once.
+            known: each once.
         """
         if not len(known):
             return self
-        keys = np.union1d(self._keys, known)
-        at = np.searchsorted(keys, self._keys)
-        conflict, winners = np.zeros(len(keys), np.bool_), np.full(len(keys), _NOBODY, np.int64)
-        conflict[at], winners[at] = self._conflict, self._winners
-        return Duplicates(keys, conflict, winners, np.isin(keys, known, assume_unique=True))
+        at = self.places_of(known)
+        fresh, end = known[at < 0], len(self._numbers)
+        flags = np.concatenate([self._flags[:end], np.zeros(len(fresh), np.uint8), self._flags[end:]])
+        nobody = np.full(len(fresh), _NOBODY, np.int64)
+        winners = np.concatenate([self._winners[:end], nobody, self._winners[end:]])
+        flags[at[at >= 0]] |= np.uint8(self.KNOWN)
+        flags[end : end + len(fresh)] = self.KNOWN
+        return Duplicates(np.concatenate([self._numbers, fresh]), [*self._texts], flags, winners)
 
-    def is_known(self, place: int) -> bool:
-        """Whether the number at a place was known before the check."""
-        return place >= 0 and self._known is not None and bool(self._known[place])
+    def places_of(self, keys: Keys) -> Places:
+        """The place of each key (a number's first 17 digits, or 0 = none), -1 where it has none."""
+        at = self._keys.find(keys)
+        there = np.flatnonzero(at >= 0)
+        at[there] = self._ranks[at[there]]
+        return at
+
+    def repeated(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Whether each key has a place: its record is then to be looked at closer."""
+        found: npt.NDArray[np.bool_] = self._keys.find(keys) >= 0
+        return found
 
     def places(self, rows: bytes) -> list[int] | None:
-        """Each number's place among the repeated ones or -1, for n × 18 bytes; None where nothing repeats."""
-        return locate(self._keys, pack(rows)).tolist() if len(self._keys) else None
+        """Each number's place or -1, for n × 18 bytes; None where nothing repeats."""
+        return self.places_of(pack(rows)).tolist() if len(self) else None
 
     def place(self, number: str) -> int:
-        """The same for one number."""
-        if not len(self._keys):
+        """The place of one number as stored, of any certificate."""
+        if not len(self):
             return -1
-        key = np.uint64(int(number[:-1]))
-        at = int(np.searchsorted(self._keys, key))
-        return at if at < len(self._keys) and self._keys[at] == key else -1
+        if _STRICT.fullmatch(number):
+            return int(self.places_of(np.array([int(number[:17])], np.uint64))[0])
+        return self._texts.get(number, -1)
 
     def verdict(self, place: int) -> Verdict:
         """What is known of the number at a place."""
-        if place < 0:
-            return Verdict.SINGLE
-        return Verdict.CONFLICT if self._conflict[place] else Verdict.IDENTICAL
+        return Verdict.SINGLE if place < 0 else Verdict(int(self._flags[place]) & 3)
 
     def is_first(self, place: int, record: int) -> bool:
         """Whether a faultless record (:func:`place_of`) is the first one under its number."""
         return int(self._winners[place]) == record
 
+    def is_known(self, place: int) -> bool:
+        """Whether the number at a place was known before the check."""
+        return place >= 0 and bool(self._flags[place] & self.KNOWN)
 
-def locate(keys: Keys, wanted: Keys) -> npt.NDArray[np.int64]:
-    """Place of each wanted key in the sorted keys, -1 where it is absent.
-
-    Example:
-        >>> locate(np.array([3, 7], np.uint64), np.array([7, 4], np.uint64)).tolist()
-        [1, -1]
-    """
-    at = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1).astype(np.int64)
+    def stands_in_short(self, place: int) -> bool:
+        """Whether the number also stands in a record with its old 15 digits, which was not put right."""
+        return place >= 0 and bool(self._flags[place] & self.SHORT)

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
@@ -32,6 +32,7 @@ def _text(records: list[tuple[int, str, str]]) -> str:
     return "\n".join([HEADER, *rows])
 
 
+@settings(deadline=None)
 @given(FILES)
 def test_verdicts_equal_those_of_a_dictionary(files: list[list[tuple[int, str, str]]]) -> None:
     names: dict[int, set[str]] = defaultdict(set)

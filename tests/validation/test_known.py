@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
-from sbcard_core.validation import known
+from sbcard_core.validation import known, number_column
 
 
 def number(serial: int) -> str:
@@ -26,7 +26,7 @@ VALUES = st.one_of(
 
 @given(st.lists(VALUES), st.lists(VALUES), st.integers(1, 4))
 def test_it_says_what_a_set_says(numbers: list[str], others: list[str], piece: int) -> None:
-    with mock.patch.object(known, "PIECE", piece):
+    with mock.patch.object(number_column, "PIECE", piece):
         expected = [int(one != "" and one in set(others)) for one in numbers]
         assert list(known.mark(numbers, iter(others))) == expected
         column = [one for one in others if len(one) == 18 and one.isascii()]
