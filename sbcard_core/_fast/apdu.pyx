@@ -219,7 +219,7 @@ cdef class _Numbers:
         PyObject_GetBuffer(source, &self.buffer, PyBUF_ND | PyBUF_FORMAT)
         form = self.buffer.format if self.buffer.format != NULL else b"B"
         if (self.buffer.itemsize != size or not form.endswith((b"q", b"l", b"i"))
-                or <uintptr_t>self.buffer.buf % <uintptr_t>size):
+                or (self.buffer.len and <uintptr_t>self.buffer.buf % <uintptr_t>size)):
             raise ValueError(f"{what} must be contiguous signed integers of {8 * size} bits")
         self.count = <size_t>(self.buffer.len // size)
 
