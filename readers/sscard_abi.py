@@ -1,0 +1,122 @@
+"""The standard terminal driver interface (SSCardDriver): its functions, its negative codes and their words.
+
+Functions and arguments as the contents of LD/T 6001.5-2023 list them and public vendor headers declare them (three
+sources agree; the PKI pair has one). ``iType`` is 1 contact, 2 contactless, 3 and 4 automatic. Every result is 32 bits
+wide, also where a header says ``long``.
+"""
+
+from apdu.errors import UnexpectedStatus
+from apdu.status import StatusWord
+from readers.errors import CardRemoved, DriverRefused, NoCard, PinEntryFailed, ReaderError, ReaderLost
+from sbcard_core.card.errors import InternalAuthFailed, PsamMissing
+from sbcard_core.errors import SBCardError
+
+OUT_SIZE = 1024
+"""Bytes of ``pOutInfo``."""
+
+READ_SECONDS = 15.0
+"""Limit of a call that only talks to the card (assumed)."""
+HOLDER_SECONDS = 90.0
+"""Limit of a call that waits for the holder at the PIN pad (assumed)."""
+
+FUNCTIONS: dict[str, tuple[str, float]] = {
+    "iReadCardBas": ("io", READ_SECONDS),
+    "iReadCard": ("iisso", READ_SECONDS),
+    "iWriteCard": ("issso", READ_SECONDS),
+    "iVerifyPIN": ("io", HOLDER_SECONDS),
+    "iChangePIN": ("io", HOLDER_SECONDS),
+    "iReloadPIN": ("iso", HOLDER_SECONDS),
+    "iUnblockPIN": ("iso", HOLDER_SECONDS),
+    "iDoDebit": ("isso", HOLDER_SECONDS),
+    "iReadDebitRecord": ("io", READ_SECONDS),
+    "iReadCardBas_HSM_Step1": ("io", READ_SECONDS),
+    "iReadCardBas_HSM_Step2": ("so", READ_SECONDS),
+    "iReadCard_HSM_Step1": ("isso", READ_SECONDS),
+    "iReadCard_HSM_Step2": ("so", READ_SECONDS),
+    "iWriteCard_HSM_Step1": ("isso", READ_SECONDS),
+    "iWriteCard_HSM_Step2": ("sso", READ_SECONDS),
+    "iReloadPIN_HSM_Step1": ("iso", READ_SECONDS),
+    "iReloadPIN_HSM_Step2": ("so", HOLDER_SECONDS),
+    "iReloadPIN_HSM_Step3": ("so", READ_SECONDS),
+    "iUnblockPIN_HSM_Step1": ("iso", READ_SECONDS),
+    "iUnblockPIN_HSM_Step2": ("so", HOLDER_SECONDS),
+    "iUnblockPIN_HSM_Step3": ("so", READ_SECONDS),
+    "iDoDebit_HSM_Step1": ("isso", HOLDER_SECONDS),
+    "iDoDebit_HSM_Step2": ("so", READ_SECONDS),
+    "PKI_SignData": ("ssio", HOLDER_SECONDS),
+    "PKI_VerifySign": ("ssssio", READ_SECONDS),
+}
+"""Name → arguments (i integer, s text in, o text out) and the limit of the call in seconds."""
+
+CODES: dict[int, tuple[str, str]] = {
+    -1: ("wrong type of card", "卡类型不对"),
+    -2: ("no card", "无卡"),
+    -3: ("the card has no power", "卡未上电"),
+    -4: ("the card does not answer", "卡无应答"),
+    -5: ("the driver could not load a library", "加载动态库错"),
+    -11: ("the reader could not be reached", "读卡器连接错"),
+    -12: ("no connection to the reader", "未建立连接"),
+    -13: ("the command is not supported", "不支持该命令"),
+    -14: ("a parameter is wrong", "参数错误"),
+    -15: ("a checksum is wrong", "校验和错"),
+    -20: ("the identification code or version has a wrong format", "卡识别码格式错"),
+    -21: ("internal authentication failed", "内部认证失败"),
+    -22: ("the card is not the one named", "传入数据与卡不符"),
+    -23: ("the data passed in is not allowed", "传入数据不合法"),
+    -24: ("the PSAM's key level is too low", "PSAM卡密钥级别不够"),
+    -25: ("the HSM's answer differs, or the item is not on the card", "内部认证与加密机不符或数据项不存在"),
+    -27: ("the driver reported -27", "未公开的返回码"),
+    -31: ("the holder cancelled", "用户取消密码输入"),
+    -32: ("the holder was too slow", "密码输入超时"),
+    -33: ("wrong length of the PIN", "密码长度错误"),
+    -34: ("the two new PINs differ", "两次输入密码不一致"),
+    -35: ("the initial PIN cannot pay", "初始密码不能交易"),
+    -36: ("the initial PIN cannot be chosen", "不能设置初始密码"),
+    -41: ("the data holds characters that are not allowed", "数据含非法字符"),
+    -42: ("the data has a wrong length", "数据长度错误"),
+    -51: ("the PIN is wrong", "密码错误"),
+    -52: ("the PIN is locked", "密码锁定"),
+    -2201: ("no PSAM", "无PSAM卡"),
+    -2202: ("the PSAM does not know the card's algorithm", "PSAM卡不支持该算法"),
+    -2203: ("the PSAM has no key to read the holder's data", "PSAM卡无RK_SSSE密钥"),
+    -2204: ("no HSM is needed", "不需要加密机"),
+}
+"""What the codes mean (three public vendor codes agree). For -25 they do not; -27 is seen only as a reason to ask the
+HSM."""
+
+HSM_NEEDED = frozenset({-2201, -2202, -2203, -24, -27, -27272})
+"""Codes after which public callers go on with the HSM steps."""
+
+_KINDS: dict[int, type[ReaderError]] = {-2: NoCard, -3: NoCard, -4: CardRemoved, -11: ReaderLost, -12: ReaderLost}
+_LEAST_STATUS, _MOST_STATUS = -0xFFFF, -0x6100
+
+
+def failure(code: int, step: str, text: str = "") -> SBCardError:
+    """The error for a code other than 0: the same class the APDU path raises where it has one.
+
+    Args:
+        code: the 32-bit result.
+        step: name of the function.
+        text: what the driver wrote; kept as an attribute, never shown.
+
+    Example:
+        >>> print(failure(-27011, "iVerifyPIN"))
+        card answered 6983: authentication method blocked (认证方法锁定) [iVerifyPIN]
+        >>> print(failure(-51, "iVerifyPIN"), type(failure(-2, "iReadCardBas")).__name__)
+        driver returned -51: the PIN is wrong (密码错误) [iVerifyPIN] NoCard
+        >>> failure(-99, "iDoDebit").driver_code
+        -99
+    """
+    en, zh = CODES.get(code, ("a code no public source explains", ""))
+    what = f"driver returned {code}: {en}"
+    if code in _KINDS:
+        return _KINDS[code](what, step=step, term=zh, driver_code=code)
+    if _LEAST_STATUS <= code <= _MOST_STATUS:
+        return UnexpectedStatus(StatusWord(-code), step=step)
+    if -34 <= code <= -31:
+        return PinEntryFailed(what, driver_code=code)
+    if code == -2201:
+        return PsamMissing(what, step=step, term=zh, advice="insert one or use an HSM")
+    if code == -21:
+        return InternalAuthFailed(what, step=step, term=zh, advice="keep the card aside")
+    return DriverRefused(what, driver_code=code, step=step, term=zh, text=text)
