@@ -58,7 +58,7 @@ def known_regions() -> bytes:
     return bytes(bits)
 
 
-def _day_key(on: date) -> int:
+def day_key(on: date) -> int:
     return (min(on.year, 2075) - 1900) * 372 + (on.month - 1) * 31 + on.day - 1 if on.year <= 2075 else 65471
 
 
@@ -100,7 +100,7 @@ def check_many(
         sex = _rows.rows(sex, 1)
     out = bytearray(memoryview(rows).nbytes // LENGTH)
     try:
-        kernel.check(rows, sex, known_regions() if regions is None else regions, _day_key(on), out, level)
+        kernel.check(rows, sex, known_regions() if regions is None else regions, day_key(on), out, level)
     except (ValueError, BufferError) as error:
         raise InvalidValue(str(error), step="citizen_id.check_many", term="号码数组") from error
     return out

@@ -1,11 +1,23 @@
-"""Accepted rows in file order, those a screen let pass beside those the judge settled."""
+"""Accepted rows in file order: those the screen let pass, not yet made, beside those the judge settled."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Protocol, overload
+
+
+class Unmade(Protocol):
+    """Rows that wait to be made."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def rows(self) -> list[Any]:
+        """Make them."""
 
 
 class Accepted(Sequence[Any]):
-    """A list of rows that end in their line, kept in line order.
+    """A list of rows that end in their line, in line order; rows are made when the first one is touched.
+
+    Its length costs nothing, so a check whose rows nobody reads makes none.
 
     Example:
         >>> rows = Accepted([("a", 1), ("c", 3)])
@@ -15,7 +27,8 @@ class Accepted(Sequence[Any]):
     """
 
     def __init__(self, rows: Iterable[Any] = ()) -> None:
-        self._rows = list(rows)
+        self._rows: list[Any] = list(rows)
+        self._unmade: list[Unmade] = []
         self._sorted = not self._rows
 
     def append(self, row: Any) -> None:
@@ -23,19 +36,30 @@ class Accepted(Sequence[Any]):
         self._rows.append(row)
         self._sorted = False
 
-    def extend(self, rows: Iterable[Any]) -> None:
-        """Take more rows."""
-        self._rows.extend(rows)
+    def take(self, rows: Unmade | list[Any]) -> None:
+        """Take more rows, made or not."""
+        if isinstance(rows, list):
+            self._rows.extend(rows)
+        elif len(rows):
+            self._unmade.append(rows)
         self._sorted = False
 
+    @property
+    def parts(self) -> tuple[list[Unmade], list[Any]]:
+        """(rows not made yet, rows that are), for tables that need no rows."""
+        return self._unmade, self._rows
+
     def _made(self) -> list[Any]:
-        if not self._sorted:
+        if not self._sorted or self._unmade:
+            for part in self._unmade:
+                self._rows.extend(part.rows())
+            self._unmade = []
             self._rows.sort(key=_line)
             self._sorted = True
         return self._rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + sum(map(len, self._unmade))
 
     @overload
     def __getitem__(self, at: int) -> Any: ...
@@ -51,6 +75,10 @@ class Accepted(Sequence[Any]):
         return list(self) == list(other) if isinstance(other, Accepted | list) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process go the rows, not the block they stand in."""
+        return Accepted, (list(self),)
 
     def __repr__(self) -> str:
         return repr(self._made())

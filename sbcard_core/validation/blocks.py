@@ -2,12 +2,32 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from sbcard_core import _kernels
 from sbcard_core.errors import Refused
 from sbcard_core.validation.spec import Layout, RecordSpec
+
+Code = tuple[bytes, bytes, bytes, bool, int]
+"""A program of the screen's kernel: checks, clauses and tables, whether text is GB 18030, cells per row."""
+
+Looked = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]
+"""Flags and keys of the records of a block."""
+
+MAX_COLUMNS = 64
+"""Cells a record may have for the kernel."""
+
+_KEY = struct.Struct("=HHHHIIIIQ")
+_KEY_CHECK = 8
+
+NOTHING: Code = (b"", b"", b"", False, 1)
+"""The program that only finds the lines."""
 
 _DOS_END = "\x1a"  # old programs end a file with it
 
@@ -42,6 +62,9 @@ class Records(Protocol):
     @property
     def texts(self) -> Sequence[str | None]:
         """Each record with its cells joined by the layout's delimiter; None = unreadable."""
+
+    def text(self, index: int) -> str | None:
+        """One of :attr:`texts`, without making the others."""
 
     def line(self, index: int) -> int:
         """1-based line (or row) of a record."""
@@ -123,11 +146,15 @@ def _texts(raw: bytes, encoding: str) -> list[str | None]:
 
 
 def count_lines(raw: bytes) -> int:
-    """How many lines the bytes hold; LF, CR LF and a lone CR end one."""
-    ends = raw.count(b"\n")
-    if (returns := raw.count(b"\r")) and returns != raw.count(b"\r\n"):
-        return len(raw.splitlines())
-    return ends + (not raw.endswith((b"\n", b"\r")) and raw != b"")
+    """How many lines the bytes hold; LF, CR LF and a lone CR end one.
+
+    Example:
+        >>> count_lines(b"a\\r\\nb\\rc\\n\\nd")
+        5
+    """
+    kernel, level = _kernels.choose("screen")
+    count: int = kernel.count(raw, level)
+    return count
 
 
 @dataclass(slots=True)
@@ -154,10 +181,13 @@ class Block:
     records: list[bytes] | None = field(default=None, repr=False)
     numbers: list[int] = field(default_factory=list, repr=False)
     _texts: list[str | None] | None = field(default=None, repr=False)
-    _lines: list[bytes] = field(default_factory=list, repr=False)
+    _starts: npt.NDArray[np.uint32] | None = field(default=None, repr=False)
+    _count: int = -1
 
     def __len__(self) -> int:
-        return len(self.records) if self.records is not None else count_lines(self.raw)
+        if self._count < 0:
+            self._count = len(self.records) if self.records is not None else count_lines(self.raw)
+        return self._count
 
     @property
     def texts(self) -> list[str | None]:
@@ -171,20 +201,26 @@ class Block:
                 self._texts = [decode_line(record, self.encoding) for record in self.records]
         return self._texts
 
+    def text(self, index: int) -> str | None:
+        """One of :attr:`texts`, without making the others."""
+        if self._texts is not None:
+            return self._texts[index]
+        return None if self.overlong else decode_line(self.raw_line(index), self.encoding)
+
     def line(self, index: int) -> int:
         """1-based first line of a record."""
         return self.numbers[index] if self.records is not None else self.first + index
 
     def is_blank(self, index: int) -> bool:
         """Whether the line holds nothing, or is an edge line of the layout (header and trailer of a bank file)."""
-        text = self.texts[index]
+        text = self.text(index)
         if self.layout is not None and self.layout.edges and text is not None and text[:1] in self.layout.edges:
             return True
         return is_blank(text)
 
     def cells(self, index: int) -> list[str] | None:
         """The cells; None where the record does not parse."""
-        text = self.texts[index]
+        text = self.text(index)
         if text is None:
             return None
         return cells(text, self.layout.delimiter if self.layout else ",")
@@ -208,9 +244,50 @@ class Block:
         """The original bytes of one record, its line end included."""
         if self.records is not None:
             return self.records[index]
-        if not self._lines:
-            self._lines = self.raw.splitlines(keepends=True)
-        return self._lines[index]
+        starts = self.starts
+        return self.raw[int(starts[index]) : int(starts[index + 1])]
+
+    @property
+    def starts(self) -> npt.NDArray[np.uint32]:
+        """Where each line begins, and where the last one ends."""
+        if self._starts is None:
+            self.look_through(NOTHING, with_keys=False)
+        return self._starts  # type: ignore[return-value]
+
+    @property
+    def reading(self) -> str:
+        """How a kernel reads the bytes; "" where it cannot: pieces of lines, records of several lines."""
+        if self.layout is None or self.overlong or self.records is not None:
+            return ""
+        delimiter, edges = self.layout.delimiter, self.layout.edges
+        plain = len(delimiter) == 1 and delimiter < "\x7f" and delimiter not in '0123456789"\r\n\0'
+        return f"{self.encoding} lines" if plain and edges.isascii() else ""
+
+    def look_through(self, code: Code, *, with_keys: bool = True) -> Looked:
+        """Run a program of the screen: a flag for each line, 0 = clean, and the key of its number, where asked for."""
+        kernel, level = _kernels.choose("screen")
+        count = len(self)
+        self._starts, flags = np.empty(count + 1, np.uint32), np.zeros(count, np.uint8)
+        keys = np.zeros(count if with_keys else 0, np.uint64)
+        delimiter, edges = (self.layout.delimiter, self.layout.edges) if self.layout else (",", "")
+        marks = delimiter.encode("ascii"), edges.encode("ascii")
+        kernel.lines(code, self.raw, *marks, self._starts, flags, keys if with_keys else None, level)
+        return flags, keys
+
+    def number_keys(self, column: int) -> npt.NDArray[np.uint64]:
+        """For each record the first 17 digits of the number in a column, 0 where it must be looked at as text."""
+        if not self.reading or self.layout is None or self.layout.columns > MAX_COLUMNS:
+            return np.zeros(len(self), np.uint64)
+        program = _KEY.pack(_KEY_CHECK, column, 0, 1, 0, 0, 0, 0, 0), b"", b"", self.encoding != "utf-8"
+        return self.look_through((*program, self.layout.columns))[1]
+
+    def rows(self, at: Iterable[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
+        """Rows of records that fit the layout: the values in its order, then the line."""
+        rows = []
+        for index in at:
+            found = self.cells(index) or []
+            rows.append(make((*[found[column] if column >= 0 else "" for column in layout.order], self.line(index))))
+        return rows
 
 
 @dataclass(slots=True)
@@ -244,6 +321,11 @@ class RowBlock:
             self._texts = [None if row is None else ",".join(row) for row in self.rows]
         return self._texts
 
+    def text(self, index: int) -> str | None:
+        """One of :attr:`texts`, without making the others."""
+        row = self.rows[index]
+        return None if row is None else ",".join(row)
+
     def line(self, index: int) -> int:
         """1-based row."""
         return self.numbers[index] if self.numbers is not None else self.first + index
@@ -271,13 +353,3 @@ class RowBlock:
         out = io.StringIO()
         csv.writer(out).writerow(self.rows[index] or [])
         return out.getvalue().encode("utf-8", "surrogatepass")
-
-
-def header_block(
-    rows: Sequence[Sequence[str]], layout_of: Callable[[list[str]], Layout | None]
-) -> tuple[int, Layout | None]:
-    """(index of the first row that is not blank, its layout) of the first rows of a table; index -1 = all blank."""
-    for index, row in enumerate(rows):
-        if any(cell and not cell.isspace() for cell in row):
-            return index, layout_of(list(row))
-    return -1, None

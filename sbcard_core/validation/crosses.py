@@ -126,7 +126,7 @@ TESTS: dict[str, Test] = {
 class BoundRule:
     """A cross-field rule bound to the positions of its fields in a record."""
 
-    __slots__ = ("_context", "_limit", "_places", "_test", "blamed", "rule")
+    __slots__ = ("blamed", "context", "places", "rule", "test")
 
     def __init__(self, rule: CrossRule, keys: Sequence[str], context: Context) -> None:
         if rule.test not in TESTS or not {*rule.fields, rule.blamed or rule.fields[0]} <= set(keys):
@@ -134,9 +134,9 @@ class BoundRule:
             raise InvalidValue(what, step="validation.spec", term="记录格式", advice="see crosses.TESTS")
         self.rule = rule
         self.blamed = keys.index(rule.blamed or rule.fields[0])
-        self._places = tuple(keys.index(field) for field in rule.fields)
-        self._test, self._limit, self._context = TESTS[rule.test], rule.limit, context
+        self.places = tuple(keys.index(field) for field in rule.fields)
+        self.test, self.context = TESTS[rule.test], context
 
     def broken(self, values: Sequence[str]) -> bool:
         """Whether a record, its values as stored, breaks the rule."""
-        return self._test([values[place] for place in self._places], self._limit, self._context)
+        return self.test([values[place] for place in self.places], self.rule.limit, self.context)

@@ -78,7 +78,7 @@ class Checker:
             self._put_aside_all(batch, block, start, stop)
             return
         screened = self.screen.look(block, block.layout, start, stop)
-        batch.accepted.extend(screened.rows)
+        batch.accepted.take(screened.clean)
         for index in screened.others:
             self._look_closer(batch, block, block.layout, index)
         batch.records = len(batch.accepted) + batch.rejected + batch.quarantined
@@ -86,7 +86,7 @@ class Checker:
     def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
         if block.is_blank(index):
             return
-        if block.texts[index] is None:
+        if block.text(index) is None:
             self._put_aside(batch, block, index, "record.undecodable")
             return
         row = block.cells(index)

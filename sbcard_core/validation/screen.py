@@ -2,26 +2,64 @@
 
 Soundness is the law of this file: a record that is let pass is one in which the judge alone would find nothing, and
 which it would store as it is written. The screen only saves work; what it does not understand, it passes on.
+
+Lines of text and Arrow columns are looked through by a kernel, from their bytes, without a Python object for a
+record; other rows (workbooks, table files) as text (:mod:`~sbcard_core.validation.row_screen`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from sbcard_core.fields import citizen_id, region
-from sbcard_core.validation.blocks import Records, cells
+import numpy as np
+import numpy.typing as npt
+
+from sbcard_core.validation.blocks import Code, Records
 from sbcard_core.validation.context import Context
-from sbcard_core.validation.crosses import UNLIMITED
+from sbcard_core.validation.crosses import BoundRule
 from sbcard_core.validation.duplicates import Duplicates
+from sbcard_core.validation.program import Program, compile_program
+from sbcard_core.validation.row_screen import RowScreen
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import Layout, RecordSpec
 
+Flags = npt.NDArray[np.uint8]
+Keys = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A block whose bytes a kernel can look through."""
+
+    @property
+    def reading(self) -> str:
+        """The encoding of its bytes, ``""`` where no kernel can read them; with a mark for whole lines."""
+
+    def look_through(self, code: Code) -> tuple[Flags, Keys]:
+        """Run a program: a flag and a key for each record, 0 = clean."""
+
+    def rows(self, at: Places, layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
+        """Make rows of some clean records."""
+
+
+class Lazy:
+    """Clean records of one block, made into rows when they are asked for."""
+
+    def __init__(self, block: Readable, at: Places, layout: Layout, make: Callable[[Sequence[Any]], Any]) -> None:
+        self.block, self.at, self.layout, self._make = block, at, layout, make
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def rows(self) -> list[Any]:
+        """All of them."""
+        return self.block.rows(self.at, self.layout, self._make)
+
 
 class Screened(NamedTuple):
-    """What the screen makes of some records: rows that are clean, and the indices of those to be judged."""
+    """What the screen makes of some records: those that are clean, and the indices of those to be judged."""
 
-    rows: list[Any]
+    clean: Lazy | list[Any]
     others: list[int]
 
 
@@ -36,85 +74,56 @@ class Screen:
     """
 
     def __init__(self, spec: RecordSpec, context: Context, rules: RecordRules, duplicates: Duplicates) -> None:
-        self.spec, self.context, self.rules, self.duplicates = spec, context, rules, duplicates
-        keys = [field.field for field in spec.fields]
-        required = {field.field for field in spec.fields if field.required}
-        self.number = keys.index("id_number") if "id_number" in required else -1
-        # what the number's kernel and one comparison settle for a clean record needs no rule again
-        tests = {bound.rule.test for bound in rules.crosses} if self.number >= 0 else set()
-        self.birth = keys.index("birth") if "birth_in_number" in tests and "birth" in required else -1
-        self.sex = keys.index("sex") if "sex_in_number" in tests and "sex" in required else -1
-        settled = {"birth_in_number"} if self.birth >= 0 else set()
-        settled |= {"sex_in_number"} if self.sex >= 0 else set()
-        self.crosses = [bound.broken for bound in rules.crosses if bound.rule.test not in settled]
-        self.lookups = [(at, allowed) for at in range(len(keys)) if (allowed := self._allowed(at)) is not None]
-        self.closer = [(at, rules.is_clean(at)) for at, field in enumerate(spec.fields) if self._is_subtle(at)]
-
-    def _is_subtle(self, at: int) -> bool:
-        """Whether a clean look is not enough, and no kernel decides either."""
-        rule = self.spec.fields[at].rule
-        return rule in {"card_number", "account"} or (rule == "id_number" and at != self.number)
-
-    def _allowed(self, at: int) -> frozenset[str] | None:
-        field = self.spec.fields[at]
-        allowed = field.allowed
-        if field.rule == "day" and at != self.birth:
-            allowed = self.context.days
-        if field.rule == "validity":
-            allowed = self.context.all_days | {UNLIMITED}
-        return allowed if allowed is None or field.required else allowed | {""}
+        self._spec, self._rules, self._duplicates = spec, rules, duplicates
+        self._row_screen = RowScreen(spec, context, rules, duplicates)
+        self._programs: dict[tuple[int, str], tuple[Layout, Program | None]] = {}
+        self._last: tuple[Any, Flags, Keys] | None = None
 
     def look(self, block: Records, layout: Layout, start: int, stop: int) -> Screened:
         """Look through records ``start`` to ``stop`` of a block."""
-        rows = clean_rows(layout, block.texts[start:stop])
-        judged = self._by_number([row for row in rows if row is not None])
-        out, make = Screened([], []), self.spec.row._make
-        for index, row in enumerate(rows, start):
-            if row is not None and self._passes(row, *next(judged)):
-                out.rows.append(make((*row, block.line(index))))
-            else:
-                out.others.append(index)
-        return out
+        program = self._program(block, layout) if isinstance(block, Readable) else None
+        if program is None or not isinstance(block, Readable):
+            return Screened(*self._row_screen.look(block, layout, start, stop))
+        flags, keys = self._looked_through(block, program)
+        clean = flags[start:stop] == 0
+        if len(self._duplicates):
+            clean &= ~self._duplicates.repeated(keys[start:stop])
+        if program.closer or program.crosses:
+            self._look_in_python(block, layout, program, clean, start)
+        make = self._spec.row._make
+        return Screened(
+            Lazy(block, np.flatnonzero(clean) + start, layout, make), (np.flatnonzero(~clean) + start).tolist()
+        )
 
     def pass_none(self, block: Records, layout: Layout, start: int, stop: int) -> Screened:  # noqa: ARG002
         """What :meth:`look` must be equal to in the end: the judge sees every record."""
         return Screened([], list(range(start, stop)))
 
-    def _passes(self, row: Sequence[str], mask: int, place: int) -> bool:
-        if mask or place >= 0 or (self.birth >= 0 and row[self.birth] != row[self.number][6:14]):
-            return False
-        for at, allowed in self.lookups:
-            if row[at] not in allowed:
-                return False
-        return not (self.crosses or self.closer) or self._holds(row)
+    def _looked_through(self, block: Readable, program: Program) -> tuple[Flags, Keys]:
+        """Flags and keys of a whole block; its batches follow each other."""
+        if self._last is None or self._last[0] is not block:
+            self._last = (block, *block.look_through(program.code))
+        return self._last[1:]
 
-    def _by_number(self, rows: list[tuple[str, ...]]) -> Iterator[tuple[int, int]]:
-        """(mask of the number, its place among the repeated ones or -1) of each clean record."""
-        if self.number < 0:
-            return repeat((0, -1), len(rows))
-        numbers = "".join([row[self.number] for row in rows]).encode("ascii")
-        sexes = "".join([row[self.sex] for row in rows]).encode("ascii") if self.sex >= 0 else None
-        on = self.context.on
-        masks = citizen_id.check_many(numbers, sex=sexes, on=on, regions=self.context.settled_regions)
-        region.forgive(numbers, masks, on=on, bit=citizen_id.REGION)
-        return zip(masks, self.duplicates.places(numbers) or repeat(-1), strict=False)
+    def _program(self, block: Readable, layout: Layout) -> Program | None:
+        encoding, _, form = block.reading.partition(" ")
+        if not encoding:
+            return None
+        key = (id(layout), block.reading)
+        if key not in self._programs:  # the layout is kept, so that its id stays its own
+            made = compile_program(self._spec, self._rules, layout, encoding, lines=form == "lines")
+            self._programs[key] = (layout, made)
+        return self._programs[key][1]
 
-    def _holds(self, row: Sequence[str]) -> bool:
-        return all(is_clean(row[at]) for at, is_clean in self.closer) and not any(
-            broken(row) for broken in self.crosses
-        )
+    def _look_in_python(
+        self, block: Readable, layout: Layout, program: Program, clean: npt.NDArray[np.bool_], start: int
+    ) -> None:
+        """What the kernel could not express, asked of the judge's own rules."""
+        at = np.flatnonzero(clean)
+        rows = block.rows(at + start, layout, tuple)
+        for place, row in zip(at.tolist(), rows, strict=True):
+            clean[place] = _holds(row, program.closer, program.crosses)
 
 
-def clean_rows(layout: Layout, texts: Iterable[str | None]) -> list[tuple[str, ...] | None]:
-    """The values of each clean record in spec order, None for every other line."""
-    fullmatch = layout.clean.fullmatch
-    rows: list[tuple[str, ...] | None] = []
-    for text in texts:
-        found = None if text is None else fullmatch(text)
-        if found is None and text and '"' in text and (row := cells(text, layout.delimiter)) is not None:
-            found = fullmatch(layout.delimiter.join(row))  # clean values hold no delimiter, so the columns cannot shift
-        rows.append(None if found is None else found.groups())
-    if layout.groups != tuple(range(len(layout.groups))):
-        in_order = itemgetter(*layout.groups)
-        return [None if row is None else in_order(row) for row in rows]
-    return rows
+def _holds(row: Sequence[str], closer: list[tuple[int, Callable[[str], bool]]], crosses: list[BoundRule]) -> bool:
+    return all(is_clean(row[at]) for at, is_clean in closer) and not any(bound.broken(row) for bound in crosses)
