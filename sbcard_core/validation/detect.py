@@ -1,34 +1,103 @@
 """Which kind of source a file is: by its first bytes, and by its name where they do not tell."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
-from sbcard_core.validation.blocks import Source
-from sbcard_core.validation.columnar import Parquet
+from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
+from sbcard_core.validation.blocks import Digest, Records, Source, SourceRefused
+from sbcard_core.validation.columnar import Parquet, digest_file
 from sbcard_core.validation.fixed import Dbf
 from sbcard_core.validation.sources import Delimited
+from sbcard_core.validation.spec import RecordSpec
+from sbcard_core.validation.utf16 import Utf16, encoding_of
 from sbcard_core.validation.workbook import Workbook
 
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _SMALLEST = {"ole": 1536, "parquet": 64}
+_SNIFFED = 4096
+_BY_NAME = {".xlsx": "workbook", ".xlsm": "workbook", ".xls": "workbook", ".parquet": "parquet", ".dbf": "dbf"}
+
+_FOREIGN = (
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<table|<head|<meta|<style)", re.I), "a web page"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml"), "an XML file"),
+    (re.compile(rb"%PDF"), "a PDF"),
+    (re.compile(rb"\{\\rtf"), "a text document"),
+    (re.compile(rb"\x1f\x8b|Rar!|7z\xbc\xaf\x27\x1c|BZh[1-9]|\xfd7zXZ"), "an archive"),
+    (re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8"), "a picture"),
+)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A file that holds no table this library reads, whatever its name says; ``what`` says what it is."""
+
+    path: Path
+    what: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            SourceRefused: always.
+        """
+        digest_file(self.path, digest)
+        advice = "open it in a spreadsheet program and save it as .xlsx or CSV"
+        raise SourceRefused(f"{self.what}, no table", code="file.kind", advice=advice)
+        yield  # a generator, as other sources are
+
+
+def _foreign(head: bytes) -> str:
+    return next((what for pattern, what in _FOREIGN if pattern.match(head)), "")
+
+
+def _has_sheets(path: Path) -> bool:
+    """Whether a zip file is a workbook, by its members; a damaged one is left to the workbook's reader."""
+    try:
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+    except BadZipFile:
+        return True
+    except ZIP_ERRORS as error:
+        if not is_damage(error):
+            raise
+        return True
+    return not names or any(name.startswith("xl/") or name in ("content.xml", "[Content_Types].xml") for name in names)
 
 
 def _kind(path: Path) -> str:
-    """``workbook``, ``parquet``, ``dbf`` or ``text``; a suffix counts too, so that a damaged workbook is called one."""
-    suffix = path.suffix.lower()
-    by_name = {".xlsx": "workbook", ".xlsm": "workbook", ".xls": "workbook", ".parquet": "parquet", ".dbf": "dbf"}
-    if suffix in by_name or not path.is_file():
-        return by_name.get(suffix, "text")
+    """``workbook``, ``parquet``, ``dbf``, ``text``, a codec of UTF-16, or ``foreign:`` and what it is.
+
+    The name counts where the bytes tell nothing, so that a damaged workbook is called one.
+    """
+    named = _BY_NAME.get(path.suffix.lower(), "text")
+    if not path.is_file():
+        return named
     with path.open("rb") as file:
-        head = file.read(8)
+        head = file.read(_SNIFFED)
         size = file.seek(0, 2)
         file.seek(max(0, size - 4))
         tail = file.read()
-    if (head == _OLE and size >= _SMALLEST["ole"]) or (head.startswith(b"PK") and is_zipfile(path)):
+    is_zip = head.startswith(b"PK") and is_zipfile(path)
+    foreign = _foreign(head) or ("an archive" if is_zip and not _has_sheets(path) else "")
+    if foreign:
+        return f"foreign:{foreign}"
+    if is_zip or (head.startswith(_OLE) and size >= _SMALLEST["ole"]):
         return "workbook"
     if head.startswith(_PARQUET) and tail == _PARQUET and size >= _SMALLEST["parquet"]:
         return "parquet"
-    return "text"
+    if named in ("text", "workbook") and (wide := encoding_of(head)):
+        return wide
+    # programs save plain text under .xls too; a workbook that was damaged holds NULs
+    is_text = named == "workbook" and head and b"\0" not in head and not head.startswith((b"PK", _OLE))
+    return "text" if is_text else named
 
 
 def open_source(path: Path) -> Source:
@@ -37,11 +106,16 @@ def open_source(path: Path) -> Source:
     Raises:
         OSError: the file is there and cannot be read.
     """
-    match _kind(path):
+    kind = _kind(path)
+    if kind.startswith("foreign:"):
+        return Foreign(path, kind.removeprefix("foreign:"))
+    match kind:
         case "workbook":
             return Workbook(path)
         case "parquet":
             return Parquet(path)
         case "dbf":
             return Dbf(path)
-    return Delimited(path)
+        case "text":
+            return Delimited(path)
+    return Utf16(path, kind)

@@ -108,6 +108,11 @@ MESSAGES: dict[str, Message] = {
         "more cells or unpacked bytes than the limit; not opened",
         "拆分文件,或改存为CSV后重报",
     ),
+    "file.kind": Message(
+        "文件是网页、PDF、压缩包等,不是数据表,未读取",
+        "a web page, PDF, archive or the like, no table",
+        "用表格软件打开后另存为.xlsx或CSV再报",
+    ),
     "file.damaged": Message("文件损坏或不完整,无法读取", "damaged or cut off", "重新导出后重报"),
     "file.locked": Message("文件有密码保护,无法读取", "protected by a password", "去除密码后重报"),
     "file.sheets": Message(

@@ -25,6 +25,7 @@ from sbcard_core.validation.blocks import (
     is_blank,
 )
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
+from sbcard_core.validation.titles import MAX_TITLES, are_titles
 
 __all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "cells", "codec", "is_blank"]
 
@@ -109,6 +110,7 @@ class _Header:
     encoding: str
     layout: Layout | None
     refusal: str
+    lines: int = 1
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Delimited:
     def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
         """See :class:`~sbcard_core.validation.blocks.Source`."""
         number, header, held = 1, None, b""
-        for raw, overlong, last in _marked_last(raw_blocks(self.path, digest)):
+        for raw, overlong, last in _marked_last(_head_together(raw_blocks(self.path, digest))):
             if header is None:
                 header = self._header(raw, overlong, spec, number)
                 if header is None:
@@ -146,9 +148,12 @@ class Delimited:
                 if self.columns:
                     yield RowBlock(0, [list(self.columns)], header.layout)
                 else:
-                    yield Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
-                    raw = b"".join(raw.splitlines(keepends=True)[header.at + 1 :])  # noqa: PLW2901
-                    number += header.at + 1
+                    first = Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
+                    if header.lines > 1:
+                        first.records, first.numbers = [header.line], [number + header.at]
+                    yield first
+                    raw = b"".join(raw.splitlines(keepends=True)[header.at + header.lines :])  # noqa: PLW2901
+                    number += header.at + header.lines
             block, held = _records(held, raw, overlong, number, header, final=last)
             number += count_lines(block.raw)
             if overlong and held:  # the over-long piece ends any open quote
@@ -166,19 +171,62 @@ class Delimited:
             encoding = named or ("utf-8" if _is_utf8(raw) else "gb18030")
             layout = layout_of(list(self.columns), spec, self.delimiter or ",", edges=self.edges)
             return _Header(0, b"", encoding, layout, refusal)
-        for at, line in enumerate([raw] if overlong else raw.splitlines(keepends=True)):
+        lines = [raw] if overlong else raw.splitlines(keepends=True)
+        refused: _Header | None = None
+        above: list[bytes] = []
+        for at, line in enumerate(lines):
             text = None if overlong else decode_line(line, named or "gb18030")
             if is_blank(text) or _is_preamble(line, named, spec):
                 continue
-            for encoding in [named] if named else ["gb18030", "utf-8"]:
-                header = None if overlong else decode_line(line, encoding)
-                for delimiter in [self.delimiter] if self.delimiter else DELIMITERS if header else ():
-                    row = cells(header.lstrip("\ufeff"), delimiter) if header else None
-                    layout = None if row is None else layout_of(row, spec, delimiter)
-                    if layout is not None:
-                        return _Header(at, line, encoding, layout, refusal)
-            return _Header(at, line, named or "gb18030", None, refusal)
+            header = None if overlong else self._declared(lines, at, named, spec)
+            if header is not None and are_titles([_title(line, header) for line in above], header[1].columns):
+                encoding, layout, taken = header
+                return _Header(at, b"".join(lines[at : at + taken]), encoding, layout, refusal, taken)
+            refused = refused or _Header(at, line, named or "gb18030", None, refusal)
+            above.append(line)
+            if header is not None or len(above) > MAX_TITLES:
+                break
+        return refused
+
+    def _declared(self, lines: list[bytes], at: int, named: str, spec: RecordSpec) -> tuple[str, Layout, int] | None:
+        """(encoding, layout, lines) of the header that begins at a line, None where none does."""
+        taken, quotes = 1, lines[at].count(b'"')
+        while quotes & 1 and taken < MAX_QUOTED_LINES and at + taken < len(lines):
+            quotes += lines[at + taken].count(b'"')
+            taken += 1
+        for encoding in [named] if named else ["gb18030", "utf-8"]:
+            text = decode_line(b"".join(lines[at : at + taken]), encoding)
+            for delimiter in [self.delimiter] if self.delimiter else DELIMITERS if text else ():
+                row = cells(text.lstrip("\ufeff"), delimiter) if text else None
+                layout = None if row is None else layout_of(row, spec, delimiter)
+                if layout is not None:
+                    return encoding, layout, taken
         return None
+
+
+def _title(line: bytes, header: tuple[str, Layout, int]) -> list[str]:
+    """The cells of a line above a header; an unreadable one is a title of one long word."""
+    text = decode_line(line, header[0])
+    row = None if text is None else cells(text, header[1].delimiter)
+    return [line.decode("latin-1")] if row is None else row
+
+
+def _head_together(parts: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """The same bytes, the first piece holding every line a header is looked for in."""
+    wanted, head = MAX_TITLES + MAX_QUOTED_LINES + 1, b""
+    for raw, overlong in parts:
+        if overlong or wanted <= 0 or not (head or raw.strip()):
+            if head:
+                yield head, False
+            head, wanted = b"", wanted if not (head or overlong) else 0
+            yield raw, overlong
+            continue
+        head += raw
+        if sum(bool(line.strip()) for line in head.splitlines()) >= wanted:
+            yield head, False
+            head, wanted = b"", 0
+    if head:
+        yield head, False
 
 
 def _is_preamble(line: bytes, named: str, spec: RecordSpec) -> bool:

@@ -10,6 +10,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import region
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import CrossRule
+from sbcard_core.validation.titles import plain_header
 from sbcard_core.values import Bank, PersonCategory, Severity, mask_id
 
 
@@ -243,10 +244,11 @@ def layout_of(cells: list[str], spec: RecordSpec, delimiter: str = ",", *, edges
         >>> layout_of(["序号", "姓名"], COLLECTION) is None
         True
     """
-    names = [cell.strip() for cell in cells]
+    names = [plain_header(cell) for cell in cells]
     order = []
     for field in spec.fields:
-        found = [at for at, name in enumerate(names) if name == field.header or name in field.aliases]
+        words = {plain_header(word) for word in (field.header, *field.aliases)}
+        found = [at for at, name in enumerate(names) if name in words]
         if len(found) > 1 or not (found or field.optional):
             return None
         order.append(found[0] if found else -1)

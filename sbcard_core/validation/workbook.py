@@ -13,9 +13,10 @@ from typing import Any
 
 from sbcard_core.errors import MissingPart
 from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
-from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, header_block
+from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.columnar import digest_file
 from sbcard_core.validation.spec import RecordSpec, layout_of
+from sbcard_core.validation.titles import header_row
 
 MAX_CELLS = 2_000_000
 """Cells of one workbook: about 210 MB while it is read."""
@@ -139,7 +140,7 @@ class Workbook:
         digest_file(self.path, digest)
         book = self._book()
         rows = self._rows(book, spec)
-        at, layout = header_block(rows, lambda cells: layout_of(cells, spec))
+        at, layout = header_row(rows, lambda cells: layout_of(cells, spec))
         if at < 0:
             return
         yield RowBlock(at + 1, [rows[at]], layout)
@@ -154,7 +155,7 @@ class Workbook:
             rows = _sheet(book, name)
             if at == 0:
                 first = rows
-            if header_block(rows, lambda cells: layout_of(cells, spec))[1] is not None:
+            if header_row(rows, lambda cells: layout_of(cells, spec))[1] is not None:
                 fitting.append((name, rows))
         if len(fitting) > 1:
             what = f"{len(fitting)} sheets have the header"

@@ -19,6 +19,7 @@ from sbcard_core.validation.fixed import Dbf, FixedWidth
 from sbcard_core.validation.layouts import BACK_FILE, PAYOUT_LINE, bank_columns
 from sbcard_core.validation.sources import Delimited
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
+from sbcard_core.validation.utf16 import Utf16
 from sbcard_core.validation.workbook import Workbook
 from tests.fuzz import laws
 from tests.fuzz.engine import Harness
@@ -49,7 +50,9 @@ def _delimited_source(mode: int, path: Path) -> tuple[Source, RecordSpec]:
 
 
 def _is_passed_over(line: bytes, spec: RecordSpec) -> bool:
-    """Whether a line may stand before the header without being a record."""
+    """Whether a line may stand before the header without being a record: blank, preamble, or a title."""
+    if not re.search(rb"[0-9]{11}", line):
+        return True
     for encoding in ("gb18030", "utf-8"):
         text = line.rstrip(b"\r\n").decode(encoding, "ignore").lstrip("\ufeff")
         if not text.strip().strip("\x1a") or (spec.preamble and re.fullmatch(spec.preamble, text)):
@@ -98,6 +101,34 @@ def _delimited_seeds() -> list[bytes]:
         (69, _PAYOUT.encode("gb18030")),
     ]
     return [bytes([mode]) + data for mode, data in files]
+
+
+def wide(data: bytes) -> Hashable:
+    """UTF-16 text of either order; the top bits cut it into very small blocks and lines."""
+    mode, data = (data[0], data[1:]) if data else (0, b"")
+    source = Utf16(laws.file_of(data, ".txt"), "utf-16-be" if mode & 1 else "utf-16-le")
+    found, _ = laws.raw_records(source, COLLECTION)
+    whole = b"".join(raw for _, raw in found)
+    assert data.endswith(whole), "the records are not the bytes of the file"
+    if found:
+        before = data[: len(data) - len(whole)].decode(source.encoding, "replace")
+        assert re.search("[0-9]{11}", before.replace("\r", "\n")) is None, "a line is lost"
+    if mode & 192:
+        with mock.patch.object(sources, "BLOCK", 61), mock.patch.object(sources, "MAX_LINE", 700):
+            small = laws.raw_records(source, COLLECTION)[0]
+            assert b"".join(raw for _, raw in small) == whole, "block size changes bytes"
+            return laws.checked(source)
+    return laws.checked(source)
+
+
+def _wide_seeds() -> list[bytes]:
+    clean = _csv(laws.HEADERS, *_CLEAN, mark="\t")
+    return [
+        b"\0" + clean.encode("utf-16"),
+        b"\x40" + clean.encode("utf-16-le"),
+        b"\1" + b"\xfe\xff" + clean.encode("utf-16-be"),
+        b"\x80" + ("title\r\n\r\n" + clean.replace("\r\n", "\r")).encode("utf-16-le"),
+    ]
 
 
 WIDTHS = (6, 10, 18, 50, 1, 2, 8, 12, 1, 6, 3, 8)
@@ -354,6 +385,7 @@ _XML = (
 
 HARNESSES = [
     Harness("delimited", delimited, _delimited_seeds, (*_GB, b"\x84\x31\x95\x33", b'"\r\n')),
+    Harness("utf16", wide, _wide_seeds, (b"\0\r\0\n", b"\r\0\n\0", b"\t\0", b'"\0', b"\0\xd8")),
     Harness("fixed", fixed, _fixed_seeds, _GB),
     Harness("dbf", dbf, _dbf_seeds, (b"*", b"\x0d", *_GB)),
     Harness("detect", detect, _detect_seeds, (b"PK\3\4", b"PAR1", *_GB), "python_calamine"),
