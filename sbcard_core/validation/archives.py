@@ -13,7 +13,7 @@ ZIP_ERRORS = (
     struct.error,
     EOFError,
     OSError,
-    RuntimeError,  # a password, or (NotImplementedError) a version or method that zipfile does not know
+    RuntimeError,  # a password, or a version or method that zipfile does not know
     ValueError,  # a UnicodeDecodeError in a name among them
     IndexError,
     OverflowError,
