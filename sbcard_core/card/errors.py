@@ -169,15 +169,26 @@ class InitialPinRefused(CardError):
 
 
 class OutcomeUnknown(CardError):
-    """The card went away after it had been told to move money: it may or may not have done so.
+    """The card went away, or its answer is none, after it had been told to move money: it may or may not have done so.
 
-    Read the balance of the same card before anything else and compare it with ``balance_before_fen``.
+    ``record`` is what the terminal knows of the transaction (``sbcard_core.card.money.MoneyRecord``): put the same
+    card in again and let :mod:`sbcard_core.card.torn` decide. Never charge again before.
     """
 
     code = DriverCode.NO_ANSWER
 
-    def __init__(self, what: str, *, balance_before_fen: int, step: str, advice: str = "", term: str = "") -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        balance_before_fen: int,
+        step: str,
+        advice: str = "",
+        term: str = "",
+        record: object | None = None,
+    ) -> None:
         self.balance_before_fen = balance_before_fen
+        self.record = record
         super().__init__(what, step=step, advice=advice, term=term)
 
 

@@ -29,7 +29,8 @@ _TOP = {
 }  # fmt: skip
 _ASSUMED = {
     "process_key", "sm4_reduction", "irk_psam_key_id", "purse_aid", "purse_key_index", "transaction_proof",
-    "secure_mac", "pin_message", "purse_log", "load_tac", "sm4_session", "sm4_mac", "sm4_tac", "df04",
+    "secure_mac", "pin_message", "extension_only_when_full", "purse_log", "load_tac", "sm4_session", "sm4_mac",
+    "sm4_tac", "df04",
 }  # fmt: skip
 SAMPLE_FILE = Path(__file__).with_name("profiles") / "old_medical_sample.toml"
 """The form of a declaration file, marked as a sample."""
@@ -207,6 +208,7 @@ def _assumed(table: Any, base: Assumed, where: str) -> Assumed:
         transaction_proof=bool(table.get("transaction_proof", base.transaction_proof)),
         secure_mac=_maybe(KeyUsage, table, "secure_mac", where, base.secure_mac),
         pin_message=_table(PinMessage, table, "pin_message", where, base.pin_message),
+        extension_only_when_full=bool(table.get("extension_only_when_full", base.extension_only_when_full)),
     )
 
 

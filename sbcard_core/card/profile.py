@@ -87,6 +87,8 @@ class Assumed:
         transaction_proof: whether the card answers GET TRANSACTION PROVE (80 5A) after a reset.
         secure_mac: which master key makes the MAC of class 04 commands.
         pin_message: protection of PIN reload and unblock by keys in software.
+        extension_only_when_full: whether writers fill 姓名 before they use its extension, so that a short name saves
+            the reading of it.
     """
 
     auth: AuthRules = UNSET
@@ -98,6 +100,7 @@ class Assumed:
     transaction_proof: bool = False
     secure_mac: KeyUsage | None = None
     pin_message: PinMessage | None = None
+    extension_only_when_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,75 +1,48 @@
-"""The purse on the card: load with a host, purchase with a PSAM.
+"""The purse on the card: load with a host, purchase with a PSAM, balance, counters, log and proof.
 
-Both are two commands to the card. Money moves in the second one only: when the
-card goes away during it, nobody outside can know, and the error says so.
+Load and purchase are two commands to the card each. Money moves in the second
+one only. When the card goes away during it, or what comes back is no whole
+answer, nobody outside can know: the error says so and carries the terminal's
+record, from which :mod:`sbcard_core.card.torn` decides. A refusal is believed
+only after the balance has been read again and still stands: an answer cut to
+two bytes may look like any status word.
 """
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from apdu import instructions as iso
 from apdu import psam as sam
 from apdu import purse as pboc
 from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
-from apdu.errors import CardLost, MalformedData, UnexpectedStatus
-from apdu.status import StatusWord
-from sbcard_core.card.errors import OutcomeUnknown
+from apdu.errors import APDUError, CardLost, UnexpectedStatus
+from apdu.status import StatusCategory, StatusWord
+from sbcard_core.card.errors import CardError, OutcomeUnknown
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
+from sbcard_core.card.money import DebitUnproven, LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.session import CardSession
+from sbcard_core.card.values import Values, decode_file
 from sbcard_core.crypto.diversify import city_factor
 
+__all__ = ["DebitUnproven", "LoadReceipt", "Proof", "PurchaseReceipt", "Purse"]
+
 _TAC_BYTES = 4
+_DEBIT_BYTES = 8
+_NOT_FOUND = 0x6A83
+Journal = Callable[[MoneyRecord], None]
+"""Keeps the terminal's record in a durable place, before money moves."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoadReceipt:
-    """A finished load: what the host keeps."""
+class Proof:
+    """Answer of GET TRANSACTION PROVE: MAC and TAC of a finished transaction."""
 
-    amount_fen: int
-    balance_before_fen: int
-    online_no: int
-    type: int
-    at: dt.datetime
-    tac: bytes = field(repr=False)
-
-    @property
-    def balance_fen(self) -> int:
-        """Balance after the load."""
-        return self.balance_before_fen + self.amount_fen
-
-
-@dataclass(frozen=True, slots=True)
-class PurchaseReceipt:
-    """A finished purchase: what the terminal's journal keeps. ``factor`` and ``city`` derive the card's DTK."""
-
-    factor: bytes
-    city: str
-    amount_fen: int
-    balance_before_fen: int
-    offline_no: int
-    terminal_no: bytes
-    terminal_txn_no: int
-    type: int
-    key_version: int
-    algorithm: int
-    at: dt.datetime
-    tac: bytes = field(repr=False)
-
-    @property
-    def balance_fen(self) -> int:
-        """Balance after the purchase."""
-        return self.balance_before_fen - self.amount_fen
-
-
-class DebitUnproven(UnexpectedStatus):
-    """The card has been debited but the PSAM refuses its MAC2: ``receipt`` is kept, the TAC in it still decides."""
-
-    def __init__(self, sw: StatusWord, receipt: PurchaseReceipt, *, step: str) -> None:
-        self.receipt = receipt
-        super().__init__(sw, step=step, advice="keep the record and let the centre judge its TAC")
+    mac: bytes
+    tac: bytes
 
 
 class Purse:
@@ -112,7 +85,15 @@ class Purse:
         self.select()
         return pboc.parse_balance(self._send(pboc.get_balance(), "get balance"))
 
-    def load(self, amount_fen: int, terminal_no: bytes, at: dt.datetime, host: LoadHost) -> LoadReceipt:
+    def load(
+        self,
+        amount_fen: int,
+        terminal_no: bytes,
+        at: dt.datetime,
+        host: LoadHost,
+        *,
+        journal: Journal | None = None,
+    ) -> LoadReceipt:
         """Load money (圈存): initialise, let the host authorise, credit.
 
         Args:
@@ -120,9 +101,12 @@ class Purse:
             terminal_no: 6 bytes.
             at: local time of the transaction.
             host: checks MAC1, takes the money, answers MAC2.
+            journal: is given the terminal's record before the credit is sent.
 
         Raises:
-            UnexpectedStatus: the card refuses a step (9302: the host's MAC2 is wrong); nothing was loaded.
+            UnexpectedStatus: the card refuses a step (9302: the host's MAC2 is wrong); nothing was loaded. Where the
+                host had authorised, its debit has to be reversed.
+            CardLost: the card went away before the credit was sent; nothing was loaded.
             OutcomeUnknown: the card went away during the credit.
         """
         index = self.profile.purse_key_index()
@@ -132,9 +116,14 @@ class Purse:
             self._send(pboc.init_load(index, amount_fen, terminal_no), "initialize for load")
         )
         kind = int(pboc.TransactionType.LOAD_PURSE)
+        factor = self._session.factor
+        record = MoneyRecord(
+            Movement.LOAD, factor, city, amount_fen, opened.balance_fen, opened.online_no, terminal_no, 0, kind,
+            opened.key_version, opened.algorithm, at,
+        )  # fmt: skip
         answer = host.authorise_load(
             LoadRequest(
-                factor=self._session.factor,
+                factor=factor,
                 city=city,
                 balance_fen=opened.balance_fen,
                 amount_fen=amount_fen,
@@ -148,12 +137,21 @@ class Purse:
                 at=at,
             )
         )
-        tac = self._commit(pboc.credit_for_load(answer.at, answer.mac2), "credit for load", opened.balance_fen)
-        if len(tac) != _TAC_BYTES:
-            raise MalformedData(f"a TAC of {len(tac)} bytes", step="credit for load", term="交易验证码")
+        record = replace(record, at=answer.at)
+        if journal is not None:
+            journal(record)
+        tac = self._commit(pboc.credit_for_load(answer.at, answer.mac2), "credit for load", record, _TAC_BYTES)
         return LoadReceipt(amount_fen, opened.balance_fen, opened.online_no, kind, answer.at, tac)
 
-    def purchase(self, amount_fen: int, terminal: bytes, psam: CardChannel, at: dt.datetime) -> PurchaseReceipt:
+    def purchase(
+        self,
+        amount_fen: int,
+        terminal: bytes,
+        psam: CardChannel,
+        at: dt.datetime,
+        *,
+        journal: Journal | None = None,
+    ) -> PurchaseReceipt:
         """Pay (消费): initialise, have the PSAM compute MAC1, debit, have the PSAM check MAC2.
 
         Args:
@@ -161,10 +159,13 @@ class Purse:
             terminal: 终端机编号, 6 bytes; the PSAM's own.
             psam: the terminal's PSAM.
             at: local time of the transaction.
+            journal: is given the terminal's record before the debit is sent.
 
         Raises:
             UnexpectedStatus: card or PSAM refuses a step; nothing was debited.
-            DebitUnproven: the card was debited and the PSAM refuses its MAC2; the error carries the receipt.
+            CardLost: card or PSAM went away before the debit was sent; nothing was debited.
+            DebitUnproven: the card was debited and the PSAM refuses its MAC2 or is gone (6F00 then); the error
+                carries the receipt.
             OutcomeUnknown: the card went away during the debit.
         """
         index = self.profile.purse_key_index()
@@ -190,40 +191,108 @@ class Purse:
             self._ask(channel, sam.init_sam_for_purchase(request), "PSAM: compute MAC1")
         )
         number = prepared.terminal_txn_no
+        record = MoneyRecord(
+            Movement.PURCHASE, factor, city, amount_fen, opened.balance_fen, opened.offline_no, terminal,
+            int.from_bytes(number, "big"), kind, opened.key_version, opened.algorithm, at,
+        )  # fmt: skip
+        if journal is not None:
+            journal(record)
         done = pboc.DebitResponse.parse(
-            self._commit(pboc.debit(number, at, prepared.mac1), "debit for purchase", opened.balance_fen)
+            self._commit(pboc.debit(number, at, prepared.mac1), "debit for purchase", record, _DEBIT_BYTES)
         )
-        receipt = PurchaseReceipt(
-            factor=factor,
-            city=city,
-            amount_fen=amount_fen,
-            balance_before_fen=opened.balance_fen,
-            offline_no=opened.offline_no,
-            terminal_no=terminal,
-            terminal_txn_no=int.from_bytes(number, "big"),
-            type=kind,
-            key_version=opened.key_version,
-            algorithm=opened.algorithm,
-            at=at,
-            tac=done.tac,
-        )
-        sw = exchange(channel, sam.credit_sam_for_purchase(done.mac2)).sw
+        receipt = PurchaseReceipt.of(record, done.tac)
+        try:
+            sw = exchange(channel, sam.credit_sam_for_purchase(done.mac2)).sw
+        except CardLost:
+            sw = StatusWord(0x6F00)
         if not sw.is_ok:
             raise DebitUnproven(sw, receipt, step="PSAM: check MAC2")
         return receipt
 
-    def _commit(self, command: CommandAPDU, step: str, balance_before_fen: int) -> bytes:
-        """Send the command that moves money."""
+    # --- what the card remembers
+
+    def number(self, movement: Movement) -> int | None:
+        """The card's counter, from an initialise that is not gone on with; None where the card does not tell.
+
+        The amount sent is zero (assumed to be allowed: no money moves in an initialise).
+
+        Raises:
+            CardLost: the card went away.
+        """
+        index, terminal = self.profile.purse_key_index(), bytes(6)
         try:
-            return self._send(command, step)
-        except CardLost as error:
-            raise OutcomeUnknown(
-                "the card went away while it moved money",
-                balance_before_fen=balance_before_fen,
-                step=step,
-                advice="read the balance of the same card",
-                term="交易结果未知",
-            ) from error
+            if movement is Movement.LOAD:
+                return pboc.InitLoadResponse.parse(
+                    self._send(pboc.init_load(index, 0, terminal), "read the online number")
+                ).online_no
+            return pboc.InitPurchaseResponse.parse(
+                self._send(pboc.init_purchase(index, 0, terminal), "read the offline number")
+            ).offline_no
+        except (UnexpectedStatus, CardError, ValueError):
+            return None
+
+    def proof(self, kind: int, number: int) -> Proof | None:
+        """GET TRANSACTION PROVE ``80 5A 00 type``: MAC and TAC of a finished transaction; None where there is none.
+
+        Only where the profile says that the card answers it: the command is known from memory of the specification.
+
+        Raises:
+            CardLost: the card went away.
+        """
+        if not self.profile.assumed.transaction_proof:
+            return None
+        answer = exchange(
+            self._channel, CommandAPDU(0x80, 0x5A, 0x00, kind, number.to_bytes(2, "big"), ne=_DEBIT_BYTES)
+        )
+        if not answer.sw.is_ok or len(answer.data) != _DEBIT_BYTES:
+            return None
+        return Proof(answer.data[:4], answer.data[4:])
+
+    def log(self) -> list[Values] | None:
+        """Rows of the purse's log (交易明细), newest first; None where the profile names none or the card refuses.
+
+        The purse's application must be selected.
+
+        Raises:
+            CardLost: the card went away.
+        """
+        declared = self.profile.assumed.purse_log
+        if declared is None:
+            return None
+        file = self.profile.file(declared.path)
+        size = sum(field.length for field in file.records)
+        rows: list[bytes] = []
+        for number in range(1, (file.count or 30) + 1):
+            answer = exchange(self._channel, iso.read_record(number, size, sfi=file.sfi))
+            if answer.sw.value == _NOT_FOUND:
+                break
+            if not answer.sw.is_ok:
+                return None
+            rows.append(answer.data)
+        found = decode_file(file, rows)
+        assert isinstance(found, list)
+        return found
+
+    # --- sending
+
+    def _commit(self, command: CommandAPDU, step: str, record: MoneyRecord, size: int) -> bytes:
+        """Send the command that moves money; only a whole answer, or a refusal that the balance bears out, is known."""
+        try:
+            answer = exchange(self._channel, command)
+        except APDUError as error:
+            raise _unknown("the card went away while it moved money", step, record) from error
+        if answer.sw.is_ok and len(answer.data) == size:
+            return answer.data
+        refused = not answer.data and answer.sw.category not in {StatusCategory.OK, StatusCategory.OTHER}
+        if refused and self._stands(record.balance_before_fen):
+            raise UnexpectedStatus(answer.sw, step=step)
+        raise _unknown("the card's answer to the movement of money is not whole", step, record)
+
+    def _stands(self, balance_fen: int) -> bool:
+        try:
+            return pboc.parse_balance(self._send(pboc.get_balance(), "get balance")) == balance_fen
+        except (APDUError, ValueError):
+            return False
 
     def _send(self, command: CommandAPDU, step: str) -> bytes:
         return self._ask(self._channel, command, step)
@@ -231,3 +300,14 @@ class Purse:
     @staticmethod
     def _ask(channel: CardChannel, command: CommandAPDU, step: str) -> bytes:
         return exchange(channel, command).require(step)
+
+
+def _unknown(what: str, step: str, record: MoneyRecord) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        what,
+        balance_before_fen=record.balance_before_fen,
+        step=step,
+        advice="put the same card in again and let its counters decide",
+        term="交易结果未知",
+        record=record,
+    )

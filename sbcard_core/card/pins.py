@@ -1,0 +1,125 @@
+"""The holder's PIN: verify, change, tries left; and the issuer's reload and unblock. No PIN is in any text."""
+
+from collections.abc import Callable
+
+from apdu import instructions as iso
+from apdu.command import CommandAPDU
+from apdu.errors import UnexpectedStatus
+from apdu.status import StatusWord
+from sbcard_core.card.errors import InitialPinRefused, PinLengthRefused, PinLocked, PinWrong, PsamMissing
+from sbcard_core.card.writing import Writing
+from sbcard_core.crypto.diversify import city_factor
+from sbcard_core.errors import InvalidValue
+
+_BLOCKED = 0x6983
+RELOAD = CommandAPDU(0x84, 0x24, 0x00, 0x01)
+UNBLOCK = CommandAPDU(0x84, 0x24, 0x00, 0x00)
+"""``84 24``: P2 01 sets a new PIN, P2 00 resets the counter only (one vendor code)."""
+
+
+class Pins(Writing):
+    """The PIN part of a session."""
+
+    def verify_pin(self, pin: str) -> None:
+        """Check the holder's PIN (校验密码).
+
+        Raises:
+            PinWrong: wrong, with the tries left.
+            PinLocked: no try is left.
+            PinLengthRefused: not 4 to 16 digits; nothing was sent.
+            UnexpectedStatus: the card refuses for another reason.
+        """
+        self._pin(lambda: iso.verify_pin(pin), "verify PIN")
+        self._pin_verified = True
+
+    def change_pin(self, old: str, new: str) -> None:
+        """Change the PIN (修改密码); an initial PIN may not be chosen again.
+
+        Raises:
+            InitialPinRefused: ``new`` is an initial PIN of the profile; nothing was sent.
+            PinWrong: ``old`` is wrong, with the tries left.
+            PinLocked: no try is left.
+            PinLengthRefused: not 4 to 16 digits; nothing was sent.
+            UnexpectedStatus: the card refuses for another reason.
+        """
+        self._refuse_initial(new, "change PIN")
+        self._pin(lambda: iso.change_pin(old, new), "change PIN")
+
+    def pin_tries(self) -> int:
+        """Tries left, without using one: VERIFY without data, ISO/IEC 7816-4 (not seen in public readers).
+
+        Raises:
+            UnexpectedStatus: the card does not tell.
+        """
+        sw = self.link.exchange(CommandAPDU(0x00, 0x20, 0x00, 0x00)).sw
+        if sw.tries_left is None:
+            raise UnexpectedStatus(sw, step="PIN tries")
+        return sw.tries_left
+
+    def reload_pin(self, new: str) -> None:
+        """Set a new PIN with the issuer's key (密码重装): authentication with key 06, then ``84 24 00 01``.
+
+        Keys in software only, and the form of the message is assumed: ``Assumed.pin_message``. With a security module
+        use :meth:`begin_pin_message`.
+
+        Raises:
+            InitialPinRefused, PinLengthRefused: nothing was sent.
+            AssumptionNotSet: the profile does not say how the message is protected.
+            PsamMissing: no key holder.
+            UnexpectedStatus: the card refuses a step; 6988: the MAC is wrong.
+        """
+        self._refuse_initial(new, "reload PIN")
+        packed = self._packed(new, "reload PIN")
+        rule = self.profile.pin_message()
+        if self.holder is None:
+            raise PsamMissing("reloading a PIN needs a key holder", step="reload PIN", advice="pass holder=")
+        plain = (bytes((len(packed),)) + packed + b"\x80").ljust(rule.block, b"\x00")
+        path = city_factor(self.region) + self.factor
+        body = self.holder.encrypt_many(rule.encrypt, path, [plain])[0]
+        self._pin_message(CommandAPDU(RELOAD.cla, RELOAD.ins, RELOAD.p1, RELOAD.p2, body), "reload PIN")
+
+    def unblock_pin(self) -> None:
+        """Reset the PIN's counter with the issuer's key (密码解锁); the PIN stays.
+
+        Raises:
+            AssumptionNotSet: the profile does not say how the message is protected.
+            PsamMissing: no key holder.
+            UnexpectedStatus: the card refuses a step.
+        """
+        self._pin_message(UNBLOCK, "unblock PIN")
+
+    def _pin_message(self, command: CommandAPDU, step: str) -> None:
+        rule = self.profile.pin_message()
+        self._enter_environment()
+        self._prove(self.profile.key("PIN_AUTH"))
+        self._send(self.protect(command, rule.mac), step)
+        self._pin_verified = False
+
+    def _refuse_initial(self, pin: str, step: str) -> None:
+        if pin in self.profile.initial_pins:
+            raise InitialPinRefused("an initial PIN can't be chosen", step=step, term="不能设置初始密码")
+
+    @staticmethod
+    def _packed(pin: str, step: str) -> bytes:
+        try:
+            return iso.pack_pin(pin)
+        except InvalidValue:
+            raise PinLengthRefused("a PIN has 4 to 16 digits", step=step, term="密码长度") from None
+
+    def _pin(self, build: Callable[[], CommandAPDU], step: str) -> None:
+        try:
+            command = build()
+        except InvalidValue:
+            raise PinLengthRefused("a PIN has 4 to 16 digits", step=step, term="密码长度") from None
+        raise_pin(self.link.exchange(command).sw, step)
+
+
+def raise_pin(sw: StatusWord, step: str) -> None:
+    """Turn the answer to a PIN command into its error; return on 9000."""
+    if sw.value == _BLOCKED:
+        raise PinLocked("the PIN is locked", step=step, term="密码锁定", advice="have the issuer reload it", sw=sw)
+    tries = sw.tries_left
+    if tries is not None:
+        raise PinWrong(tries, step=step, sw=sw)
+    if not sw.is_ok:
+        raise UnexpectedStatus(sw, step=step)
