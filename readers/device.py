@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from apdu.errors import CardLost, MalformedData
-from readers.errors import Busy, CardRemoved, LostConnection, NotSupported
+from readers.errors import Busy, CardRemoved, LostConnection, NoCard, NotSupported
 
 POLL_SECONDS = 0.02
 """How often a driver without events is asked whether a card has come."""
@@ -145,6 +145,10 @@ class DeviceConnection(ABC):
         """Whether this connection is over."""
         return self._lost is not None
 
+    def give_up(self, why: CardLost) -> None:
+        """Declare the connection over, e.g. by somebody who no longer waits for its thread."""
+        self._lost = why
+
     def disconnect(self) -> None:
         """End the connection; the card is powered off where the driver can. Twice is allowed."""
         if self._lost is None:
@@ -252,10 +256,18 @@ class DeviceSlot(ABC):
             ServiceLost: the service is gone.
         """
         self.close()
-        if timeout is not None:
-            self.wait_for_card(timeout)
-        self._connection = self._connect(protocol, exclusive)
-        return self._connection
+        end = self._clock() + (timeout or 0)
+        while True:
+            left = end - self._clock()
+            if left > 0:
+                self.wait_for_card(left)
+            try:
+                self._connection = self._connect(protocol, exclusive)
+                return self._connection
+            except NoCard:  # also a card that was still being put in
+                if self._clock() >= end:
+                    raise
+            threading.Event().wait(POLL_SECONDS)
 
     def wait_for_card(self, timeout: float) -> bool:
         """Wait until a card is in the slot; whether one is."""

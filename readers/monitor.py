@@ -144,6 +144,10 @@ class Monitor:
         self._closed = True
         self._source.wake()
 
+    def release(self) -> None:
+        """Let go of the service; by the thread that iterates, after its last event."""
+        self._source.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -151,7 +155,7 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        self._source.close()
+        self.release()
 
     def _take(self, seconds: float) -> None:
         for kind, slot, atr in self._source.wait(seconds):

@@ -1,16 +1,29 @@
 """A made-up card, its PSAM and a terminal number, from one seed of test keys."""
 
+import importlib.util
+import os
 import random
-from collections.abc import Callable
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apdu.errors import CardLost
 from readers.base import FixedPinPad, PinPurpose
+from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
-from readers.sim.reader import SimReader
+from readers.sim.reader import Device, SimReader
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.crypto.keys import KeyUsage
@@ -89,3 +102,113 @@ def pin_pad() -> FixedPinPad:
         PinPurpose.REPEAT: NEW_PIN,
     }
     return FixedPinPad(pins)
+
+
+# --- a real PC/SC service, without systemd
+
+PCSCD_SOCKET = Path("/run/pcscd/pcscd.comm")
+RealPart = Callable[[str, bool, str], None]
+StartService = Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
+
+
+def wait_until(done: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"{what} took longer than {seconds} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    return wait_until
+
+
+@contextmanager
+def _run_pcscd(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+    PCSCD_SOCKET.parent.mkdir(parents=True, exist_ok=True)
+    command = ["pcscd", "--foreground", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until(lambda: PCSCD_SOCKET.exists() and process.poll() is None, "pcscd start")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)  # a pcscd started too early would see the dying one
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for left in PCSCD_SOCKET.parent.glob("pcscd.*"):
+            left.unlink()
+
+
+@pytest.fixture(scope="session")
+def start_service(real_part: RealPart) -> StartService:
+    found = shutil.which("pcscd") is not None and Path("/etc/reader.conf.d/vpcd").exists() and sys.platform == "linux"
+    pyscard = importlib.util.find_spec("smartcard") is not None
+    free = not PCSCD_SOCKET.exists() and os.access("/run", os.W_OK)
+    real_part("pcscd", found, "apt-get install pcscd vsmartcard-vpcd")
+    real_part("pcscd", free, "no pcscd of somebody else's running, and write access to /run")
+    real_part("pyscard", pyscard, "apt-get install libpcsclite-dev, pip install 'sbcard-core[pcsc]'")
+    return _run_pcscd
+
+
+class Plug:
+    """Puts virtual devices into the readers of vpcd, by port, and pulls them out."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, tuple[list[socket.socket], threading.Thread]] = {}
+
+    def insert(self, device: Device, port: int = vpcd.CARD_PORT) -> None:
+        lines: list[socket.socket] = []
+        thread = threading.Thread(target=self._serve, args=(device, port, lines), daemon=True)
+        self._lines[port] = lines, thread
+        thread.start()
+        wait_until(lambda: bool(lines), f"vpcd on port {port}")
+
+    def remove(self, port: int = vpcd.CARD_PORT) -> None:
+        lines, thread = self._lines.pop(port)
+        for line in lines:
+            try:
+                line.shutdown(socket.SHUT_RDWR)
+            except OSError:  # the service closed it first
+                continue
+        thread.join(10)
+
+    def remove_all(self) -> None:
+        for port in list(self._lines):
+            self.remove(port)
+
+    @staticmethod
+    def _serve(device: Device, port: int, lines: list[socket.socket]) -> None:
+        end = time.monotonic() + 10
+        while True:
+            try:
+                vpcd.serve(device, port=port, connected=lines.append)
+                return
+            except CardLost:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+
+@pytest.fixture
+def plug() -> Iterator[Plug]:
+    plug = Plug()
+    yield plug
+    plug.remove_all()
+
+
+# --- a vendor's driver
+
+
+@pytest.fixture(scope="session")
+def vendor_library(real_part: RealPart, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    real_part("C compiler", compiler is not None and sys.platform != "win32", "apt-get install gcc")
+    source = Path(__file__).parent / "c" / "sscard_test.c"
+    target = tmp_path_factory.mktemp("vendor") / "libsscard.so"
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC"]
+    subprocess.run(["cc", *flags, "-o", target, source], check=True)
+    return target
