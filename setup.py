@@ -18,6 +18,7 @@ SOURCES = {
     "dedupe": ["dedupe_pack.c", "dedupe_mark.c"],
     "des": ["des_portable.c", "des_sse2.c", "des_avx2.c"],
     "idcheck": ["idcheck_portable.c", "idcheck_avx2.c"],
+    "screen": ["screen_portable.c", "screen_avx2.c", "screen_gather.c", "idcheck_portable.c", "idcheck_avx2.c"],
     "sm4": ["sm4_portable.c", "sm4_aesni.c", "sm4_avx2.c", "sm4_vaes.c"],
 }
 MODE = os.environ.get("SBCARD_BUILD", "release")
