@@ -9,6 +9,8 @@ from tests.fuzz.worker import OUT, Report, read
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "sbcard_core" / "_fast" / "csrc"
 HARNESSES = {f"c-{path.stem}": path for path in sorted((HERE / "c").glob("*.c"))}
+NEEDS = {"screen": ("idcheck",)}
+"""Kernels that call others."""
 FLAGS = ["-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -17,7 +19,8 @@ def build(name: str, into: Path) -> str:
     if shutil.which("clang") is None:
         return "clang is absent"
     source = HARNESSES[name]
-    kernels = [*sorted(CSRC.glob(f"{source.stem}*.c")), CSRC / "cpu.c"]
+    parts = [source.stem, *NEEDS.get(source.stem, ())]
+    kernels = [*(path for part in parts for path in sorted(CSRC.glob(f"{part}_*.c"))), CSRC / "cpu.c"]
     into.parent.mkdir(parents=True, exist_ok=True)
     command = ["clang", *FLAGS, "-I", str(CSRC), "-o", str(into), str(source), *map(str, kernels)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
