@@ -32,7 +32,8 @@ CANARY = bytes.fromhex("C5A3965AC5A3965AC5A3965AC5A3965A")
 MOST = SPACE - 2 * len(CANARY)
 """Bytes of the largest buffer."""
 
-DONE, NO_FUNCTION, NO_LIBRARY, FAULT = range(4)
+DONE, NO_FUNCTION, NO_LIBRARY, FAULT, SPENT = range(5)
+"""SPENT is DONE by a process that has no descriptors left: the library has leaked them all."""
 HEAD = struct.Struct(">8sI")
 LENGTH = struct.Struct(">I")
 RESULT = struct.Struct(">Bi")
@@ -121,7 +122,7 @@ class _Child:
             return RESULT.pack(FAULT, 0) + str(error).encode()
         if os.getpid() != self._pid:  # the library has forked and both came back
             os._exit(0)
-        return RESULT.pack(DONE, result)
+        return RESULT.pack(SPENT if _is_spent() else DONE, result)
 
     def _send(self, nonce: bytes, number: int, body: bytes) -> None:
         frame = pack(nonce, number, body)
@@ -138,6 +139,14 @@ class _Child:
         for place in range(PLACES + 1):
             _forbid(base + place * STRIDE)
         return base
+
+
+def _is_spent() -> bool:
+    try:
+        os.close(os.dup(0))
+    except OSError:
+        return True
+    return False
 
 
 def _load(path: str) -> ctypes.CDLL:

@@ -109,10 +109,13 @@ class Guard:
                 self._start()
             assert self._process is not None
             try:
-                return self._process.call(name, arguments, limit, step)
+                answer = self._process.call(name, arguments, limit, step)
             except (Timeout, DriverCrashed):
                 self._start()
                 raise
+            if self._process.is_spent:
+                self._start()
+            return answer
         finally:
             self._lock.release()
 
@@ -149,6 +152,7 @@ class _Process:
         self._nonce = secrets.token_bytes(8)
         self._number = 0
         self._ready = False
+        self.is_spent = False
         area, handles = self._share()
         command = [python, "-I", "-S", child.__file__, str(path), area, str(memory)]
         self._popen = subprocess.Popen(

@@ -1,0 +1,406 @@
+"""The vendor driver in its guarded process: texts, codes, and a library that does everything wrong."""
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apdu.errors import CardLost, UnexpectedStatus
+from readers import drivers, sscard_child
+from readers.errors import (
+    AnswerMalformed,
+    Busy,
+    DriverCrashed,
+    DriverOverrun,
+    DriverRefused,
+    NoCard,
+    NotSupported,
+    PinEntryFailed,
+    ReaderNotFound,
+    Timeout,
+)
+from readers.sscard import Interface, SSCardReader
+from readers.sscard_abi import CODES, FUNCTIONS, failure
+from readers.sscard_guard import Guard, Out
+from readers.sscard_text import STATUS_FIRST, decode, file_address, parse_basic, parse_files, split
+from sbcard_core.card.errors import PsamMissing
+from sbcard_core.errors import InvalidValue, SBCardError
+
+LINE = (
+    "639900|111111198101011110|X00000019|639900D15600000500BF7C7A48FB4966|李珅|00814E43238697159900BF7C7A|1.00|"
+    "20101001|20201001|410100813475|终端设备号|"
+)
+LIMIT = 0.15
+"""Seconds a call of the hostile library gets."""
+
+# What iType makes the library do, and what must come of it: an error, or a code.
+HOSTILE: dict[int, type[SBCardError] | int] = {
+    100: -2,
+    101: 0,
+    102: DriverOverrun,
+    103: DriverOverrun,
+    104: DriverOverrun,
+    105: Timeout,
+    106: Timeout,
+    107: Timeout,
+    108: DriverCrashed,
+    109: DriverCrashed,
+    110: DriverCrashed,
+    111: DriverCrashed,
+    112: DriverCrashed,
+    113: 0,
+    114: DriverCrashed,
+    115: 0,
+    116: DriverCrashed,
+    117: DriverCrashed,
+    118: 0,
+    119: DriverCrashed,
+    120: DriverCrashed,
+    121: Timeout,
+    122: -2,
+    123: 0,
+    124: 0,
+}
+LEAK = 124
+"""Takes every descriptor of its process: the answer counts, the process does not."""
+DEADLY = [what for what, outcome in HOSTILE.items() if not isinstance(outcome, int)]
+
+
+@pytest.fixture
+def library(vendor_library: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "libsscard.so"
+    shutil.copy(vendor_library, target)
+    (tmp_path / "basic.txt").write_bytes(LINE.encode("gb18030"))
+    records = "SSSEEF05|02|3\nSSSEEF05|04|639900FFFFFF\nSSSEEF06|08|珅|\nSSSEEF06|09|李珅\nSSSEEF06|0A|1\n"
+    (tmp_path / "records.txt").write_bytes(records.encode("gb18030"))
+    return target
+
+
+@pytest.fixture
+def guard(library: Path) -> Iterator[Guard]:
+    with Guard(library) as guard:
+        yield guard
+
+
+@pytest.fixture
+def reader(library: Path) -> Iterator[SSCardReader]:
+    with drivers.open(f"sscard:{library}", limits={"iReadCardBas": LIMIT}) as reader:
+        assert isinstance(reader, SSCardReader)
+        yield reader
+
+
+def hostile(guard: Guard, what: int) -> object:
+    """The class of the error, or the code."""
+    try:
+        return guard.call("iReadCardBas", [what, Out()], limit=LIMIT)[0]
+    except (Timeout, DriverCrashed) as error:
+        assert error.step == "iReadCardBas"  # noqa: PT017 - the class is the result
+        assert isinstance(error, CardLost)  # noqa: PT017
+        return type(error)
+
+
+def is_well(guard: Guard, limit: float = 10) -> bool:
+    code, (out,) = guard.call("iReadCardBas", [1, Out()], limit=limit)
+    return code == 0 and decode(out, "").startswith("639900|")
+
+
+# --- the hostile library
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_whatever_the_library_does_the_caller_lives(guard: Guard, what: int, capfd: pytest.CaptureFixture[str]) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGINT)}
+    assert is_well(guard)
+    assert hostile(guard, what) == HOSTILE[what]
+    assert is_well(guard)
+    spent = what == LEAK or not isinstance(HOSTILE[what], int)
+    assert guard.starts == 1 + spent
+    assert capfd.readouterr() == ("", "")
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def rampage(library: Path, count: int, seed: int) -> tuple[Counter[str], float, float]:
+    """Kill, hang and overrun at random; what came of it, the longest recovery, the longest overstay of a limit."""
+    rng = random.Random(seed)
+    outcomes: Counter[str] = Counter()
+    slowest = late = 0.0
+    # Hangs cost their limit each, so they are the rarer part.
+    quick = [what for what in DEADLY if HOSTILE[what] is not Timeout]
+    hangs = [what for what in DEADLY if HOSTILE[what] is Timeout]
+    open_before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    with Guard(library) as guard:
+        assert is_well(guard)
+        for _ in range(count):
+            kind = rng.random()
+            begun = time.monotonic()
+            if kind < 0.25:
+                assert guard.process_id is not None
+                os.kill(guard.process_id, rng.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM]))
+                outcome = hostile(guard, 100)
+                assert outcome in (DriverCrashed, -2)  # the signal may come after the answer
+            else:
+                what = rng.choice(hangs if kind < 0.4 else quick)
+                outcome = hostile(guard, what)
+                assert outcome == HOSTILE[what]
+            ended = time.monotonic()
+            late = max(late, ended - begun - LIMIT)
+            while True:
+                try:
+                    assert is_well(guard)
+                    break
+                except DriverCrashed:  # that late signal
+                    assert outcome == -2
+            slowest = max(slowest, time.monotonic() - max(ended, begun))
+            outcomes[outcome.__name__ if isinstance(outcome, type) else str(outcome)] += 1
+    if open_before:
+        assert len(os.listdir("/proc/self/fd")) <= open_before + 4
+    return outcomes, slowest, late
+
+
+def test_three_hundred_kills_hangs_and_overruns(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes, slowest, late = rampage(library, 300, seed=2026)
+    with capsys.disabled():
+        print(f"\n300 kills, hangs and overruns: {dict(outcomes)}; recovered within {slowest:.3f} s", end=" ")
+    assert sum(outcomes.values()) == 300
+    assert min(outcomes["Timeout"], outcomes["DriverCrashed"], outcomes["DriverOverrun"]) >= 20
+    assert slowest <= 1
+    assert late <= 1
+
+
+@pytest.mark.soak
+def test_ten_thousand_kills_hangs_and_overruns(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes, slowest, late = rampage(library, 10_000, seed=1)
+    with capsys.disabled():
+        print(f"\n10,000 kills, hangs and overruns: {dict(outcomes)}; recovered within {slowest:.3f} s", end=" ")
+    assert sum(outcomes.values()) == 10_000
+    assert max(slowest, late) <= 1
+
+
+def test_nothing_of_a_person_stays_in_the_shared_buffers(guard: Guard) -> None:
+    assert is_well(guard)
+    process = guard._process
+    assert process is not None
+    held = process._area[:]
+    for text in ("李珅".encode("gb18030"), b"111111198101011110"):
+        assert text not in held
+
+
+def test_a_caller_that_dies_takes_the_library_with_it(library: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import os, sys; from readers.sscard_guard import Guard, Out\n"
+        f"guard = Guard({str(library)!r}); guard.call('iReadCardBas', [1, Out()], limit=9)\n"
+        "import threading; threading.Timer(0.3, lambda: os._exit(9)).start()\n"
+        "print(guard.process_id, flush=True); guard.call('iReadCardBas', [106, Out()], limit=60)\n"
+    )
+    root = Path(sscard_child.__file__).parent.parent
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 9, run.stderr
+    end = time.monotonic() + 5
+    while Path(f"/proc/{int(run.stdout)}").exists() and time.monotonic() < end:
+        if Path(f"/proc/{int(run.stdout)}/stat").read_text().split()[2] == "Z":
+            break  # dead; whoever inherited it has not looked yet
+        time.sleep(0.02)
+    else:
+        assert not Path(f"/proc/{int(run.stdout)}").exists()
+
+
+def test_a_second_thread_is_told_at_once(guard: Guard) -> None:
+    import threading
+
+    assert is_well(guard)
+    thread = threading.Thread(target=hostile, args=(guard, 105))
+    thread.start()
+    time.sleep(LIMIT / 3)
+    with pytest.raises(Busy):
+        guard.call("iReadCardBas", [1, Out()], limit=1)
+    thread.join(10)
+    assert is_well(guard)
+
+
+def test_no_library_no_function_no_room(library: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReaderNotFound, match="nosuch"):
+        Guard(tmp_path / "nosuch.so")
+    (tmp_path / "text.so").write_text("no library")
+    with Guard(tmp_path / "text.so") as guard, pytest.raises(ReaderNotFound, match="cannot be loaded"):
+        guard.call("iReadCardBas", [1, Out()], limit=1)
+    with Guard(library) as guard:
+        with pytest.raises(NotSupported, match="iWriteCard"):
+            guard.call("iWriteCard", [1, b"", b"", b"", Out()], limit=1)
+        with pytest.raises(InvalidValue):
+            guard.call("iReadCardBas", [1, Out(1 << 20)], limit=1)
+        assert is_well(guard)
+        assert guard.starts == 1
+        guard.close()
+        guard.close()
+        assert is_well(guard)
+
+
+# --- the façade
+
+
+def test_items_by_name(reader: SSCardReader) -> None:
+    card = reader.connect_card()
+    basic = card.basic_items()
+    assert (basic.name, basic.card_no, basic.device_no) == ("李珅", "X00000019", "终端设备号")
+    assert card.atr.hex().upper() == "3B6D000000814E43238697159900BF7C7A"
+    assert "李" not in repr(basic)
+    assert "1981" not in repr(basic)
+    assert card.read({"SSSE/EF06": [0x09, 0x0A], "SSSE/EF05": [2]}) == {
+        "SSSE/EF06": {0x09: "李珅", 0x0A: "1"},
+        "SSSE/EF05": {2: "3"},
+    }
+    with pytest.raises(UnexpectedStatus) as missing:
+        card.read({"SSSE/EF06": [0x4E]})
+    assert (missing.value.sw.value, missing.value.driver_code) == (0x6A83, -27267)
+
+
+def test_another_card_in_the_reader(reader: SSCardReader, library: Path) -> None:
+    card = reader.connect_card()
+    (library.parent / "basic.txt").write_bytes(LINE.replace("639900", "430100").encode("gb18030"))
+    with pytest.raises(DriverRefused) as differs:
+        card.read({"SSSE/EF05": [2]})
+    assert differs.value.driver_code == -22
+
+
+def test_pins_are_typed_at_the_drivers_pad(reader: SSCardReader) -> None:
+    card = reader.connect_card()
+    card.call("iVerifyPIN", 1)
+    outcomes = []
+    for interface in (2, 3, 4):
+        with pytest.raises(SBCardError) as refused:
+            card.call("iVerifyPIN", interface)
+        outcomes.append((type(refused.value), getattr(refused.value, "driver_code", None)))
+    assert outcomes == [(DriverRefused, -51), (PinEntryFailed, -31), (UnexpectedStatus, -27011)]
+
+
+def test_money_is_written_exactly(reader: SSCardReader) -> None:
+    card = reader.connect_card()
+    at = datetime.fromisoformat("2014-07-31T09:30:15")
+    assert card.debit(123456, 5, at).startswith("1234.56|0.05|20140731093015|")
+    for total, insured in ((-1, 0), (1, 2), (1 << 32, 0)):
+        with pytest.raises(InvalidValue):
+            card.debit(total, insured, at)
+
+
+def test_without_a_psam_the_hsm_answers(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """-2201 and its like lead to Step1, the host, Step2; without a host they are errors."""
+    from readers import sscard
+
+    (library.parent / "hsm.txt").write_bytes(LINE.encode("gb18030"))
+    asked: list[dict[str, str]] = []
+
+    def host(items: dict[str, str]) -> str:
+        asked.append(dict(items))
+        first = items["internal_process"] + items["internal_original"]
+        return f"{first}|{items['external_process']}{items['external_original']}|"
+
+    true_call = sscard.Driver.call
+
+    def call(self: sscard.Driver, name: str, *arguments: int | str) -> bytes:
+        if name == "iReadCardBas":
+            raise failure(-2201, name)
+        return true_call(self, name, *arguments)
+
+    monkeypatch.setattr(sscard.Driver, "call", call)
+    with drivers.open(f"sscard:{library}") as reader, pytest.raises(PsamMissing):
+        reader.connect()
+    with drivers.open(f"sscard:{library}", hsm=host) as reader:
+        assert isinstance(reader, SSCardReader)
+        assert reader.connect_card().basic_items().name == "李珅"
+    assert asked[0]["algorithm"] == "03"
+    assert asked[0]["terminal_no"] == "410100813475"
+
+
+def test_bad_texts_are_typed_errors(reader: SSCardReader) -> None:
+    assert reader.is_present()
+    for what, words in ((101, "without an end"), (123, "not GB18030")):
+        raw = reader.driver.guard.call("iReadCardBas", [what, Out()], limit=1)[1][0]
+        with pytest.raises(AnswerMalformed, match=words):
+            parse_basic(raw)
+    with pytest.raises(InvalidValue):
+        reader.driver.call("iReadCardBas", "text")
+    with pytest.raises(InvalidValue):
+        reader.driver.call("iNoSuchFunction", 1)
+
+
+@pytest.mark.parametrize("interface", list(Interface))
+def test_presence(reader: SSCardReader, library: Path, interface: Interface) -> None:
+    assert reader.is_present()
+    (library.parent / "basic.txt").unlink()
+    assert not reader.is_present()
+    with pytest.raises(NoCard) as none:
+        reader.connect()
+    assert none.value.driver_code == -2
+
+
+# --- texts
+
+
+def test_decoded_before_split() -> None:
+    """珅 is AB 7C: split as bytes, the name would end in its middle and everything behind it move."""
+    raw = LINE.encode("gb18030") + b"\x00"
+    assert raw.count(b"|") == LINE.count("|") + 1
+    assert parse_basic(raw).name == "李珅"
+
+
+def test_what_the_field_does_is_tolerated() -> None:
+    items = LINE[:-1].split("|")
+    padded = "|".join(item + "  " for item in items)  # no last bar either
+    assert parse_basic(padded.encode("gb18030") + b"\x00").card_no == "X00000019"
+    assert parse_basic("|".join(items[:9]).encode("gb18030") + b"\x00").terminal_no == ""
+    more = "|".join([*items, "PSAM1", "医1", "F", "2.0"])
+    assert parse_basic(more.encode("gb18030") + b"\x00").extra == ("PSAM1", "医1", "F", "2.0")
+    with_status = parse_basic(f"0|{LINE}许可号|".encode("gb18030") + b"\x00", layout=STATUS_FIRST)
+    assert (with_status.region, with_status.extra) == ("639900", ("0", "许可号"))
+    with pytest.raises(AnswerMalformed, match="8 items"):
+        parse_basic("|".join(items[:8]).encode("gb18030") + b"\x00")
+
+
+@given(st.binary(max_size=1100))
+def test_any_answer_is_parsed_or_a_typed_error(raw: bytes) -> None:
+    for parse in (parse_basic, lambda data: parse_files(data, {"SSSE/EF05": [1, 2]})):
+        try:
+            parse(raw)
+        except AnswerMalformed as error:
+            assert error.step  # noqa: PT017 - most inputs are errors, not all
+
+
+ITEM = st.text(st.characters(codec="gb18030", exclude_characters="|$\x00 \ufeff\uffff"), min_size=1, max_size=12)
+
+
+@given(st.lists(ITEM, min_size=1, max_size=15))
+def test_items_come_back(items: list[str]) -> None:
+    assert split(decode("".join(f"{item}|" for item in items).encode("gb18030") + b"\x00\xff", "")) == items
+
+
+@given(st.dictionaries(st.integers(1, 255), ITEM | st.just(""), min_size=1, max_size=6))
+def test_files_come_back(values: dict[int, str]) -> None:
+    files = {"SSSE/EF05": list(values)}
+    answer = "SSSEEF05|" + "".join(f"{value}|" for value in values.values()) + "$"
+    assert parse_files(answer.encode("gb18030") + b"\x00", files) == {"SSSE/EF05": values}
+    assert file_address(files).count("|") == 1 + len(values)
+
+
+@given(st.integers(-(2**31), 2**31 - 1).filter(bool) | st.sampled_from(sorted(CODES)) | st.integers(-0xFFFF, -1))
+def test_every_code_is_an_error_that_keeps_it(code: int) -> None:
+    error = failure(code, "iReadCard")
+    assert isinstance(error, SBCardError)
+    assert getattr(error, "driver_code", None) == code
+    assert error.step
+
+
+def test_functions_end_in_their_answer() -> None:
+    assert all(kinds.endswith("o") and set(kinds) <= {"i", "s", "o"} for kinds, _ in FUNCTIONS.values())
+    assert len(FUNCTIONS) == 25
