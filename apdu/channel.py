@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from apdu.command import CommandAPDU
-from apdu.errors import APDUError
+from apdu.classbyte import get_response_class
+from apdu.command import MAX_EXTENDED_NE, CommandAPDU
+from apdu.errors import APDUError, LimitExceeded
 from apdu.response import ResponseAPDU
 
 MAX_GET_RESPONSE_ROUNDS = 32
@@ -16,6 +17,19 @@ class CardChannel(Protocol):
     """Anything that carries a command to a card and brings its answer back."""
 
     def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU; the answer is at least two bytes.
+
+        Raises:
+            CardLost: the card or the reader went away.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncCardChannel(Protocol):
+    """:class:`CardChannel` for asyncio; :func:`apdu.aio.to_async` makes one of a blocking channel."""
+
+    async def transmit(self, command: bytes) -> bytes:
         """Send one command APDU; the answer is at least two bytes.
 
         Raises:
@@ -37,17 +51,23 @@ class GetResponseChannel:
     Args:
         inner: the channel to wrap.
         rounds: most extra rounds for one command.
+        most: most bytes of data collected for one command.
     """
 
-    def __init__(self, inner: CardChannel, *, rounds: int = MAX_GET_RESPONSE_ROUNDS) -> None:
+    def __init__(
+        self, inner: CardChannel, *, rounds: int = MAX_GET_RESPONSE_ROUNDS, most: int = MAX_EXTENDED_NE
+    ) -> None:
         self._inner = inner
         self._rounds = rounds
+        self._most = most
 
     def transmit(self, command: bytes) -> bytes:
         """Send a command and collect its whole answer.
 
         Raises:
             APDUError: the card asked for more rounds than the ceiling.
+            LimitExceeded: it sent more data than the ceiling.
+            InvalidValue: a malformed command that the card wants repeated.
             CardLost: from the inner channel.
         """
         answer = self._inner.transmit(command)
@@ -58,7 +78,9 @@ class GetResponseChannel:
             sw1, sw2 = answer[-2], answer[-1]
             if sw1 == 0x61:
                 collected += answer[:-2]
-                command = bytes((command[0] & 0x03 if command[0] < 0x80 else 0, 0xC0, 0, 0, sw2))
+                if len(collected) > self._most:
+                    raise LimitExceeded(f"answer is longer than {self._most} bytes", step="get_response", term="取响应")
+                command = bytes((get_response_class(command[0] if command else 0), 0xC0, 0, 0, sw2))
             elif sw1 == 0x6C:
                 command = _with_le(command, sw2)
             else:
@@ -73,10 +95,31 @@ class GetResponseChannel:
         return collected + answer
 
 
+class ExactLengthChannel:
+    """Repeat a command once with the exact Le where the card answers 6Cxx; everything else passes.
+
+    For readers that do GET RESPONSE themselves; :class:`GetResponseChannel` does both.
+    """
+
+    def __init__(self, inner: CardChannel) -> None:
+        self._inner = inner
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send a command, at most twice.
+
+        Raises:
+            InvalidValue: a malformed command that the card wants repeated.
+            CardLost: from the inner channel.
+        """
+        answer = self._inner.transmit(command)
+        if len(answer) != 2 or answer[0] != 0x6C:
+            return answer
+        return self._inner.transmit(_with_le(command, answer[1]))
+
+
 def _with_le(command: bytes, le: int) -> bytes:
     """The same command asking for exactly ``le`` bytes."""
-    decoded = CommandAPDU.decode(command)
-    return CommandAPDU(decoded.cla, decoded.ins, decoded.p1, decoded.p2, decoded.data, ne=le or 256).encode()
+    return CommandAPDU.decode(command).replace(ne=le or 256, extended=False).encode()
 
 
 def redact_data(wire: bytes, is_command: bool) -> str:

@@ -19,6 +19,44 @@ class MalformedData(APDUError, InvalidValue):
     """Bytes that cannot be what they should be: a cut TLV, a too short response, a wrong length."""
 
 
+class ClassRefused(APDUError, InvalidValue):
+    """A class byte has no room for what was asked: reserved, proprietary, or without such a form."""
+
+
+class ChainingRefused(APDUError, InvalidValue):
+    """A command can't be cut into parts, or the parts are not one chain."""
+
+
+class LimitExceeded(APDUError):
+    """A command or an answer is longer than the channel may carry; a command was not sent."""
+
+
+class ChannelInUse(APDUError):
+    """Another thread is using the channel: one thread owns it at a time."""
+
+
+class SecureMessagingError(APDUError):
+    """A protected command is malformed or its MAC is wrong (安全报文错误)."""
+
+
+class TraceMalformed(MalformedData):
+    """A recorded trace can't be read; the step names the line."""
+
+
+class ReplayMismatch(APDUError):
+    """What was sent is not what the trace holds.
+
+    Attributes:
+        index: the exchange, counted from 0.
+        position: first differing byte of the command, None at the end of the trace.
+    """
+
+    def __init__(self, what: str, *, index: int, position: int | None) -> None:
+        self.index = index
+        self.position = position
+        super().__init__(what, step=f"replay, exchange {index}", advice="record the trace again, or mend the program")
+
+
 class UnexpectedStatus(APDUError):
     """The card answered with a status word the caller did not name as acceptable.
 

@@ -30,8 +30,28 @@ def select_fid(fid: int) -> CommandAPDU:
     return CommandAPDU(0x00, 0xA4, 0x00, 0x00, fid.to_bytes(2, "big"))
 
 
-def select_aid(aid: bytes) -> CommandAPDU:
-    """SELECT by application identifier, ``00A4 0400``.
+def select_mf() -> CommandAPDU:
+    """SELECT the master file, ``00A4 0000 02 3F00``. Two sources."""
+    return select_fid(0x3F00)
+
+
+def select_ef(fid: int) -> CommandAPDU:
+    """SELECT an elementary file of the current DF, ``00A4 0200 02``: the other form the field sends. Three sources.
+
+    Example:
+        >>> select_ef(0xEF05).encode().hex().upper()
+        '00A4020002EF05'
+    """
+    return select_fid(fid).replace(p1=0x02)
+
+
+def select_aid(aid: bytes, *, next_one: bool = False, ne: int = 0) -> CommandAPDU:
+    """SELECT by application identifier, ``00A4 0400``. Three sources.
+
+    Args:
+        aid: 5 to 16 bytes; part of a name selects the first that begins so (ISO/IEC 7816-4:2013 7.1.1).
+        next_one: the next application of that name, P2 = 02 (standard, not seen on these cards' readers).
+        ne: 256 asks for the file control information at once, as readers over T=1 do.
 
     Example:
         >>> select_aid(SSSE_AID).encode().hex().upper()
@@ -39,7 +59,7 @@ def select_aid(aid: bytes) -> CommandAPDU:
     """
     if not 5 <= len(aid) <= 16:
         raise InvalidValue("an application identifier has 5 to 16 bytes", step="select_aid")
-    return CommandAPDU(0x00, 0xA4, 0x04, 0x00, aid)
+    return CommandAPDU(0x00, 0xA4, 0x04, 0x02 if next_one else 0x00, aid, ne)
 
 
 def read_record(number: int, ne: int = 0, sfi: int = 0) -> CommandAPDU:
@@ -77,8 +97,48 @@ def update_record_by_id(tag: int, record: bytes, sfi: int = 0) -> CommandAPDU:
     return CommandAPDU(0x00, 0xDC, _record(tag), _sfi(sfi), record)
 
 
+def append_record(record: bytes, sfi: int = 0) -> CommandAPDU:
+    """APPEND RECORD ``00E2 00`` (ISO/IEC 7816-4:2013 7.3.7; not seen on these cards' readers).
+
+    Example:
+        >>> append_record(bytes.fromhex("0A0131"), sfi=6).encode().hex()
+        '00e20030030a0131'
+    """
+    return CommandAPDU(0x00, 0xE2, 0x00, _sfi(sfi), record)
+
+
+def update_binary(data: bytes, offset: int = 0, sfi: int = 0) -> CommandAPDU:
+    """UPDATE BINARY ``00D6`` of the current transparent EF, or by short identifier with an offset below 256.
+
+    Under secure messaging (``04D6``, one public vendor code) wrap it with :mod:`apdu.secure_messaging`.
+
+    Example:
+        >>> update_binary(b"\\xAA", 0x0102).encode().hex(), update_binary(b"\\xAA", sfi=5).encode().hex()
+        ('00d6010201aa', '00d6850001aa')
+    """
+    place = read_binary(offset, sfi=sfi)
+    return CommandAPDU(0x00, 0xD6, place.p1, place.p2, data)
+
+
+def get_data(tag: int, ne: int = 0) -> CommandAPDU:
+    """GET DATA ``00CA`` of the object with a one- or two-byte tag (ISO/IEC 7816-4:2013 7.5.1; not seen in the field).
+
+    Example:
+        >>> get_data(0x9F36).encode().hex()
+        '00ca9f3600'
+    """
+    if not 0x40 <= tag <= 0xFFFF:
+        raise InvalidValue("a tag of GET DATA is 0040 to FFFF", step="get_data")
+    return CommandAPDU(0x00, 0xCA, tag >> 8, tag & 0xFF, ne=ne or 256)
+
+
 def read_binary(offset: int = 0, ne: int = 0, sfi: int = 0) -> CommandAPDU:
-    """READ BINARY of the current transparent EF, or by short identifier with an offset below 256."""
+    """READ BINARY ``00B0`` of the current transparent EF, or by short identifier with an offset below 256.
+
+    Example:
+        >>> read_binary(0x0102, 0x42).encode().hex(), read_binary(2, sfi=7).encode().hex()
+        ('00b0010242', '00b0870200')
+    """
     if sfi:
         return CommandAPDU(0x00, 0xB0, 0x80 | _sfi(sfi) >> 3, offset, ne=ne or 256)
     if not 0 <= offset <= 0x7FFF:
@@ -108,16 +168,20 @@ def internal_authenticate(process: bytes, original: bytes) -> CommandAPDU:
     return CommandAPDU(0x00, 0x88, 0x00, 0x00, _eight(process, "process") + _eight(original, "original"), ne=8)
 
 
-def external_authenticate(kid: int, cipher: bytes, original: bytes) -> CommandAPDU:
+def external_authenticate(kid: int, cipher: bytes, original: bytes, key_version: int | None = None) -> CommandAPDU:
     """EXTERNAL AUTHENTICATE: the outside proves that it holds key ``kid`` (外部认证).
 
-    The process factor behind ``cipher`` must be the card's most recent GET CHALLENGE.
+    The process factor behind ``cipher`` must be the card's most recent GET CHALLENGE. Three sources; ``key_version``
+    (0..3, one byte more) has one.
 
     Example:
         >>> external_authenticate(0x0A, bytes(8), bytes(8)).encode().hex()[:10]
         '0082000a10'
     """
-    return CommandAPDU(0x00, 0x82, 0x00, kid, _eight(cipher, "cipher") + _eight(original, "original"))
+    if key_version is not None and not 0 <= key_version <= 3:
+        raise InvalidValue("a key version is 0 to 3", step="external_authenticate", term="密钥版本")
+    version = b"" if key_version is None else bytes((key_version,))
+    return CommandAPDU(0x00, 0x82, 0x00, kid, _eight(cipher, "cipher") + _eight(original, "original") + version)
 
 
 def verify_pin(pin: str) -> CommandAPDU:

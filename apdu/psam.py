@@ -6,11 +6,14 @@ from enum import IntEnum
 
 from apdu.command import CommandAPDU
 from apdu.errors import MalformedData
-from apdu.purse import pack_amount, pack_datetime
+from apdu.purse import one_byte, pack_amount, pack_datetime
 from sbcard_core.errors import InvalidValue
 
 PSAM_AID = bytes.fromhex("D15600000590")
 """Application DF01 of the social-security PSAM; two sources."""
+
+SSF33_ENVIRONMENT_AID = bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF")
+"""``sx2.sh.`` and 社会保障: the SSF33 tree of a PSAM; its 3DES tree has the card's environment name. Two sources."""
 
 KEY_ID_RK_SSSE = 0x0A
 """PSAM key that reads EF06; two sources."""
@@ -76,6 +79,20 @@ def descrypt(data: bytes) -> CommandAPDU:
     return CommandAPDU(0x80, 0xFA, 0x00, 0x00, data, ne=len(data))
 
 
+def sam_mac(data: bytes) -> CommandAPDU:
+    """DES_CRYPT with P1 = 05, a MAC instead of a cryptogram: ``80 FA 0500``, generic PSAMs.
+
+    One public vendor code; the length of the answer is not public, so all of it is asked for.
+
+    Example:
+        >>> sam_mac(bytes(8)).encode().hex()
+        '80fa050008000000000000000000'
+    """
+    if not data or len(data) % 8:
+        raise InvalidValue("data is a multiple of 8 bytes", step="sam_mac")
+    return CommandAPDU(0x80, 0xFA, 0x05, 0x00, data, ne=256)
+
+
 @dataclass(frozen=True, slots=True)
 class SamPurchaseRequest:
     """What INIT_SAM_FOR_PURCHASE needs; ``factors`` in wire order, the card's first."""
@@ -102,11 +119,12 @@ def init_sam_for_purchase(request: SamPurchaseRequest) -> CommandAPDU:
         raise InvalidValue("card random has 4 bytes, each factor 8", step="init_sam_for_purchase")
     data = (
         request.card_random
-        + request.card_txn_no.to_bytes(2, "big")
+        + _two(request.card_txn_no)
         + pack_amount(request.amount_fen)
-        + bytes((request.transaction_type,))
+        + one_byte(request.transaction_type, "transaction type")
         + pack_datetime(request.at)
-        + bytes((request.key_version, request.algorithm))
+        + one_byte(request.key_version, "key version")
+        + one_byte(request.algorithm, "algorithm")
         + b"".join(request.factors)
     )
     return CommandAPDU(0x80, 0x70, 0x00, 0x00, data, ne=8)
@@ -136,6 +154,12 @@ def credit_sam_for_purchase(mac2: bytes) -> CommandAPDU:
     if len(mac2) != 4:
         raise InvalidValue("MAC2 has 4 bytes", step="credit_sam_for_purchase")
     return CommandAPDU(0x80, 0x72, 0x00, 0x00, mac2)
+
+
+def _two(value: int) -> bytes:
+    if not 0 <= value <= 0xFFFF:
+        raise InvalidValue("a transaction number is two bytes", step="init_sam_for_purchase", term="交易序号")
+    return value.to_bytes(2, "big")
 
 
 def read_terminal_number() -> CommandAPDU:

@@ -24,12 +24,16 @@ class Purse(IntEnum):
 
 
 class TransactionType(IntEnum):
-    """交易类型标识, the byte inside MACs, TACs and logs."""
+    """交易类型标识, the byte inside MACs, TACs and logs. Two sources; 03, 04 and 07 are unverified."""
 
     LOAD_DEPOSIT = 0x01
     LOAD_PURSE = 0x02
+    UNLOAD = 0x03
+    WITHDRAW_DEPOSIT = 0x04
     PURCHASE_DEPOSIT = 0x05
     PURCHASE_PURSE = 0x06
+    OVERDRAFT_CHANGE = 0x07
+    PURCHASE_COMPOUND = 0x09
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,75 @@ def credit_for_load(at: datetime, mac2: bytes) -> CommandAPDU:
 
 
 def init_purchase(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Purse = Purse.PURSE) -> CommandAPDU:
-    """INITIALIZE FOR PURCHASE ``80 50 01 P2 0B`` (消费初始化)."""
+    """INITIALIZE FOR PURCHASE ``80 50 01 P2 0B`` (消费初始化). Three sources."""
     return CommandAPDU(0x80, 0x50, 0x01, purse, _initial(key_index, amount_fen, terminal_no), ne=15)
+
+
+def init_withdraw(key_index: int, amount_fen: int, terminal_no: bytes) -> CommandAPDU:
+    """INITIALIZE FOR CASH WITHDRAW ``80 50 02 01 0B`` (取现初始化), the deposit only; goes on with :func:`debit`.
+
+    Three sources. Parse the answer with :class:`InitPurchaseResponse`.
+
+    Example:
+        >>> init_withdraw(1, 100, bytes(6)).encode()[:5].hex()
+        '805002010b'
+    """
+    return CommandAPDU(0x80, 0x50, 0x02, Purse.DEPOSIT, _initial(key_index, amount_fen, terminal_no), ne=15)
+
+
+def init_compound_purchase(key_index: int, amount_fen: int, terminal_no: bytes) -> CommandAPDU:
+    """INITIALIZE FOR CAPP PURCHASE ``80 50 03 02 0B`` (复合消费初始化), the purse only. Three sources.
+
+    Goes on with :func:`update_compound_record` and :func:`debit`; parse with :class:`InitPurchaseResponse`.
+    """
+    return CommandAPDU(0x80, 0x50, 0x03, Purse.PURSE, _initial(key_index, amount_fen, terminal_no), ne=15)
+
+
+def update_compound_record(record_id: int, record: bytes, sfi: int = 0) -> CommandAPDU:
+    """UPDATE CAPP DATA CACHE ``80 DC`` (更新复合应用数据缓存).
+
+    The header has three sources; P1 and P2 as in UPDATE RECORD are assumed.
+
+    Example:
+        >>> update_compound_record(0x01, b"\\x01\\x00", sfi=0x17).encode().hex()
+        '80dc01b8020100'
+    """
+    if not 1 <= record_id <= 0xFE or not 0 <= sfi <= 30 or not 1 <= len(record) <= 255:
+        raise InvalidValue("record 01..FE of 1 to 255 bytes, SFI 0..30", step="purse")
+    return CommandAPDU(0x80, 0xDC, record_id, sfi << 3, record)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionProof:
+    """Answer of GET TRANSACTION PROVE, 8 bytes: MAC 4, TAC 4 (unverified)."""
+
+    mac: bytes = field(repr=False)
+    tac: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "TransactionProof":
+        """Read the 8 bytes.
+
+        Raises:
+            MalformedData: another length.
+        """
+        _length(data, 8, "get_transaction_proof")
+        return cls(data[0:4], data[4:8])
+
+
+def get_transaction_proof(transaction_type: int, txn_no: int) -> CommandAPDU:
+    """GET TRANSACTION PROVE ``80 5A 00 type 02`` (取交易认证): MAC and TAC of a transaction whose answer was lost.
+
+    ``txn_no`` is the number the card would have used: offline for purchases, online for loads. One public applet names
+    the command and its operands; lengths of the answer unverified.
+
+    Example:
+        >>> get_transaction_proof(TransactionType.PURCHASE_PURSE, 3).encode().hex()
+        '805a000602000308'
+    """
+    if not 0 <= txn_no <= 0xFFFF:
+        raise InvalidValue("a transaction number is two bytes", step="purse", term="交易序号")
+    return CommandAPDU(0x80, 0x5A, 0x00, transaction_type, txn_no.to_bytes(2, "big"), ne=8)
 
 
 def debit(terminal_txn_no: bytes, at: datetime, mac1: bytes) -> CommandAPDU:
@@ -151,6 +222,33 @@ def get_account_balance(which: int = 1) -> CommandAPDU:
     return CommandAPDU(0xB0, 0x26, 0x00, which, ne=4 if which == 1 else 6)
 
 
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """One amount of the social-security account; ``year`` only with the two cumulative amounts."""
+
+    amount_fen: int
+    year: int | None
+
+    @classmethod
+    def parse(cls, data: bytes) -> "AccountBalance":
+        """Read 4 bytes, or 6: amount 4 and year 2, the year as packed digits (assumed).
+
+        Raises:
+            MalformedData: another length, or a year that is no digits.
+
+        Example:
+            >>> AccountBalance.parse(bytes.fromhex("000027102014"))
+            AccountBalance(amount_fen=10000, year=2014)
+        """
+        if len(data) == 4:
+            return cls(_number(data), None)
+        _length(data, 6, "get_account_balance")
+        year = data[4:].hex()
+        if not year.isdigit():
+            raise MalformedData("the year is no digits", step="get_account_balance", term="年度")
+        return cls(_number(data[:4]), int(year))
+
+
 def init_account_load(key_index: int, amount_fen: int, terminal_no: bytes) -> CommandAPDU:
     """INITIALIZE FOR LOAD of the social-security account ``B0 28 0001 0B`` (账户划入, one public page)."""
     return CommandAPDU(0xB0, 0x28, 0x00, 0x01, _initial(key_index, amount_fen, terminal_no), ne=16)
@@ -178,10 +276,21 @@ def pack_amount(amount_fen: int) -> bytes:
     return amount_fen.to_bytes(4, "big")
 
 
+def one_byte(value: int, name: str) -> bytes:
+    """A number as one byte.
+
+    Raises:
+        InvalidValue: outside 0..255.
+    """
+    if not 0 <= value <= 0xFF:
+        raise InvalidValue(f"{name} is one byte", step="purse")
+    return bytes((value,))
+
+
 def _initial(key_index: int, amount_fen: int, terminal_no: bytes) -> bytes:
     if len(terminal_no) != 6:
         raise InvalidValue("a terminal number has 6 bytes", step="purse", term="终端机编号")
-    return bytes((key_index,)) + pack_amount(amount_fen) + terminal_no
+    return one_byte(key_index, "key index") + pack_amount(amount_fen) + terminal_no
 
 
 def _four(value: bytes, name: str) -> bytes:

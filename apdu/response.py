@@ -1,9 +1,17 @@
 """Response APDUs: data and status word."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
-from apdu.errors import CardLost, UnexpectedStatus
+from apdu.batch import decode_response
+from apdu.errors import UnexpectedStatus
 from apdu.status import StatusWord
+
+
+@cache
+def _word(value: int) -> StatusWord:
+    """Status words are values: one object for each of at most 65536 serves all answers."""
+    return StatusWord(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +36,8 @@ class ResponseAPDU:
         Raises:
             CardLost: fewer than two bytes: not an answer of a card.
         """
-        if len(wire) < 2:
-            raise CardLost("answer shorter than a status word", step="ResponseAPDU.decode", term="卡无应答")
-        return cls(bytes(wire[:-2]), StatusWord((wire[-2] << 8) | wire[-1]))
+        data, sw = decode_response(wire)
+        return cls(data, _word(sw))
 
     def encode(self) -> bytes:
         """Data and status word as sent."""

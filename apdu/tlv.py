@@ -9,6 +9,7 @@ from sbcard_core.errors import InvalidValue
 MAX_DEPTH = 8
 MAX_NODES = 1024
 MAX_VALUE = 65535
+"""Most bytes of one value unless the caller asks for more; lengths of up to four bytes are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ def simple(tag: int, value: bytes) -> bytes:
     return bytes((tag, 0xFF)) + len(value).to_bytes(2, "big") + value
 
 
-def parse_simple(data: bytes) -> list[tuple[int, bytes]]:
+def parse_simple(data: bytes, *, max_nodes: int = MAX_NODES, max_value: int = MAX_VALUE) -> list[tuple[int, bytes]]:
     """Read SIMPLE-TLVs one after the other.
 
     Raises:
-        MalformedData: cut short, or a tag of 00 or FF.
+        MalformedData: cut short, a tag of 00 or FF, more objects or a longer value than allowed.
 
     Example:
         >>> parse_simple(bytes.fromhex("0304322E3030"))
@@ -57,7 +58,7 @@ def parse_simple(data: bytes) -> list[tuple[int, bytes]]:
     out: list[tuple[int, bytes]] = []
     at = 0
     while at < len(data):
-        if len(out) >= MAX_NODES:
+        if len(out) >= max_nodes:
             raise MalformedData("too many objects", step="tlv.parse_simple")
         tag = data[at]
         if tag in (0x00, 0xFF) or at + 2 > len(data):
@@ -67,39 +68,46 @@ def parse_simple(data: bytes) -> list[tuple[int, bytes]]:
         if size == 0xFF:
             size = int.from_bytes(data[at : at + 2], "big")
             at += 2
-        if at + size > len(data):
-            raise MalformedData("value cut short", step="tlv.parse_simple")
+        if at + size > len(data) or size > max_value:
+            raise MalformedData("value cut short or too long", step="tlv.parse_simple")
         out.append((tag, bytes(data[at : at + size])))
         at += size
     return out
 
 
-def ber(tag: int, value: bytes | Iterable[TLV]) -> bytes:
+def ber(tag: int, value: bytes | Iterable[TLV], *, max_value: int = MAX_VALUE) -> bytes:
     """Encode one BER-TLV with the shortest definite length, ISO/IEC 8825-1.
 
     Raises:
-        InvalidValue: more than 65535 bytes of value, or not a tag.
+        InvalidValue: more than ``max_value`` bytes of value, or not a tag.
 
     Example:
         >>> ber(0x6F, ber(0x9F0C, bytes.fromhex("860103"))).hex().upper()
         '6F069F0C03860103'
     """
     body = value if isinstance(value, (bytes, bytearray)) else b"".join(child.encode() for child in value)
-    if tag <= 0 or len(body) > MAX_VALUE:
-        raise InvalidValue("BER-TLV tag is positive and the value at most 65535 bytes", step="tlv.ber")
-    head = tag.to_bytes((tag.bit_length() + 7) // 8, "big")
+    head = tag.to_bytes((max(tag, 0).bit_length() + 7) // 8, "big") if tag > 0 else b""
     size = len(body)
+    if not _is_tag(head) or size > min(max_value, 0xFFFFFFFF):
+        raise InvalidValue(f"not a BER-TLV tag, or more than {max_value} bytes of value", step="tlv.ber")
     if size < 0x80:
-        length = bytes((size,))
-    elif size < 0x100:
-        length = bytes((0x81, size))
-    else:
-        length = b"\x82" + size.to_bytes(2, "big")
-    return head + length + bytes(body)
+        return head + bytes((size,)) + bytes(body)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return head + bytes((0x80 | len(length),)) + length + bytes(body)
 
 
-def parse_ber(data: bytes) -> list[TLV]:
-    """Read BER-TLVs, constructed ones recursively; 00 and FF between objects are skipped (ISO/IEC 7816-4).
+def parse_ber(
+    data: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES, max_value: int = MAX_VALUE
+) -> list[TLV]:
+    """Read BER-TLVs, constructed ones recursively; 00 and FF between objects are skipped (ISO/IEC 7816-4:2013 5.2.2).
+
+    Tags have up to four bytes, lengths up to four after the first.
+
+    Args:
+        data: the objects one after the other.
+        max_depth: templates inside templates.
+        max_nodes: objects altogether.
+        max_value: bytes of one value.
 
     Raises:
         MalformedData: cut short, indefinite length, too deep, too many or too large.
@@ -109,8 +117,7 @@ def parse_ber(data: bytes) -> list[TLV]:
         >>> find(tree, 0x9F0C).value.hex()
         '860103'
     """
-    budget = [MAX_NODES]
-    return _parse(bytes(data), 0, budget)
+    return _Parser(max_depth, max_nodes, max_value).parse(bytes(data), 0)
 
 
 def find(nodes: Iterable[TLV], tag: int) -> TLV | None:
@@ -128,27 +135,48 @@ def walk(nodes: Iterable[TLV]) -> Iterator[TLV]:
         yield from walk(node.children)
 
 
-def _parse(data: bytes, depth: int, budget: list[int]) -> list[TLV]:
-    if depth > MAX_DEPTH:
-        raise MalformedData("nested too deep", step="tlv.parse_ber")
-    out: list[TLV] = []
-    at = 0
-    while at < len(data):
-        if data[at] in (0x00, 0xFF):
-            at += 1
-            continue
-        budget[0] -= 1
-        if budget[0] < 0:
-            raise MalformedData("too many objects", step="tlv.parse_ber")
-        constructed = bool(data[at] & 0x20)
-        tag, at = _tag(data, at)
-        size, at = _length(data, at)
-        if at + size > len(data):
-            raise MalformedData("value cut short", step="tlv.parse_ber")
-        value = data[at : at + size]
-        out.append(TLV(tag, value, tuple(_parse(value, depth + 1, budget)) if constructed else ()))
-        at += size
-    return out
+class _Parser:
+    """The limits of one call."""
+
+    def __init__(self, depth: int, nodes: int, value: int) -> None:
+        self._depth = depth
+        self._left = nodes
+        self._value = value
+
+    def parse(self, data: bytes, depth: int) -> list[TLV]:
+        """Read one level."""
+        if depth > self._depth:
+            raise MalformedData("nested too deep", step="tlv.parse_ber")
+        out: list[TLV] = []
+        at = 0
+        while at < len(data):
+            if data[at] in (0x00, 0xFF):
+                at += 1
+                continue
+            self._left -= 1
+            if self._left < 0:
+                raise MalformedData("too many objects", step="tlv.parse_ber")
+            constructed = bool(data[at] & 0x20)
+            tag, at = _tag(data, at)
+            size, at = _length(data, at)
+            if size > self._value:
+                raise MalformedData("value too long", step="tlv.parse_ber")
+            if at + size > len(data):
+                raise MalformedData("value cut short", step="tlv.parse_ber")
+            value = data[at : at + size]
+            out.append(TLV(tag, value, tuple(self.parse(value, depth + 1)) if constructed else ()))
+            at += size
+        return out
+
+
+def _is_tag(head: bytes) -> bool:
+    """True for the bytes of one tag that :func:`parse_ber` finds again."""
+    if not 1 <= len(head) <= 4 or head[0] in (0x00, 0xFF):
+        return False
+    try:
+        return _tag(head, 0)[1] == len(head)
+    except MalformedData:
+        return False
 
 
 def _tag(data: bytes, at: int) -> tuple[int, int]:
@@ -174,6 +202,6 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
     if first < 0x80:
         return first, at
     count = first & 0x7F
-    if not 1 <= count <= 2 or at + count > len(data):
+    if not 1 <= count <= 4 or at + count > len(data):
         raise MalformedData("length form not allowed or cut short", step="tlv.parse_ber")
     return int.from_bytes(data[at : at + count], "big"), at + count

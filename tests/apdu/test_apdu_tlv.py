@@ -38,7 +38,10 @@ def test_cut_simple_tlv(data: str) -> None:
         tlv.parse_simple(bytes.fromhex(data))
 
 
-@pytest.mark.parametrize("data", ["5A", "5A05AA", "5A80AA0000", "5A83000001AA", "9F", "1F8080808001AA", "6F025A05"])
+@pytest.mark.parametrize(
+    "data",
+    ["5A", "5A05AA", "5A80AA0000", "5A8500000000AA", "5A84FFFFFFFF", "5A830000", "9F", "1F8080808001AA", "6F025A05"],
+)
 def test_cut_or_unallowed_ber(data: str) -> None:
     with pytest.raises(MalformedData):
         tlv.parse_ber(bytes.fromhex(data))
