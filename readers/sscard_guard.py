@@ -203,7 +203,8 @@ class _Process:
             self._look_for_overrun(places, step)
             if status == child.NO_FUNCTION:
                 raise NotSupported(f"the library has no {name}", step=step, term="驱动不支持")
-            if status != child.DONE:
+            self.is_spent = status == child.SPENT
+            if status not in (child.DONE, child.SPENT):
                 raise DriverCrashed(f"the library failed: {text}", step=step)
             return result, [self._area[at : at + size] for at, size, out in places if out]
         except DriverCrashed as error:
