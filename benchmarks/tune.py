@@ -3,6 +3,9 @@
 Sweeps both for the bulk calls, prints the table and a recommended setting for each call, and saves JSON under
 out/bench/. ``--compare a.json b.json`` sets two saved runs side by side: before and after a change of machine,
 compiler or release. Wall-clock times, as threads are what is tuned: run it on a machine that does nothing else.
+
+``repeats.mark_first`` is swept over the number of parts its keys are split into, for several numbers of keys: where
+"as chosen" is not among the quickest, SBC_DEDUPE_OPEN and SBC_DEDUPE_PART in csrc/dedupe.h suit another machine.
 """
 
 import argparse
@@ -15,7 +18,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
-from benchmarks import data, machine, process, saved
+from benchmarks import data, dedupe, machine, process, saved
 from sbcard_core.crypto import diversify, mac, tac
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 
@@ -26,6 +29,10 @@ CLOSE = 1.05
 """A setting this near the quickest is as good: then fewer workers and smaller calls win."""
 BUSY = 1.3
 """A range wider than this tells of other programs."""
+
+PARTS = "repeats.mark_first"
+"""The sweep over parts."""
+KEYS = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
 Step = Callable[[int, int, int], Any]
 """Do the messages from one place to another with so many workers."""
@@ -105,6 +112,28 @@ def recommend(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return min((row for row in rows if row["ns"] <= best * CLOSE), key=lambda row: (row["workers"], row["size"]))
 
 
+def parts(most: int, rounds: int) -> list[dict[str, Any]]:
+    """The sweep over parts, up to so many keys."""
+    return [row for count in KEYS if count <= most for row in dedupe.sweep(count, rounds)]
+
+
+def told(rows: list[dict[str, Any]]) -> list[str]:
+    """For each number of keys, what the library chooses against the quickest setting.
+
+    Example:
+        >>> rows = [{"case": "10 keys", "at": "1 parts", "ns": 9.0}, {"case": "10 keys", "at": "as chosen", "ns": 9.9}]
+        >>> told(rows)
+        ['  10 keys: 1 parts (9.0 ns each); as chosen 1.10 times that']
+    """
+    out = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        of_case = [row for row in rows if row["case"] == case]
+        best = min((row for row in of_case if row["at"] != "as chosen"), key=lambda row: row["ns"])
+        chosen = next(row for row in of_case if row["at"] == "as chosen")["ns"] / best["ns"]
+        out.append(f"  {case}: {best['at']} ({best['ns']:.1f} ns each); as chosen {chosen:.2f} times that")
+    return out
+
+
 def show(run: dict[str, Any]) -> str:
     """The sweep and the recommendations as text."""
     out = [f"{what}: {value}" for what, value in run["machine"].items()]
@@ -116,6 +145,7 @@ def show(run: dict[str, Any]) -> str:
     out += ["", saved.table(("call", "setting", "ns/msg, median", "min-max", "million/s"), lines), "", "Recommended:"]
     for name, best in run["recommended"].items():
         out.append(f"  {name}: workers={best['workers']}, {best['size']} messages a call ({best['ns']:.0f} ns each)")
+    out += told([row for row in run["rows"] if row["case"].startswith(PARTS)])
     if any(best["high"] > BUSY * best["low"] for best in run["recommended"].values()):
         out.append(
             "The times of one setting differ much: the machine was busy. Repeat on an idle one, or with more --rounds."
@@ -130,6 +160,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="most workers to try")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", nargs="+", help="only these calls")
+    parser.add_argument("--keys", type=int, default=KEYS[-1], help="most keys of the sweep over parts")
     parser.add_argument("--out", type=Path, default=saved.FOLDER, help="folder for the JSON")
     parser.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="compare two saved runs, measure nothing")
     asked = parser.parse_args(arguments)
@@ -137,9 +168,9 @@ def main(arguments: list[str]) -> None:
         print(saved.compare(*asked.compare))
         return
     before, known = machine.describe(), calls(asked.count)
-    unknown = set(asked.calls or ()) - set(known)
+    unknown = set(asked.calls or ()) - {*known, PARTS}
     if unknown:
-        parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {', '.join([*known, PARTS])}")
     found = {
         name: sweep(name, step, asked.count, asked.workers, asked.rounds)
         for name, step in known.items()
@@ -148,6 +179,8 @@ def main(arguments: list[str]) -> None:
     run = {"machine": before, "count": asked.count, "rounds": asked.rounds}
     run |= {"recommended": {name: recommend(rows) for name, rows in found.items()}}
     run |= {"rows": [row for rows in found.values() for row in rows]}
+    if asked.calls is None or PARTS in asked.calls:
+        run["rows"] += parts(asked.keys, asked.rounds)
     print(show(run))
     print(f"saved: {saved.save('tune', run, asked.out)}")
 

@@ -117,6 +117,8 @@ class _Reader:
     def _ready(self, block: Records, column: int, keys: Keys) -> tuple[tuple[Keys, Places], Iterable[tuple[int, str]]]:
         """Keys that came with the block (0 = no number), and the cells without one."""
         good = (keys != 0) & (keys != NONE)
+        if not good.any():
+            return (keys[good], np.zeros(0, np.int64)), block.column(column)
         places = np.flatnonzero(good).astype(np.int64)
         return (keys[good], places), _cells(block, column, np.flatnonzero(~good).tolist())
 

@@ -9,7 +9,7 @@
  * no file can be made that heaps its keys in one place.
  *
  * Up to SBC_DEDUPE_OPEN keys are marked in one open-addressing table, prefetched. More are first split by their top
- * bits into parts whose tables stay in the level-2 cache; only mixtures are moved, no row numbers: as the split is
+ * bits into parts whose tables stay in or near the level-2 cache; only mixtures are moved, no row numbers: as the split is
  * stable, one last run over the keys in order takes each part's marks one after the other.
  *
  * Memory of a mark besides its arguments: 9 bytes a key when split (none else), and one table: at most 4/3 to 8/3
@@ -25,7 +25,7 @@
 #define SBC_DEDUPE_NONE UINT64_MAX
 #define SBC_DEDUPE_MOST UINT32_MAX /* keys of one call */
 
-enum { SBC_DEDUPE_OPEN = 400000, SBC_DEDUPE_PART = 65536, SBC_DEDUPE_BITS = 12, SBC_DEDUPE_MEMORY = -1 };
+enum { SBC_DEDUPE_OPEN = 400000, SBC_DEDUPE_PART = 98304, SBC_DEDUPE_BITS = 12, SBC_DEDUPE_MEMORY = -1 };
 
 /* Two odd factors (the lowest bits are set here). */
 typedef struct {
