@@ -1,4 +1,4 @@
-"""Arrow tables of any library as batches of text cells, read in place by the C stream interface, without pyarrow."""
+"""Arrow tables of any library as text, read in place by the C stream interface, without pyarrow."""
 
 import ctypes as ct
 import struct
@@ -19,7 +19,8 @@ _VIEW = struct.Struct("<i4sii")
 _EPOCH = date(1970, 1, 1)
 
 
-def _buffer(address: int | None, size: int) -> memoryview:
+def buffer(address: int | None, size: int) -> memoryview:
+    """The bytes at an address; none where there is no address."""
     if not address or size <= 0:
         return memoryview(b"")
     return memoryview((ct.c_ubyte * size).from_address(address)).cast("B")
@@ -40,8 +41,8 @@ def _strings(column: arrow.Array, wide: bool) -> list[str]:
     count, start = column.length, column.offset
     if not count:
         return []
-    places = _numbers(_buffer(column.buffers[1], (start + count + 1) * size)[start * size :], kind)
-    data = _buffer(column.buffers[2], places[-1])
+    places = _numbers(buffer(column.buffers[1], (start + count + 1) * size)[start * size :], kind)
+    data = buffer(column.buffers[2], places[-1])
     whole = bytes(data[places[0] :])
     base = places[0]
     if whole.isascii():
@@ -53,9 +54,9 @@ def _strings(column: arrow.Array, wide: bool) -> list[str]:
 def _views(column: arrow.Array) -> list[str]:
     """String views: 16 bytes a value, up to 12 of text inside, else a place in one of the data buffers."""
     count, start, extra = column.length, column.offset, column.n_buffers - 3
-    views = _buffer(column.buffers[1], (start + count) * 16)[start * 16 :]
-    sizes = _buffer(column.buffers[column.n_buffers - 1], extra * 8).cast("q").tolist() if extra > 0 else []
-    data = [_buffer(column.buffers[2 + at], size) for at, size in enumerate(sizes)]
+    views = buffer(column.buffers[1], (start + count) * 16)[start * 16 :]
+    sizes = buffer(column.buffers[column.n_buffers - 1], extra * 8).cast("q").tolist() if extra > 0 else []
+    data = [buffer(column.buffers[2 + at], size) for at, size in enumerate(sizes)]
     out = []
     for at in range(count):
         length, _, which, place = _VIEW.unpack_from(views, at * 16)
@@ -100,7 +101,7 @@ def _numbers(raw: memoryview, kind: str) -> list[int]:
 
 def _whole(column: arrow.Array, kind: str) -> list[int]:
     size = struct.calcsize(kind)
-    raw = _buffer(column.buffers[1], (column.offset + column.length) * size)
+    raw = buffer(column.buffers[1], (column.offset + column.length) * size)
     return _numbers(raw[column.offset * size :], kind)
 
 
@@ -108,7 +109,7 @@ def _valid(column: arrow.Array) -> list[bool] | None:
     """Whether each value is there; None = all are."""
     if column.null_count == 0 or not column.n_buffers or not column.buffers[0]:
         return None
-    bits = _buffer(column.buffers[0], (column.offset + column.length + 7) // 8)
+    bits = buffer(column.buffers[0], (column.offset + column.length + 7) // 8)
     return [bool(bits[at >> 3] >> (at & 7) & 1) for at in range(column.offset, column.offset + column.length)]
 
 
@@ -127,7 +128,7 @@ def column_text(schema: arrow.Schema, column: arrow.Array) -> list[str]:
 
 
 class TextTable:
-    """One pass over an object with ``__arrow_c_stream__`` (or a struct array): names, then batches of columns.
+    """One pass over an object with ``__arrow_c_stream__`` (or a struct array): names and types, then arrays.
 
     Raises:
         InvalidValue: the object gives no table.
@@ -147,8 +148,8 @@ class TextTable:
             raise InvalidValue("no Arrow table", step="arrow", advice="pass an object with __arrow_c_stream__")
         if self._schema.format != b"+s":
             raise InvalidValue("an Arrow column, not a table", step="arrow", advice="pass a table or data frame")
-        self._children = [arrow.Schema.from_address(self._schema.children[at]) for at in range(self._schema.n_children)]
-        self.names = [(child.name or b"").decode("utf-8", "replace") for child in self._children]
+        self.children = [arrow.Schema.from_address(self._schema.children[at]) for at in range(self._schema.n_children)]
+        self.names = [(child.name or b"").decode("utf-8", "replace") for child in self.children]
 
     def _call(self, name: str, out: arrow.Schema | arrow.Array) -> None:
         place = ct.addressof(self._stream)
@@ -156,33 +157,35 @@ class TextTable:
             reason = _ERROR(self._stream.get_last_error)(place) or b"no reason given"
             raise InvalidValue(f"the Arrow stream failed: {reason.decode('utf-8', 'replace')[:200]}", step="arrow")
 
-    def batches(self, wanted: Sequence[int], rows: int = 65536) -> Iterator[list[list[str]]]:
-        """Successive batches of at most ``rows`` rows: one list of cells per wanted column."""
+    def arrays(self) -> Iterator[tuple[arrow.Array, Any]]:
+        """Successive struct arrays, each with its owner, or None where the reader of the array must release it."""
         if self._arrays is not None:
-            whole = arrow.Array.from_address(arrow.pointer(self._arrays[1], b"arrow_array"))
-            yield from self._parts(whole, wanted, rows)
+            yield arrow.Array.from_address(arrow.pointer(self._arrays[1], b"arrow_array")), self._arrays
             return
         while True:
             batch = arrow.Array()
             self._call("get_next", batch)
             if not batch.release:
                 return
-            try:
-                yield from self._parts(batch, wanted, rows)
-            finally:
-                _RELEASE(batch.release)(ct.addressof(batch))
+            yield batch, None
 
-    def _parts(self, batch: arrow.Array, wanted: Sequence[int], rows: int) -> Iterator[list[list[str]]]:
-        for start in range(0, batch.length, rows):
-            count = min(rows, batch.length - start)
-            yield [self._part(batch, at, batch.offset + start, count) for at in wanted]
+    def batches(self, wanted: Sequence[int], rows: int = 65536) -> Iterator[list[list[str]]]:
+        """Successive batches of at most ``rows`` rows: one list of cells per wanted column."""
+        for batch, owner in self.arrays():
+            try:
+                for start in range(0, batch.length, rows):
+                    count = min(rows, batch.length - start)
+                    yield [self._part(batch, at, batch.offset + start, count) for at in wanted]
+            finally:
+                if owner is None:
+                    _RELEASE(batch.release)(ct.addressof(batch))
 
     def _part(self, batch: arrow.Array, at: int, start: int, count: int) -> list[str]:
         """A slice of one column; the copied struct shares the buffers and is never released."""
         part = arrow.Array.from_buffer_copy(arrow.Array.from_address(batch.children[at]))
         part.offset, part.length, part.release = part.offset + start, count, None
         part.null_count = 0 if part.null_count == 0 else -1
-        return column_text(self._children[at], part)
+        return column_text(self.children[at], part)
 
     def close(self) -> None:
         """Release what the producer holds; the capsule's own destructor does the rest."""

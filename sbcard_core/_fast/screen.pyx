@@ -1,7 +1,7 @@
 """Screen of records over bytes and Arrow columns: checks the call, releases the GIL, calls C."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "csrc/screen.h":
@@ -30,6 +30,10 @@ cdef extern from "csrc/screen.h":
                                         uint8_t *flags, uint64_t *keys) noexcept nogil
     ctypedef void sbc_screen_columns_fn(const sbc_program *program, const sbc_column *columns, size_t n,
                                         uint8_t *flags, uint64_t *keys) noexcept nogil
+    void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts,
+                        const int64_t *chosen, size_t n, uint32_t *pairs) noexcept nogil
+    size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_end,
+                           int row_end, int64_t *ends, uint8_t *out) noexcept nogil
     sbc_screen_count_fn sbc_screen_count_portable
     sbc_screen_count_fn sbc_screen_count_avx2
     sbc_screen_lines_fn sbc_screen_lines_portable
@@ -143,3 +147,56 @@ def columns(tuple program, described, flags, keys, str level):
             sbc_screen_columns_avx2(&code, column, n, flag, key)
         else:
             sbc_screen_columns_portable(&code, column, n, flag, key)
+
+
+cdef int _within(const int64_t *chosen, size_t n, size_t rows) except -1:
+    cdef size_t k
+    for k in range(n):
+        if chosen[k] < 0 or <size_t>chosen[k] >= rows:
+            raise ValueError("a chosen row is none of these")
+    return 0
+
+
+def cut(raw, bytes delimiter, bint gb, uint32_t columns, starts, chosen, pairs, str level):
+    """The cells of chosen lines that passed: fill pairs (n x columns x 2 uint32) with start and length."""
+    cdef Views views = Views()
+    cdef sbc_program code
+    cdef sbc_lines text
+    cdef size_t places, n, filled
+    _is_vector(level)
+    text.raw = <const uint8_t *>views.take(raw, False, 1, &text.size)
+    text.delimiter = <uint8_t>delimiter[0]
+    code.gb, code.columns = gb, columns
+    cdef const uint32_t *start = <const uint32_t *>views.take(starts, False, 4, &places)
+    cdef const int64_t *row = <const int64_t *>views.take(chosen, False, 8, &n)
+    cdef uint32_t *pair = <uint32_t *>views.take(pairs, True, 8, &filled)
+    if filled != n * columns or not places or start[places - 1] != text.size:
+        raise ValueError("two places for every cell are wanted, and the starts of all lines")
+    _within(row, n, places - 1)
+    with nogil:
+        sbc_screen_cut(&code, &text, start, row, n, pair)
+
+
+def join(described, size_t rows, chosen, int cell_end, int row_end, ends, str level):
+    """The cells of columns as bytes; see csrc/screen.h. ``chosen`` and ``ends`` are int64 or None."""
+    cdef Views views = Views()
+    cdef size_t width, n = rows, size, k
+    cdef const int64_t *row = NULL
+    cdef int64_t *end = NULL
+    cdef uint8_t *out
+    _is_vector(level)
+    cdef const sbc_column *column = <const sbc_column *>views.take(described, False, 64, &width)
+    if chosen is not None:
+        row = <const int64_t *>views.take(chosen, False, 8, &n)
+        _within(row, n, rows)
+    if ends is not None:
+        end = <int64_t *>views.take(ends, True, 8, &k)
+        if k != n + 1:
+            raise ValueError("ends must hold one more than the rows")
+    with nogil:
+        size = sbc_screen_join(column, width, row, n, cell_end, row_end, end, NULL)
+    made = bytearray(size)
+    out = <uint8_t *>views.take(made, True, 1, &k)
+    with nogil:
+        sbc_screen_join(column, width, row, n, cell_end, row_end, end, out)
+    return made

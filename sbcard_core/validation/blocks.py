@@ -29,6 +29,12 @@ _KEY_CHECK = 8
 NOTHING: Code = (b"", b"", b"", False, 1)
 """The program that only finds the lines."""
 
+
+def key_program(column: int, columns: int, *, gb: bool) -> Code:
+    """The program that only reads the number of a column."""
+    return _KEY.pack(_KEY_CHECK, column, 0, 1, 0, 0, 0, 0, 0), b"", b"", gb, columns
+
+
 _DOS_END = "\x1a"  # old programs end a file with it
 
 
@@ -278,8 +284,7 @@ class Block:
         """For each record the first 17 digits of the number in a column, 0 where it must be looked at as text."""
         if not self.reading or self.layout is None or self.layout.columns > MAX_COLUMNS:
             return np.zeros(len(self), np.uint64)
-        program = _KEY.pack(_KEY_CHECK, column, 0, 1, 0, 0, 0, 0, 0), b"", b"", self.encoding != "utf-8"
-        return self.look_through((*program, self.layout.columns))[1]
+        return self.look_through(key_program(column, self.layout.columns, gb=self.encoding != "utf-8"))[1]
 
     def rows(self, at: Iterable[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Rows of records that fit the layout: the values in its order, then the line."""

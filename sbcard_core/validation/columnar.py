@@ -8,23 +8,24 @@ from typing import Any
 
 from sbcard_core.arrow_text import TextTable
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.validation.arrow_cells import tables
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
+from sbcard_core.validation.column_block import ColumnBlock
 from sbcard_core.validation.spec import RecordSpec, layout_of
 
 ROWS = 8192
-"""Rows held as text at once."""
+"""Rows looked through at once."""
 
 
 def _blocks(table: TextTable, spec: RecordSpec, digest: Digest | None) -> Iterator[Records]:
     layout = layout_of(table.names, spec)
     yield RowBlock(0, [table.names], layout)
     first = 1
-    for columns in table.batches(range(len(table.names)), ROWS):
-        rows = list(zip(*columns, strict=True))
+    for cells in tables(table, ROWS):
         if digest is not None:
-            digest.update("\n".join(map("\x1f".join, rows)).encode("utf-8", "replace"))
-        yield RowBlock(first, rows, layout)
-        first += len(rows)
+            digest.update(bytes(cells.joined(0x1F, 0x0A)))
+        yield ColumnBlock(first, cells, layout)
+        first += cells.count
 
 
 @dataclass(frozen=True)

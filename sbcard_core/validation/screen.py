@@ -7,6 +7,7 @@ Lines of text and Arrow columns are looked through by a kernel, from their bytes
 record; other rows (workbooks, table files) as text (:mod:`~sbcard_core.validation.row_screen`).
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -77,7 +78,7 @@ class Screen:
         self._spec, self._rules, self._duplicates = spec, rules, duplicates
         self._row_screen = RowScreen(spec, context, rules, duplicates)
         self._programs: dict[tuple[int, str], tuple[Layout, Program | None]] = {}
-        self._last: tuple[Any, Flags, Keys] | None = None
+        self._own = threading.local()  # threads may share a screen; each has its own block in hand
 
     def look(self, block: Records, layout: Layout, start: int, stop: int) -> Screened:
         """Look through records ``start`` to ``stop`` of a block."""
@@ -101,9 +102,10 @@ class Screen:
 
     def _looked_through(self, block: Readable, program: Program) -> tuple[Flags, Keys]:
         """Flags and keys of a whole block; its batches follow each other."""
-        if self._last is None or self._last[0] is not block:
-            self._last = (block, *block.look_through(program.code))
-        return self._last[1:]
+        last: tuple[Any, Flags, Keys] | None = getattr(self._own, "last", None)
+        if last is None or last[0] is not block:
+            last = self._own.last = (block, *block.look_through(program.code))
+        return last[1:]
 
     def _program(self, block: Readable, layout: Layout) -> Program | None:
         encoding, _, form = block.reading.partition(" ")

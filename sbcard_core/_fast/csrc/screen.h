@@ -90,7 +90,8 @@ typedef struct {
     size_t edge_count;
 } sbc_lines;
 
-/* One Arrow column: kind 4 = 32-bit offsets, 8 = 64-bit offsets, 16 = views, 0 = not looked at. */
+/* One column of cells. Kind 4 = Arrow's 32-bit offsets, 8 = 64-bit offsets, 16 = views, 0 = all empty; for
+ * sbc_screen_join alone, 2 = pairs (start, length) as sbc_screen_cut gives them, `parts` pairs per row, `offset` first. */
 typedef struct {
     uint64_t kind, offset;
     uint64_t validity, places, data, size; /* addresses; size of the data, or of the views, in bytes */
@@ -110,6 +111,16 @@ typedef size_t sbc_screen_lines_fn(const sbc_program *program, const sbc_lines *
 /* Looks through n rows of columns. */
 typedef void sbc_screen_columns_fn(const sbc_program *program, const sbc_column *columns, size_t n, uint8_t *flags,
                                    uint64_t *keys);
+
+/* The cells of some lines that passed: n * columns pairs (start, length) into raw. starts[line + 1] ends a line. */
+void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, const int64_t *chosen,
+                    size_t n, uint32_t *pairs);
+
+/* The cells of rows one after the other: of the chosen rows, or of the first n where chosen is NULL. cell_end and
+ * row_end stand between cells and between rows, -1 = nothing; ends (NULL or n + 1) gets the offset of each row.
+ * Gives the number of bytes; out may be NULL to ask for it. */
+size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_end,
+                       int row_end, int64_t *ends, uint8_t *out);
 
 sbc_screen_count_fn sbc_screen_count_portable, sbc_screen_count_avx2;
 sbc_screen_lines_fn sbc_screen_lines_portable, sbc_screen_lines_avx2;

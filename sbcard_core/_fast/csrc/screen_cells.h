@@ -166,6 +166,43 @@ static inline int is_card(sbc_cell cell) {
     return cell.at[8] == RIGHT[sum % 11];
 }
 
+static inline sbc_cell view_cell(const sbc_column *c, size_t row, const uint8_t **limit) {
+    const uint8_t *view = (const uint8_t *)(uintptr_t)c->places + 16 * (c->offset + row);
+    int32_t word[4];
+    sbc_cell cell;
+    memcpy(word, view, 16);
+    cell.length = (uint64_t)(uint32_t)word[0];
+    if (cell.length <= 12) {
+        cell.at = view + 4;
+        *limit = (const uint8_t *)(uintptr_t)c->places + c->size;
+    } else {
+        const uint8_t *const *parts = (const uint8_t *const *)(uintptr_t)c->parts;
+        const int64_t *sizes = (const int64_t *)(uintptr_t)c->sizes;
+        cell.at = parts[word[2]] + word[3];
+        *limit = parts[word[2]] + sizes[word[2]];
+    }
+    return cell;
+}
+
+static inline sbc_cell slice_cell(const sbc_column *c, size_t row, const uint8_t **limit) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)c->data;
+    uint64_t low, high;
+    sbc_cell cell;
+    if (c->kind == 4) {
+        const int32_t *places = (const int32_t *)(uintptr_t)c->places + c->offset + row;
+        low = (uint64_t)(uint32_t)places[0];
+        high = (uint64_t)(uint32_t)places[1];
+    } else {
+        const int64_t *places = (const int64_t *)(uintptr_t)c->places + c->offset + row;
+        low = (uint64_t)places[0];
+        high = (uint64_t)places[1];
+    }
+    cell.at = data + low;
+    cell.length = high - low;
+    *limit = data + c->size;
+    return cell;
+}
+
 static inline int same_bytes(const uint8_t *a, const uint8_t *b, size_t n) {
     return n == 8 ? load64(a) == load64(b) : memcmp(a, b, n) == 0; /* a date, mostly */
 }

@@ -1,42 +1,5 @@
 /* Arrow columns into rows of cells. A part of screen_level.h. Nulls are empty cells. */
 
-static inline sbc_cell LEVEL(view)(const sbc_column *c, size_t row, const uint8_t **limit) {
-    const uint8_t *view = (const uint8_t *)(uintptr_t)c->places + 16 * (c->offset + row);
-    int32_t word[4];
-    sbc_cell cell;
-    memcpy(word, view, 16);
-    cell.length = (uint64_t)(uint32_t)word[0];
-    if (cell.length <= 12) {
-        cell.at = view + 4;
-        *limit = (const uint8_t *)(uintptr_t)c->places + c->size;
-    } else {
-        const uint8_t *const *parts = (const uint8_t *const *)(uintptr_t)c->parts;
-        const int64_t *sizes = (const int64_t *)(uintptr_t)c->sizes;
-        cell.at = parts[word[2]] + word[3];
-        *limit = parts[word[2]] + sizes[word[2]];
-    }
-    return cell;
-}
-
-static inline sbc_cell LEVEL(slice)(const sbc_column *c, size_t row, const uint8_t **limit) {
-    const uint8_t *data = (const uint8_t *)(uintptr_t)c->data;
-    uint64_t low, high;
-    sbc_cell cell;
-    if (c->kind == 4) {
-        const int32_t *places = (const int32_t *)(uintptr_t)c->places + c->offset + row;
-        low = (uint64_t)(uint32_t)places[0];
-        high = (uint64_t)(uint32_t)places[1];
-    } else {
-        const int64_t *places = (const int64_t *)(uintptr_t)c->places + c->offset + row;
-        low = (uint64_t)places[0];
-        high = (uint64_t)places[1];
-    }
-    cell.at = data + low;
-    cell.length = high - low;
-    *limit = data + c->size;
-    return cell;
-}
-
 /* The tile's cells of one column; with more short cells at the ends of buffers than there are pads, rows are flagged. */
 static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, size_t first, uint8_t *pads) {
     const uint8_t *valid = (const uint8_t *)(uintptr_t)c->validity, *limit = 0;
@@ -46,7 +9,7 @@ static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, siz
     for (row = 0; row < tile->rows; row++, to += tile->columns + 1) {
         sbc_cell cell = {sbc_nothing, 0};
         if (c->kind && (!valid || has_bit(valid, c->offset + first + row))) {
-            cell = c->kind == 16 ? LEVEL(view)(c, first + row, &limit) : LEVEL(slice)(c, first + row, &limit);
+            cell = c->kind == 16 ? view_cell(c, first + row, &limit) : slice_cell(c, first + row, &limit);
             if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
                 if (used == SBC_PAD) {
                     tile->flags[row] = 1; /* views of one text, again and again */

@@ -1,0 +1,86 @@
+/* Cells of rows that passed, copied together: columns for Arrow, or a whole table's text for its digest. */
+#include "screen_cells.h"
+
+static int is_trail(const uint8_t *p, const uint8_t *line) {
+    size_t leads = 0;
+    while ((size_t)(p - line) > leads && p[-1 - (ptrdiff_t)leads] >= 0x80) {
+        leads++;
+    }
+    return leads & 1;
+}
+
+static const uint8_t *cell_end(const uint8_t *p, const uint8_t *end, const uint8_t *line, uint8_t delimiter, int tricky) {
+    for (;; p++) {
+        p = p < end ? memchr(p, delimiter, (size_t)(end - p)) : 0;
+        if (!p) {
+            return end;
+        }
+        if (!tricky || !is_trail(p, line)) {
+            return p;
+        }
+    }
+}
+
+void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, const int64_t *chosen,
+                    size_t n, uint32_t *pairs) {
+    int tricky = program->gb && lines->delimiter >= 0x40;
+    size_t k;
+    uint32_t column;
+    for (k = 0; k < n; k++) {
+        const uint8_t *line = lines->raw + starts[chosen[k]], *end = lines->raw + starts[chosen[k] + 1], *p = line;
+        while (end > line && (end[-1] == '\n' || end[-1] == '\r')) {
+            end--;
+        }
+        for (column = 0; column < program->columns; column++, pairs += 2) {
+            const uint8_t *stop = p <= end ? cell_end(p, end, line, lines->delimiter, tricky) : end;
+            const uint8_t *from = p <= end ? p : end;
+            int wrapped = stop - from >= 2 && *from == '"';
+            pairs[0] = (uint32_t)(from - lines->raw) + (uint32_t)wrapped;
+            pairs[1] = (uint32_t)(stop - from) - 2 * (uint32_t)wrapped;
+            p = stop + 1;
+        }
+    }
+}
+
+static sbc_cell cell_of(const sbc_column *c, size_t row) {
+    const uint8_t *valid = (const uint8_t *)(uintptr_t)c->validity, *limit = 0;
+    sbc_cell cell = {sbc_nothing, 0};
+    if (!c->kind || (valid && !has_bit(valid, c->offset + row))) {
+        return cell;
+    }
+    if (c->kind == 2) {
+        const uint32_t *pair = (const uint32_t *)(uintptr_t)c->places + 2 * (row * c->parts + c->offset);
+        cell.at = (const uint8_t *)(uintptr_t)c->data + pair[0];
+        cell.length = pair[1];
+        return cell;
+    }
+    return c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
+}
+
+size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_mark,
+                       int row_mark, int64_t *ends, uint8_t *out) {
+    size_t row, k, size = 0;
+    for (row = 0; row < n; row++) {
+        if (ends) {
+            ends[row] = (int64_t)size;
+        }
+        for (k = 0; k < count; k++) {
+            sbc_cell cell = cell_of(columns + k, chosen ? (size_t)chosen[row] : row);
+            int mark = k + 1 < count ? cell_mark : row + 1 < n ? row_mark : -1;
+            if (out && cell.length) {
+                memcpy(out + size, cell.at, cell.length);
+            }
+            size += cell.length;
+            if (mark >= 0) {
+                if (out) {
+                    out[size] = (uint8_t)mark;
+                }
+                size++;
+            }
+        }
+    }
+    if (ends) {
+        ends[n] = (int64_t)size;
+    }
+    return size;
+}
