@@ -22,8 +22,10 @@ from sbcard_core.validation.context import Context
 from sbcard_core.validation.detect import open_source
 from sbcard_core.validation.duplicates import Duplicates
 from sbcard_core.validation.judge import Batch, line_finding
+from sbcard_core.validation.known_numbers import KnownNumbers
 from sbcard_core.validation.pool import Plan, Workers
 from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, QuarantinedLine
+from sbcard_core.validation.repair import FORM_AT_ONCE, RepairPolicy
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
 
@@ -150,6 +152,9 @@ def check_files(
     submitters: Mapping[str, str] | None = None,
     cap: int | None = None,
     workers: int | Executor = 1,
+    repairs: RepairPolicy = FORM_AT_ONCE,
+    known: Any = None,
+    proposals: int = 5,
 ) -> Iterator[CheckedBatch]:
     """Check collected files: delimited text; with extra ``bulk`` also workbooks and Parquet; DBF.
 
@@ -169,6 +174,11 @@ def check_files(
         submitters: six-digit code of the city or county that sent each file, by file name.
         cap: findings handed out per file and code; ``summary.counts`` and ``marks`` still count all.
         workers: 1 = judge here; more = so many processes; or an executor of threads or processes.
+        repairs: which changes of form (width, blanks, case, separator, 15 to 18 digits) are made at once; a record
+            that needs another one is refused with the change proposed. Money and accounts are never changed.
+        known: numbers registered already, in stored form: a stream of text (read once, never held), n × 18 bytes, or
+            an Arrow column; their records are refused (``duplicate.known``). The sources are read once more for it.
+        proposals: how many numbers a finding on a wrong number proposes at most, best first; 0 = none.
 
     Yields:
         Batches in file and line order; the last batch of each file carries its ``summary``. Memory is
@@ -199,6 +209,9 @@ def check_files(
         submitters=submitters,
         cap=cap,
         workers=workers,
+        repairs=repairs,
+        known=known,
+        proposals=proposals,
     )
 
 
@@ -213,6 +226,9 @@ def check_sources(
     submitters: Mapping[str, str] | None = None,
     cap: int | None = None,
     workers: int | Executor = 1,
+    repairs: RepairPolicy = FORM_AT_ONCE,
+    known: Any = None,
+    proposals: int = 5,
 ) -> Iterator[CheckedBatch]:
     """Check sources of any kind: :class:`~sbcard_core.validation.sources.Delimited`, fixed columns, DBF, Arrow …
 
@@ -223,13 +239,16 @@ def check_sources(
         InvalidValue: two sources of one name, or a batch size or cap below 1.
         MissingPart: a source needs a library that is not installed.
     """
+    if known is not None and not any(field.field == "id_number" for field in spec.fields):
+        raise InvalidValue("the layout has no number to be known", step="validation.check_files", term="已登记号码")
     if len({source.name for source in sources}) != len(sources) or batch_size < 1 or (cap or 1) < 1:
         raise InvalidValue("file names must differ and a batch holds at least 1 record", step="validation.check_files")
-    known = submitters or {}
-    senders = {file: known[source.name] for file, source in enumerate(sources) if source.name in known}
+    named = submitters or {}
+    senders = {file: named[source.name] for file, source in enumerate(sources) if source.name in named}
     return _check(
         list(sources),
-        Plan(spec, Context.of(on), Duplicates.none(), batch_size, senders),
+        Plan(spec, Context.of(on, repairs, proposals), Duplicates.none(), batch_size, senders),
+        known,
         progress=progress,
         quarantine_dir=quarantine_dir,
         cap=cap,
@@ -240,6 +259,7 @@ def check_sources(
 def _check(
     sources: list[Source],
     plan: Plan,
+    known: Any,
     *,
     progress: Progress | None,
     quarantine_dir: Path | None,
@@ -248,6 +268,8 @@ def _check(
 ) -> Iterator[CheckedBatch]:
     rules = [RecordRules(plan.spec, plan.context.sent_by(plan.submitters.get(at, ""))) for at in range(len(sources))]
     plan = plan._replace(duplicates=Duplicates.find(sources, plan.spec, rules))
+    if known is not None:
+        plan = plan._replace(known=KnownNumbers.find(sources, plan.spec, known, on=plan.context.on))
     with Workers(plan, workers) as team:
         for file, source in enumerate(sources):
             records = 0

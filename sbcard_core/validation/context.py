@@ -22,17 +22,19 @@ class Context:
         days: all possible past days.
         submitter: six-digit code of the city (xxxx00) or county that sent the file; "" = unknown.
         repairs: which changes of form are made without asking.
+        proposals: how many proposals a finding on a wrong number carries at most; 0 = none are sought.
     """
 
     on: date
     days: frozenset[str] = field(default=frozenset(), repr=False)
     submitter: str = ""
     repairs: RepairPolicy = FORM_AT_ONCE
+    proposals: int = 5
 
     @classmethod
-    def of(cls, on: date, repairs: RepairPolicy = FORM_AT_ONCE) -> "Context":
+    def of(cls, on: date, repairs: RepairPolicy = FORM_AT_ONCE, proposals: int = 5) -> "Context":
         """The context of a check on one day; days before 1900 are impossible."""
-        return cls(on, _days(date(1900, 1, 1), on), repairs=repairs)
+        return cls(on, _days(date(1900, 1, 1), on), repairs=repairs, proposals=proposals)
 
     @property
     def all_days(self) -> frozenset[str]:
@@ -59,11 +61,11 @@ class Context:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the day, not 40,000 strings, to another process."""
-        return _rebuild, (self.on, self.submitter, self.repairs)
+        return _rebuild, (self.on, self.submitter, self.repairs, self.proposals)
 
 
-def _rebuild(on: date, submitter: str, repairs: RepairPolicy) -> Context:
-    return Context.of(on, repairs).sent_by(submitter)
+def _rebuild(on: date, submitter: str, repairs: RepairPolicy, proposals: int) -> Context:
+    return Context.of(on, repairs, proposals).sent_by(submitter)
 
 
 def years_before(on: date, years: int) -> str:

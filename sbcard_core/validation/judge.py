@@ -1,6 +1,7 @@
 """Judges records: those the screen does not let pass go through the field rules, duplicates last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +10,10 @@ from sbcard_core.validation.accepted import Accepted
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates, Verdict, place_of
+from sbcard_core.validation.known_numbers import NOTHING_KNOWN, KnownNumbers
+from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked
-from sbcard_core.validation.rules import Problem, RecordRules, codes_of
+from sbcard_core.validation.rules import WRONG_NUMBER, Problem, RecordRules, codes_of, tidy
 from sbcard_core.validation.screen import Screen
 from sbcard_core.validation.spec import Layout, RecordSpec
 from sbcard_core.values import Disposition, Severity
@@ -37,6 +40,8 @@ class Batch:
         self.findings: list[Finding] = []
         self.quarantined = 0
         self.quarantine: list[QuarantinedLine] = []
+        self.doubtful: list[tuple[list[int], Sequence[str]]] = []
+        """Places of the findings on a wrong number, and its record's values."""
 
     def done(self) -> CheckedBatch:
         """The finished batch."""
@@ -60,17 +65,21 @@ class Checker:
         spec: the layout.
         context: what the rules know besides the values.
         duplicates: what the first pass found.
+        known: numbers of the check that were known before.
     """
 
-    def __init__(self, spec: RecordSpec, context: Context, duplicates: Duplicates) -> None:
+    def __init__(
+        self, spec: RecordSpec, context: Context, duplicates: Duplicates, known: KnownNumbers = NOTHING_KNOWN
+    ) -> None:
         self.spec = spec
         self.context = context
         self.duplicates = duplicates
+        self.known = known
         self.rules = RecordRules(spec, context)
         self.bits = {code: 1 << at for at, code in enumerate(codes_of(spec))}
         self.sources = {rule.code: rule.source for rule in spec.crosses}
         self.number = spec.index("id_number") if any(field.field == "id_number" for field in spec.fields) else -1
-        self.screen = Screen(spec, context, self.rules, duplicates)
+        self.screen = Screen(spec, context, self.rules, known.watch(duplicates))
 
     def check(self, batch: Batch, block: Records, start: int, stop: int) -> None:
         """Check records ``start`` to ``stop`` of a block into a batch."""
@@ -81,6 +90,7 @@ class Checker:
         batch.accepted.take(screened.clean)
         for index in screened.others:
             self._look_closer(batch, block, block.layout, index)
+        self._propose(batch)
         batch.records = len(batch.accepted) + batch.rejected + batch.quarantined
 
     def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
@@ -104,6 +114,9 @@ class Checker:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
         refused = any(problem.severity is Severity.ERROR for _, problem in problems)
+        if len(self.known) and self.known.holds(record.stored[self.number]):
+            problems = [*problems, (self.number, Problem("duplicate.known", Severity.ERROR))]
+            refused = True
         verdict = self.duplicates.verdict(record.place)
         if verdict is Verdict.CONFLICT:
             problems = [*problems, (self.number, Problem("duplicate.conflict", Severity.ERROR))]
@@ -117,11 +130,37 @@ class Checker:
             batch.accepted.append(self.spec.row._make((*record.stored, record.line)))
         disposition = Disposition.REJECTED if refused else Disposition.ACCEPTED
         bits = 0
+        wrong = []
         for at, problem in problems:
             bits |= self.bits[problem.code]
+            if problem.code in WRONG_NUMBER and not problem.repaired and problem.severity is Severity.ERROR:
+                wrong.append(len(batch.findings))
             batch.findings.append(self._finding(batch.path.name, layout, record, at, problem, disposition))
+        if wrong and self.context.proposals:
+            batch.doubtful.append((wrong, record.stored))
         if problems:
             batch.marks.append(Mark(record.line, disposition, bits))
+
+    def _propose(self, batch: Batch) -> None:
+        """Proposals for all wrong numbers of a batch at once; its findings get them, best first."""
+        if not batch.doubtful:
+            return
+
+        def column(at: int) -> list[str] | None:
+            return None if at < 0 else [tidy(values[at]) for _, values in batch.doubtful]
+
+        found = propose_many(
+            [values[self.number] for _, values in batch.doubtful],
+            on=self.context.on,
+            birth=column(self.rules.birth),
+            sex=column(self.rules.sex),
+            county=column(self.rules.county),
+            at_most=self.context.proposals,
+        )
+        for (places, _), proposals in zip(batch.doubtful, found, strict=True):
+            for place in places if proposals else ():
+                batch.findings[place] = replace(batch.findings[place], proposals=tuple(proposals))
+        batch.doubtful.clear()
 
     def _is_first(self, batch: Batch, record: _Record) -> bool:
         return self.duplicates.is_first(record.place, place_of(batch.file, record.line))
@@ -134,6 +173,7 @@ class Checker:
         zh, en = text.zh, text.en
         if problem.repaired and problem.code == field.code:
             zh, en = messages.REPAIRED.zh.format(field.header), messages.REPAIRED.en
+        zh, en = problem.zh or zh, problem.en or en
         return Finding(
             file,
             record.line,
@@ -147,6 +187,7 @@ class Checker:
             problem.repair,
             layout.order[at] + 1,
             self.sources.get(problem.code, field.source),
+            problem.proposals,
         )
 
     def _put_aside(self, batch: Batch, block: Records, index: int, code: str) -> None:

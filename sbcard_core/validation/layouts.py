@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import UNLIMITED, CrossRule
 from sbcard_core.validation.spec import BY_NUMBER, COLLECTION, FieldSpec, RecordSpec, Sensitivity
 from sbcard_core.values import Bank, Severity, mask_id
@@ -112,8 +113,11 @@ APPLICATION = RecordSpec(
 )  # fmt: skip
 """申办社保卡: the application record, with certificate, household and guardian."""
 
+_BANK_NAME = field_of("name", max_bytes=50, bytes_in=Encoding.GB18030_2022)
+"""A name as it goes to a bank; :func:`for_bank` makes a layout for one whose file is narrower."""
+
 _OPENING_REQUEST = (
-    field_of("seq"), field_of("form_no"), field_of("id_number"), field_of("name"), field_of("phone"),
+    field_of("seq"), field_of("form_no"), field_of("id_number"), _BANK_NAME, field_of("phone"),
     field_of("county"),
 )  # fmt: skip
 OpeningRequestRow = row_class("OpeningRequestRow", _keys(_OPENING_REQUEST))
@@ -189,7 +193,7 @@ BACK_FILE = RecordSpec(
 _PAYOUT_LINE = (
     field_of("seq"),
     replace(_ACCOUNT, required=True, aliases=("账号",)),
-    field_of("name"),
+    _BANK_NAME,
     field_of("id_number"),
     FieldSpec("金额", "amount_fen", "exact", "amount.format", "[1-9][0-9]{0,11}", source=_OWN),
     _text("用途", "purpose", "purpose.format", required=True, source=_OWN),
@@ -203,6 +207,29 @@ SPECS: dict[str, RecordSpec] = {
     spec.name: spec for spec in (COLLECTION, APPLICATION, OPENING_REQUEST, OPENING_RESULT, BACK_FILE, PAYOUT_LINE)
 }
 """Every layout by name."""
+
+
+def for_bank(spec: RecordSpec, *, max_bytes: int, bytes_in: Encoding) -> RecordSpec:
+    """A layout whose names must fit one bank's file: counted in its encoding, every character of it there.
+
+    Banks with records of fixed length give a name 30 bytes of GBK (public vendor code); a longer name must go to
+    such a bank by another way, so it is refused before the file is made, never cut.
+
+    Args:
+        spec: the layout.
+        max_bytes: of the file's name field.
+        bytes_in: the file's encoding.
+
+    Example:
+        >>> narrow = for_bank(PAYOUT_LINE, max_bytes=30, bytes_in=Encoding.GBK)
+        >>> [(field.field, field.max_bytes) for field in narrow.fields if field.rule == "name"]
+        [('name', 30)]
+    """
+    fields = tuple(
+        replace(field, max_bytes=max_bytes, bytes_in=bytes_in) if field.rule == "name" else field
+        for field in spec.fields
+    )
+    return replace(spec, fields=fields)
 
 
 def bank_columns(spec: RecordSpec) -> tuple[str, ...]:

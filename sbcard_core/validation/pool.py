@@ -15,6 +15,7 @@ from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates
 from sbcard_core.validation.judge import Batch, Checker
+from sbcard_core.validation.known_numbers import NOTHING_KNOWN, KnownNumbers
 from sbcard_core.validation.records import CheckedBatch
 from sbcard_core.validation.spec import RecordSpec
 
@@ -31,10 +32,11 @@ class Plan(NamedTuple):
     batch_size: int
     submitters: Mapping[int, str]
     """Submitter of each file of the check that has one, by the file's position."""
+    known: KnownNumbers = NOTHING_KNOWN
 
     def checker(self, file: int) -> Checker:
         """The checker of one file."""
-        return Checker(self.spec, self.context.sent_by(self.submitters.get(file, "")), self.duplicates)
+        return Checker(self.spec, self.context.sent_by(self.submitters.get(file, "")), self.duplicates, self.known)
 
 
 class Judge:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sbcard_core.fields import phone
+from sbcard_core.validation.proposals import Proposal
 from sbcard_core.validation.spec import Sensitivity
 from sbcard_core.values import Disposition, Severity, mask_id
 
@@ -51,9 +52,11 @@ class Finding:
         value_masked: the value, hidden as its field demands.
         message_zh: for the clerk.
         message_en: for the log.
-        repair: the value that was put in its place or is proposed, "" if none; not hidden, so keep it out of logs.
+        repair: the value that was put in its place (of a 15-digit number with one reading: the 18 digits it stands
+            for), "" if none; not hidden, so keep it out of logs.
         column: 1-based column in the file, 0 = none.
         source: document the rule stands in.
+        proposals: values it may be, best first, each with its proof; never put in its place. Out of every repr.
     """
 
     file: str
@@ -68,6 +71,7 @@ class Finding:
     repair: str = dataclasses.field(default="", repr=False)
     column: int = 0
     source: str = ""
+    proposals: tuple[Proposal, ...] = dataclasses.field(default=(), repr=False)
 
 
 class Mark(NamedTuple):

@@ -24,9 +24,22 @@ def _findings(found: list[Finding]) -> arrow.Column:
             arrow.text("reason_zh", [finding.message_zh for finding in found]),
             arrow.text("reason_en", [finding.message_en for finding in found]),
             arrow.text("rule_source", [finding.source for finding in found]),
-            arrow.lists("proposals", [[finding.repair] if finding.repair else [] for finding in found]),
+            arrow.lists("proposals", [_values(finding) for finding in found]),
+            arrow.lists("proofs", [_proofs(finding) for finding in found]),
         ]
     )
+
+
+def _values(finding: Finding) -> list[str]:
+    if finding.proposals:
+        return [proposal.value for proposal in finding.proposals]
+    return [finding.repair] if finding.repair else []
+
+
+def _proofs(finding: Finding) -> list[str]:
+    if finding.proposals:
+        return [proposal.reason_zh() for proposal in finding.proposals]
+    return ["已改正"] if finding.repair else []
 
 
 def _records(batch: CheckedBatch) -> arrow.Column:
@@ -77,7 +90,8 @@ def findings_table(batches: Iterable[HasFindings]) -> arrow.Table:
     """The findings of a check, as an object with ``__arrow_c_stream__``.
 
     Columns: file, line, column (1-based, 0 = none), field, code, severity and disposition (uint8 codes),
-    value_masked, reason_zh, reason_en, rule_source, proposals (list of text, **not masked**: keep it out of logs).
+    value_masked, reason_zh, reason_en, rule_source, proposals (list of text, best first, **not masked**: keep it out of
+    logs; where there is none, the value that was put in place), proofs (list of text: what speaks for each of them).
 
     Args:
         batches: what ``check_files`` or ``check_photos`` gives. An iterator can be read once, judged while it is read;

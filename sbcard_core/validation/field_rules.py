@@ -1,0 +1,222 @@
+"""Field rules: each takes one value and gives it back as it should be stored, with all that is wrong in it."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name, phone, region
+from sbcard_core.fields.gb18030 import Encoding
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.crosses import UNLIMITED
+from sbcard_core.validation.legacy import is_legacy, only_reading
+from sbcard_core.validation.proposals import Proposal
+from sbcard_core.validation.repair import ASK_ALWAYS, Change, Kind, repair_form
+from sbcard_core.validation.spec import FieldSpec
+from sbcard_core.values import Severity
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+WELL_FORMED = re.compile(r"[1-9][0-9]{16}[0-9X]")
+"""A number of 18 characters, right or wrong."""
+_TEXT_MAX = 500
+BIT_CODES = (
+    (citizen_id.CHARACTERS, "id_number.characters"),
+    (citizen_id.REGION, "id_number.region"),
+    (citizen_id.DATE, "id_number.date"),
+    (citizen_id.CHECK, "id_number.check"),
+)
+
+
+class Problem(NamedTuple):
+    """One thing wrong in one value; ``repaired`` = the stored value is already right.
+
+    ``zh`` and ``en`` stand in for the code's words where the case itself has better ones.
+    """
+
+    code: str
+    severity: Severity
+    repair: str = ""
+    repaired: bool = False
+    zh: str = ""
+    en: str = ""
+    proposals: tuple[Proposal, ...] = ()
+
+
+Rule = Callable[[FieldSpec, str, Context], tuple[str, list[Problem]]]
+
+
+def tidy(value: str) -> str:
+    """The value in plain characters without blanks around it.
+
+    Example:
+        >>> tidy(" ４３０１０２　")
+        '430102'
+    """
+    return value.translate(_FULL_WIDTH).strip()
+
+
+def _judge(spec: FieldSpec, value: str, plain: str, good: bool) -> tuple[str, list[Problem]]:
+    if not good:
+        return value, [Problem(spec.code, spec.severity)]
+    return plain, [] if plain == value else [Problem(spec.code, Severity.WARNING, plain, True)]
+
+
+def _pattern(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = tidy(value)
+    return _judge(spec, value, plain, re.fullmatch(spec.clean, plain) is not None)
+
+
+def _code(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = tidy(value)
+    return _judge(spec, value, plain, spec.allowed is not None and plain in spec.allowed)
+
+
+def _ethnicity(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain, problems = _pattern(spec, value, context)
+    if spec.allowed is not None and plain not in spec.allowed and re.fullmatch(spec.clean, plain):
+        problems.append(Problem("ethnicity.unknown", Severity.WARNING))  # the code table is assumed: no refusal
+    return plain, problems
+
+
+def _day(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain = tidy(value)
+    return _judge(spec, value, plain, plain in context.days)
+
+
+def _phone(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = phone.compact(tidy(value))
+    return _judge(spec, value, plain, phone.is_valid(plain))
+
+
+def _county(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    """A county of today; one that is gone is a warning that names its successor."""
+    plain = tidy(value)
+    current = context.counties(spec.allowed)
+    gone = plain not in current and region.is_valid(plain) and 0 < gbt2260.last_year(plain) < context.on.year
+    if not gone or (spec.allowed is not None and plain[:2] not in {code[:2] for code in spec.allowed}):
+        return _judge(spec, value, plain, plain in current)
+    _, problems = _judge(spec, value, plain, True)
+    status = region.status(plain, context.on, on=context.on)
+    zh, en = f"区县代码已撤销:{status.story_zh}", f"the county is gone: {status.story_en}"
+    return plain, [*problems, Problem("county.abolished", Severity.WARNING, zh=zh, en=en)]
+
+
+_NAME_CODES = {
+    name.Change.BLANK: "name.blank",
+    name.Change.DOT: "name.dot",
+    name.Change.WIDTH: "name.width",
+    name.Change.MOVED: "name.moved",
+}
+
+
+def _name(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    stored, changes = name.normalise(value)
+    found = [Problem(_NAME_CODES[change], Severity.WARNING, stored, True) for change in changes]
+    limit = spec.max_bytes or name.MAX_BYTES
+    for problem in name.problems(stored, encoding=spec.bytes_in, max_bytes=limit):
+        mild = problem is name.Problem.PRIVATE_USE
+        zh = en = ""
+        if problem is name.Problem.TOO_LONG and (limit, spec.bytes_in) != (name.MAX_BYTES, Encoding.GB18030):
+            zh, en = f"姓名超过{limit}字节({spec.bytes_in})", f"more than {limit} bytes of {spec.bytes_in}"
+        severity = Severity.WARNING if mild else spec.severity
+        found.append(Problem(f"name.{problem}", severity, zh=zh, en=en))
+    return stored, found
+
+
+_FORM_CODES = {
+    Change.WIDTH: "id_number.fullwidth",
+    Change.BLANKS: "id_number.fullwidth",
+    Change.SEPARATOR: "id_number.separator",
+    Change.CASE: "id_number.lowercase_x",
+}
+
+
+def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain, problems = value, []
+    if WELL_FORMED.fullmatch(value) is None:
+        form = repair_form(value.strip(), Kind.NUMBER, ASK_ALWAYS)
+        plain = form.proposed or form.value
+        changes = {*form.changes, *([Change.BLANKS] if value != value.strip() else [])}
+        codes = dict.fromkeys(code for change, code in _FORM_CODES.items() if change in changes)
+        problems = [Problem(code, Severity.WARNING, plain, True) for code in codes]
+        if is_legacy(plain):
+            return plain, [*problems, Problem("id_number.length15", spec.severity, only_reading(plain, on=context.on))]
+        if WELL_FORMED.fullmatch(plain) is None:
+            return value, [Problem("id_number.characters", spec.severity)]
+    bits = citizen_id.check_many(plain.encode("ascii"), on=context.on)[0]
+    problems += [Problem(code, spec.severity) for bit, code in BIT_CODES if bits & bit]
+    if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):
+        problems.append(place)
+    return plain, problems
+
+
+def _place(number: str, bits: int, context: Context) -> Problem | None:
+    """The warning about a county that cannot have given the number; it tells nothing of the birth date."""
+    code = int(number[:6])
+    if context.settled_regions[code >> 3] >> (code & 7) & 1:
+        return None
+    birth = None if bits & citizen_id.DATE else date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    status = region.status(number[:6], birth, on=context.on)
+    if status.outcome is region.RegionOutcome.KNOWN:
+        return None
+    zh, en = f"号码的地区码{status.story_zh}", f"the number's region: {status.story_en}"
+    if status.outcome is region.RegionOutcome.UNKNOWN_COUNTY:
+        return Problem("id_number.county", Severity.WARNING, zh=zh, en=en)
+    if not status.message_zh.endswith(status.story_zh):  # it had ended
+        zh, en = f"{zh};出生日期在此之后,号码不应有此地区码", f"{en}; the birth is later"
+    return Problem("id_number.region_time", Severity.WARNING, zh=zh, en=en)
+
+
+def _any(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    return value, []
+
+
+def _text(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = value.strip()
+    if len(plain) > _TEXT_MAX or any(character < " " for character in plain):
+        return value, [Problem(spec.code, spec.severity)]
+    return plain, []
+
+
+def _exact(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    """Money and accounts: never put right, not even in width."""
+    return value, [] if re.fullmatch(spec.clean, value) else [Problem(spec.code, spec.severity)]
+
+
+def _account(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    if not bank_card.is_valid(value):
+        return value, [Problem(spec.code, spec.severity)]
+    return value, [] if bank_card.luhn_is_right(value) else [Problem("account_no.luhn", Severity.WARNING)]
+
+
+def _card_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
+    plain = card_number.compact(tidy(value))
+    if card_number.is_valid(plain):
+        return _judge(spec, value, plain, True)
+    if card_number.is_legacy(plain):
+        return plain, [Problem("card_no.legacy", Severity.WARNING)]
+    return value, [Problem(spec.code, spec.severity)]
+
+
+def _validity(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain = tidy(value)
+    return _judge(spec, value, plain, plain == UNLIMITED or plain in context.all_days)
+
+
+RULES: dict[str, Rule] = {
+    "any": _any,
+    "text": _text,
+    "exact": _exact,
+    "account": _account,
+    "card_number": _card_number,
+    "validity": _validity,
+    "pattern": _pattern,
+    "code": _code,
+    "county": _county,
+    "ethnicity": _ethnicity,
+    "day": _day,
+    "phone": _phone,
+    "name": _name,
+    "id_number": _id_number,
+}
+"""Rules by the name a :class:`~sbcard_core.validation.spec.FieldSpec` gives."""
