@@ -9,8 +9,8 @@
  * no file can be made that heaps its keys in one place.
  *
  * Up to SBC_DEDUPE_OPEN keys are marked in one open-addressing table, prefetched. More are first split by their top
- * bits into parts whose tables stay in or near the level-2 cache; only mixtures are moved, no row numbers: as the split is
- * stable, one last run over the keys in order takes each part's marks one after the other.
+ * bits into parts whose tables stay in or near the level-2 cache; only mixtures are moved, no row numbers: as the
+ * split is stable, one last run over the keys in order takes each part's marks one after the other.
  *
  * Memory of a mark besides its arguments: 9 bytes a key when split (none else), and one table: at most 4/3 to 8/3
  * slots of 8 bytes (12 where all occurrences are marked) for each different key of a part.
