@@ -79,9 +79,12 @@ def _class_bits(held: frozenset[str], encoding: str) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _day_bits(days: frozenset[str]) -> bytes:
+def _days(allowed: frozenset[str]) -> tuple[list[str], bytes]:
+    """(the values that are no days, the bits of those that are)."""
+    words = [value for value in allowed if value and (len(value) != 8 or not value.isdigit())]
+    days = allowed.difference(words, {""})
     places = ((int(day[:4]) - 1900) * 372 + (int(day[4:6]) - 1) * 31 + int(day[6:]) - 1 for day in days)
-    return _bits(places, 200 * 372)
+    return words, _bits(places, 200 * 372)
 
 
 @lru_cache(maxsize=4)
@@ -208,11 +211,11 @@ class _Builder:
         return self.add(SET, column, options, high=longest, table=self.table(table), size=bits, alt=factor)
 
     def days(self, column: int, options: int, allowed: frozenset[str]) -> bool:
-        words = [value for value in allowed if value and (len(value) != 8 or not value.isdigit())]
+        words, bits = _days(allowed)
         if len(words) > 1:
             return False
         word = small_value(words[0].encode(self.encoding)) if words else 0
-        table = self.table(_day_bits(allowed.difference(words, {""})))
+        table = self.table(bits)
         return self.add(DAY, column, options, table=table, alt=word)
 
     def number(self, column: int, options: int, context: Context) -> bool:
