@@ -59,7 +59,8 @@ def read(name: str, kind: str, text: str, status: int) -> Report:
     if status and not failures:
         failures = [f"exit status {status}"]
     if failures:
-        failures.append("\n    ".join(text.splitlines()[-25:]))
+        _, mark, told = text.partition("Uncaught Python exception")
+        failures.append("\n    ".join(told.splitlines()[1:40] if mark else text.splitlines()[-25:]))
     return Report(name, kind, sum(count), sum(news), failures)
 
 
