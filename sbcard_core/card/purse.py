@@ -81,9 +81,18 @@ class Purse:
         self._send(iso.select_aid(aid), "select purse")
 
     def balance(self) -> int:
-        """Read the balance in fen."""
+        """Select the purse and read its balance in fen."""
         self.select()
+        return self.read_balance()
+
+    def read_balance(self) -> int:
+        """Read the balance in fen; the purse's application must be selected."""
         return pboc.parse_balance(self._send(pboc.get_balance(), "get balance"))
+
+    @property
+    def factor(self) -> bytes:
+        """The card's diversification factor."""
+        return self._session.factor
 
     def load(
         self,
@@ -290,7 +299,7 @@ class Purse:
 
     def _stands(self, balance_fen: int) -> bool:
         try:
-            return pboc.parse_balance(self._send(pboc.get_balance(), "get balance")) == balance_fen
+            return self.read_balance() == balance_fen
         except (APDUError, ValueError):
             return False
 

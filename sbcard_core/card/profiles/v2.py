@@ -10,9 +10,12 @@ from types import MappingProxyType
 
 from sbcard_core.card.access import Access
 from sbcard_core.card.files import FileDecl, Format, RecordDecl
-from sbcard_core.card.profile import Assumed, Profile
+from sbcard_core.card.profile import Assumed, PinMessage, Profile, PurseLog
 from sbcard_core.card.profiles.directories import DIRECTORIES
 from sbcard_core.crypto.auth import SAMPLE as SAMPLE_AUTH
+from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.crypto.purse import LOAD_TAC_CANDIDATE
+from sbcard_core.crypto.rules import PurseRules
 
 _THREE = "three sources"
 
@@ -121,6 +124,11 @@ SAMPLE_ASSUMED = Assumed(
     irk_psam_key_id=0x01,
     purse_aid=bytes.fromhex("D15600000503"),
     purse_key_index=1,
+    purse=PurseRules(load_tac=LOAD_TAC_CANDIDATE),
+    purse_log=PurseLog(),
+    transaction_proof=True,
+    secure_mac=KeyUsage.STK,
+    pin_message=PinMessage(),
 )
 
 SAMPLE = replace(V2, name="2.00 sample", assumed=SAMPLE_ASSUMED)
