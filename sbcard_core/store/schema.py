@@ -221,6 +221,45 @@ payout_line = _table(
     sa.Index("payout_line_by_person", "person_id"),
 )
 
+# --- premiums ------------------------------------------------------------------------------------------------
+
+premium_bill = _table(
+    "premium_bill",
+    sa.Column("bill_no", sa.String(128), primary_key=True),
+    sa.Column("period", sa.String(10), nullable=False),
+    sa.Column("insurance", sa.String, nullable=False),
+    sa.Column("id_number", sa.String(18), nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("category", sa.SmallInteger, nullable=False),  # values.PersonCategory
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("rate_since", sa.String(10), nullable=False),  # which of the tariff's rates
+    sa.Column("due_on", sa.String(10), nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),  # premiums.BillState
+    sa.Column("issued_on", sa.String(10), nullable=False),
+    sa.Index("premium_bill_by_state", "state", "period", "due_on"),
+    sa.UniqueConstraint("period", "insurance", "id_number"),  # one bill per person and period
+)
+
+premium_payment = _table(
+    "premium_payment",
+    sa.Column("payment_id", sa.String(128), primary_key=True),
+    sa.Column("bill_no", sa.String(128), sa.ForeignKey("premium_bill.bill_no"), nullable=False, unique=True),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("agent", sa.String, nullable=False),
+    sa.Column("at", sa.String(19), nullable=False),
+    sa.Column("refunded", sa.String, nullable=False),  # fen given back so far, one figure per share
+)
+
+premium_refund = _table(
+    "premium_refund",
+    sa.Column("refund_id", sa.String(128), primary_key=True),
+    sa.Column("payment_id", sa.String(128), sa.ForeignKey("premium_payment.payment_id"), nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.String(19), nullable=False),
+    sa.Column("reason", sa.String, nullable=False, default=""),
+)
+
 # --- a transfer is a fact: the database itself refuses to change or to remove one ----------------------------
 
 for _verb in ("UPDATE", "DELETE"):

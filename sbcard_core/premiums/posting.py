@@ -1,0 +1,270 @@
+"""Payments and refunds against the books: judged one after the other, posted together with the bill's new state."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, timestamp
+from sbcard_core.ledger.transfers import is_id
+from sbcard_core.premiums.records import BillState, Channel, Insured, Payment, PaymentStatus, Refund, RefundStatus
+from sbcard_core.premiums.tariff import Rate
+from sbcard_core.store import insert_many, schema
+
+RateKey = tuple[str, int, str]
+"""Insurance, category and first day of a rate: what a bill keeps of it."""
+_LOOKUP = 900
+
+_SOURCES = {
+    Channel.COUNTER: ("CASH", AccountKind.CASH),
+    Channel.POS: ("BANK_CLEARING:pos", AccountKind.BANK_CLEARING),
+    Channel.ATM: ("BANK_CLEARING:atm", AccountKind.BANK_CLEARING),
+    Channel.PHONE: ("BANK_CLEARING:phone", AccountKind.BANK_CLEARING),
+    Channel.AGENT_BANK: ("BANK_CLEARING", AccountKind.BANK_CLEARING),
+}
+
+
+def source_of(channel: Channel, agent: str) -> tuple[str, AccountKind]:
+    """The account that brings the money: the counter's cash, or the clearing with whoever took it.
+
+    Example:
+        >>> source_of(Channel.AGENT_BANK, "103")[0], source_of(Channel.COUNTER, "4301-2")[0]
+        ('BANK_CLEARING:103', 'CASH:4301-2')
+    """
+    name, kind = _SOURCES[channel]
+    return f"{name}:{agent}", kind
+
+
+def key_of_rate(rate: Rate) -> RateKey:
+    """What a bill keeps of its rate."""
+    return rate.insurance, int(rate.category), rate.since.isoformat()
+
+
+def _rate_of(bill: Any, rates: Mapping[RateKey, Rate]) -> Rate | None:
+    return rates.get((bill.insurance, bill.category, bill.rate_since))
+
+
+def figures(text: str) -> list[int]:
+    """Fen per share, as stored.
+
+    Example:
+        >>> figures("5500 500")
+        [5500, 500]
+    """
+    return [int(part) for part in text.split()]
+
+
+def moment(text: str) -> datetime:
+    """Read a stored local time."""
+    return datetime.fromisoformat(text)
+
+
+def known_bills(connection: sa.Connection, period: str, people: Sequence[Insured]) -> set[tuple[str, str]]:
+    """(insurance, citizen number) of those who have a bill of the period."""
+    found = set()
+    for insurance in {person.insurance for person in people}:
+        numbers = [person.id_number for person in people if person.insurance == insurance]
+        of_it = sa.select(_BILL.c.insurance, _BILL.c.id_number).where(
+            _BILL.c.period == period, _BILL.c.insurance == insurance
+        )
+        for start in range(0, len(numbers), _LOOKUP):
+            rows = connection.execute(of_it.where(_BILL.c.id_number.in_(numbers[start : start + _LOOKUP])))
+            found |= {(row.insurance, row.id_number) for row in rows}
+    return found
+
+
+def last_serial(connection: sa.Connection, period: str) -> int:
+    """The highest serial in the numbers of a period's bills."""
+    wanted = sa.select(sa.func.max(_BILL.c.bill_no)).where(_BILL.c.period == period)
+    last = connection.execute(wanted).scalar()
+    return int(last.rpartition(".")[2]) if last else 0
+
+
+def _find(connection: sa.Connection, table: sa.Table, key: str, wanted: Iterable[str]) -> Iterable[Any]:
+    names = [name for name in dict.fromkeys(wanted) if is_id(name)]
+    for start in range(0, len(names), _LOOKUP):
+        yield from connection.execute(sa.select(table).where(table.c[key].in_(names[start : start + _LOOKUP])))
+
+
+def pay(
+    connection: sa.Connection, ledger: Ledger, rates: Mapping[RateKey, Rate], payments: Sequence[Payment]
+) -> list[PaymentStatus]:
+    """Take payments in the caller's transaction, which holds the posting lock."""
+    known = {row.payment_id: row for row in _find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
+    bills = {row.bill_no: row for row in _find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
+    states = {number: BillState(row.state) for number, row in bills.items()}
+    taken: dict[str, Payment] = {}
+    statuses = []
+    for payment in payments:
+        status = _judge_payment(payment, known.get(payment.payment_id), taken.get(payment.payment_id), bills, states)
+        if status is PaymentStatus.PAID:
+            status = _post_payment(connection, ledger, _rate_of(bills[payment.bill_no], rates), payment)
+        if status is PaymentStatus.PAID:
+            taken[payment.payment_id] = payment
+            states[payment.bill_no] = BillState.PAID
+        statuses.append(status)
+    columns = ("payment_id", "bill_no", "amount_fen", "channel", "agent", "at", "refunded")
+    insert_many(connection, _PAYMENT, columns, [(*_kept(payment), "0") for payment in taken.values()])
+    _set_states(connection, [(payment.bill_no, BillState.PAID) for payment in taken.values()])
+    return statuses
+
+
+def _kept(payment: Payment) -> tuple[str, str, int, str, str, str]:
+    return (payment.payment_id, payment.bill_no, payment.amount_fen, payment.channel.value, payment.agent,
+            timestamp(payment.at))  # fmt: skip
+
+
+def _judge_payment(
+    payment: Payment, stored: Any, taken: Payment | None, bills: Mapping[str, Any], states: Mapping[str, BillState]
+) -> PaymentStatus:
+    if not _is_well_formed(payment):
+        return PaymentStatus.MALFORMED
+    before = _kept(taken) if taken else tuple(stored)[:6] if stored is not None else None
+    if before is not None:
+        return PaymentStatus.EXISTS if before == _kept(payment) else PaymentStatus.EXISTS_DIFFERENT
+    if payment.bill_no not in bills:
+        return PaymentStatus.UNKNOWN_BILL
+    state = states[payment.bill_no]
+    if state is BillState.CANCELLED:
+        return PaymentStatus.CANCELLED
+    if state is not BillState.OPEN:
+        return PaymentStatus.ALREADY_PAID
+    return (
+        PaymentStatus.PAID if payment.amount_fen == bills[payment.bill_no].amount_fen else PaymentStatus.AMOUNT_DIFFERS
+    )
+
+
+def _is_well_formed(payment: Payment) -> bool:
+    ids = (payment.payment_id, payment.bill_no, payment.agent)
+    return all(is_id(one) and len(one) <= 100 for one in ids) and type(payment.amount_fen) is int
+
+
+def _post_payment(connection: sa.Connection, ledger: Ledger, rate: Rate | None, payment: Payment) -> PaymentStatus:
+    if rate is None:
+        return PaymentStatus.NO_RATE
+    source, kind = source_of(payment.channel, payment.agent)
+    ledger.open_accounts([(source, kind)], connection=connection)
+    moves = [
+        Transfer(f"premium:{payment.payment_id}:{at}", source, share.account, share.amount_fen, "premium.pay",
+                 timestamp(payment.at))
+        for at, share in enumerate(rate.shares)
+    ]  # fmt: skip
+    return PaymentStatus.PAID if _post_all(connection, ledger, moves) else PaymentStatus.LEDGER_REFUSED
+
+
+def _post_all(connection: sa.Connection, ledger: Ledger, moves: list[Transfer]) -> bool:
+    """All or none."""
+    inner = connection.begin_nested()
+    if all(status is TransferStatus.POSTED for status in ledger.post_many(moves, connection)):
+        inner.commit()
+        return True
+    inner.rollback()
+    return False
+
+
+def refund(
+    connection: sa.Connection, ledger: Ledger, rates: Mapping[RateKey, Rate], refunds: Sequence[Refund]
+) -> list[RefundStatus]:
+    """Give money back in the caller's transaction, which holds the posting lock."""
+    known = {row.refund_id: row for row in _find(connection, _REFUND, "refund_id", [r.refund_id for r in refunds])}
+    paid = {row.payment_id: row for row in _find(connection, _PAYMENT, "payment_id", [r.payment_id for r in refunds])}
+    bills = {row.bill_no: row for row in _find(connection, _BILL, "bill_no", [row.bill_no for row in paid.values()])}
+    given = {name: figures(row.refunded) for name, row in paid.items()}
+    made: dict[str, Refund] = {}
+    statuses = []
+    for one in refunds:
+        status = _judge_refund(one, known.get(one.refund_id), made.get(one.refund_id), paid, given)
+        if status is RefundStatus.REFUNDED:
+            rate = _rate_of(bills[paid[one.payment_id].bill_no], rates)
+            status = _post_refund(connection, ledger, rate, paid[one.payment_id], one, given)
+        if status is RefundStatus.REFUNDED:
+            made[one.refund_id] = one
+        statuses.append(status)
+    columns = ("refund_id", "payment_id", "amount_fen", "at", "reason")
+    insert_many(connection, _REFUND, columns, [_kept_refund(one) for one in made.values()])
+    _note_refunds(connection, {one.payment_id for one in made.values()}, paid, given)
+    return statuses
+
+
+def _kept_refund(one: Refund) -> tuple[str, str, int, str, str]:
+    return one.refund_id, one.payment_id, one.amount_fen, timestamp(one.at), one.reason
+
+
+def _judge_refund(
+    one: Refund, stored: Any, made: Refund | None, paid: Mapping[str, Any], given: Mapping[str, list[int]]
+) -> RefundStatus:
+    if not (is_id(one.refund_id) and is_id(one.payment_id)) or type(one.amount_fen) is not int or one.amount_fen <= 0:
+        return RefundStatus.MALFORMED
+    before = _kept_refund(made) if made else tuple(stored) if stored is not None else None
+    if before is not None:
+        return RefundStatus.EXISTS if before == _kept_refund(one) else RefundStatus.EXISTS_DIFFERENT
+    if one.payment_id not in paid:
+        return RefundStatus.UNKNOWN_PAYMENT
+    left = int(paid[one.payment_id].amount_fen) - sum(given[one.payment_id])
+    return RefundStatus.REFUNDED if one.amount_fen <= left else RefundStatus.MORE_THAN_PAID
+
+
+def apportion(held: Sequence[int], amount_fen: int) -> list[int]:
+    """Take an amount from several holdings in proportion; the odd fen from where most of one was cut off.
+
+    Args:
+        held: fen in each.
+        amount_fen: at most their sum.
+
+    Example:
+        >>> apportion([11000, 1000], 6001), apportion([1, 1, 1], 2)
+        ([5501, 500], [1, 1, 0])
+    """
+    whole = sum(held)
+    parts = [one * amount_fen // whole for one in held]
+    cut_off = sorted(range(len(held)), key=lambda at: (-(held[at] * amount_fen % whole), at))
+    for at in cut_off[: amount_fen - sum(parts)]:
+        parts[at] += 1
+    return parts
+
+
+def _post_refund(
+    connection: sa.Connection, ledger: Ledger, rate: Rate | None, payment: Any, one: Refund, given: dict[str, list[int]]
+) -> RefundStatus:
+    if rate is None:
+        return RefundStatus.NO_RATE
+    before = given[one.payment_id]
+    before = before if len(before) == len(rate.shares) else [0] * len(rate.shares)
+    parts = apportion(
+        [share.amount_fen - back for share, back in zip(rate.shares, before, strict=True)], one.amount_fen
+    )
+    target, _ = source_of(Channel(payment.channel), payment.agent)
+    moves = [
+        Transfer(
+            f"premium-refund:{one.refund_id}:{at}", share.account, target, fen, "premium.refund", timestamp(one.at)
+        )
+        for at, (share, fen) in enumerate(zip(rate.shares, parts, strict=True))
+        if fen
+    ]
+    if not _post_all(connection, ledger, moves):
+        return RefundStatus.LEDGER_REFUSED
+    given[one.payment_id] = [back + fen for back, fen in zip(before, parts, strict=True)]
+    return RefundStatus.REFUNDED
+
+
+def _note_refunds(
+    connection: sa.Connection, payments: Iterable[str], paid: Mapping[str, Any], given: Mapping[str, list[int]]
+) -> None:
+    whole = []
+    for name in payments:
+        text = " ".join(map(str, given[name]))
+        connection.execute(sa.update(_PAYMENT).where(_PAYMENT.c.payment_id == name).values(refunded=text))
+        if sum(given[name]) == paid[name].amount_fen:
+            whole.append((paid[name].bill_no, BillState.REFUNDED))
+    _set_states(connection, whole)
+
+
+def _set_states(connection: sa.Connection, changes: Sequence[tuple[str, BillState]]) -> None:
+    if changes:
+        bill = schema.premium_bill
+        statement = sa.update(bill).where(bill.c.bill_no == sa.bindparam("wanted")).values(state=sa.bindparam("new"))
+        connection.execute(statement, [{"wanted": number, "new": int(state)} for number, state in changes])
+
+
+_BILL, _PAYMENT, _REFUND = schema.premium_bill, schema.premium_payment, schema.premium_refund

@@ -1,0 +1,198 @@
+"""What goes into the premium book and what comes out: people, bills, payments, refunds, receipts."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+
+from sbcard_core.errors import Refused
+from sbcard_core.values import PersonCategory, mask_id
+
+
+class Channel(StrEnum):
+    """Where a premium is paid."""
+
+    COUNTER = "counter"
+    """经办窗口: cash."""
+    POS = "pos"
+    ATM = "atm"
+    PHONE = "phone"
+    """转账电话."""
+    AGENT_BANK = "agent_bank"
+    """代收银行."""
+
+    @property
+    def zh(self) -> str:
+        """The word on a receipt."""
+        names = {"counter": "经办窗口", "pos": "POS终端", "atm": "自动柜员机", "phone": "转账电话"}
+        return names.get(self.value, "代收银行")
+
+
+class BillState(IntEnum):
+    """Where a bill stands."""
+
+    OPEN = 10
+    PAID = 20
+    REFUNDED = 30
+    """Paid and given back in full; the person owes nothing for the period."""
+    CANCELLED = 40
+
+
+class IssueStatus(IntEnum):
+    """What became of one person when bills were issued: the first that applies."""
+
+    ISSUED = 0
+    EXISTS = 1
+    """The same bill was issued before: nothing done, nothing wrong."""
+    MALFORMED = 2
+    NO_RATE = 3
+    """The tariff has no rate for this insurance, category and day."""
+
+
+class PaymentStatus(IntEnum):
+    """What became of one payment: the first that applies. Only PAID and EXISTS mean that the money has moved."""
+
+    PAID = 0
+    EXISTS = 1
+    """The same payment was taken before."""
+    EXISTS_DIFFERENT = 2
+    """The id belongs to a payment with other contents."""
+    MALFORMED = 3
+    UNKNOWN_BILL = 4
+    CANCELLED = 5
+    ALREADY_PAID = 6
+    """By another payment: give the money back to whoever brought it twice."""
+    AMOUNT_DIFFERS = 7
+    NO_RATE = 8
+    """The tariff in use lacks the rate that the bill was made by."""
+    LEDGER_REFUSED = 9
+    """An account's bound stands against it."""
+
+    @property
+    def is_settled(self) -> bool:
+        """The money has moved, now or before."""
+        return self <= PaymentStatus.EXISTS
+
+
+class RefundStatus(IntEnum):
+    """What became of one refund: the first that applies."""
+
+    REFUNDED = 0
+    EXISTS = 1
+    EXISTS_DIFFERENT = 2
+    MALFORMED = 3
+    UNKNOWN_PAYMENT = 4
+    MORE_THAN_PAID = 5
+    """Together with earlier refunds it would be more than was paid."""
+    NO_RATE = 6
+    LEDGER_REFUSED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Insured:
+    """One person to be billed. ``repr`` shows no full number and no name."""
+
+    id_number: str = field(repr=False)
+    name: str = field(repr=False)
+    category: PersonCategory
+    insurance: str
+
+    @property
+    def masked_id(self) -> str:
+        """The number as it may be shown."""
+        return mask_id(self.id_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment for one bill.
+
+    Args:
+        payment_id: the caller's own id, e.g. terminal and trace number: the same id is never booked twice.
+        bill_no: which bill.
+        amount_fen: what was paid; it must be the whole bill.
+        channel: where.
+        agent: who took it: counter, terminal or bank; part of the account that is debited.
+        at: local time.
+    """
+
+    payment_id: str
+    bill_no: str
+    amount_fen: int
+    channel: Channel
+    agent: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One refund of a payment, whole or in part (退费)."""
+
+    refund_id: str
+    payment_id: str
+    amount_fen: int
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrear:
+    """One bill that is not paid (欠费)."""
+
+    bill_no: str
+    id_number: str = field(repr=False)
+    name: str = field(repr=False)
+    period: str
+    insurance: str
+    amount_fen: int
+    due_on: date
+    days_late: int
+    """0 = not late yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """缴费凭证. ``repr`` shows no name; ``text`` is for the person who paid."""
+
+    payment_id: str
+    bill_no: str
+    name: str = field(repr=False)
+    masked_id: str
+    insurance_zh: str
+    period: str
+    amount_fen: int
+    refunded_fen: int
+    channel: Channel
+    agent: str
+    at: datetime
+
+    @property
+    def text(self) -> str:
+        """The receipt in words."""
+        lines = [
+            f"社会保险费缴费凭证 {self.payment_id}",
+            f"姓名 {self.name}  社会保障号码 {self.masked_id}",
+            f"险种 {self.insurance_zh}  所属期 {self.period}",
+            f"金额 {yuan(self.amount_fen)}元  缴费方式 {self.channel.zh}({self.agent})",
+            f"时间 {self.at:%Y-%m-%d %H:%M:%S}",
+        ]
+        if self.refunded_fen:
+            lines.append(f"已退 {yuan(self.refunded_fen)}元")
+        return "\n".join(lines)
+
+
+class PremiumRefused(Refused):
+    """One payment or refund was refused and nothing was booked; ``status`` says why."""
+
+    def __init__(self, status: PaymentStatus | RefundStatus, what: str) -> None:
+        self.status = status
+        super().__init__(f"{what} refused: {status.name}", step="premiums", term="缴费", advice="see its status")
+
+
+def yuan(fen: int) -> str:
+    """Fen as yuan with two decimals.
+
+    Example:
+        >>> yuan(6005)
+        '60.05'
+    """
+    return f"{fen // 100}.{fen % 100:02}"

@@ -1,0 +1,278 @@
+"""Premiums: every fen is billed, paid, given back or owed, and the books say the same."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import Ledger
+from sbcard_core.premiums import (
+    SAMPLE,
+    BillState,
+    Channel,
+    Insured,
+    IssueStatus,
+    Payment,
+    PaymentStatus,
+    PremiumRefused,
+    Premiums,
+    Refund,
+    RefundStatus,
+    Tariff,
+    load,
+)
+from sbcard_core.premiums.posting import apportion
+from sbcard_core.store import Store
+from sbcard_core.values import PersonCategory
+
+AT = datetime.fromisoformat("2015-03-02T09:30:15")
+BEGINS = date(2015, 1, 1)
+
+
+def person(
+    number: int, category: PersonCategory = PersonCategory.RURAL, insurance: str = "resident-medical"
+) -> Insured:
+    return Insured(f"43010219800101{number:04d}", f"张{number}", category, insurance)
+
+
+@pytest.fixture
+def book() -> Iterator[Premiums]:
+    with Store.open("sqlite://") as store:
+        yield Premiums(store, Ledger(store), SAMPLE)
+
+
+def payment(book: Premiums, bill_no: str, name: str = "P1", **changes: object) -> Payment:
+    made = Payment(name, bill_no, 12000, Channel.AGENT_BANK, "402", AT)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def net(book: Premiums, account: str) -> int:
+    found = book.ledger.balances([account])
+    return found[account].net_fen if found else 0
+
+
+class TestIssue:
+    def test_one_bill_each_and_again_none(self, book: Premiums) -> None:
+        people = [person(1), person(2), person(1), person(3, PersonCategory.FLEXIBLE), replace(person(4), name="")]
+        first = book.issue("2015", BEGINS, people)
+        expected = [
+            IssueStatus.ISSUED,
+            IssueStatus.ISSUED,
+            IssueStatus.EXISTS,
+            IssueStatus.NO_RATE,
+            IssueStatus.MALFORMED,
+        ]
+        assert (first.statuses, first.amount_fen, len(first.bills)) == (expected, 24000, 2)
+        again = book.issue("2015", BEGINS, people)
+        assert (again.bills, again.amount_fen) == ([], 0)
+
+    def test_the_rate_of_the_day(self, book: Premiums) -> None:
+        for begins, fen in ((date(2014, 6, 1), 9000), (date(2015, 1, 1), 12000)):
+            assert book.issue(f"{begins:%Y-%m}", begins, [person(1)]).amount_fen == fen
+
+    @pytest.mark.parametrize("period", ["", "2015/01", "二〇一五", "2015-01-01-x"])
+    def test_a_period_that_is_none(self, book: Premiums, period: str) -> None:
+        with pytest.raises(InvalidValue):
+            book.issue(period, BEGINS, [])
+
+
+class TestPay:
+    def test_the_money_reaches_every_fund_of_the_rate(self, book: Premiums) -> None:
+        (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+        assert book.pay(payment(book, bill)) is PaymentStatus.PAID
+        assert net(book, "POOLED_FUND:resident") == 11000
+        assert net(book, "CATASTROPHIC_FUND:resident") == 1000
+        assert net(book, "BANK_CLEARING:402") == -12000
+
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            ({}, PaymentStatus.EXISTS),
+            ({"amount_fen": 11999}, PaymentStatus.EXISTS_DIFFERENT),
+            ({"agent": "103"}, PaymentStatus.EXISTS_DIFFERENT),
+            ({"payment_id": "P2"}, PaymentStatus.ALREADY_PAID),
+            ({"payment_id": "P2", "bill_no": "2015.x.1"}, PaymentStatus.UNKNOWN_BILL),
+            ({"payment_id": ""}, PaymentStatus.MALFORMED),
+            ({"payment_id": "P\0"}, PaymentStatus.MALFORMED),
+            ({"payment_id": "P2", "amount_fen": 12000.0}, PaymentStatus.MALFORMED),
+        ],
+    )
+    def test_a_second_one(self, book: Premiums, changes: dict[str, object], status: PaymentStatus) -> None:
+        (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+        one = payment(book, bill)
+        assert book.pay_many([one, replace(one, **changes)]) == [PaymentStatus.PAID, status]  # in one call
+        assert book.pay_many([replace(one, **changes)]) == [status]  # and in another
+        assert net(book, "POOLED_FUND:resident") == 11000
+
+    @pytest.mark.parametrize("amount", [11999, 12001, 0, -12000])
+    def test_only_the_whole_bill(self, book: Premiums, amount: int) -> None:
+        (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+        with pytest.raises(PremiumRefused) as refused:
+            book.pay(payment(book, bill, amount_fen=amount))
+        assert refused.value.status is PaymentStatus.AMOUNT_DIFFERS
+        assert book.ledger.totals() == (0, 0)
+
+    def test_a_cancelled_bill_takes_no_money(self, book: Premiums) -> None:
+        bills = book.issue("2015", BEGINS, [person(1), person(2)]).bills
+        book.pay(payment(book, bills[0]))
+        assert book.cancel([*bills, "unknown"]) == 1  # the paid one stays
+        assert book.pay_many([payment(book, bills[1], "P2")]) == [PaymentStatus.CANCELLED]
+
+    def test_a_tariff_that_lost_the_rate(self, book: Premiums) -> None:
+        (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+        other = Premiums(book.store, book.ledger, Tariff("none", ()))
+        assert other.pay_many([payment(book, bill)]) == [PaymentStatus.NO_RATE]
+
+    def test_every_channel_has_its_account(self, book: Premiums) -> None:
+        bills = book.issue("2015", BEGINS, [person(at) for at in range(5)]).bills
+        for at, channel in enumerate(Channel):
+            book.pay(payment(book, bills[at], f"P{at}", channel=channel, agent="A"))
+        accounts = ["CASH:A", "BANK_CLEARING:pos:A", "BANK_CLEARING:atm:A", "BANK_CLEARING:phone:A", "BANK_CLEARING:A"]
+        assert [net(book, account) for account in accounts] == [-12000] * 5
+
+
+class TestRefund:
+    def test_in_parts_up_to_the_whole(self, book: Premiums) -> None:
+        (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+        book.pay(payment(book, bill))
+        statuses = book.refund_many([
+            Refund("R1", "P1", 1, AT),
+            Refund("R1", "P1", 1, AT),
+            Refund("R1", "P1", 2, AT),
+            Refund("R2", "P1", 12000, AT),
+            Refund("R3", "P1", 11999, AT),
+            Refund("R4", "P1", 1, AT),
+            Refund("R5", "P9", 1, AT),
+            Refund("R6", "P1", 0, AT),
+        ])  # fmt: skip
+        names = "REFUNDED EXISTS EXISTS_DIFFERENT MORE_THAN_PAID REFUNDED MORE_THAN_PAID UNKNOWN_PAYMENT MALFORMED"
+        assert [status.name for status in statuses] == names.split()
+        for account in ("POOLED_FUND:resident", "CATASTROPHIC_FUND:resident", "BANK_CLEARING:402"):
+            assert net(book, account) == 0
+        assert book.totals("2015") == {BillState.REFUNDED: (1, 12000)}
+        assert "已退 120.00元" in book.receipt("P1").text
+
+    @given(held=st.lists(st.integers(0, 10**12), min_size=1, max_size=6), part=st.floats(0, 1))
+    def test_apportioning_is_exact_and_never_overdraws(self, held: list[int], part: float) -> None:
+        if not sum(held):
+            return
+        amount = int(sum(held) * part)
+        parts = apportion(held, amount)
+        assert sum(parts) == amount
+        assert all(0 <= taken <= there for taken, there in zip(parts, held, strict=True))
+
+
+def test_receipt_and_arrears(book: Premiums) -> None:
+    bills = book.issue("2015", BEGINS, [person(1), person(2)]).bills
+    book.pay(payment(book, bills[0], channel=Channel.POS, agent="430100000001"))
+    receipt = book.receipt("P1")
+    assert "金额 120.00元  缴费方式 POS终端(430100000001)" in receipt.text
+    assert "430102198001010001" not in receipt.text + repr(receipt)
+    (arrear,) = book.arrears(date(2015, 5, 5))
+    assert (arrear.bill_no, arrear.due_on, arrear.days_late) == (bills[1], date(2015, 5, 1), 4)
+    assert "430102198001010002" not in repr(arrear)
+    assert next(iter(book.arrears(date(2015, 1, 2)))).days_late == 0
+    with pytest.raises(InvalidValue):
+        book.receipt("P2")
+
+
+class TestTariff:
+    def test_overlapping_rates_are_refused(self, tmp_path: Path) -> None:
+        text = Path(__file__).parents[2].joinpath("sbcard_core/premiums/sample.toml").read_text("utf-8")
+        file = tmp_path / "tariff.toml"
+        file.write_text(text.replace("until = 2014-12-31", "until = 2015-01-01"), "utf-8")
+        with pytest.raises(InvalidValue, match="hold on 2015-01-01"):
+            load(file)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("amount_fen = 9000", "amount_fen = 90.00"),
+            ('"RURAL"]', '"FARMER"]'),
+            ("due_days = 60", ""),
+            ("since = 2014-01-01", 'since = "2014"'),
+            ('kind = "pension_fund"', 'kind = "pension"'),
+            ("amount_fen = 6000", "amount_fen = 0"),
+            ("[[rate]]", "[[rate"),
+        ],
+    )
+    def test_a_wrong_entry_is_named(self, tmp_path: Path, old: str, new: str) -> None:
+        text = Path(__file__).parents[2].joinpath("sbcard_core/premiums/sample.toml").read_text("utf-8")
+        assert old in text
+        file = tmp_path / "tariff.toml"
+        file.write_text(text.replace(old, new), "utf-8")
+        with pytest.raises(InvalidValue):
+            load(file)
+
+
+class PremiumYear(RuleBasedStateMachine):
+    """Bills, payments and refunds in any order against a dictionary."""
+
+    @initialize()
+    def open(self) -> None:
+        self.store = Store.open("sqlite://")
+        self.book = Premiums(self.store, Ledger(self.store), SAMPLE)
+        self.bills: dict[str, str] = {}
+        self.bill_of: dict[int, str] = {}
+        self.paid: dict[str, tuple[str, int]] = {}
+        self.used = 0
+
+    @rule(number=st.integers(1, 6))
+    def issue(self, number: int) -> None:
+        for bill in self.book.issue("2015", BEGINS, [person(number)]).bills:
+            self.bills[bill], self.bill_of[number] = "open", bill
+
+    @rule(number=st.integers(1, 6), amount=st.sampled_from([12000, 11999]))
+    def pay(self, number: int, amount: int) -> None:
+        bill = self.bill_of.get(number, "2015.000009999")
+        self.used += 1
+        (status,) = self.book.pay_many([Payment(f"P{self.used}", bill, amount, Channel.ATM, "A", AT)])
+        good = self.bills.get(bill) == "open" and amount == 12000
+        assert (status is PaymentStatus.PAID) == good
+        if good:
+            self.bills[bill] = "paid"
+            self.paid[f"P{self.used}"] = (bill, 12000)
+
+    @rule(at=st.integers(0, 20), amount=st.integers(1, 12001))
+    def refund(self, at: int, amount: int) -> None:
+        if not self.paid:
+            return
+        name = sorted(self.paid)[at % len(self.paid)]
+        bill, left = self.paid[name]
+        self.used += 1
+        (status,) = self.book.refund_many([Refund(f"R{self.used}", name, amount, AT)])
+        assert (status is RefundStatus.REFUNDED) == (amount <= left)
+        if amount <= left:
+            self.paid[name] = (bill, left - amount)
+            if amount == left:
+                self.bills[bill] = "refunded"
+
+    @rule(number=st.integers(1, 6))
+    def cancel(self, number: int) -> None:
+        bill = self.bill_of.get(number, "2015.000009999")
+        assert self.book.cancel([bill]) == (self.bills.get(bill) == "open")
+        if self.bills.get(bill) == "open":
+            self.bills[bill] = "cancelled"
+
+    @invariant()
+    def books_agree(self) -> None:
+        held = sum(left for _, left in self.paid.values())
+        assert net(self.book, "POOLED_FUND:resident") + net(self.book, "CATASTROPHIC_FUND:resident") == held
+        assert net(self.book, "BANK_CLEARING:atm:A") == -held
+        assert {arrear.bill_no for arrear in self.book.arrears(BEGINS)} == {
+            bill for bill, state in self.bills.items() if state == "open"
+        }
+        assert self.book.ledger.recompute() == []
+
+    def teardown(self) -> None:
+        self.store.close()
+
+
+TestPremiumYear = PremiumYear.TestCase
+TestPremiumYear.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
