@@ -61,11 +61,13 @@ def _repeats(pattern: str) -> list[_Repeat] | None:
     return found
 
 
+_EVERY = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, LAST_UNIT + 1)]))
+
+
 @lru_cache(maxsize=64)
 def characters(atom: str) -> frozenset[str]:
     """Every character up to U+FFFF that an atom matches, asked of ``re``; quotes, NUL and line ends never count."""
-    every = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, LAST_UNIT + 1)]))
-    return frozenset(re.findall(atom, every)) - frozenset('"\r\n')
+    return frozenset(re.findall(atom, _EVERY)) - frozenset('"\r\n')
 
 
 _STEPPED = re.compile(r"\(\?:(?P<inner>[^()]+)\)(?P<count>\{\d+(?:,\d+)?\})")

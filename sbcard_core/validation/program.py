@@ -18,7 +18,7 @@ from sbcard_core.validation import clauses
 from sbcard_core.validation.blocks import MAX_COLUMNS, Code
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import BoundRule
-from sbcard_core.validation.patterns import PAD, Shape, Text, characters, read
+from sbcard_core.validation.patterns import PAD, Shape, Text, read
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import FieldSpec, Layout, RecordSpec
 
@@ -35,6 +35,9 @@ _MATCHED = frozenset(
 
 _WITH_CHECK_CHARACTER = {"card_number": (CARD, 9, 9), "account": (LUHN, 12, 19)}
 """Kind, least and most characters."""
+
+
+_ANYTHING = frozenset(map(chr, [*range(1, 0xD800), *range(0xE000, UNITS)])) - frozenset('"\r\n')
 
 
 class Program(NamedTuple):
@@ -56,20 +59,16 @@ def units(encoding: str) -> dict[str, int]:
     """The unit of each character that has one: 7-bit as itself, a code point, or a two-byte code of GB 18030."""
     if encoding == "utf-8":
         return {chr(unit): unit for unit in range(1, UNITS) if not 0xD800 <= unit < 0xE000}
-    found = {chr(unit): unit for unit in range(1, 128)}
-    for lead in range(0x81, 0xFF):
-        for trail in range(0x40, 0xFF):
-            text = bytes((lead, trail)).decode("gb18030", "ignore")
-            if len(text) == 1 and trail != 0x7F and text > "\x7f":
-                found[text] = lead << 8 | trail
-    return found
+    codes = [lead << 8 | trail for lead in range(0x81, 0xFF) for trail in range(0x40, 0xFF) if trail != 0x7F]
+    texts = b"\n".join([code.to_bytes(2, "big") for code in codes]).decode("gb18030", "replace").split("\n")
+    found = {text: code for code, text in zip(codes, texts, strict=True) if len(text) == 1 and text != "\ufffd"}
+    return found | {chr(unit): unit for unit in range(1, 128)}
 
 
 def _bits(places: Iterable[int], size: int) -> bytes:
-    bits = bytearray(size // 8)
-    for place in places:
-        bits[place >> 3] |= 1 << (place & 7)
-    return bytes(bits)
+    bits = np.zeros(size, np.bool_)
+    bits[np.fromiter(places, np.int64)] = True
+    return np.packbits(bits, bitorder="little").tobytes()
 
 
 @lru_cache(maxsize=64)
@@ -95,11 +94,13 @@ def last_birth_years(on: date) -> bytes:
     """
     codes = np.array(sorted(map(int, gbt2260.codes())))
     rows = "".join([f"{code:06}" for code in codes]).encode("ascii")
-    last, alive = np.zeros(1_000_000, np.uint8), np.ones(len(codes), np.bool_)
-    for year in range(1900, min(on.year, 2075) + 1):
-        years = np.full(len(codes), year)
-        alive &= np.frombuffer(region.check_many(rows, birth_years=years, on=on), np.uint8) == 0
-        last[codes[alive]] = year - 1899
+    known, unknown = np.full(len(codes), 1899), np.full(len(codes), min(on.year, 2075) + 1)
+    while np.any(unknown - known > 1):  # a code known for one birth year is known for those before
+        years = (known + unknown) // 2
+        good = np.frombuffer(region.check_many(rows, birth_years=years, on=on), np.uint8) == 0
+        known, unknown = np.where(good, years, known), np.where(good, unknown, years)
+    last = np.zeros(1_000_000, np.uint8)
+    last[codes] = known - 1899
     return last.tobytes()
 
 
@@ -225,7 +226,7 @@ class _Builder:
     def anything(self, column: int) -> bool:
         """A cell nobody asks for must still be readable."""
         return self.add(
-            TEXT, column, OPTIONAL, high=0xFFFFFFFF, table=self.table(_class_bits(characters("[^\\0]"), self.encoding))
+            TEXT, column, OPTIONAL, high=0xFFFFFFFF, table=self.table(_class_bits(_ANYTHING, self.encoding))
         )
 
 

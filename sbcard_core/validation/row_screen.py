@@ -28,6 +28,8 @@ class RowScreen:
         keys = [field.field for field in spec.fields]
         required = {field.field for field in spec.fields if field.required}
         self.number = keys.index("id_number") if "id_number" in required else -1
+        if self.number >= 0 and spec.fields[self.number].rule != "id_number":
+            self.number = -1  # numbers of other certificates: the judge knows them as text
         # what the number's kernel and one comparison settle for a clean record needs no rule again
         tests = {bound.rule.test for bound in rules.crosses} if self.number >= 0 else set()
         self.birth = keys.index("birth") if "birth_in_number" in tests and "birth" in required else -1
@@ -64,7 +66,7 @@ class RowScreen:
     def _by_number(self, rows: list[tuple[str, ...]]) -> Iterator[tuple[int, int]]:
         """(mask of the number, its place among the repeated ones or -1) of each clean record."""
         if self.number < 0:
-            return repeat((0, -1), len(rows))
+            return repeat((0, 0 if len(self.duplicates) else -1), len(rows))
         numbers = "".join([row[self.number] for row in rows]).encode("ascii")
         sexes = "".join([row[self.sex] for row in rows]).encode("ascii") if self.sex >= 0 else None
         on = self.context.on

@@ -88,7 +88,8 @@ class Screen:
         flags, keys = self._looked_through(block, program)
         clean = flags[start:stop] == 0
         if len(self._duplicates):
-            clean &= ~self._duplicates.repeated(keys[start:stop])
+            found = keys[start:stop]  # a number without a key may repeat as text
+            clean &= (found != 0) & ~self._duplicates.repeated(found)
         if program.closer or program.crosses:
             self._look_in_python(block, layout, program, clean, start)
         make = self._spec.row._make

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
@@ -93,6 +93,7 @@ def _outcome(batches: list[CheckedBatch]) -> tuple[object, ...]:
     )
 
 
+@settings(deadline=None)  # the first call builds tables
 @given(FILE)
 def test_every_record_ends_in_exactly_one_place(raw: bytes) -> None:
     batches = _run(raw)
@@ -107,6 +108,7 @@ def test_every_record_ends_in_exactly_one_place(raw: bytes) -> None:
     assert len(set(numbers)) == len(numbers)
 
 
+@settings(deadline=None)  # the first call builds tables
 @given(st.binary(max_size=200))
 def test_any_bytes_at_all_raise_nothing_and_lose_nothing(raw: bytes) -> None:
     batches = _run(raw)
@@ -124,6 +126,7 @@ def _holds_wide_blanks(raw: bytes) -> bool:
     return any(character.isspace() and ord(character) > 127 for character in raw.decode("gb18030", "ignore"))
 
 
+@settings(deadline=None)  # the first call builds tables
 @given(FILE, st.integers(1, 60), st.integers(1, 5))
 def test_block_and_batch_sizes_do_not_matter(raw: bytes, block: int, batch_size: int) -> None:
     whole = _outcome(_run(raw))
@@ -131,6 +134,7 @@ def test_block_and_batch_sizes_do_not_matter(raw: bytes, block: int, batch_size:
         assert _outcome(_run(raw, batch_size)) == whole
 
 
+@settings(deadline=None)  # the first call builds tables
 @given(FILE)
 def test_the_fast_path_judges_as_the_rules_do(raw: bytes) -> None:
     fast = _outcome(_run(raw))
