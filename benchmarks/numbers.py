@@ -1,0 +1,90 @@
+"""Citizen numbers for the check: contiguous rows with a sex column, 2 of 100 faulty in one of five ways."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sbcard_core.fields import citizen_id
+
+ON = date(2014, 7, 31)
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], np.int32)
+COUNTIES = ("430102", "430103", "430104", "430105", "430111", "430202", "430203", "430204")
+BITS = {
+    "characters": citizen_id.CHARACTERS,
+    "region": citizen_id.REGION,
+    "date": citizen_id.DATE,
+    "check": citizen_id.CHECK,
+    "sex": citizen_id.SEX,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """``count`` numbers of 18 bytes and as many bytes of sex codes (1, 2, or 9 = not compared)."""
+
+    count: int
+    rows: bytes = field(repr=False)
+    sexes: bytes = field(repr=False)
+
+    def table(self) -> Any:
+        """The same bytes as two Arrow text columns, nothing copied."""
+        import pyarrow as pa  # noqa: PLC0415 - a peer's part
+
+        columns = []
+        for data, width in ((self.rows, 18), (self.sexes, 1)):
+            places = np.arange(0, width * self.count + 1, width, dtype=np.int32)
+            columns.append(pa.StringArray.from_buffers(self.count, pa.py_buffer(places), pa.py_buffer(data)))
+        return pa.table(columns, names=["number", "sex"])
+
+    def head(self, count: int) -> "Numbers":
+        """The first of them."""
+        count = min(count, self.count)
+        return Numbers(count, self.rows[: 18 * count], self.sexes[:count])
+
+    def texts(self) -> list[tuple[str, str]]:
+        """(number, sex) for peers that take one at a time."""
+        whole, sexes = self.rows.decode("ascii"), self.sexes.decode("ascii")
+        return [(whole[18 * at : 18 * at + 18], sexes[at]) for at in range(self.count)]
+
+
+def put(table: NDArray[np.uint8], at: int, values: NDArray[np.int64], width: int) -> None:
+    """Write numbers as decimal digits (not yet characters) into ``width`` columns from ``at`` on."""
+    for place in range(width):
+        table[:, at + place] = values // 10 ** (width - 1 - place) % 10
+
+
+def right_numbers(rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """n × 18 characters of right numbers, and the sex each carries as a character."""
+    table = np.empty((count, 18), np.uint8)
+    counties = np.array([list(code.encode("ascii")) for code in COUNTIES], np.uint8) - 48
+    table[:, :6] = counties[rng.integers(0, len(COUNTIES), count)]
+    put(table, 6, rng.integers(1930, 2010, count), 4)
+    put(table, 10, rng.integers(1, 13, count), 2)
+    put(table, 12, rng.integers(1, 29, count), 2)
+    table[:, 14:17] = rng.integers(0, 10, (count, 3))
+    total = np.zeros(count, np.int32)
+    for place, weight in enumerate(WEIGHTS):
+        total += weight * table[:, place].astype(np.int32)
+    check = (12 - total % 11) % 11
+    table[:, 17] = np.where(check == 10, ord("X") - 48, check)
+    sexes = np.where(table[:, 16] % 2 == 1, ord("1"), ord("2")).astype(np.uint8)
+    return table + np.uint8(48), sexes
+
+
+@cache
+def numbers(count: int) -> Numbers:
+    """The same numbers at every call and in every process."""
+    rng = np.random.default_rng(1)
+    table, sexes = right_numbers(rng, count)
+    table[0::250, 3] = ord("O")
+    table[50::250, :2] = np.frombuffer(b"09", np.uint8)
+    table[100::250, 10:14] = np.frombuffer(b"0230", np.uint8)
+    table[150::250, 16] = (table[150::250, 16] - 48 + 2) % 10 + 48  # the same sex, another check character
+    sexes[200::250] ^= 3  # 1 and 2 change places
+    sexes[7::100] = ord("9")
+    return Numbers(count, table.tobytes(), sexes.tobytes())
