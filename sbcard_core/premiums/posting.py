@@ -1,6 +1,6 @@
 """Payments and refunds against the books: judged one after the other, posted together with the bill's new state."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,17 +93,32 @@ def pay(
     """Take payments in the caller's transaction, which holds the posting lock."""
     known = {row.payment_id: row for row in _find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
     bills = {row.bill_no: row for row in _find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
-    states = {number: BillState(row.state) for number, row in bills.items()}
     taken: dict[str, Payment] = {}
-    statuses = []
-    for payment in payments:
-        status = _judge_payment(payment, known.get(payment.payment_id), taken.get(payment.payment_id), bills, states)
-        if status is PaymentStatus.PAID:
-            status = _post_payment(connection, ledger, _rate_of(bills[payment.bill_no], rates), payment)
-        if status is PaymentStatus.PAID:
-            taken[payment.payment_id] = payment
-            states[payment.bill_no] = BillState.PAID
-        statuses.append(status)
+
+    def judge(post: Callable[[list[Transfer]], bool]) -> list[PaymentStatus]:
+        """Judge one payment after the other; each sees those before it."""
+        taken.clear()
+        states = {number: BillState(row.state) for number, row in bills.items()}
+        statuses = []
+        for one in payments:
+            status = _judge_payment(one, known.get(one.payment_id), taken.get(one.payment_id), bills, states)
+            if status is PaymentStatus.PAID:
+                status = _post_payment(connection, ledger, _rate_of(bills[one.bill_no], rates), one, post)
+            if status is PaymentStatus.PAID:
+                taken[one.payment_id] = one
+                states[one.bill_no] = BillState.PAID
+            statuses.append(status)
+        return statuses
+
+    moves: list[Transfer] = []
+
+    def later(few: list[Transfer]) -> bool:
+        moves.extend(few)
+        return True
+
+    statuses = judge(later)
+    if not _post_all(connection, ledger, moves):  # the books refuse some: find out which
+        statuses = judge(lambda few: _post_all(connection, ledger, few))
     columns = ("payment_id", "bill_no", "amount_fen", "channel", "agent", "at", "refunded")
     insert_many(connection, _PAYMENT, columns, [(*_kept(payment), "0") for payment in taken.values()])
     _set_states(connection, [(payment.bill_no, BillState.PAID) for payment in taken.values()])
@@ -140,17 +155,23 @@ def _is_well_formed(payment: Payment) -> bool:
     return all(is_id(one) and len(one) <= 100 for one in ids) and type(payment.amount_fen) is int
 
 
-def _post_payment(connection: sa.Connection, ledger: Ledger, rate: Rate | None, payment: Payment) -> PaymentStatus:
+def _post_payment(
+    connection: sa.Connection,
+    ledger: Ledger,
+    rate: Rate | None,
+    payment: Payment,
+    post: Callable[[list[Transfer]], bool],
+) -> PaymentStatus:
     if rate is None:
         return PaymentStatus.NO_RATE
     source, kind = source_of(payment.channel, payment.agent)
     ledger.open_accounts([(source, kind)], connection=connection)
+    at = timestamp(payment.at)
     moves = [
-        Transfer(f"premium:{payment.payment_id}:{at}", source, share.account, share.amount_fen, "premium.pay",
-                 timestamp(payment.at))
-        for at, share in enumerate(rate.shares)
-    ]  # fmt: skip
-    return PaymentStatus.PAID if _post_all(connection, ledger, moves) else PaymentStatus.LEDGER_REFUSED
+        Transfer(f"premium:{payment.payment_id}:{part}", source, share.account, share.amount_fen, "premium.pay", at)
+        for part, share in enumerate(rate.shares)
+    ]
+    return PaymentStatus.PAID if post(moves) else PaymentStatus.LEDGER_REFUSED
 
 
 def _post_all(connection: sa.Connection, ledger: Ledger, moves: list[Transfer]) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import Ledger
+from sbcard_core.ledger import AccountKind, Bounds, Ledger
 from sbcard_core.premiums import (
     SAMPLE,
     BillState,
@@ -128,6 +128,21 @@ class TestPay:
         (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
         other = Premiums(book.store, book.ledger, Tariff("none", ()))
         assert other.pay_many([payment(book, bill)]) == [PaymentStatus.NO_RATE]
+
+    def test_one_that_the_books_refuse_does_not_stop_the_others(self) -> None:
+        bounds = {AccountKind.CASH: Bounds(floor_fen=-12000)}  # a counter that may hold one payment
+        with Store.open("sqlite://") as store:
+            book = Premiums(store, Ledger(store, bounds=bounds), SAMPLE)
+            bills = book.issue("2015", BEGINS, [person(at) for at in range(4)]).bills
+            taken = [
+                payment(book, bills[at], f"P{at}", channel=channel, agent="A")
+                for at, channel in enumerate([Channel.COUNTER, Channel.COUNTER, Channel.POS, Channel.COUNTER])
+            ]
+            names = [status.name for status in book.pay_many(taken)]
+            assert names == ["PAID", "LEDGER_REFUSED", "PAID", "LEDGER_REFUSED"]
+            assert book.totals("2015") == {BillState.PAID: (2, 24000), BillState.OPEN: (2, 24000)}
+            assert net(book, "POOLED_FUND:resident") == 22000
+            assert book.ledger.recompute() == []
 
     def test_every_channel_has_its_account(self, book: Premiums) -> None:
         bills = book.issue("2015", BEGINS, [person(at) for at in range(5)]).bills
