@@ -168,8 +168,13 @@ def ratios(times: dict[str, list[float]], count: int) -> list[dict[str, Any]]:
 
 def steps(count: int, rounds: int) -> list[dict[str, Any]]:
     """What the parts of ours cost, and the other calls."""
+    import polars as pl  # noqa: PLC0415
+
     data, keys = rows(count), pack_exact(rows(count))
     other = rows(count, 2)
+    series, others = pl.Series("n", _arrow(data)), pl.Series("n", _arrow(other)).implode()
+    if bytes(known.mark(data, other)) != series.is_in(others).to_numpy().astype(np.uint8).tobytes():
+        raise AssertionError("polars is_in marks other rows")
     times = in_turn(
         {
             "keys from rows": partial(pack_exact, data),
@@ -177,6 +182,7 @@ def steps(count: int, rounds: int) -> list[dict[str, Any]]:
             "is_first": partial(is_first, data),
             "repeated": partial(repeated, data),
             "known.mark, as many known": partial(known.mark, data, other),
+            "polars is_in, as many known": partial(series.is_in, others),
         },
         count,
         rounds,

@@ -335,9 +335,9 @@ class Duplicates:
         return at
 
     def repeated(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Whether each key has a place: its record is then to be looked at closer."""
+        """Whether each key's record is to be looked at closer: it has a place, or may have one by its text."""
         found: npt.NDArray[np.bool_] = self._keys.find(keys) >= 0
-        return found
+        return found | (keys == 0) | (keys == NONE) if self._texts else found
 
     def places(self, rows: bytes) -> list[int] | None:
         """Each number's place or -1, for n × 18 bytes; None where nothing repeats."""

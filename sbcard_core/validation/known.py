@@ -32,8 +32,9 @@ def mark(numbers: Any, known: Any) -> bytearray:
         known: numbers in stored form, in any of these shapes. A stream is read once, in pieces, and never held.
 
     Returns:
-        n bytes, 1 where the number is known. A blank number is never known. Memory: 8 bytes for each number, and
-        9 for each slot of the table (4/3 to 8/3 slots for each different number); nothing for the known ones.
+        n bytes, 1 where the number is known. A blank number is never known. Memory: 9 bytes for each number, and
+        8 for each slot of a table (4/3 to 8/3 slots for each different number, and again for each one that is
+        known); nothing for the other known ones.
 
     Raises:
         InvalidValue: a column that is not n × 18 bytes, or one of another type.
@@ -47,17 +48,14 @@ def mark(numbers: Any, known: Any) -> bytearray:
         [0, 1]
     """
     ours = gather(numbers)
-    table, others = KeySet(len(ours)), _others(ours)
+    table, hits, others = KeySet(len(ours)), KeySet(), _others(ours)
     table.add(ours.keys)
-    hit = np.zeros(table.slots, np.uint8)
     out = np.zeros(len(ours), np.uint8)
     for piece in pieces(known):
-        at = table.find(piece.keys)
-        hit[at[at >= 0]] = 1
+        hits.add(piece.keys[table.find(piece.keys) >= 0])  # few as a rule, so what follows stays in the cache
         if others:
             for _, text in piece.texts():
                 out[others.pop(text, [])] = 1
-    for start in range(0, len(ours), PIECE):
-        at = table.find(ours.keys[start : start + PIECE])
-        out[start : start + PIECE] |= np.where(at >= 0, hit[at], np.uint8(0))
+    for start in range(0, len(ours) if len(hits) else 0, PIECE):
+        out[start : start + PIECE] |= hits.find(ours.keys[start : start + PIECE]) >= 0
     return bytearray(out)

@@ -212,3 +212,5 @@ def test_known_numbers_have_places_too() -> None:
     assert verdicts == [Verdict.CONFLICT, Verdict.SINGLE, Verdict.IDENTICAL]
     assert found.is_first(found.place("H1234567"), 3)
     assert found.repeated(pack("".join(map(_number, (1, 2, 3))).encode())).tolist() == [True, True, False]
+    assert found.repeated(np.zeros(1, np.uint64)).all()  # a text that may repeat: the judge asks by its text
+    assert not find(rows[:1]).repeated(np.zeros(1, np.uint64)).any()

@@ -65,7 +65,15 @@ size_t sbc_dedupe_pack(const uint8_t *rows, size_t n, uint64_t *keys, uint8_t *s
 
 static inline int64_t offset(const void *offsets, int wide, size_t at)
 {
-    return wide ? ((const int64_t *)offsets)[at] : ((const int32_t *)offsets)[at];
+    const char *place = (const char *)offsets + at * (wide ? 8 : 4); /* Arrow only recommends alignment */
+    int64_t eight;
+    int32_t four;
+    if (wide) {
+        memcpy(&eight, place, 8);
+        return eight;
+    }
+    memcpy(&four, place, 4);
+    return four;
 }
 
 ptrdiff_t sbc_dedupe_pack_texts(const uint8_t *data, size_t size, const void *offsets, int wide, size_t n,
