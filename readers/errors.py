@@ -114,10 +114,6 @@ class DriverRefused(ReaderError):
         super().__init__(what, step=step, advice=advice, term=term, driver_code=driver_code)
 
 
-class TranscriptDiffers(ReaderError):
-    """A recorded session was asked for another command than the one recorded (录制会话不符)."""
-
-
 class PinEntryFailed(ReaderError):
     """The holder cancelled, was too slow, or typed two different new PINs.
 

@@ -1,174 +1,104 @@
 """A recorded session as a reader: ``replay:session.jsonl``.
 
-A transcript is text, one JSON object a line: ``{"atr": hex}`` where the card was powered on, then
-``{"c": hex, "r": hex}`` for each command and its answer, and ``{"lost": true}`` where the card went away. A replay
-answers the recorded commands in their order; a program that asks anything else has changed since.
+The file is a trace of ``apdu.trace``; every slot named in it is a slot here, in the order of their first lines. Each
+answer to reset begins a power-on: ``connect`` and ``reset`` go on to the next one. A replay answers the recorded
+commands in their order; a program that sends anything else has changed since, and is told where.
 """
 
-import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apdu.channel import CardChannel
-from apdu.errors import CardLost
+from apdu.replay import ReplayChannel
+from apdu.trace import Exchange, parse
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
-from readers.errors import AnswerMalformed, CardRemoved, NoCard, ReaderNotFound, TranscriptDiffers
+from readers.errors import NoCard, ReaderNotFound
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PowerOn:
-    """The card was powered on, or reset."""
+    """What was exchanged between one reset and the next."""
 
     atr: bytes = field(repr=False)
+    exchanges: list[Exchange] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A command and its answer."""
-
-    command: bytes = field(repr=False)
-    answer: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """The card went away at this command."""
-
-
-Step = PowerOn | Exchange | Loss
-
-
-def read(lines: Iterable[str]) -> Iterator[Step]:
-    """Steps of a transcript; empty lines and unknown objects (notes, times) are passed over.
-
-    Raises:
-        AnswerMalformed: a line that is not JSON, or no hex; names the line, not its content.
+def power_ons(exchanges: Iterable[Exchange]) -> list[PowerOn]:
+    """Split the trace of one slot at its resets; what comes before the first has an empty ATR.
 
     Example:
-        >>> [type(step).__name__ for step in read(['{"atr": "3B6D"}', '{"c": "0084000004", "r": "01020304 9000"}'])]
-        ['PowerOn', 'Exchange']
+        >>> steps = parse(['{"dir": "!", "hex": "3B00"}', '{"dir": ">", "hex": "0084000004"}'])
+        >>> [(one.atr.hex(), len(one.exchanges)) for one in power_ons(steps)]
+        [('3b00', 1)]
     """
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    out: list[PowerOn] = []
+    for exchange in exchanges:
+        if exchange.command is None:
+            out.append(PowerOn(exchange.answer or b""))
             continue
-        try:
-            one = json.loads(line)
-            if "atr" in one:
-                yield PowerOn(bytes.fromhex(one["atr"]))
-            elif "c" in one:
-                yield Exchange(bytes.fromhex(one["c"]), bytes.fromhex(one["r"]))
-            elif one.get("lost"):
-                yield Loss()
-        except (ValueError, KeyError, TypeError, AttributeError):
-            what = f"line {number} is no step of a session"
-            raise AnswerMalformed(what, step="replay", term="录制会话") from None
-
-
-def write(step: Step) -> str:
-    """One line of a transcript, without its end.
-
-    Example:
-        >>> write(Exchange(bytes.fromhex("0084000004"), bytes.fromhex("9000")))
-        '{"c": "0084000004", "r": "9000"}'
-    """
-    if isinstance(step, PowerOn):
-        return json.dumps({"atr": step.atr.hex().upper()})
-    if isinstance(step, Exchange):
-        return json.dumps({"c": step.command.hex().upper(), "r": step.answer.hex().upper()})
-    return json.dumps({"lost": True})
-
-
-class RecordingChannel:
-    """A channel whose steps are kept as they are, PINs included: for made-up cards only.
-
-    Attributes:
-        steps: so far.
-    """
-
-    def __init__(self, inner: CardChannel, atr: bytes) -> None:
-        self._inner = inner
-        self.atr = atr
-        self.steps: list[Step] = [PowerOn(atr)]
-
-    def transmit(self, command: bytes) -> bytes:
-        """Pass a command on and keep it with its answer."""
-        try:
-            answer = self._inner.transmit(command)
-        except CardLost:
-            self.steps.append(Loss())
-            raise
-        self.steps.append(Exchange(bytes(command), answer))
-        return answer
+        if not out:
+            out.append(PowerOn(b""))
+        out[-1].exchanges.append(exchange)
+    return out
 
 
 class ReplaySlot(DeviceSlot):
-    """The slot of a recorded session; a card is there as long as a power-on lies ahead."""
+    """The slot of a recorded session; a card is there as long as a power-on lies ahead, or is under way.
 
-    def __init__(self, name: str, steps: Iterable[Step], clock: Clock = time.monotonic) -> None:
+    Attributes:
+        ahead: power-ons still to come.
+    """
+
+    def __init__(self, name: str, exchanges: Iterable[Exchange], clock: Clock = time.monotonic) -> None:
         super().__init__(name, CAPABILITIES, clock)
-        self.steps = list(steps)
-        self.at = 0
+        self.ahead = power_ons(exchanges)
 
     def is_present(self) -> bool:
-        """Whether the session goes on with a power-on, or is in one."""
-        in_one = self._connection is not None and not self._connection.is_lost
-        return in_one or self._next_power_on() is not None
+        """Whether the session goes on."""
+        return bool(self.ahead) or (self._connection is not None and not self._connection.is_lost)
 
-    def power_on(self) -> bytes:
-        """Go on to the next power-on of the session; its ATR.
+    def power_on(self) -> PowerOn:
+        """Go on to the next power-on.
 
         Raises:
             NoCard: there is none.
         """
-        at = self._next_power_on()
-        if at is None:
-            raise NoCard("the recorded session is over", step="connect", term="无卡")
-        step = self.steps[at]
-        assert isinstance(step, PowerOn)
-        self.at = at + 1
-        return step.atr
-
-    def answer(self, command: bytes) -> bytes:
-        """What the card answered when it was asked this.
-
-        Raises:
-            TranscriptDiffers: it was asked something else, or nothing more.
-            CardRemoved: it went away at this point.
-        """
-        step = self.steps[self.at] if self.at < len(self.steps) else None
-        if isinstance(step, Loss):
-            self.at += 1
-            raise CardRemoved("the card went away here in the recorded session", step="transmit", term="卡已移出")
-        if not isinstance(step, Exchange) or step.command != command:
-            there = f"command {step.command[:4].hex().upper()}" if isinstance(step, Exchange) else "no command"
-            what = f"step {self.at + 1} has {there}, not {command[:4].hex().upper()} or not with this data"
-            raise TranscriptDiffers(what, step="replay", advice="record the session anew")
-        self.at += 1
-        return step.answer
-
-    def _next_power_on(self) -> int | None:
-        return next((at for at in range(self.at, len(self.steps)) if isinstance(self.steps[at], PowerOn)), None)
+        if not self.ahead:
+            raise NoCard("the recorded session is over", step="connect", term="无卡", advice="open it again")
+        return self.ahead.pop(0)
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> "ReplayConnection":  # noqa: ARG002 - as recorded
         return ReplayConnection(self)
 
 
 class ReplayConnection(DeviceConnection):
-    """One power-on of a recorded session."""
+    """One power-on of a recorded session; ``transmit`` also raises ``apdu.errors.ReplayMismatch``."""
 
     def __init__(self, slot: ReplaySlot) -> None:
         self._slot = slot
-        super().__init__(slot.power_on(), CardProtocol.ANY, CAPABILITIES)
+        super().__init__(self._go_on(), CardProtocol.ANY, CAPABILITIES)
+
+    def finish(self) -> None:
+        """Say that nothing more comes.
+
+        Raises:
+            ReplayMismatch: more commands were recorded for this power-on.
+        """
+        self._channel.finish()
+
+    def _go_on(self) -> bytes:
+        session = self._slot.power_on()
+        self._channel = ReplayChannel(session.exchanges)
+        return session.atr
 
     def _transmit(self, command: bytes) -> bytes:
-        return self._slot.answer(command)
+        return self._channel.transmit(command)
 
     def _reset(self, kind: ResetKind) -> bytes:  # noqa: ARG002 - as recorded
-        return self._slot.power_on()
+        return self._go_on()
 
     def _disconnect(self) -> None:
         """Nothing to let go of."""
@@ -178,11 +108,17 @@ def open(path: str, *, clock: Clock = time.monotonic) -> Reader:
     """Open a recorded session.
 
     Raises:
-        ReaderNotFound: no such file.
-        AnswerMalformed: it is no transcript.
+        ReaderNotFound: no such file, or nothing is in it.
+        TraceMalformed: it is no trace.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise ReaderNotFound("no transcript of that name", step="replay.open", term="录制会话") from None
-    return Reader(Path(path).name, (ReplaySlot(Path(path).name, read(text.splitlines()), clock),), clock)
+    slots: dict[str, list[Exchange]] = {}
+    for exchange in parse(text.splitlines()):
+        slots.setdefault(exchange.slot, []).append(exchange)
+    if not slots:
+        raise ReaderNotFound("the transcript is empty", step="replay.open", term="录制会话")
+    name = Path(path).name
+    return Reader(name, tuple(ReplaySlot(slot or name, steps, clock) for slot, steps in slots.items()), clock)

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from apdu.errors import CardLost, MalformedData
+from apdu.errors import CardLost, MalformedData, ReplayMismatch, TraceMalformed
+from apdu.trace import Exchange, RecordingChannel, parse
 from readers import aio, drivers, transcript
 from readers.base import Connection, Slot
 from readers.device import Capability, CardProtocol, DeviceConnection, Reader, ResetKind
-from readers.errors import Busy, NoCard, NotSupported, ReaderError, TranscriptDiffers
+from readers.errors import Busy, NoCard, NotSupported, ReaderError, ReaderNotFound
 from readers.monitor import PlugKind, watch
 from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from readers.sim.reader import SimReader
 from readers.sscard import WholeCard
-from readers.transcript import Exchange, Loss, PowerOn, Step
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
 
@@ -30,9 +30,9 @@ SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 CARD_ATR = bytes.fromhex("3B6D000000900000008660140700000001")
 
 # What a recorded session needs to be the card of a test.
-ON = PowerOn(CARD_ATR)
+ON = Exchange(None, CARD_ATR)
 ASKED = Exchange(CHALLENGE, bytes(8) + b"\x90\x00")
-LOST = Loss()
+LOST = Exchange(CHALLENGE, None)
 
 
 class Rig:
@@ -43,7 +43,7 @@ class Rig:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
-    def will(self, *steps: Step) -> None:
+    def will(self, *steps: Exchange) -> None:
         """What the test is about to do; only a recorded session needs to know."""
 
     def take_out(self) -> None: ...
@@ -69,23 +69,23 @@ class SimRig(Rig):
 class ReplayRig(Rig):
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.write_text("", "utf-8")
-        super().__init__(drivers.open(f"replay:{path}"))
+        self.will(ON)
 
-    def will(self, *steps: Step) -> None:
-        self.path.write_text("".join(transcript.write(step) + "\n" for step in steps), "utf-8")
+    def will(self, *steps: Exchange) -> None:
+        self.path.write_text("".join(f"{line}\n" for step in steps for line in step.lines()), "utf-8")
         self.reader = drivers.open(f"replay:{self.path}")
 
-    def take_out(self) -> None:
+    @property
+    def ahead(self) -> list[transcript.PowerOn]:
         slot = self.reader.slots[0]
         assert isinstance(slot, transcript.ReplaySlot)
-        if not any(isinstance(step, Loss) for step in slot.steps[slot.at :]):
-            slot.at = len(slot.steps)
+        return slot.ahead
+
+    def take_out(self) -> None:
+        self.ahead.clear()
 
     def put_in(self) -> None:
-        slot = self.reader.slots[0]
-        assert isinstance(slot, transcript.ReplaySlot)
-        slot.steps += [ON, ASKED]
+        self.ahead.append(transcript.PowerOn(CARD_ATR, [ASKED]))
 
 
 class VendorRig(Rig):
@@ -378,19 +378,19 @@ def test_the_asyncio_twin(rig: Rig) -> None:
     asyncio.run(visit())
 
 
-def record(card: VirtualCard) -> list[Step]:
+def record(card: VirtualCard) -> list[str]:
     """A read of the card as ``CardSession`` does it today."""
     connection = SimReader("front", card).connect()
-    recorder = transcript.RecordingChannel(connection, connection.atr)
-    CardSession(recorder).read_basic()
-    return recorder.steps
+    lines: list[str] = []
+    CardSession(RecordingChannel(connection, lines.append, atr=connection.atr)).read_basic()
+    return lines
 
 
 def test_identical_results(rig: Rig, card: VirtualCard, basic: CardBasic) -> None:
     """The same card read through any driver is the same object."""
     if rig.atr != CARD_ATR:
         return  # a PSAM has no holder
-    rig.will(*(record(card) if isinstance(rig, ReplayRig) else []))
+    rig.will(*parse(record(card)))
     connection = rig.reader.connect()
     read = connection.read_basic() if isinstance(connection, WholeCard) else CardSession(connection).read_basic()
     assert read == basic
@@ -398,44 +398,52 @@ def test_identical_results(rig: Rig, card: VirtualCard, basic: CardBasic) -> Non
 
 
 def test_a_changed_session_is_noticed(card: VirtualCard, basic: CardBasic, tmp_path: Path) -> None:
-    lines = [transcript.write(step) for step in record(card)]
-    (tmp_path / "cut.jsonl").write_text("\n".join(lines[:3] + lines[4:]), "utf-8")
+    lines = record(card)
+    (tmp_path / "cut.jsonl").write_text("\n".join(lines[:3] + lines[5:]), "utf-8")
     with drivers.open(f"replay:{tmp_path}/cut.jsonl") as reader:
         session = CardSession(reader.connect())
-        with pytest.raises(TranscriptDiffers, match="step 4"):
+        with pytest.raises(ReplayMismatch, match="exchange 1"):
             session.read_basic()
     text = "\n".join(lines)
-    birth = "19810101"
-    assert text.count(birth) >= 1
-    (tmp_path / "changed.jsonl").write_text(text.replace(f"0D04{birth}", "0D0419820101"), "utf-8")
+    assert text.count("0D0419810101") == 1
+    (tmp_path / "changed.jsonl").write_text(text.replace("0D0419810101", "0D0419820101"), "utf-8")
     with drivers.open(f"replay:{tmp_path}/changed.jsonl") as reader:
-        assert CardSession(reader.connect()).read_basic() == replace(basic, birth_date="19820101")
+        connection = reader.connect()
+        assert CardSession(connection).read_basic() == replace(basic, birth_date="19820101")
+        assert isinstance(connection, transcript.ReplayConnection)
+        connection.finish()
 
 
-def test_a_session_file_is_a_reader(tmp_path: Path) -> None:
-    """A session kept as a file: two power-ons, a card pulled out in between, notes passed over."""
+def test_a_session_file_is_a_reader() -> None:
+    """A session kept as a file: card and PSAM, the card pulled out before its number came, put in again."""
     path = Path(__file__).parent / "sessions" / "pulled.jsonl"
+    number = bytes.fromhex("00B2072C0B")
     with drivers.open(f"replay:{path}") as reader:
-        card = reader.connect()
+        assert [slot.name for slot in reader.slots] == ["card", "psam"]
+        card, psam = (slot.connect() for slot in reader.slots)
         assert card.transmit(SSSE)[-2:] == b"\x90\x00"
+        assert psam.transmit(bytes.fromhex("00A4040006D15600000590")).hex() == "9000"
         assert card.transmit(bytes.fromhex("00B2032C06")).hex() == "0304322e30309000"
         with pytest.raises(CardLost):
-            card.transmit(bytes.fromhex("00B2072C0B"))
+            card.transmit(number)
+        assert psam.transmit(CHALLENGE)[-2:] == b"\x90\x00"
         card = reader.connect()
-        assert card.transmit(bytes.fromhex("00B2072C0B")).hex() == "6a82"
-        with pytest.raises(TranscriptDiffers, match="no command"):
+        assert card.transmit(number).hex() == "6a82"
+        with pytest.raises(ReplayMismatch, match="at its end"):
             card.transmit(CHALLENGE)
         with pytest.raises(NoCard):
             reader.connect()
 
 
-@pytest.mark.parametrize("bad", ['{"c": "00"}', "no json", '{"atr": "3"}', "[1]", '{"c": 1, "r": ""}'])
+@pytest.mark.parametrize("bad", ['{"dir": "<", "hex": "9000"}', "no json", '{"dir": "!", "hex": "3"}', "[1]"])
 def test_no_transcript(bad: str, tmp_path: Path) -> None:
-    (tmp_path / "bad.jsonl").write_text(f'{{"note": "fine"}}\n{bad}\n', "utf-8")
-    with pytest.raises(ReaderError, match="line 2"):
+    (tmp_path / "bad.jsonl").write_text(f'{{"dir": "!", "hex": "3B00"}}\n{bad}\n', "utf-8")
+    with pytest.raises(TraceMalformed, match="line 2"):
         drivers.open(f"replay:{tmp_path}/bad.jsonl")
-    with pytest.raises(ReaderError):
-        drivers.open(f"replay:{tmp_path}/none.jsonl")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    for name in ("none", "empty"):
+        with pytest.raises(ReaderNotFound):
+            drivers.open(f"replay:{tmp_path}/{name}.jsonl")
 
 
 def test_an_installed_driver_gets_the_whole_contract(monkeypatch: pytest.MonkeyPatch, card: VirtualCard) -> None:
