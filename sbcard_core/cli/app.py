@@ -1,6 +1,7 @@
 """Commands of ``sbcard``: each a thin call of one room."""
 
 import sys
+from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -72,3 +73,71 @@ def replay(
         console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
     if not all(line.ok for line in lines):
         sys.exit(1)
+
+
+def _refuse(error: Exception) -> typer.Exit:
+    typer.echo(f"sbcard: {error}", err=True)
+    return typer.Exit(2)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="collected files: CSV, TSV, Excel, DBF, Parquet", exists=True)],
+    spec: Annotated[str, typer.Option(help="the record layout")] = "collection",
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="day of the check; default today")] = None,
+    submitter: Annotated[str, typer.Option(help="six-digit code of the city or county that sent the files")] = "",
+    known: Annotated[Path | None, typer.Option(help="numbers registered already, one a line", exists=True)] = None,
+    repairs: Annotated[str, typer.Option(help="changes of form made at once: ask, form or lossless")] = "form",
+    out: Annotated[Path, typer.Option(help="folder for all results")] = Path("out/check"),
+    cap: Annotated[int | None, typer.Option(help="findings listed per file and code; all are counted", min=1)] = None,
+    workers: Annotated[int, typer.Option(help="processes that judge", min=1)] = 1,
+) -> None:
+    """Check collected files: findings, accepted records, quarantine and workbooks to send back.
+
+    Exit code 0: nothing was refused; 1: records were refused; 2: the call itself was refused.
+    """
+    from sbcard_core.cli import checking  # noqa: PLC0415
+
+    try:
+        day = on.date() if on else date.today()  # noqa: DTZ011 - the clerk's own day
+        if repairs not in list(checking.Repairs):
+            raise InvalidValue("repairs are ask, form or lossless", step="check", term="自动改正")
+        chosen = checking.Repairs(repairs)
+        request = checking.Request(files, checking.layout(spec), day, out, submitter, known, chosen, cap, workers)
+        outcome = checking.run(request, checking.stderr_ticker())
+    except (SBCardError, OSError) as error:
+        raise _refuse(error) from error
+    for line in checking.report(outcome, out):
+        typer.echo(line)
+    if not outcome.is_clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def corrections(
+    workbooks: Annotated[list[Path], typer.Argument(help="corrected workbooks that came back", exists=True)],
+    checked: Annotated[Path, typer.Option(help="folder of the check that made them")] = Path("out/check"),
+    spec: Annotated[str, typer.Option(help="the record layout")] = "collection",
+    out: Annotated[Path, typer.Option(help="folder for the corrected records")] = Path("out/corrections"),
+) -> None:
+    """Read corrected workbooks back: only corrected records are taken, ready for the next check.
+
+    Exit code 0: all was taken; 1: some rows were not, or not as they were sent; 2: a workbook was refused.
+    """
+    from sbcard_core.cli import checking  # noqa: PLC0415
+
+    noticed = False
+    try:
+        sums = checking.digests(checked)
+        for book in workbooks:
+            target, read = checking.take_back(book, sums, checking.layout(spec), out)
+            typer.echo(
+                f"{book.name}: 共 {read.listed:,} 条,更正 {len(read.rows):,},未改 {read.unchanged:,} -> {target}"
+            )
+            for line in checking.notices(read):
+                typer.echo(line)
+            noticed = noticed or bool(read.notices)
+    except (SBCardError, OSError) as error:
+        raise _refuse(error) from error
+    if noticed:
+        raise typer.Exit(1)

@@ -13,9 +13,12 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbcard_core.validation.cover import MAX_EXACT, Chosen, choose
+
+if TYPE_CHECKING:
+    from sbcard_core.validation.records import CheckedBatch
 
 
 class ConflictKind(StrEnum):
@@ -271,6 +274,32 @@ def _at_large(classes: Sequence[_Class], members: Sequence[int], groups: Sequenc
         sides = [sum(classes[at].weight for at in side) for side in group.values()]
         bounds.append(sum(sides) - max(sides))
     return Chosen(frozenset(gone), max(bounds), False)
+
+
+def settle(
+    batches: Iterable["CheckedBatch"],
+    known: Iterable[Claim] = (),
+    *,
+    kinds: Collection[ConflictKind] = tuple(ConflictKind),
+) -> tuple[list[Conflict], Withdrawal]:
+    """The conflicts of a whole check, and the fewest records to withdraw so that none is left.
+
+    Looked at are the records whose right number stands more than once in the check or was known before it
+    (``CheckedBatch.claims``), whatever became of them: keys are (file, line). To set them against records in
+    force, give their numbers to the check as ``known=`` and what they say here.
+
+    Args:
+        batches: what ``check_files`` gives; read to the end.
+        known: records in force, as a stream.
+        kinds: what counts as a conflict.
+
+    Example:
+        >>> settle([])
+        ([], Withdrawal(keys=(), at_least=0, unique=True, irreconcilable=False))
+    """
+    claims = [claim for batch in batches for claim in batch.claims]
+    in_force = list(_concerned(claims, known))
+    return find(claims, in_force, kinds=kinds), smallest_withdrawal(claims, in_force, kinds=kinds)
 
 
 def smallest_withdrawal(

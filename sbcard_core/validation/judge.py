@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sbcard_core.validation import messages
 from sbcard_core.validation.accepted import Accepted
 from sbcard_core.validation.blocks import Records
+from sbcard_core.validation.conflicts import Claim
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates, Verdict, place_of
 from sbcard_core.validation.known_numbers import NOTHING_KNOWN, KnownNumbers
@@ -40,6 +41,7 @@ class Batch:
         self.findings: list[Finding] = []
         self.quarantined = 0
         self.quarantine: list[QuarantinedLine] = []
+        self.claims: list[Claim] = []
         self.doubtful: list[tuple[list[int], Sequence[str]]] = []
         """Places of the findings on a wrong number, and its record's values."""
 
@@ -55,6 +57,7 @@ class Batch:
             self.quarantined,
             self.quarantine,
             marks=self.marks,
+            claims=self.claims,
         )
 
 
@@ -79,6 +82,8 @@ class Checker:
         self.bits = {code: 1 << at for at, code in enumerate(codes_of(spec))}
         self.sources = {rule.code: rule.source for rule in spec.crosses}
         self.number = spec.index("id_number") if any(field.field == "id_number" for field in spec.fields) else -1
+        keys = [field.field for field in spec.fields]
+        self.said = [keys.index(key) if key in keys else -1 for key in ("id_number", "name", "county", "bank")]
         self.screen = Screen(spec, context, self.rules, known.watch(duplicates))
 
     def check(self, batch: Batch, block: Records, start: int, stop: int) -> None:
@@ -114,7 +119,10 @@ class Checker:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
         refused = any(problem.severity is Severity.ERROR for _, problem in problems)
-        if len(self.known) and self.known.holds(record.stored[self.number]):
+        is_known = len(self.known) > 0 and self.known.holds(record.stored[self.number])
+        if is_known or record.place >= 0:
+            batch.claims.append(self._claim(batch.path.name, record))
+        if is_known:
             problems = [*problems, (self.number, Problem("duplicate.known", Severity.ERROR))]
             refused = True
         verdict = self.duplicates.verdict(record.place)
@@ -140,6 +148,10 @@ class Checker:
             batch.doubtful.append((wrong, record.stored))
         if problems:
             batch.marks.append(Mark(record.line, disposition, bits))
+
+    def _claim(self, file: str, record: _Record) -> Claim:
+        number, name, county, bank = (record.stored[at] if at >= 0 else "" for at in self.said)
+        return Claim((file, record.line), number, name, county, bank)
 
     def _propose(self, batch: Batch) -> None:
         """Proposals for all wrong numbers of a batch at once; its findings get them, best first."""

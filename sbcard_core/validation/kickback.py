@@ -46,6 +46,9 @@ _OPTIONS = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
+_SHOWN = 3
+"""Proposals of one finding."""
+
 _OUTCOMES = {Disposition.ACCEPTED: "已修正", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
@@ -59,6 +62,8 @@ def _cells(finding: Finding, spec: RecordSpec) -> tuple[str, ...]:
     sensitivity = next((field.sensitivity for field in spec.fields if field.field == finding.field), Sensitivity.NONE)
     if finding.repair and finding.code != "id_number.length15":
         todo += f"(改为:{masked(finding.repair, sensitivity)})"
+    for proposal in () if finding.repair else finding.proposals[:_SHOWN]:
+        todo += f";可能是:{masked(proposal.value, sensitivity)}({proposal.reason_zh()})"
     field = spec.header_of(finding.field) or "整行"
     outcome = _OUTCOMES[finding.disposition]
     return (str(finding.line), outcome, field, finding.value_masked, finding.message_zh, todo, finding.code)
@@ -125,8 +130,8 @@ def write(
         max_rows: rows per sheet, the header included.
         in_full: show the records in full instead of a masked list.
         collected: with ``in_full``, the collected files, whose records are read again.
-        on: with ``in_full``, the day of the check: comments on wrong citizen numbers then propose the numbers
-            they may be, best first (see :mod:`~sbcard_core.validation.proposals`).
+        on: with ``in_full``, the day of the check: proposals are then sought for findings that carry none (from a
+            check with ``proposals=0``).
 
     Returns:
         How many findings (``in_full``: records) were written.

@@ -20,9 +20,10 @@ from sbcard_core.validation import messages
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.detect import open_source
 from sbcard_core.validation.kickback_cells import cell_hash, cell_text
-from sbcard_core.validation.proposals import propose_many
+from sbcard_core.validation.proposals import Proposal, propose_many
 from sbcard_core.validation.records import Finding
 from sbcard_core.validation.repair import Kind, repair_form
+from sbcard_core.validation.slips import Slip
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.values import Disposition, Severity
 
@@ -93,16 +94,23 @@ def _as_written(block: Records, index: int, fields: int) -> tuple[tuple[str, ...
     return ("",) * fields, cell_text(whole)
 
 
-def _proposals(records: Sent, findings: Mapping[int, list[Finding]], spec: RecordSpec, on: date) -> dict[int, str]:
+def _proposals(
+    records: Sent, findings: Mapping[int, list[Finding]], spec: RecordSpec, on: date | None
+) -> dict[int, str]:
     """For the comment of each wrong citizen number: the numbers it may be, best first."""
     keys = [one.field for one in spec.fields]
+    told = {
+        line: _listed(slips)
+        for line in records.rows
+        if (slips := next((found for one in findings[line] if (found := _slips(one))), []))
+    }
     lines = [
         line
         for line in records.rows
-        if any(finding.code in _PROPOSED and not finding.repair for finding in findings[line])
+        if on and line not in told and any(one.code in _PROPOSED and not one.repair for one in findings[line])
     ]
-    if not lines or "id_number" not in keys:
-        return {}
+    if not lines or not on or "id_number" not in keys:
+        return told
 
     def column(key: str) -> list[str]:
         if key not in keys:
@@ -110,7 +118,7 @@ def _proposals(records: Sent, findings: Mapping[int, list[Finding]], spec: Recor
         at = keys.index(key)
         return [repair_form(records.rows[line][0][at], Kind.PLAIN).value for line in lines]
 
-    found = propose_many(
+    sought = propose_many(
         column("id_number"),
         on=on,
         birth=column("birth"),
@@ -118,14 +126,22 @@ def _proposals(records: Sent, findings: Mapping[int, list[Finding]], spec: Recor
         county=column("county"),
         at_most=_SHOWN,
     )
-    texts = ["".join(f"\n可能是:{each.value}({each.reason_zh()})" for each in row) for row in found]
-    return {line: text for line, text in zip(lines, texts, strict=True) if text}
+    return told | {line: text for line, row in zip(lines, sought, strict=True) if (text := _listed(row))}
+
+
+def _slips(finding: Finding) -> list[Proposal]:
+    return [each for each in finding.proposals if each.slip is not Slip.FORM]
+
+
+def _listed(proposals: Sequence[Proposal]) -> str:
+    return "".join(f"\n可能是:{each.value}({each.reason_zh()})" for each in proposals[:_SHOWN])
 
 
 def _advice(finding: Finding) -> str:
     """What the comment says: reason, advice and the proposed value, in full."""
     todo = messages.advice(finding.code, finding.repair)
-    proposal = f"\n建议改为:{finding.repair}" if finding.repair else ""
+    form = next((each.value for each in finding.proposals if each.slip is Slip.FORM), finding.repair)
+    proposal = f"\n建议改为:{form}" if form else ""
     return f"{finding.message_zh}\n{todo}{proposal}"
 
 
@@ -261,6 +277,6 @@ def write(
                 out.note(f"{file}:{finding.message_zh};{messages.advice(finding.code, '')}")
             if records:
                 batch = sent(paths[file], records, spec)
-                out.add(batch, records, _proposals(batch, records, spec, on) if on else {})
+                out.add(batch, records, _proposals(batch, records, spec, on))
                 written += len(batch.rows)
     return written

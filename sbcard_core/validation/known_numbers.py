@@ -53,7 +53,8 @@ class _Both:
         places = self._duplicates.places(rows) if len(self._duplicates) else None
         exact = pack_exact(rows)
         known = self._known.among(np.where(exact == NONE, NONE, exact // _ELEVEN))
-        return np.where(known, 0, np.asarray(-1 if places is None else places)).tolist()
+        watched: list[int] = np.where(known, 0, np.asarray(-1 if places is None else places)).tolist()
+        return watched
 
 
 class KnownNumbers:

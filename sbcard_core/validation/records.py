@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sbcard_core.fields import phone
+from sbcard_core.validation.conflicts import Claim
 from sbcard_core.validation.proposals import Proposal
 from sbcard_core.validation.spec import Sensitivity
 from sbcard_core.values import Disposition, Severity, mask_id
@@ -133,6 +134,8 @@ class CheckedBatch:
         quarantine: these lines; a refused header stands here too, though it is no record.
         summary: the sum of the file, with its last batch; None before.
         marks: every record that has findings (or no place), capped findings included.
+        claims: what each record says whose right number stands in several records or was known before, refused ones
+            included; for :func:`sbcard_core.validation.conflicts.settle`.
     """
 
     file: str
@@ -145,3 +148,4 @@ class CheckedBatch:
     quarantine: list[QuarantinedLine] = dataclasses.field(repr=False)
     summary: FileSummary | None = None
     marks: list[Mark] = dataclasses.field(default_factory=list, repr=False)
+    claims: list[Claim] = dataclasses.field(default_factory=list, repr=False)

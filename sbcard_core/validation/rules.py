@@ -18,9 +18,9 @@ from sbcard_core.validation.spec import FieldSpec, RecordSpec
 from sbcard_core.values import Severity
 
 __all__ = [
-    *("RULES", "RULE_CODES", "WRONG_NUMBER", "Checked", "Problem", "RecordRules", "Rule"),
-    *("codes_of", "number_is_right", "tidy"),
-]
+    "RULES", "RULE_CODES", "WRONG_NUMBER", "Checked", "Problem", "RecordRules", "Rule", "codes_of", "number_is_right",
+    "tidy",
+]  # fmt: skip
 
 _LEGACY = 15
 

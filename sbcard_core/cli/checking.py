@@ -1,0 +1,311 @@
+"""``sbcard check`` and ``sbcard corrections``: what they write and print; the checks themselves are a library call."""
+
+import csv
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import citizen_id
+from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
+from sbcard_core.validation.check import check_files
+from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, masked
+from sbcard_core.validation.spec import RecordSpec, Sensitivity
+from sbcard_core.values import Disposition
+
+FINDINGS = (
+    *("文件", "行号", "列号", "字段", "代码", "级别", "处理", "值(遮盖)", "原因"),
+    *("建议(遮盖)", "依据", "规则来源"),
+)
+SUMMARY = ("文件", "sha256", "记录", "接受", "退回", "隔离", "表头无法识别")
+CONFLICTS = ("类型", "组", "说法", "文件", "行号", "建议撤回")
+_KINDS = {"two_names": "一号多名", "two_counties": "一人多地", "two_banks": "一人多行"}
+_OUTCOMES = {Disposition.ACCEPTED: "接受", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
+_RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Repairs(StrEnum):
+    """Which changes of form are made at once."""
+
+    ASK = "ask"
+    FORM = "form"
+    LOSSLESS = "lossless"
+
+    @property
+    def policy(self) -> repair.RepairPolicy:
+        """The policy of that name."""
+        return {"ask": repair.ASK_ALWAYS, "form": repair.FORM_AT_ONCE, "lossless": repair.ALL_LOSSLESS}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of ``sbcard check``."""
+
+    files: list[Path]
+    spec: RecordSpec
+    on: date
+    out: Path
+    submitter: str = ""
+    known: Path | None = None
+    repairs: Repairs = Repairs.FORM
+    cap: int | None = None
+    workers: int = 1
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a check came to."""
+
+    files: list[FileSummary] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    conflicts: int = 0
+    withdrawn: int = 0
+    unique: bool = True
+    returned: dict[str, int] = field(default_factory=dict)
+    """Records sent back, by workbook."""
+
+    @property
+    def is_clean(self) -> bool:
+        """No record was refused."""
+        return not any(file.rejected or file.quarantined or file.header_refused for file in self.files)
+
+
+class Ticker:
+    """Tells the progress on standard error: a moving line on a terminal, else nothing until a file is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._next = stream, 0.0
+
+    def __call__(self, file: str, records: int, /) -> None:
+        """Show how far a file is, at most five times a second."""
+        if self._stream.isatty() and monotonic() >= self._next:
+            self._next = monotonic() + 0.2
+            self._stream.write(f"\r{file}: {records:,} ")
+            self._stream.flush()
+
+
+def layout(name: str) -> RecordSpec:
+    """The layout of that name.
+
+    Raises:
+        InvalidValue: there is none.
+
+    Example:
+        >>> layout("collection").name
+        'collection'
+    """
+    if name not in layouts.SPECS:
+        what = f"no layout is called {name!r}"
+        raise InvalidValue(what, step="check", term="记录格式", advice="one of " + ", ".join(layouts.SPECS))
+    return layouts.SPECS[name]
+
+
+def known_numbers(path: Path) -> Iterator[str]:
+    """Numbers of a text file, one a line; of a CSV file the first cell counts."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        for line in file:
+            yield citizen_id.compact(line.split(",", 1)[0].strip().strip('"'))
+
+
+def _harmless(value: object) -> str:
+    """A cell no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(_RISKY) else text
+
+
+class _Tables:
+    """The open files of one check, written batch by batch."""
+
+    def __init__(self, request: Request, stack: ExitStack) -> None:
+        self._spec, self._out, self._stack = request.spec, request.out, stack
+        self._findings = csv.writer(stack.enter_context(self.open("findings.csv")))
+        self._findings.writerow(FINDINGS)
+        self._accepted: tuple[str, Any] = ("", None)
+        self._file: TextIO | None = None
+        self._hidden = {each.field: each.sensitivity for each in request.spec.fields}
+        self._parquet: Any = None
+
+    def open(self, name: str) -> TextIO:
+        return (self._out / name).open("w", encoding="utf-8-sig", newline="")
+
+    def take(self, batch: CheckedBatch) -> None:
+        self._findings.writerows([_harmless(cell) for cell in self._row(one)] for one in batch.findings)
+        if find_spec("pyarrow") is not None and batch.findings:
+            self._take_arrow(batch)
+        if self._accepted[0] != batch.file:
+            if self._file is not None:
+                self._file.close()
+            self._file = self._stack.enter_context(self.open(f"accepted/{batch.file}.csv"))
+            writer = csv.writer(self._file)
+            writer.writerow(each.header for each in self._spec.fields)
+            self._accepted = (batch.file, writer)
+        self._accepted[1].writerows(row[:-1] for row in batch.accepted)
+
+    def _take_arrow(self, batch: CheckedBatch) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - optional
+        from pyarrow import parquet  # noqa: PLC0415
+
+        table = pa.table(results.findings_table([batch]))
+        if self._parquet is None:
+            self._parquet = self._stack.enter_context(
+                parquet.ParquetWriter(self._out / "findings.parquet", table.schema)
+            )
+        self._parquet.write_table(table)
+
+    def _row(self, one: Finding) -> tuple[object, ...]:
+        hidden = self._hidden.get(one.field, Sensitivity.NONE)
+        values = [each.value for each in one.proposals] or ([one.repair] if one.repair else [])
+        return (
+            *(one.file, one.line, one.column or "", self._spec.header_of(one.field) or "整行", one.code),
+            *("错误" if one.disposition is not Disposition.ACCEPTED and one.severity.name == "ERROR" else "提示",),
+            *(_OUTCOMES[one.disposition], one.value_masked, one.message_zh),
+            " / ".join(masked(value, hidden) for value in values),
+            " / ".join(each.reason_zh() for each in one.proposals),
+            one.source,
+        )
+
+
+def _watched(
+    batches: Iterable[CheckedBatch], tables: _Tables, outcome: Outcome, back: dict[str, list[Finding]]
+) -> Iterator[CheckedBatch]:
+    for batch in batches:
+        tables.take(batch)
+        back[batch.file] += [
+            one for one in batch.findings if one.disposition is not Disposition.ACCEPTED or not one.line
+        ]
+        if batch.summary is not None:
+            outcome.files.append(batch.summary)
+            outcome.counts.update(batch.summary.counts)
+        yield batch
+
+
+def run(request: Request, ticker: Ticker) -> Outcome:
+    """Check files and write everything: findings, accepted records, quarantine, conflicts, workbooks.
+
+    Raises:
+        SBCardError: a wrong call.
+        OSError: a file cannot be read or written.
+    """
+    if (request.out / "summary.csv").exists():
+        what = "the folder holds the results of an earlier check"
+        raise InvalidValue(what, step="check", term="结果目录", advice="name another folder with --out")
+    for folder in ("accepted", "quarantine", "kickback"):
+        (request.out / folder).mkdir(parents=True, exist_ok=True)
+    outcome, back = Outcome(), defaultdict[str, list[Finding]](list)
+    with ExitStack() as stack:
+        batches = check_files(
+            request.files,
+            request.spec,
+            on=request.on,
+            progress=ticker,
+            quarantine_dir=request.out / "quarantine",
+            submitters={path.name: request.submitter for path in request.files} if request.submitter else None,
+            cap=request.cap,
+            workers=request.workers,
+            repairs=request.repairs.policy,
+            known=None if request.known is None else known_numbers(request.known),
+        )
+        tables = _Tables(request, stack)
+        found, withdrawal = conflicts.settle(_watched(batches, tables, outcome, back))
+        _write_conflicts(tables, found, withdrawal)
+        with tables.open("summary.csv") as file:
+            rows = csv.writer(file)
+            rows.writerow(SUMMARY)
+            rows.writerows(_sums(each) for each in outcome.files)
+    outcome.conflicts, outcome.withdrawn, outcome.unique = len(found), len(withdrawal.keys), withdrawal.unique
+    _send_back(request, back, outcome)
+    return outcome
+
+
+def _sums(one: FileSummary) -> tuple[object, ...]:
+    return one.file, one.sha256, one.records, one.accepted, one.rejected, one.quarantined, int(one.header_refused)
+
+
+def _write_conflicts(tables: _Tables, found: list[conflicts.Conflict], withdrawal: conflicts.Withdrawal) -> None:
+    gone = set(withdrawal.keys)
+    with tables.open("conflicts.csv") as file:
+        rows = csv.writer(file)
+        rows.writerow(CONFLICTS)
+        for group, conflict in enumerate(found, 1):
+            for said, side in enumerate(conflict.sides, 1):
+                for key in side:
+                    name, line = key if isinstance(key, tuple) else (key, "")
+                    rows.writerow((_KINDS[conflict.kind], group, said, name, line, "是" if key in gone else ""))
+
+
+def _send_back(request: Request, back: Mapping[str, list[Finding]], outcome: Outcome) -> None:
+    """One workbook in full for each submitter: the one named, else each file's own."""
+    by_book = defaultdict[str, list[Path]](list)
+    for path in request.files:
+        if back.get(path.name):
+            by_book[request.submitter or path.name].append(path)
+    for name, paths in by_book.items():
+        book = request.out / "kickback" / f"{name}.xlsx"
+        listed = kickback.write(
+            book,
+            [one for path in paths for one in back[path.name]],
+            title=f"{name} 退回更正表",
+            spec=request.spec,
+            in_full=True,
+            collected=paths,
+        )
+        outcome.returned[book.name] = listed
+
+
+def report(outcome: Outcome, out: Path) -> Iterator[str]:
+    """The lines a clerk reads."""
+    for one in outcome.files:
+        parts = f"接受 {one.accepted:,} + 退回 {one.rejected:,} + 隔离 {one.quarantined:,}"
+        yield f"{one.file}: 记录 {one.records:,} = {parts}" + (" (表头或文件无法识别)" if one.header_refused else "")
+    for code, count in outcome.counts.most_common():
+        yield f"  {count:>9,}  {code:<26} {messages.MESSAGES[code].zh}"
+    if outcome.conflicts:
+        sure = "" if outcome.unique else ",撤回方案不唯一,须人工核定"
+        yield f"一号多名、一人多地或多行: {outcome.conflicts:,} 组,最少撤回 {outcome.withdrawn:,} 条{sure}"
+    for name, count in outcome.returned.items():
+        yield f"退回更正表 {name}: {count:,} 条(内容未遮盖,只发原报送单位)"
+    yield f"结果目录: {out}"
+
+
+def digests(checked: Path) -> dict[str, str]:
+    """Digest of each collected file, from the summary an earlier check left in its folder.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    path = checked / "summary.csv"
+    if not path.is_file():
+        raise InvalidValue(
+            "no summary.csv of a check", step="corrections", term="校验结果", advice="name its --out folder"
+        )
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["文件"]: row["sha256"] for row in csv.DictReader(file)}
+
+
+def take_back(book: Path, sums: Mapping[str, str], spec: RecordSpec, out: Path) -> tuple[Path, kickback.ReadBack]:
+    """Read one corrected workbook and write its corrected records as a file for the next check."""
+    read = kickback.read_back(book, sums, spec=spec)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{book.stem}.corrected.csv"
+    read.save(target, spec=spec)
+    return target, read
+
+
+def notices(read: kickback.ReadBack) -> Iterator[str]:
+    """What else was noticed, in a clerk's words."""
+    for notice in read.notices:
+        where = f"{notice.sheet} 第{notice.row}行" if notice.row else f"{notice.file} 第{notice.line}行"
+        yield f"  {where}: {notice.kind.zh}"
+
+
+def stderr_ticker() -> Ticker:
+    """Progress on the console."""
+    return Ticker(sys.stderr)

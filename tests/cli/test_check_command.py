@@ -1,0 +1,171 @@
+"""``sbcard check`` and ``sbcard corrections``: what a clerk gets, on any console, and the exit code."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from typer.testing import CliRunner
+
+from sbcard_core.cli.app import app
+from sbcard_core.fields import citizen_id
+from sbcard_core.validation.spec import COLLECTION
+
+HEADERS = [field.header for field in COLLECTION.fields]
+KEYS = [field.field for field in COLLECTION.fields]
+
+
+def number(serial: int) -> str:
+    body = f"43010219491231{serial:03}"
+    return body + citizen_id.check_digit(body)
+
+
+def record(serial: int, **values: str) -> str:
+    sex = "21"[serial % 2]
+    cells = f"{serial},F{serial},{number(serial)},张三,{sex},01,19491231,13800138000,4,430102,103,20140701".split(",")
+    return ",".join((dict(zip(KEYS, cells, strict=True)) | values).values())
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_bytes("\r\n".join([",".join(HEADERS), *lines, ""]).encode("gb18030"))
+    return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+SWAPPED = number(21)[:12] + number(21)[13] + number(21)[12] + number(21)[14:]
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "430100.csv",
+        record(1),
+        record(21, id_number=SWAPPED),
+        record(2),
+        record(2, seq="9", county="430103"),
+        record(3, county="999999"),
+        "a,b",
+        record(24, name="买买提．阿不都"),
+    )
+
+
+def test_a_clean_file_ends_with_0(tmp_path: Path) -> None:
+    code, said = run("check", write(tmp_path / "a.csv", record(1)), "--on", "2014-07-31", "--out", tmp_path / "out")
+    assert code == 0
+    assert "记录 1 = 接受 1 + 退回 0 + 隔离 0" in said
+    assert [row["社会保障号码"] for row in rows(tmp_path / "out/accepted/a.csv.csv")] == [number(1)]
+    assert rows(tmp_path / "out/findings.csv") == []
+
+
+def test_everything_is_written_and_nothing_masked_leaks(tmp_path: Path, dirty: Path) -> None:
+    out = tmp_path / "out"
+    code, said = run("check", dirty, "--on", "2014-07-31", "--out", out, "--submitter", "430100")
+    assert code == 1
+    assert "记录 7 = 接受 3 + 退回 3 + 隔离 1" in said
+    assert "id_number.check" in said
+    assert "社会保障号码校验码不符" in said
+    findings = rows(out / "findings.csv")
+    (swapped,) = (row for row in findings if row["代码"] == "id_number.check")
+    assert "第13、14位可能颠倒" in swapped["依据"]
+    for text in (said, (out / "findings.csv").read_text("utf-8-sig"), (out / "conflicts.csv").read_text("utf-8-sig")):
+        assert not any(number(serial) in text for serial in (1, 2, 21))
+        assert SWAPPED not in text
+    assert (out / "quarantine/430100.csv.quarantine").read_bytes() == b"a,b\r\n"
+    assert [row["类型"] for row in rows(out / "conflicts.csv")] == ["一人多地", "一人多地"]
+    assert [row["建议撤回"] for row in rows(out / "conflicts.csv")] == ["", "是"]
+    book = openpyxl.load_workbook(out / "kickback/430100.xlsx")
+    table = book.worksheets[2]
+    assert {table.cell(row, 5).value for row in range(2, table.max_row + 1)} == {SWAPPED, number(2), number(3), ""}
+    assert number(21) in table.cell(2, 5).comment.text
+
+
+def test_corrections_come_back(tmp_path: Path, dirty: Path) -> None:
+    out = tmp_path / "out"
+    run("check", dirty, "--on", "2014-07-31", "--out", out)
+    path = out / "kickback/430100.csv.xlsx"
+    book = openpyxl.load_workbook(path)
+    book.worksheets[2].cell(2, 5).value = number(21)
+    book.save(path)
+    code, said = run("corrections", path, "--checked", out, "--out", tmp_path / "back")
+    assert code == 0
+    assert "共 4 条,更正 1,未改 3" in said
+    code, said = run(
+        *("check", tmp_path / "back/430100.csv.corrected.csv", "--on", "2014-07-31"), "--out", tmp_path / "again"
+    )
+    assert code == 0
+    book.worksheets[2].delete_rows(3)
+    book.save(path)
+    code, said = run("corrections", path, "--checked", out, "--out", tmp_path / "back")
+    assert code == 1
+    assert "该记录已从表中删除" in said
+
+
+def test_known_numbers_and_repairs(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", record(1), record(5, name="买买提．阿不都"), record(7, id_number=f" {number(7)}"))
+    (tmp_path / "known.txt").write_text(f"号码\n{number(1)}\n{number(9)}\n", "utf-8")
+    known = ("--on", "2014-07-31", "--known", tmp_path / "known.txt")
+    code, said = run("check", file, *known, "--out", tmp_path / "1")
+    assert code == 1
+    assert "接受 2 + 退回 1" in said
+    assert "duplicate.known" in said
+    code, said = run("check", file, *known, "--repairs", "ask", "--out", tmp_path / "2")
+    assert "接受 0 + 退回 3" in said
+    assert [row["建议(遮盖)"] for row in rows(tmp_path / "2/findings.csv")] == ["", "买******", "430102********0075"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--spec", "nothing"], "no layout"),
+        (["--repairs", "all"], "repairs"),
+        (["--out", "held"], "earlier check"),
+        (["--on", "2014-13-01"], "on"),
+        (["--known", "absent.txt"], "known"),
+    ],
+)
+def test_a_refused_call_ends_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("held").mkdir()
+    Path("held/summary.csv").write_text("")
+    code, said = run("check", write(tmp_path / "a.csv", record(1)), *arguments)
+    assert code == 2
+    assert words in said
+
+
+def test_a_workbook_of_somebody_else_is_refused(tmp_path: Path, dirty: Path) -> None:
+    out = tmp_path / "out"
+    run("check", dirty, "--on", "2014-07-31", "--out", out)
+    openpyxl.Workbook().save(tmp_path / "other.xlsx")
+    assert run("corrections", tmp_path / "other.xlsx", "--checked", out, "--out", tmp_path / "back")[0] == 2
+    assert run("corrections", out / "kickback/430100.csv.xlsx", "--checked", tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize("console", ["gbk:strict", "ascii:strict"])
+def test_any_console(tmp_path: Path, dirty: Path, console: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sbcard_core.cli", "check", dirty, "--on", "2014-07-31", "--out", tmp_path / "out"],
+        env={**os.environ, "PYTHONIOENCODING": console, "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 1, done.stderr
+    said = done.stdout.decode(console.removesuffix(":strict"))
+    assert "id_number.check" in said
+    assert ("社会保障号码校验码不符" in said) == console.startswith("gbk")
+    assert b"Traceback" not in done.stderr
