@@ -15,6 +15,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import date
 from enum import IntEnum
 from hashlib import blake2b
 from pathlib import Path
@@ -351,6 +352,16 @@ class Duplicates:
             return int(self.places_of(np.array([int(number[:17])], np.uint64))[0])
         return self._texts.get(number, -1)
 
+    def of_record(self, checked: Checked, number: int) -> int:
+        """The place of a record's number, -1 where it has none or does not stand for a person.
+
+        Args:
+            checked: the record after all rules.
+            number: position of the number.
+        """
+        counts = len(self) and stands_for_person(checked, number, others=bool(self._texts))
+        return self.place(checked.values[number]) if counts else -1
+
     def verdict(self, place: int) -> Verdict:
         """What is known of the number at a place."""
         return Verdict.SINGLE if place < 0 else Verdict(int(self._flags[place]) & 3)
@@ -366,3 +377,7 @@ class Duplicates:
     def stands_in_short(self, place: int) -> bool:
         """Whether the number also stands in a record with its old 15 digits, which was not put right."""
         return place >= 0 and bool(self._flags[place] & self.SHORT)
+
+    def stands_in_full(self, number: str, *, on: date) -> bool:
+        """Whether a 15-digit number that was not put right stands in another record with all its 18 digits."""
+        return any(self.stands_in_short(self.place(full)) for full in lengthen(number, on=on))

@@ -172,9 +172,20 @@ def test_numbers_of_other_certificates_go_by_their_text(rows: list[tuple[str, st
         names = [name for one, name, _ in rows if one == number]
         expected = Verdict.CONFLICT if len(set(names)) > 1 else Verdict.IDENTICAL if len(names) > 1 else Verdict.SINGLE
         assert found.verdict(found.place(number)) is expected
+        checked = RecordRules(PERMITS, Context.of(ON)).check(["1", "F1", number, "张三", *TAIL])
+        assert found.of_record(checked, PERMITS.index("id_number")) == found.place(number)
         if expected is Verdict.IDENTICAL:
             first = next(line for line, row in enumerate(rows, 1) if row[0] == number)
             assert [line for line in range(1, 9) if found.is_first(found.place(number), line)] == [first]
+
+
+def test_a_number_that_is_wrong_has_no_place_of_its_record() -> None:
+    wrong = _number(1)[:17] + ("0" if _number(1)[17] != "0" else "1")
+    found = find([(_number(1), "张三", "103")] * 2)
+    place = found.place(_number(1))
+    for number, expected in ((_number(1), place), (wrong, -1), (SHORT, -1), ("", -1)):
+        checked = RecordRules(COLLECTION, Context.of(ON)).check(["1", "F1", number, "张三", *TAIL])
+        assert found.of_record(checked, COLLECTION.index("id_number")) == expected
 
 
 def test_other_certificates_are_no_duplicates_where_only_citizen_numbers_count() -> None:
@@ -193,6 +204,8 @@ def test_fifteen_digits_beside_eighteen(name: str) -> None:
     assert found.verdict(place) is Verdict.SINGLE
     assert found.stands_in_short(place)
     assert not found.stands_in_short(-1)
+    assert found.stands_in_full(SHORT, on=ON)
+    assert not found.stands_in_full("430102491231003", on=ON)
     found = find(rows, repairs=ALL_LOSSLESS)  # where 15 digits are lengthened at once they count in full
     place = found.place(FULL)
     assert found.verdict(place) is (Verdict.IDENTICAL if name == "张三" else Verdict.CONFLICT)
