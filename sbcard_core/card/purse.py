@@ -10,7 +10,7 @@ two bytes may look like any status word.
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from apdu import instructions as iso
 from apdu import psam as sam
@@ -37,12 +37,8 @@ Journal = Callable[[MoneyRecord], None]
 """Keeps the terminal's record in a durable place, before money moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Answer of GET TRANSACTION PROVE: MAC and TAC of a finished transaction."""
-
-    mac: bytes
-    tac: bytes
+Proof = pboc.TransactionProof
+"""MAC and TAC of a finished transaction."""
 
 
 class Purse:
@@ -250,12 +246,10 @@ class Purse:
         """
         if not self.profile.assumed.transaction_proof:
             return None
-        answer = exchange(
-            self._channel, CommandAPDU(0x80, 0x5A, 0x00, kind, number.to_bytes(2, "big"), ne=_DEBIT_BYTES)
-        )
+        answer = exchange(self._channel, pboc.get_transaction_proof(kind, number))
         if not answer.sw.is_ok or len(answer.data) != _DEBIT_BYTES:
             return None
-        return Proof(answer.data[:4], answer.data[4:])
+        return Proof.parse(answer.data)
 
     def log(self) -> list[Values] | None:
         """Rows of the purse's log (交易明细), newest first; None where the profile names none or the card refuses.

@@ -7,8 +7,14 @@ it, the error carries it and the driver interface's number.
 A session belongs to one thread at a time.
 """
 
+from typing import TYPE_CHECKING
+
 from sbcard_core.card.core import Detected
 from sbcard_core.card.twostep import TwoStep
+
+if TYPE_CHECKING:
+    from sbcard_core.card.account import Account
+    from sbcard_core.card.purse import Purse
 
 __all__ = ["CardSession", "Detected"]
 
@@ -40,3 +46,15 @@ class CardSession(TwoStep):
         apdu.errors.UnexpectedStatus: card answered 6A82: file not found (文件未找到) [select SSSE]; \
 check that it is a social security card
     """
+
+    def purse(self) -> "Purse":
+        """The purse on this card (电子钱包): load, purchase, balance, log. Its commands count in ``apdu_count``."""
+        from sbcard_core.card.purse import Purse  # noqa: PLC0415 - the purse stands on the session
+
+        return Purse(self.link.channel, profile=self.profile, session=self)
+
+    def account(self) -> "Account":
+        """The money account of DF04 (医疗账户)."""
+        from sbcard_core.card.account import Account  # noqa: PLC0415 - the account stands on the session
+
+        return Account(self)

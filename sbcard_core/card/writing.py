@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from apdu import instructions as iso
 from apdu.command import CommandAPDU
 from apdu.errors import CardLost, UnexpectedStatus
+from apdu.secure_messaging import MAC_LENGTH, wrap
 from sbcard_core.card.access import Access
 from sbcard_core.card.errors import AccessDenied, PsamMissing, WriteIncomplete
 from sbcard_core.card.files import FileDecl, RecordDecl, Structure
@@ -12,9 +13,6 @@ from sbcard_core.card.reading import Reading
 from sbcard_core.card.values import Value, encode_file
 from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.crypto.keys import KeyUsage
-
-_SECURE_CLASS = 0x04
-_MAC_BYTES = 4
 
 
 class Writing(Reading):
@@ -47,6 +45,8 @@ class Writing(Reading):
             raise AccessDenied(f"no public command writes a {file.structure.value} file", step=file.path, term=file.zh)
         records = encode_file(file, values)
         self._prepare(file, file.update, file.update_key, authenticate=authenticate)
+        if file.update is Access.SECURE:
+            self.identification_code()  # the MAC's key depends on it, and it lies in another directory
         self.select(file.directory)
         written: list[str] = []
         for data in records:
@@ -106,17 +106,16 @@ class Writing(Reading):
         step = "secure message"
         if self.holder is None:
             raise PsamMissing("a secure message needs a key holder", step=step, advice="pass holder=")
+        place = self._where
         region, factor = self.region, self.factor
+        if place:
+            self.select(place)
         if challenge is None:
             challenge = self._send(iso.get_challenge(4), "get challenge")
         self._need_algorithm(step)
-        cla = command.cla | _SECURE_CLASS
-        header = bytes((cla, command.ins, command.p1, command.p2, command.nc + _MAC_BYTES))
-        made = self.holder.mac_many(
-            usage,
-            city_factor(region) + factor,
-            [header + command.data],
-            iv=challenge.ljust(8, b"\x00"),
-            length=_MAC_BYTES,
-        )
-        return CommandAPDU(cla, command.ins, command.p1, command.p2, command.data + bytes(made[0]), command.ne)
+        holder, path, start = self.holder, city_factor(region) + factor, challenge.ljust(8, b"\x00")
+
+        def mac(header: bytes, body: bytes) -> bytes:
+            return bytes(holder.mac_many(usage, path, [header + body], iv=start, length=MAC_LENGTH)[0])
+
+        return wrap(command, mac)
