@@ -75,8 +75,12 @@ def replay(
         sys.exit(1)
 
 
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _refuse(error: Exception) -> typer.Exit:
-    typer.echo(f"sbcard: {error}", err=True)
+    sys.stderr.write(f"sbcard: {error}\n")
     return typer.Exit(2)
 
 
@@ -108,7 +112,7 @@ def check(
     except (SBCardError, OSError) as error:
         raise _refuse(error) from error
     for line in checking.report(outcome, out):
-        typer.echo(line)
+        _say(line)
     if not outcome.is_clean:
         raise typer.Exit(1)
 
@@ -135,7 +139,7 @@ def corrections(
                 f"{book.name}: 共 {read.listed:,} 条,更正 {len(read.rows):,},未改 {read.unchanged:,} -> {target}"
             )
             for line in checking.notices(read):
-                typer.echo(line)
+                _say(line)
             noticed = noticed or bool(read.notices)
     except (SBCardError, OSError) as error:
         raise _refuse(error) from error

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from sbcard_core.cli.app import app
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation.spec import COLLECTION
+from sbcard_core.values import mask_id
 
 HEADERS = [field.header for field in COLLECTION.fields]
 KEYS = [field.field for field in COLLECTION.fields]
@@ -123,7 +124,7 @@ def test_known_numbers_and_repairs(tmp_path: Path) -> None:
     assert "duplicate.known" in said
     code, said = run("check", file, *known, "--repairs", "ask", "--out", tmp_path / "2")
     assert "接受 0 + 退回 3" in said
-    assert [row["建议(遮盖)"] for row in rows(tmp_path / "2/findings.csv")] == ["", "买******", "430102********0075"]
+    assert [row["建议(遮盖)"] for row in rows(tmp_path / "2/findings.csv")] == ["", "买******", mask_id(number(7))]
 
 
 @pytest.mark.parametrize(
