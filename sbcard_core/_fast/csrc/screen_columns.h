@@ -10,7 +10,11 @@ static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, siz
         sbc_cell cell = {sbc_nothing, 0};
         if (c->kind && (!valid || has_bit(valid, c->offset + first + row))) {
             cell = c->kind == 16 ? view_cell(c, first + row, &limit) : slice_cell(c, first + row, &limit);
-            if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
+            if (cell.at > limit || cell.length > (size_t)(limit - cell.at)) {
+                tile->flags[row] = 1; /* places that run backwards, or beyond the data */
+                cell.at = sbc_nothing;
+                cell.length = 0;
+            } else if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
                 if (used == SBC_PAD) {
                     tile->flags[row] = 1; /* views of one text, again and again */
                     cell.length = 0;

@@ -54,7 +54,12 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
         cell.length = pair[1];
         return cell;
     }
-    return c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
+    cell = c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
+    if (cell.at > limit || cell.length > (size_t)(limit - cell.at)) { /* as in screen_columns.h: flagged there */
+        cell.at = sbc_nothing;
+        cell.length = 0;
+    }
+    return cell;
 }
 
 size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_mark,
