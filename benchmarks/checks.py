@@ -1,7 +1,8 @@
 """``python -m benchmarks.checks``: the checks of numbers, records and files beside their peers, against the goals.
 
-All take turns in one process (A B A B …), every result is compared before and after it is timed, wall clock, medians.
-Ours is one thread. Saves JSON under out/bench/. ``--cases`` picks; a missed goal gets a line that splits our time.
+All take turns in one process (A B A B …); every result is compared before and after it is timed; medians. One thread
+is timed by its processor time; several threads, and files, by the wall clock. Ours is one thread. Saves JSON under
+out/bench/. ``--cases`` picks; every case ends with a line that splits our time.
 """
 
 import argparse
@@ -11,7 +12,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter_ns
 from typing import Any
 
 from benchmarks import check_cases, machine, numbers, process, saved
@@ -35,7 +35,7 @@ def measure(check: Check, rounds: int) -> dict[str, Any]:
             if turn >= 3 and times[name][0] * one.items > LONGEST_NS:
                 continue
             repeats = 1 if not times[name] else max(1, int(process.SHORTEST_NS / (times[name][0] * one.items + 1)))
-            spent, results[name] = process.sample(one.run, repeats, perf_counter_ns)
+            spent, results[name] = process.sample(one.run, repeats, one.clock)
             times[name].append(spent / (repeats * one.items))
     clean = check_cases.compare(check, results)
     rows = [_row(check, name, one, times, clean) for name, one in check.entrants.items()]

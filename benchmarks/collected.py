@@ -61,13 +61,13 @@ def columns(start: int, count: int, *, encoding: str = "utf-8", repeats: bool = 
     import pyarrow as pa  # noqa: PLC0415
 
     rng = np.random.default_rng([7, start])
-    numbers, sexes = right_numbers(rng, count)
+    numbers, sexes = right_numbers(start, count)
     names, at = _names(), np.arange(count)
     who = rng.integers(0, len(names) - 1, count)
-    if repeats:  # every second one of them is another person
+    if repeats:
         twins = np.arange(199, count, 200)
         numbers[twins], sexes[twins] = numbers[twins - 100], sexes[twins - 100]
-        who[twins[::2]] = who[twins[::2] - 100]
+        who[twins] = (who[twins - 100] + np.arange(len(twins)) % 2) % (len(names) - 1)  # every second is another person
     births = numbers[:, 6:14].copy()
     phones = np.hstack(
         [np.tile(np.frombuffer(b"138", np.uint8), (count, 1)), rng.integers(48, 58, (count, 8), np.uint8)]
@@ -136,3 +136,9 @@ def write(path: Path, count: int, *, encoding: str = "utf-8", repeats: bool = Fa
 def faulty(count: int) -> int:
     """How many of the first ``count`` records have a fault."""
     return -(-count // FAULTY)
+
+
+def refused(count: int) -> int:
+    """How many of the first ``count`` records of a file with repeats a check refuses."""
+    twins = count // 200
+    return faulty(count) + (twins + 1) // 2 + twins // 2 * 2

@@ -165,7 +165,8 @@ def duckdb_query() -> str:
     firsts = ", ".join(map(str, provinces()))
     return f"""
         with parts as (
-            select place, number, sex, substr(number, 18, 1) as z, try_cast(substr(number, 1, 17) as bigint) as b from numbers
+            select place, number, sex, substr(number, 18, 1) as z, try_cast(substr(number, 1, 17) as bigint) as b
+            from numbers
         ), named as (
             select *, b // 100000000000 as region,
                 b // 10000000 % 10000 as y, b // 100000 % 100 as m, b // 1000 % 100 as d,

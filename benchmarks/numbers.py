@@ -3,17 +3,26 @@
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from math import gcd
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sbcard_core.fields import citizen_id
+from sbcard_core.fields import citizen_id, region
 
 ON = date(2014, 7, 31)
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], np.int32)
-COUNTIES = ("430102", "430103", "430104", "430105", "430111", "430202", "430203", "430204")
+_SETTLED = np.unpackbits(np.frombuffer(region.settled_bits(ON), np.uint8), bitorder="little")
+COUNTIES = tuple(code for code in sorted(region.county_codes()) if _SETTLED[int(code)])
+"""Hunan's, those no birth date makes doubtful."""
+_YEARS, _SERIALS = 80, 1_000
+MOST = len(COUNTIES) * _YEARS * 12 * 28 * _SERIALS
+"""So many different numbers there are."""
+_STEP = int(MOST * 0.6180339887) | 1
+while gcd(_STEP, MOST) > 1:
+    _STEP += 2
 BITS = {
     "characters": citizen_id.CHARACTERS,
     "region": citizen_id.REGION,
@@ -58,15 +67,25 @@ def put(table: NDArray[np.uint8], at: int, values: NDArray[np.int64], width: int
         table[:, at + place] = values // 10 ** (width - 1 - place) % 10
 
 
-def right_numbers(rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """n × 18 characters of right numbers, and the sex each carries as a character."""
+def right_numbers(start: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """n × 18 characters of right numbers, no two alike, and the sex each carries as a character.
+
+    Args:
+        start: place of the first one among all of them; another start gives others.
+        count: up to :data:`MOST` in all.
+    """
     table = np.empty((count, 18), np.uint8)
     counties = np.array([list(code.encode("ascii")) for code in COUNTIES], np.uint8) - 48
-    table[:, :6] = counties[rng.integers(0, len(COUNTIES), count)]
-    put(table, 6, rng.integers(1930, 2010, count), 4)
-    put(table, 10, rng.integers(1, 13, count), 2)
-    put(table, 12, rng.integers(1, 29, count), 2)
-    table[:, 14:17] = rng.integers(0, 10, (count, 3))
+    rest = np.arange(start, start + count, dtype=np.int64) * _STEP % MOST
+    rest, serials = np.divmod(rest, _SERIALS)
+    rest, days = np.divmod(rest, 28)
+    rest, months = np.divmod(rest, 12)
+    where, years = np.divmod(rest, _YEARS)
+    table[:, :6] = counties[where]
+    put(table, 6, years + 1930, 4)
+    put(table, 10, months + 1, 2)
+    put(table, 12, days + 1, 2)
+    put(table, 14, serials, 3)
     total = np.zeros(count, np.int32)
     for place, weight in enumerate(WEIGHTS):
         total += weight * table[:, place].astype(np.int32)
@@ -79,8 +98,7 @@ def right_numbers(rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint
 @cache
 def numbers(count: int) -> Numbers:
     """The same numbers at every call and in every process."""
-    rng = np.random.default_rng(1)
-    table, sexes = right_numbers(rng, count)
+    table, sexes = right_numbers(0, count)
     table[0::250, 3] = ord("O")
     table[50::250, :2] = np.frombuffer(b"09", np.uint8)
     table[100::250, 10:14] = np.frombuffer(b"0230", np.uint8)
