@@ -39,7 +39,7 @@ class Readable(Protocol):
     def look_through(self, code: Code) -> tuple[Flags, Keys]:
         """Run a program: a flag and a key for each record, 0 = clean."""
 
-    def rows(self, at: Places, layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
+    def rows(self, at: Sequence[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Make rows of some clean records."""
 
 
@@ -54,7 +54,7 @@ class Lazy:
 
     def rows(self) -> list[Any]:
         """All of them."""
-        return self.block.rows(self.at, self.layout, self._make)
+        return self.block.rows(self.at.tolist(), self.layout, self._make)
 
 
 class Screened(NamedTuple):
@@ -123,7 +123,7 @@ class Screen:
     ) -> None:
         """What the kernel could not express, asked of the judge's own rules."""
         at = np.flatnonzero(clean)
-        rows = block.rows(at + start, layout, tuple)
+        rows = block.rows((at + start).tolist(), layout, tuple)
         for place, row in zip(at.tolist(), rows, strict=True):
             clean[place] = _holds(row, program.closer, program.crosses)
 
