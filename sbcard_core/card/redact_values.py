@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 
 from sbcard_core.errors import SBCardError
-from sbcard_core.fields import bank_card, card_number, citizen_id
+from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260
 
 PADDING = b"\x00\xff "
 
@@ -21,9 +21,14 @@ def xor(data: bytes) -> int:
 
 @cache
 def _regions(province: str) -> tuple[str, ...]:
-    """Region codes of a province that were ever in force."""
-    known, first = citizen_id.known_regions(), int(province) * 10_000
-    return tuple(f"{code:06d}" for code in range(first, first + 10_000) if known[code >> 3] >> (code & 7) & 1)
+    """County codes of a province that are in force still."""
+    return tuple(
+        sorted(
+            code
+            for code, divisions in gbt2260.province(province).items()
+            if code[4:] != "00" and any(one.last == gbt2260.STILL for one in divisions)
+        )
+    )
 
 
 class Blur:

@@ -23,7 +23,11 @@ from sbcard_core.fields import bank_card, card_number, citizen_id
 
 KEYS = MasterKeys.simulation(237)
 TRANSPORT = KEYS.get(KeyUsage.TRANSPORT)
-ID, NAME, CARD_NO = "430102198001010017", "阿卜杜拉·买买提江·古丽巴哈尔", "X00000019"
+ID, NAME, CARD_NO = (
+    "43010219800101001" + citizen_id.check_digit("43010219800101001"),
+    "阿卜杜拉·买买提江·古丽巴哈尔",
+    "X00000019",
+)
 FACTOR, SALT = bytes.fromhex("8660140731000001"), bytes(range(16))
 PIN = "123456"
 
