@@ -173,7 +173,8 @@ def check_files(
         quarantine_dir: where ``<file>.quarantine`` gets the original bytes of quarantined lines, or None.
         submitters: six-digit code of the city or county that sent each file, by file name.
         cap: findings handed out per file and code; ``summary.counts`` and ``marks`` still count all.
-        workers: 1 = judge here; more = so many processes; or an executor of threads or processes.
+        workers: 1 = judge here; more = so many threads; or an executor of threads or processes (where most records
+            are faulty, processes serve better).
         repairs: which changes of form (width, blanks, case, separator, 15 to 18 digits) are made at once; a record
             that needs another one is refused with the change proposed. Money and accounts are never changed.
         known: numbers registered already, in stored form: a stream of text (read once, never held), n × 18 bytes, or

@@ -2,12 +2,12 @@
 
 import pickle
 import tempfile
+import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,25 +72,44 @@ def _work(plan: str, file: int, path: Path, block: Records) -> list[CheckedBatch
     return list(_load(plan).batches(file, path, block))
 
 
+class _Threads:
+    """Judges of a pool's threads, each its own: nothing is shared but the tables."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._own = plan, threading.local()
+
+    def work(self, file: int, path: Path, block: Records) -> list[CheckedBatch]:
+        """The batches of one block."""
+        judge: Judge | None = getattr(self._own, "judge", None)
+        if judge is None:
+            judge = self._own.judge = Judge(self._plan)
+        return list(judge.batches(file, path, block))
+
+
 class Workers(AbstractContextManager["Workers"]):
-    """Judges by ``workers`` processes, or by an executor of threads or processes that the caller owns."""
+    """Judges by ``workers`` threads, or by an executor that the caller owns.
+
+    The screen's kernel runs beside everything else, so threads serve files whose records are mostly clean. Where most
+    records need the judge, whose Python code runs one thread at a time, an executor of processes serves better.
+    """
 
     def __init__(self, plan: Plan, workers: int | Executor) -> None:
         self._judge = Judge(plan)
         self._stack = ExitStack()
         self._executor: Executor | None = None
-        if isinstance(workers, int) and workers < 2:
+        self._call: Callable[[int, Path, Records], list[CheckedBatch]]
+        if isinstance(workers, int):
+            if workers > 1:
+                self._ahead, self._call = AHEAD * workers, _Threads(plan).work
+                self._executor = self._stack.enter_context(ThreadPoolExecutor(workers))
+            return
+        self._ahead, self._executor = AHEAD * int(getattr(workers, "_max_workers", 4)), workers
+        if isinstance(workers, ThreadPoolExecutor):
+            self._call = _Threads(plan).work
             return
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sbcard-plan-"))
-        self._path = str(Path(folder, "plan"))
-        Path(self._path).write_bytes(pickle.dumps(plan, pickle.HIGHEST_PROTOCOL))
-        if isinstance(workers, int):
-            self._ahead = AHEAD * workers
-            own = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-            self._executor = self._stack.enter_context(own)
-        else:
-            self._ahead = AHEAD * int(getattr(workers, "_max_workers", 4))
-            self._executor = workers
+        Path(folder, "plan").write_bytes(pickle.dumps(plan, pickle.HIGHEST_PROTOCOL))
+        self._call = partial(_work, str(Path(folder, "plan")))
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -104,7 +123,7 @@ class Workers(AbstractContextManager["Workers"]):
         waiting: deque[Future[list[CheckedBatch]]] = deque()
         try:
             for block in blocks:
-                waiting.append(self._executor.submit(_work, self._path, file, path, block))
+                waiting.append(self._executor.submit(self._call, file, path, block))
                 if len(waiting) > self._ahead:
                     yield from waiting.popleft().result()
             while waiting:
