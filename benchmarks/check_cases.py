@@ -194,9 +194,9 @@ def _from_file(path: Path) -> list[tuple[int, list[int]]]:
     return _checked(partial(check_files, [path], ALONE, on=ON, batch_size=BATCH))
 
 
-def records(count: int, *, slow: bool = True) -> Check:
+def records(count: int, *, slow: bool = True, faults: bool = True) -> Check:
     """Whole records of twelve fields, birth and sex against the number, from Arrow."""
-    table = collected.table(count)
+    table = collected.table(count, faults=faults)
     found = {OURS: Entrant(partial(_from_arrow, table), count, partial(_lines, 1))}
     if has("polars"):
         import polars as pl  # noqa: PLC0415 - a peer
@@ -209,7 +209,11 @@ def records(count: int, *, slow: bool = True) -> Check:
     if slow and has("pydantic"):
         rows = record_peers.as_rows(table.slice(0, 2_000))
         found[PYDANTIC] = Entrant(partial(record_peers.pydantic_clean, rows), len(rows), _asis)
-    return Check(f"check {count:,} whole records from Arrow", found, {POLARS: 25.0})
+    return Check(f"check {count:,} whole records from Arrow, {_share(faults)} faulty", found, {POLARS: 25.0})
+
+
+def _share(faults: bool) -> str:
+    return "2 of 100" if faults else "none"
 
 
 @contextmanager
@@ -234,7 +238,7 @@ def _csv_parse(path: Path) -> int:
         return sum(1 for _ in csv.reader(file))
 
 
-def delimited(path: Path, chinese: Path, count: int) -> Check:
+def delimited(path: Path, chinese: Path, count: int, *, faults: bool = True) -> Check:
     """A delimited file from its bytes to the verdicts: UTF-8 for all, GB18030 for ours too."""
     found = {
         OURS: Entrant(partial(_from_file, path), count, partial(_lines, 2)),
@@ -246,7 +250,8 @@ def delimited(path: Path, chinese: Path, count: int) -> Check:
     if has("polars"):
         found[SCAN] = Entrant(partial(record_peers.polars_scan, str(path)), count, _asis, polars_threads())
     found = {name: replace(one, wall=True) for name, one in found.items()}
-    title = f"{count:,} records of a delimited file, {path.stat().st_size / 1e6:.0f} MB: parse and check"
+    size = path.stat().st_size / 1e6
+    title = f"parse and check a delimited file of {count:,} records, {size:.0f} MB, {_share(faults)} faulty"
     return Check(title, found, at_most={PARSE: 1.2})
 
 

@@ -9,7 +9,6 @@ import argparse
 import sys
 import warnings
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +18,7 @@ from benchmarks.cases import Call
 from benchmarks.check_cases import OURS, Check, Entrant
 from benchmarks.stages import Stages, clocks
 
-CASES = ("ids", "stdnum", "records", "files", "growth")
+CASES = ("ids", "stdnum", "records", "clean-records", "files", "clean-files", "growth")
 GROWTH = (10_000, 100_000, 1_000_000, 10_000_000)
 LONGEST_NS = 2_000_000_000
 """An entrant slower than this per turn is timed three times only."""
@@ -135,12 +134,12 @@ def show_growth(run: dict[str, Any]) -> str:
     return "\n".join(["", run["title"], saved.table(("case", "rows", "ns/row", "min-max"), lines)])
 
 
-def run_files(count: int, rounds: int) -> dict[str, Any]:
+def run_files(count: int, rounds: int, faults: bool) -> dict[str, Any]:
     """The delimited file, in UTF-8 and in GB18030."""
     with ExitStack() as stack:
-        path = stack.enter_context(check_cases.file_of(count))
-        chinese = stack.enter_context(check_cases.file_of(count, encoding="gb18030"))
-        check = check_cases.delimited(path, chinese, count)
+        path = stack.enter_context(check_cases.file_of(count, faults=faults))
+        chinese = stack.enter_context(check_cases.file_of(count, encoding="gb18030", faults=faults))
+        check = check_cases.delimited(path, chinese, count, faults=faults)
         found = measure(check, rounds)
         found["split"] = [split_check(check.entrants[OURS])]
         return found
@@ -148,14 +147,14 @@ def run_files(count: int, rounds: int) -> dict[str, Any]:
 
 def run_case(name: str, count: int, rounds: int, slow: bool) -> dict[str, Any]:
     """One case by name."""
-    if name == "files":
-        return run_files(count, rounds)
+    faults = not name.startswith("clean-")
+    if name in {"files", "clean-files"}:
+        return run_files(count, rounds, faults)
     if name == "growth":
         return growth(rounds, max(count, GROWTH[0]) if count < 1_000_000 else GROWTH[-1])
     if name == "stdnum":
         return measure(check_cases.stdnum(), rounds)
-    make = partial(check_cases.ids if name == "ids" else check_cases.records, slow=slow)
-    check = make(count)
+    check = check_cases.ids(count, slow=slow) if name == "ids" else check_cases.records(count, slow=slow, faults=faults)
     found = measure(check, rounds)
     found["split"] = [split_ids(count) if name == "ids" else split_check(check.entrants[OURS])]
     return found

@@ -49,7 +49,9 @@ def _digits(values: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
     return out
 
 
-def columns(start: int, count: int, *, encoding: str = "utf-8", repeats: bool = False) -> list[Any]:
+def columns(
+    start: int, count: int, *, encoding: str = "utf-8", repeats: bool = False, faults: bool = True
+) -> list[Any]:
     """Arrow binary columns of records ``start`` to ``start + count``, in the order of the layout.
 
     Args:
@@ -57,6 +59,7 @@ def columns(start: int, count: int, *, encoding: str = "utf-8", repeats: bool = 
         count: at most a piece.
         encoding: of the text.
         repeats: whether one of 200 records carries the number of another one.
+        faults: whether 2 of 100 records have a fault.
     """
     import pyarrow as pa  # noqa: PLC0415
 
@@ -74,14 +77,15 @@ def columns(start: int, count: int, *, encoding: str = "utf-8", repeats: bool = 
     )
     category, bank, county = rng.integers(0, 5, count), rng.integers(0, 5, count), rng.integers(0, len(COUNTIES), count)
     sent, ethnicity = np.full(count, 0), rng.integers(0, 3, count)
-    step = FAULTY * KINDS
-    numbers[0::step, 16] = (numbers[0::step, 16] - 48 + 2) % 10 + 48
-    numbers[50::step, 10:14] = np.frombuffer(b"0230", np.uint8)
-    births[100::step, 3] = (births[100::step, 3] - 48 + 1) % 10 + 48
-    sexes[150::step] ^= 3
-    phones[200::step, 0] = ord("2")
-    category[250::step], bank[300::step], county[350::step] = 5, 5, len(COUNTIES)
-    sent[400::step], who[450::step] = 1, len(names) - 1
+    if faults:
+        step = FAULTY * KINDS
+        numbers[0::step, 16] = (numbers[0::step, 16] - 48 + 2) % 10 + 48
+        numbers[50::step, 10:14] = np.frombuffer(b"0230", np.uint8)
+        births[100::step, 3] = (births[100::step, 3] - 48 + 1) % 10 + 48
+        sexes[150::step] ^= 3
+        phones[200::step, 0] = ord("2")
+        category[250::step], bank[300::step], county[350::step] = 5, 5, len(COUNTIES)
+        sent[400::step], who[450::step] = 1, len(names) - 1
     serial = start + at + 1
     return [
         pa.array(serial).cast(pa.string()).cast(pa.binary()),
@@ -99,23 +103,26 @@ def columns(start: int, count: int, *, encoding: str = "utf-8", repeats: bool = 
     ]
 
 
-def table(count: int) -> Any:
+def table(count: int, *, faults: bool = True) -> Any:
     """The records as one pyarrow table of text columns."""
     import pyarrow as pa  # noqa: PLC0415
 
     pieces = [
-        pa.table([column.cast(pa.string()) for column in columns(start, min(PIECE, count - start))], names=HEADERS)
+        pa.table(
+            [column.cast(pa.string()) for column in columns(start, min(PIECE, count - start), faults=faults)],
+            names=HEADERS,
+        )
         for start in range(0, count, PIECE)
     ]
     return pa.concat_tables(pieces).combine_chunks()
 
 
-def _lines(count: int, encoding: str, repeats: bool) -> Iterator[memoryview]:
+def _lines(count: int, **how: Any) -> Iterator[memoryview]:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.compute as pc  # noqa: PLC0415
 
     for start in range(0, count, PIECE):
-        made = columns(start, min(PIECE, count - start), encoding=encoding, repeats=repeats)
+        made = columns(start, min(PIECE, count - start), **how)
         wide = [column.cast(pa.large_binary()) for column in made]
         joined = pc.binary_join_element_wise(*wide, pa.scalar(b",", pa.large_binary()))
         ended = pc.binary_join_element_wise(
@@ -124,11 +131,11 @@ def _lines(count: int, encoding: str, repeats: bool) -> Iterator[memoryview]:
         yield memoryview(ended.buffers()[2])[: np.frombuffer(ended.buffers()[1], np.int64)[len(ended)]]
 
 
-def write(path: Path, count: int, *, encoding: str = "utf-8", repeats: bool = False) -> int:
-    """Write a file of so many records with its header; its size in bytes."""
+def write(path: Path, count: int, *, encoding: str = "utf-8", **how: Any) -> int:
+    """Write a file of so many records with its header, see :func:`columns`; its size in bytes."""
     with path.open("wb") as file:
         file.write(",".join(HEADERS).encode(encoding) + b"\r\n")
-        for lines in _lines(count, encoding, repeats):
+        for lines in _lines(count, encoding=encoding, **how):
             file.write(lines)
         return file.tell()
 
