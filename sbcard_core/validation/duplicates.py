@@ -161,8 +161,10 @@ class _Look:
         self.persons = bytearray(16 * keys.slots)
         self.winners = array("q", [_NOBODY]) * keys.slots
 
-    def _place(self, number: str) -> int:
+    def _place(self, number: str, hit: tuple[int, int] = (-1, -1)) -> int:
         if _STRICT.fullmatch(number):
+            if int(number[:17]) == hit[0]:
+                return hit[1]
             return int(self._keys.find(np.array([int(number[:17])], np.uint64))[0])
         if number not in self.texts:
             self.texts[number] = len(self.counts)
@@ -171,8 +173,8 @@ class _Look:
             self.persons += bytes(16)
         return self.texts[number]
 
-    def take(self, file: int, index: int, block: Records) -> None:
-        """Note one record.
+    def take(self, file: int, index: int, block: Records, hit: tuple[int, int]) -> None:
+        """Note one record; ``hit`` is the key it was found by, and that key's place.
 
         A record without a name, birth date or sex is refused for that; it is no witness against another one.
         """
@@ -187,7 +189,7 @@ class _Look:
                 self._note_short(number, self._rules[file])
             return
         same = tuple(self._plain(at, values[at]) for at in self._same)
-        place = self._place(number) if all(same) else -1
+        place = self._place(number, hit) if all(same) else -1
         if place < 0:
             return
         person = blake2b("\x1f".join(same).encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
@@ -295,8 +297,11 @@ class Duplicates:
         look = _Look(spec, rules, reader, suspects)
         for file, source in enumerate(sources):
             for block, keys, lines in reader.blocks(source):
-                for index in np.unique(lines[suspects.find(keys) >= 0]).tolist():
-                    look.take(file, index, block)
+                places = suspects.find(keys)
+                hits = np.flatnonzero(places >= 0)
+                one_each = np.unique(lines[hits], return_index=True)[1]  # a number with two readings hits twice
+                for at in hits[one_each].tolist():
+                    look.take(file, int(lines[at]), block, (int(keys[at]), int(places[at])))
         return cls._of(found, suspects, look)
 
     @classmethod
