@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from sbcard_core import __version__
+from sbcard_core.cli.card import card_app
 from sbcard_core.cli.progress import RichMeter, console
+from sbcard_core.cli.say import refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(card_app, name="card")
 
 
 @app.callback()
@@ -75,15 +78,6 @@ def replay(
         sys.exit(1)
 
 
-def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _refuse(error: Exception) -> typer.Exit:
-    sys.stderr.write(f"sbcard: {error}\n")
-    return typer.Exit(2)
-
-
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="collected files: CSV, TSV, Excel, DBF, Parquet", exists=True)],
@@ -110,9 +104,9 @@ def check(
         request = checking.Request(files, checking.layout(spec), day, out, submitter, known, chosen, cap, workers)
         outcome = checking.run(request, checking.stderr_ticker())
     except (SBCardError, OSError) as error:
-        raise _refuse(error) from error
+        raise refuse(error) from error
     for line in checking.report(outcome, out):
-        _say(line)
+        say(line)
     if not outcome.is_clean:
         raise typer.Exit(1)
 
@@ -139,9 +133,9 @@ def corrections(
                 f"{book.name}: 共 {read.listed:,} 条,更正 {len(read.rows):,},未改 {read.unchanged:,} -> {target}"
             )
             for line in checking.notices(read):
-                _say(line)
+                say(line)
             noticed = noticed or bool(read.notices)
     except (SBCardError, OSError) as error:
-        raise _refuse(error) from error
+        raise refuse(error) from error
     if noticed:
         raise typer.Exit(1)

@@ -1,0 +1,255 @@
+"""``sbcard card``: a card at the reader, on the command line."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sbcard_core.cli.say import refuse, say
+from sbcard_core.errors import SBCardError
+
+card_app = typer.Typer(no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions.")
+
+_LABELS = {
+    "identification_code": "卡识别码",
+    "card_class": "卡的类别",
+    "version": "规范版本",
+    "issuer": "初始化机构",
+    "issued_on": "发卡日期",
+    "expires_on": "卡有效期",
+    "card_no": "卡号",
+    "id_number": "社会保障号码",
+    "name": "姓名",
+    "sex": "性别",
+    "ethnicity": "民族",
+    "birthplace": "出生地",
+    "birth_date": "出生日期",
+}
+_HIDDEN = frozenset({"identification_code", "card_no", "id_number", "name", "birth_date"})
+
+Reader = Annotated[str, typer.Option(help="where the card is: pcsc:NAME, sscard:LIBRARY, sim:ORDER#LINE, replay:TRACE")]
+Psam = Annotated[str, typer.Option(help='where the PSAM is; "" = none, so only what is free to read')]
+Demo = Annotated[bool, typer.Option("--demo", help="a virtual card and PSAM instead of readers")]
+ProfileFile = Annotated[Path | None, typer.Option(help="the issuer's own card profile (TOML)", exists=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Devices:
+    """Channels of card and PSAM, whatever they are."""
+
+    card: Any
+    psam: Any | None
+
+
+@contextmanager
+def _devices(reader: str, psam: str, *, demo: bool) -> Iterator[_Devices]:
+    if demo:
+        from readers.sim.desk import Desk  # noqa: PLC0415
+
+        desk = Desk(seed=1)
+        yield _Devices(desk.card, desk.psam)
+        return
+    from readers import drivers  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        card = stack.enter_context(drivers.open(reader))
+        sam = stack.enter_context(drivers.open(psam)) if psam else None
+        yield _Devices(stack.enter_context(card.connect()), stack.enter_context(sam.connect()) if sam else None)
+
+
+def _profile(path: Path | None, *, demo: bool) -> Any:
+    from sbcard_core.card.loadprofile import load_profile  # noqa: PLC0415
+    from sbcard_core.card.profiles.v2 import SAMPLE, V2  # noqa: PLC0415
+
+    return load_profile(path) if path else SAMPLE if demo else V2
+
+
+@contextmanager
+def _recorded(devices: _Devices, path: Path | None, *, openly: bool) -> Iterator[_Devices]:
+    """The same devices, what passes being written down; without persons unless wanted otherwise."""
+    if path is None:
+        yield devices
+        return
+    from apdu.trace import RecordingChannel  # noqa: PLC0415
+    from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
+
+    redact = None if openly else TraceRedactor(os.urandom(16))
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+
+        def record(channel: Any, slot: str) -> RecordingChannel:
+            return RecordingChannel(
+                channel, lambda line: print(line, file=file), clock=time.monotonic, slot=slot, redact=redact,
+                atr=channel.atr,
+            )  # fmt: skip
+
+        yield _Devices(record(devices.card, "card"), devices.psam and record(devices.psam, "psam"))
+
+
+@card_app.command()
+def read(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="files to read, e.g. DF01/EF06; default: the basic data")
+    ] = None,
+    reader: Reader = "pcsc:",
+    psam: Psam = "",
+    profile: ProfileFile = None,
+    demo: Demo = False,
+    full: Annotated[bool, typer.Option("--full", help="show numbers and names in full")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object, in full")] = False,
+    trace: Annotated[Path | None, typer.Option(help="record the session here, without the person")] = None,
+    openly: Annotated[bool, typer.Option("--openly", help="record the person too; never PINs and keys")] = False,
+) -> None:
+    """Read a card: with a PSAM it is proved genuine first."""
+    from sbcard_core.card.session import CardSession  # noqa: PLC0415
+
+    try:
+        with _devices(reader, psam, demo=demo) as raw, _recorded(raw, trace, openly=openly) as devices:
+            if hasattr(raw.card, "read_basic"):  # the vendor's driver reads the whole card itself
+                _show_basic(raw.card.read_basic(), full=full, as_json=as_json)
+                return
+            session = CardSession(devices.card, devices.psam, profile=_profile(profile, demo=demo))
+            if files:
+                for name in files:
+                    _show_file(session, name, full=full)
+            else:
+                basic = session.read_authenticated(None) if devices.psam else session.read_basic()
+                _show_basic(basic, full=full, as_json=as_json)
+            if not as_json:
+                proved = ", card and PSAM proved" if devices.psam else ", card not proved: no PSAM"
+                say(f"{session.apdu_count} commands{proved}")
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
+
+
+@card_app.command()
+def show(
+    path: Annotated[str, typer.Argument(help="one file, e.g. SSSE/EF06; default: all")] = "",
+    profile: ProfileFile = None,
+) -> None:
+    """Describe the declared files: records, formats, access, and how sure each is."""
+    from sbcard_core.card.profile import describe  # noqa: PLC0415
+
+    try:
+        say(describe(_profile(profile, demo=False), path))
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
+
+
+@card_app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(help="a recorded session", exists=True)],
+    english: Annotated[bool, typer.Option("--english", help="say it in English")] = False,
+    redact: Annotated[Path | None, typer.Option(help="write it here without the person, still replayable")] = None,
+) -> None:
+    """Put a recorded session into words."""
+    from apdu.trace import parse, redacted  # noqa: PLC0415
+    from apdu.words import describe  # noqa: PLC0415
+    from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
+
+    try:
+        exchanges = list(parse(file.read_text("utf-8").splitlines()))
+        for exchange in exchanges:
+            words = describe(exchange, _file_names())
+            time_ms = "" if exchange.elapsed is None else f"{exchange.elapsed * 1000:7.1f} ms"
+            say(f"{exchange.slot:<5}{time_ms:>11}  {words.en if english else words.zh}")
+        if redact is not None:
+            clean = redacted(exchanges, TraceRedactor(os.urandom(16)))
+            redact.write_text("".join(f"{line}\n" for one in clean for line in one.lines()), "utf-8")
+            say(f"-> {redact}")
+    except (SBCardError, OSError, UnicodeDecodeError) as error:
+        raise refuse(error) from error
+
+
+@card_app.command()
+def shell(
+    reader: Reader = "pcsc:",
+    demo: Demo = False,
+    record: Annotated[Path | None, typer.Option("--trace", help="record the session here, without the person")] = None,
+) -> None:
+    """Send commands in hex, one a line, and see each answer in words; an empty line or ``quit`` ends."""
+    from apdu.channel import GetResponseChannel  # noqa: PLC0415
+    from apdu.trace import Exchange  # noqa: PLC0415
+    from apdu.words import describe  # noqa: PLC0415
+
+    try:
+        with _devices(reader, "", demo=demo) as raw, _recorded(raw, record, openly=False) as devices:
+            say(f"ATR {devices.card.atr.hex().upper()}")
+            channel = GetResponseChannel(devices.card)
+            for line in _lines(typer.get_text_stream("stdin").readline):
+                command = _hex(line)
+                if command is None:
+                    say("a command is hex, e.g. 00A40000023F00")
+                    continue
+                answer = channel.transmit(command)
+                say(f"{answer[:-2].hex().upper()} {answer[-2:].hex().upper()}".strip())
+                say(f"  {describe(Exchange(command, answer), _file_names()).zh}")
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
+
+
+def _lines(readline: Callable[[], str]) -> Iterator[str]:
+    while (line := readline().strip()) and line.lower() not in ("quit", "exit"):
+        yield line
+
+
+def _hex(line: str) -> bytes | None:
+    try:
+        command = bytes.fromhex(line)
+    except ValueError:
+        return None
+    return command if len(command) >= 4 else None
+
+
+def _file_names() -> Callable[[bytes], str | None]:
+    """Names of directories by identifier, of files by short or file identifier."""
+    from sbcard_core.card.profiles.v2 import V2  # noqa: PLC0415
+
+    names = {one.aid: f"{one.name} {one.zh}" for one in V2.directories if one.aid}
+
+    def name(identifier: bytes) -> str | None:
+        if len(identifier) == 1:
+            return f"EF{identifier[0]:02X}"
+        return names.get(identifier) or (f"EF{identifier[1]:02X}" if identifier[:1] == b"\xef" else None)
+
+    return name
+
+
+def _show_basic(basic: Any, *, full: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(basic.to_json())
+        return
+    for key, value in basic.to_fields().items():
+        _line(_LABELS[key], key, value, full=full)
+
+
+def _show_file(session: Any, name: str, *, full: bool) -> None:
+    file = session.profile.find(name)
+    say(f"{file.path} {file.zh}")
+    found = session.read_file(name)
+    labels = {record.name: record.zh for record in file.records}
+    for number, row in enumerate(found if isinstance(found, list) else [found], 1):
+        if isinstance(found, list):
+            say(f" {number}")
+        for key, value in row.items():
+            _line(labels.get(key, key), key, value, full=full, personal=not file.path.endswith("EF05"))
+
+
+def _line(label: str, key: str, value: object, *, full: bool, personal: bool = False) -> None:
+    text = value.hex().upper() if isinstance(value, bytes) else str(value)
+    if not full and (key in _HIDDEN or personal):
+        text = _masked(key, text)
+    say(f"  {label}{'　' * max(0, 7 - len(label))} {text}")
+
+
+def _masked(key: str, text: str) -> str:
+    from sbcard_core.values import mask_id  # noqa: PLC0415
+
+    if key == "id_number" and len(text) in (15, 18):
+        return mask_id(text)
+    keep = 6 if key == "identification_code" else 1
+    return text[:keep] + "*" * max(0, len(text) - keep)

@@ -1,0 +1,119 @@
+"""``sbcard card``: reading, describing, recording and looking at sessions from the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sbcard_core.cli.app import app
+
+NUMBER = "111111198101011110"
+
+
+def run(*arguments: object, stdin: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["card", *map(str, arguments)], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_reading_hides_the_person() -> None:
+    code, text = run("read", "--demo")
+    assert code == 0
+    assert "111111********1110" in text
+    assert "card and PSAM proved" in text
+    assert NUMBER not in text
+    assert "张珅" not in text
+
+
+def test_reading_in_full_and_as_json() -> None:
+    assert NUMBER in run("read", "--demo", "--full")[1]
+    code, text = run("read", "--demo", "--json")
+    assert code == 0
+    assert json.loads(text)["name"] == "张珅"
+
+
+def test_reading_named_files() -> None:
+    code, text = run("read", "SSSE/EF06", "--demo")
+    assert code == 0
+    assert "持卡人" in text
+    assert NUMBER not in text
+    code, text = run("read", "SSSE/EF99", "--demo")
+    assert (code, "no file of that name" in text) == (2, True)
+
+
+def test_no_reader_is_a_sentence() -> None:
+    code, text = run("read", "--reader", "nothing:")
+    assert code == 2
+    assert text.startswith("sbcard: no driver for nothing:")
+    assert "Traceback" not in text
+
+
+def test_describing_the_files() -> None:
+    code, text = run("show")
+    assert code == 0
+    assert "SSSE/EF06" in text
+    code, one = run("show", "SSSE/EF05")
+    assert code == 0
+    assert 0 < len(one) < len(text)
+
+
+def test_a_recorded_session_holds_no_person_and_says_what_happened(tmp_path: Path) -> None:
+    file = tmp_path / "session.jsonl"
+    assert run("read", "--demo", "--trace", file)[0] == 0
+    recorded = file.read_text("utf-8")
+    assert NUMBER.encode().hex().upper() not in recorded
+    assert "张珅".encode("gb18030").hex().upper() not in recorded
+    code, text = run("trace", file)
+    assert code == 0
+    assert "选择" in text
+    assert "psam" in text
+    assert "READ RECORD" in run("trace", file, "--english")[1]
+
+
+def test_an_open_recording_replays_and_can_be_cleaned(tmp_path: Path) -> None:
+    """What is free to read is the same from the card and from its recording; cleaned, it reads as somebody else."""
+    file, clean = tmp_path / "open.jsonl", tmp_path / "clean.jsonl"
+    from apdu.trace import RecordingChannel
+    from readers.sim.desk import Desk
+    from sbcard_core.card.session import CardSession
+
+    lines: list[str] = []
+    card = Desk(seed=1).card
+    CardSession(RecordingChannel(card, lines.append, slot="card", atr=card.atr)).read_basic()
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    code, text = run("read", "--reader", f"replay:{file}", "--full")
+    assert (code, NUMBER in text, "not proved" in text) == (0, True, True)
+    assert run("trace", file, "--redact", clean)[0] == 0
+    code, text = run("read", "--reader", f"replay:{clean}", "--full")
+    assert (code, NUMBER in text) == (0, False)
+
+
+def test_the_shell(tmp_path: Path) -> None:
+    file = tmp_path / "shell.jsonl"
+    commands = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF\n00B2032806\nnonsense\n00\n0020000003123456\nquit\n00B2"
+    code, text = run("shell", "--demo", "--trace", file, stdin=commands)
+    assert code == 0
+    assert "0304322E3030 9000" in text
+    assert text.count("a command is hex") == 2
+    assert "123456" not in file.read_text("utf-8")  # the PIN
+
+
+@pytest.mark.parametrize("bad", ["{", '{"dir": "<", "hex": "9000"}', '{"dir": ">", "hex": "0"}'])
+def test_a_file_that_is_no_trace(tmp_path: Path, bad: str) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text(bad, "utf-8")
+    code, text = run("trace", file)
+    assert code == 2
+    assert "line 1" in text
+
+
+def test_on_a_gbk_console() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "gbk:strict"}
+    command = [sys.executable, "-m", "sbcard_core.cli", "card", "show"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "社会保障" in done.stdout.decode("gbk")
