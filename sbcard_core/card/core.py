@@ -2,6 +2,7 @@
 
 import hmac
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -49,7 +50,7 @@ class Detected:
     region: str
 
 
-class SessionCore:
+class SessionCore(ABC):
     """See :class:`sbcard_core.card.session.CardSession`."""
 
     def __init__(
@@ -166,9 +167,9 @@ class SessionCore:
         """Issuing region, the first six digits of the identification code; it derives the card's keys."""
         return parse_code(self.identification_code()).region
 
+    @abstractmethod
     def identification_code(self) -> str:
         """The identification code (卡识别码), read once per session: 32 hex digits."""
-        raise NotImplementedError
 
     def _follow(self, version: str) -> None:
         """Go over to the files of the card's own generation; an odd version keeps the profile."""

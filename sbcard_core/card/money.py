@@ -77,7 +77,10 @@ class LoadReceipt:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseReceipt:
-    """A finished purchase: what the terminal's journal keeps. ``factor`` and ``city`` derive the card's DTK."""
+    """A finished purchase: what the terminal's journal keeps. ``factor`` and ``city`` derive the card's DTK.
+
+    ``card_no`` is empty where nobody has read it; with it the receipt is a line clearing takes.
+    """
 
     factor: bytes
     city: str
@@ -91,6 +94,7 @@ class PurchaseReceipt:
     algorithm: int
     at: dt.datetime
     tac: bytes = field(repr=False)
+    card_no: str = ""
 
     @property
     def balance_fen(self) -> int:
@@ -113,6 +117,7 @@ class PurchaseReceipt:
             algorithm=record.algorithm,
             at=record.at,
             tac=tac,
+            card_no=record.card_no,
         )
 
 

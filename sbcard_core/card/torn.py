@@ -20,7 +20,7 @@ The rules, for a transaction that the card would have counted as number n:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from apdu import purse as pboc
@@ -121,8 +121,11 @@ class Settlement:
     tac_source: TacSource = TacSource.MISSING
     contradictory: bool = False
 
-    def receipt(self) -> PurchaseReceipt:
-        """The purchase as a terminal's journal keeps it.
+    def receipt(self, card_no: str = "") -> PurchaseReceipt:
+        """The purchase as a terminal's journal keeps it; with a card number it is a line clearing takes.
+
+        Args:
+            card_no: 卡号, unless the record has it.
 
         Raises:
             Refused: not a purchase to be posted, or its TAC is not at hand.
@@ -131,7 +134,8 @@ class Settlement:
             raise Refused(
                 "there is no purchase with a TAC to post", step=_STEP, term="闪卡", advice="see action and tac"
             )
-        return PurchaseReceipt.of(self.record, self.tac)
+        made = PurchaseReceipt.of(self.record, self.tac)
+        return replace(made, card_no=card_no) if card_no else made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +22,14 @@ from sbcard_core.card.profiles.v2 import SAMPLE, V2
 from sbcard_core.card.purse import Proof, Purse
 from sbcard_core.card.session import CardSession
 from sbcard_core.card.torn import Action, Evidence, Settlement, TacSource, Verdict, decide, gather, resolve
-from sbcard_core.clearing.journal import PurchaseRecordLike
+from sbcard_core.clearing import clear_journal, write_journal
 from sbcard_core.crypto import tac
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.tac import TacStatus
 from sbcard_core.errors import Refused, SBCardError
+from sbcard_core.ledger import Ledger
+from sbcard_core.store import Store
 
 KEYS = MasterKeys.simulation(1207)
 TRANSPORT = KEYS.get(KeyUsage.TRANSPORT)
@@ -323,14 +326,16 @@ def torn_purchase(tear: Tear, **settings: object) -> tuple[VirtualCard, TornChan
     return card, channel, unknown.value
 
 
-def test_what_is_posted_has_the_shape_clearing_takes_and_its_tac_verifies() -> None:
+def test_what_is_posted_clears(tmp_path: Path) -> None:
     _, channel, unknown = torn_purchase(Tear(6, executed=True), keeps_proof=False)
     found = resolve(open_purse(channel), unknown, keys=KEYS)
     assert (found.verdict, found.action, found.tac_source) == (Verdict.DEBITED, Action.POST, TacSource.REBUILT)
-    receipt = found.receipt()
-    missing = [name for name in dir(PurchaseRecordLike) if not name.startswith("_") and not hasattr(receipt, name)]
-    assert missing == ["card_no"]
+    receipt = found.receipt("X00000019")
     assert expected_tac(found) == receipt.tac
+    write_journal(tmp_path / "torn.csv", [receipt])
+    with Store.open(f"sqlite:///{tmp_path}/books.sqlite") as store:
+        report = clear_journal(store, Ledger(store), tmp_path / "torn.csv", KEYS, on=AT.date())
+    assert (report.cleared_fen, report.suspended_fen) == (AMOUNT, 0)
 
 
 def test_a_purchase_known_to_be_done_without_keys_waits_for_its_tac() -> None:
