@@ -158,39 +158,42 @@ class Plug:
     """Puts virtual devices into the readers of vpcd, by port, and pulls them out."""
 
     def __init__(self) -> None:
-        self._lines: dict[int, tuple[list[socket.socket], threading.Thread]] = {}
+        self._lines: dict[int, tuple[list[socket.socket], threading.Event, threading.Thread]] = {}
 
     def insert(self, device: Device, port: int = vpcd.CARD_PORT) -> None:
         lines: list[socket.socket] = []
-        thread = threading.Thread(target=self._serve, args=(device, port, lines), daemon=True)
-        self._lines[port] = lines, thread
+        out = threading.Event()
+        thread = threading.Thread(target=self._serve, args=(device, port, lines, out), daemon=True)
+        self._lines[port] = lines, out, thread
         thread.start()
         wait_until(lambda: bool(lines), f"vpcd on port {port}")
 
     def remove(self, port: int = vpcd.CARD_PORT) -> None:
-        lines, thread = self._lines.pop(port)
+        self.cut(port)
+        self._lines.pop(port)[2].join(10)
+
+    def cut(self, port: int = vpcd.CARD_PORT) -> None:
+        """Pull out without waiting for the device."""
+        lines, out, _ = self._lines[port]
+        out.set()
         for line in lines:
             try:
                 line.shutdown(socket.SHUT_RDWR)
             except OSError:  # the service closed it first
                 continue
-        thread.join(10)
 
     def remove_all(self) -> None:
         for port in list(self._lines):
             self.remove(port)
 
     @staticmethod
-    def _serve(device: Device, port: int, lines: list[socket.socket]) -> None:
-        end = time.monotonic() + 10
-        while True:
+    def _serve(device: Device, port: int, lines: list[socket.socket], out: threading.Event) -> None:
+        """A card stays in until it is pulled out, also where the service drops the line."""
+        while not out.wait(0.01 if lines else 0):
             try:
                 vpcd.serve(device, port=port, connected=lines.append)
-                return
             except CardLost:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
+                out.wait(0.01)
 
 
 @pytest.fixture

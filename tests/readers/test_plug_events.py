@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apdu.errors import CardLost
 from readers import aio, drivers, pcsc
-from readers.errors import LostConnection, ReaderError, ServiceLost
+from readers.errors import Busy, LostConnection, ReaderError, ServiceLost
 from readers.monitor import Monitor, PlugEvent, PlugKind, alternate, watch
 from readers.monitor_pcsc import PcscSource
 from readers.plain import PlainReader
@@ -208,3 +208,47 @@ def test_the_service_killed_and_started_again(
         monitor.release()
     with capsys.disabled():
         print(f"\nsession again {took:.2f} s after pcscd was started anew and the card put in", end=" ")
+
+
+def test_pulled_in_the_middle_of_a_command(
+    start_service: Any, plug: Any, until: Callable[..., None], card: VirtualCard
+) -> None:
+    """The command ends with a typed loss, not with an answer and not never. vpcd does not take a card again after
+    this, hence a service of its own."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        atr = card.atr
+
+        def reset(self) -> bytes:
+            return self.atr
+
+        def transmit(self, command: bytes) -> bytes:
+            reached.set()
+            go_on.wait(10)
+            return b"\x90\x00"
+
+    errors: list[CardLost] = []
+    with start_service():
+        plug.insert(Slow())
+        reader = pcsc.open("00 00")
+        until(reader.is_present, "card")
+        connection = reader.connect()
+
+        def ask() -> None:
+            try:
+                connection.transmit(bytes.fromhex("0084000008"))
+            except CardLost as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert reached.wait(5)
+        with pytest.raises(Busy):
+            connection.transmit(bytes.fromhex("0084000008"))
+        plug.cut()
+        thread.join(10)
+        go_on.set()
+        assert len(errors) == 1
+        assert connection.is_lost
+        reader.close()
