@@ -1,20 +1,51 @@
 /* Arrow columns into rows of cells. A part of screen_level.h. Nulls are empty cells. */
 
+/* Offsets without nulls, far enough from the end of the data: the common case, without a branch per cell. */
+static inline int LEVEL(fetch_plain)(sbc_tile *tile, sbc_cell *to, const sbc_column *c, size_t first) {
+    const uint8_t *data = (const uint8_t *)(uintptr_t)c->data;
+    size_t row, step = tile->columns + 1;
+    if (c->validity) {
+        return 0;
+    }
+    if (c->kind == 4) {
+        const uint32_t *places = (const uint32_t *)(uintptr_t)c->places + c->offset + first;
+        if (places[tile->rows] + (uint64_t)SBC_PAD > c->size) {
+            return 0;
+        }
+        for (row = 0; row < tile->rows; row++, to += step) {
+            to->at = data + places[row];
+            to->length = places[row + 1] - places[row];
+        }
+        return 1;
+    }
+    if (c->kind == 8) {
+        const uint64_t *places = (const uint64_t *)(uintptr_t)c->places + c->offset + first;
+        if (places[tile->rows] + SBC_PAD > c->size) {
+            return 0;
+        }
+        for (row = 0; row < tile->rows; row++, to += step) {
+            to->at = data + places[row];
+            to->length = places[row + 1] - places[row];
+        }
+        return 1;
+    }
+    return 0;
+}
+
 /* The tile's cells of one column; with more short cells at the ends of buffers than there are pads, rows are flagged. */
 static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, size_t first, uint8_t *pads) {
     const uint8_t *valid = (const uint8_t *)(uintptr_t)c->validity, *limit = 0;
     sbc_cell *to = tile->cells + column;
     uint32_t used = 0;
     size_t row;
+    if (LEVEL(fetch_plain)(tile, to, c, first)) {
+        return;
+    }
     for (row = 0; row < tile->rows; row++, to += tile->columns + 1) {
         sbc_cell cell = {sbc_nothing, 0};
-        if (c->kind && (!valid || has_bit(valid, c->offset + first + row))) {
+        if (!valid || has_bit(valid, c->offset + first + row)) {
             cell = c->kind == 16 ? view_cell(c, first + row, &limit) : slice_cell(c, first + row, &limit);
-            if (cell.at > limit || cell.length > (size_t)(limit - cell.at)) {
-                tile->flags[row] = 1; /* places that run backwards, or beyond the data */
-                cell.at = sbc_nothing;
-                cell.length = 0;
-            } else if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
+            if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
                 if (used == SBC_PAD) {
                     tile->flags[row] = 1; /* views of one text, again and again */
                     cell.length = 0;
@@ -26,21 +57,39 @@ static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, siz
     }
 }
 
+/* Which columns the program looks at; the others stay empty. */
+static void LEVEL(find_used)(const sbc_program *program, const sbc_column *columns, uint8_t *used) {
+    size_t k;
+    memset(used, 0, SBC_COLUMNS + 1);
+    for (k = 0; k < program->check_count; k++) {
+        used[program->checks[k].column] = 1;
+    }
+    for (k = 0; k < program->clause_count; k++) {
+        used[program->clauses[k].a] = used[program->clauses[k].b] = 1;
+    }
+    for (k = 0; k < program->columns; k++) {
+        used[k] = used[k] && columns[k].kind;
+    }
+}
+
 void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *columns, size_t n, uint8_t *flags,
                                uint64_t *keys) {
     sbc_cell cells[SBC_TILE * (SBC_COLUMNS + 1)];
-    uint8_t pads[(SBC_COLUMNS + 1) * SBC_PAD * SBC_PAD];
+    uint8_t pads[(SBC_COLUMNS + 1) * SBC_PAD * SBC_PAD], used[SBC_COLUMNS + 1];
     sbc_tile tile = {cells, flags, keys, 0, program->columns};
     size_t first, k;
     memset(flags, 0, n);
-    for (k = 0; k < SBC_TILE; k++) {
-        cells[k * (program->columns + 1) + program->columns].at = sbc_nothing;
-        cells[k * (program->columns + 1) + program->columns].length = 0;
+    LEVEL(find_used)(program, columns, used);
+    for (k = 0; k < SBC_TILE * (program->columns + 1); k++) {
+        cells[k].at = sbc_nothing;
+        cells[k].length = 0;
     }
     for (first = 0; first < n; first += tile.rows) {
         tile.rows = n - first < SBC_TILE ? n - first : SBC_TILE;
         for (k = 0; k < program->columns; k++) {
-            LEVEL(fetch)(&tile, k, columns + k, first, pads + k * SBC_PAD * SBC_PAD);
+            if (used[k]) {
+                LEVEL(fetch)(&tile, k, columns + k, first, pads + k * SBC_PAD * SBC_PAD);
+            }
         }
         LEVEL(look)(program, &tile);
         tile.flags += tile.rows;
