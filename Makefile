@@ -7,7 +7,7 @@ BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
-.PHONY: demo test build check bench ct soak clean preflight levels
+.PHONY: demo test build check bench ct soak fuzz clean preflight levels
 
 demo: $(BUILT)
 	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
@@ -70,6 +70,11 @@ ct:
 	  $(CT_BUILD) -o build/ct-secrets tests/kernels/c/secrets.c sbcard_core/_fast/csrc/*.c && \
 	  valgrind -q --error-limit=no --log-file=build/ct-secrets.log build/ct-secrets; \
 	else echo "secret tracking not run: valgrind is absent (apt install valgrind)"; fi
+
+# Every parser under its laws; guided by coverage where atheris is installed. Failures are kept in out/fuzz.
+FUZZ_SECONDS ?= 30
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 soak: $(VENV)/.test
 	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v

@@ -142,9 +142,16 @@ BANNED = {
 }
 
 
+MAY = {"the clock (pass time in)": ("sbcard_core.cli",)}  # a command starts with the clerk's own day
+
+
 @pytest.mark.parametrize("what", BANNED)
 def test_banned(what: str) -> None:
-    found = [str(path.relative_to(ROOT)) for _, path in modules() if BANNED[what].search(path.read_text("utf-8"))]
+    found = [
+        str(path.relative_to(ROOT))
+        for module, path in modules()
+        if BANNED[what].search(path.read_text("utf-8")) and not module.startswith(MAY.get(what, ("-",)))
+    ]
     assert found == []
 
 
