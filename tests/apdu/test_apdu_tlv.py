@@ -68,3 +68,53 @@ def test_simple_tags_out_of_range(tag: int) -> None:
 
 def test_find_gives_none_for_an_absent_tag() -> None:
     assert tlv.find(tlv.parse_ber(bytes.fromhex("6F069F0C03860103")), 0x84) is None
+
+
+@pytest.mark.parametrize("size", [0, 127, 128, 255, 256, 65535, 65536, 1 << 20])
+def test_every_length_form_is_written_shortest_and_read_back(size: int) -> None:
+    wire = tlv.ber(0x5A, bytes(size), max_value=1 << 24)
+    head = len(wire) - size
+    assert head == 2 + (size > 127) + (size > 255) + (size > 65535)
+    (node,) = tlv.parse_ber(wire, max_value=1 << 24)
+    assert len(node.value) == size
+    if size > tlv.MAX_VALUE:
+        with pytest.raises(MalformedData, match="long"):
+            tlv.parse_ber(wire)
+        with pytest.raises(InvalidValue):
+            tlv.ber(0x5A, bytes(size))
+
+
+def test_longer_length_forms_than_needed_are_read() -> None:
+    for head in ("8101", "820001", "83000001", "8400000001"):
+        (node,) = tlv.parse_ber(bytes.fromhex("5A" + head + "AA"))
+        assert node.value == b"\xaa"
+
+
+@pytest.mark.parametrize("tag", [0, -1, 0xFF, 0x1F, 0x5A5A, 0x9F, 0x9F8C, 0x1F808080, 0x1F80808001, 0xFF33])
+def test_numbers_that_are_no_tag(tag: int) -> None:
+    with pytest.raises(InvalidValue):
+        tlv.ber(tag, b"")
+
+
+@given(st.integers(1, 0xFFFFFFFF), st.binary(max_size=4))
+def test_a_tag_that_is_written_is_the_tag_that_is_read(tag: int, value: bytes) -> None:
+    try:
+        wire = tlv.ber(tag, value)
+    except InvalidValue:
+        return
+    with suppress(MalformedData):  # a constructed tag's value need not be objects
+        (node,) = tlv.parse_ber(wire)
+        assert (node.tag, node.value) == (tag, value)
+
+
+def test_limits_are_the_callers() -> None:
+    nested = tlv.ber(0x6F, tlv.ber(0xA5, tlv.ber(0x5A, b"x")))
+    assert len(tlv.parse_ber(nested, max_depth=2, max_nodes=3)) == 1
+    with pytest.raises(MalformedData):
+        tlv.parse_ber(nested, max_depth=1)
+    with pytest.raises(MalformedData):
+        tlv.parse_ber(nested, max_nodes=2)
+    with pytest.raises(MalformedData):
+        tlv.parse_simple(bytes.fromhex("0101AA0201BB"), max_nodes=1)
+    with pytest.raises(MalformedData):
+        tlv.parse_simple(bytes.fromhex("0102AABB"), max_value=1)
