@@ -4,6 +4,7 @@ Not the events but the counters of the slots are watched: a card that was in and
 moved the counter by two, so both events are reported. A slow listener loses nothing either; it only hears late.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
-from readers.device import Clock, Reader
+from readers.device import POLL_SECONDS, Clock, Reader
 from readers.plain import PlainSlot
 
 
@@ -180,6 +181,8 @@ class PlainSource:
             slot = self._slots[0]
             with slot.changed:
                 slot.changed.wait_for(lambda: self._woken or slot.plugged != self._seen[slot.name][0], seconds)
+        else:
+            threading.Event().wait(min(seconds, POLL_SECONDS))
         return self._changes()
 
     def wake(self) -> None:

@@ -89,6 +89,10 @@ class PcscSlot(DeviceSlot):
         """
         return bool(self._state() & _PRESENT)
 
+    def release(self) -> None:
+        """Let go of the service; what asks next makes a new line to it."""
+        self._context.drop()
+
     def _state(self) -> int:
         code, states = self._context.states([(self.name, 0)])
         if code == TIMED_OUT:
@@ -126,6 +130,13 @@ class PcscSlot(DeviceSlot):
 
 class PcscReader(Reader):
     """The readers of one name, each of them a slot; the service gives every slot of a reader a name of its own."""
+
+    def close(self) -> None:
+        """End the connections of all slots and the lines to the service."""
+        super().close()
+        for slot in self.slots:
+            if isinstance(slot, PcscSlot):
+                slot.release()
 
     def reconnect(
         self, timeout: float, protocol: CardProtocol = CardProtocol.ANY, *, exclusive: bool = False

@@ -1,6 +1,7 @@
 """Through a real service: others at the same card, protocols, a card pulled in the middle of a command."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,6 +140,18 @@ def test_protocols(put: Callable[[Script], Reader], atr: str, offered: tuple[int
         else:
             with pytest.raises(NotSupported):
                 reader.connect(wish)
+
+
+def test_nothing_is_left_open(put: Callable[[Script], Reader]) -> None:
+    """A hundred visits later the process holds no more lines to the service than before."""
+    reader = put(Script())
+    reader.close()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        with drivers.open("pcsc:00 00") as again, again.connect(timeout=5) as connection:
+            assert again.is_present()
+            connection.transmit(CHALLENGE)
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_command_too_slow_for_asyncio(put: Callable[[Script], Reader]) -> None:

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from apdu.errors import CardLost
 from readers import aio, drivers, pcsc
+from readers.device import Reader
 from readers.errors import Busy, LostConnection, ReaderError, ServiceLost
 from readers.monitor import Monitor, PlugEvent, PlugKind, alternate, watch
 from readers.monitor_pcsc import PcscSource
-from readers.plain import PlainReader
+from readers.plain import PlainReader, PlainSlot
 from readers.sim import vpcd
 from readers.sim.card import VirtualCard
+from readers.sim.reader import SimReader
 
 IN, OUT = PlugKind.INSERTED, PlugKind.REMOVED
 PORTS = (vpcd.CARD_PORT, vpcd.PSAM_PORT)
@@ -67,6 +69,18 @@ def test_ten_thousand_on_a_virtual_reader(card: VirtualCard) -> None:
     assert heard[0].kind is PlugKind.READER_ADDED
     assert [event.kind for event in heard[1:]] == [IN, OUT] * (count // 2)
     assert [event.number for event in heard] == list(range(1, count + 2))
+
+
+def test_a_reader_of_several_virtual_slots(card: VirtualCard) -> None:
+    slots = tuple(PlainSlot(SimReader(name)) for name in ("card", "psam"))
+    with watch(Reader("desk", slots)) as events:
+        slots[1].insert(card)
+        slots[0].insert(card)
+        slots[0].insert(card)  # the first is pulled out for it
+        seen: dict[str, list[PlugKind]] = {"card": [], "psam": []}
+        while (event := events.next(0.1)) is not None:
+            seen[event.slot].append(event.kind)
+    assert seen == {"card": [PlugKind.READER_ADDED, IN, OUT, IN], "psam": [PlugKind.READER_ADDED, IN]}
 
 
 def test_iterating_ends_when_closed(card: VirtualCard) -> None:
