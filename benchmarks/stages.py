@@ -70,8 +70,11 @@ READ, SCREEN, JUDGE, SEARCH, FINDINGS = "read and split", "screen", "judge", "du
 
 
 @contextmanager
-def clocks(stages: Stages) -> Iterator[None]:
-    """Clocks on a check's stages: what a stage calls of another one counts there."""
+def clocks(stages: Stages, *, judging: bool = True) -> Iterator[None]:
+    """Clocks on a check's stages: what a stage calls of another one counts there.
+
+    ``judging`` is whether the check judges in this thread; what other threads do has no clock.
+    """
     from sbcard_core.validation import columnar, judge, screen, sources  # noqa: PLC0415
     from sbcard_core.validation.duplicates import Duplicates  # noqa: PLC0415
 
@@ -79,8 +82,9 @@ def clocks(stages: Stages) -> Iterator[None]:
         stages.wrap(sources.Delimited, "blocks", READ)
         stages.wrap(columnar.ArrowTable, "blocks", READ)
         stages.wrap(Duplicates, "find", SEARCH)
-        stages.wrap(screen.Screen, "look", SCREEN)
-        stages.wrap(judge.Checker, "check", JUDGE)
+        if judging:
+            stages.wrap(screen.Screen, "look", SCREEN)
+            stages.wrap(judge.Checker, "check", JUDGE)
         yield
     finally:
         stages.undo()

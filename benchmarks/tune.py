@@ -6,6 +6,8 @@ compiler or release. Wall-clock times, as threads are what is tuned: run it on a
 
 ``repeats.mark_first`` is swept over the number of parts its keys are split into, for several numbers of keys: where
 "as chosen" is not among the quickest, SBC_DEDUPE_OPEN and SBC_DEDUPE_PART in csrc/dedupe.h suit another machine.
+
+``check_files`` and ``check_sources, Arrow`` are swept over what is read at once, records a batch and threads.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
-from benchmarks import data, dedupe, machine, process, saved
+from benchmarks import data, dedupe, machine, process, saved, tune_checks
 from sbcard_core.crypto import diversify, mac, tac
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 
@@ -146,6 +148,7 @@ def show(run: dict[str, Any]) -> str:
     for name, best in run["recommended"].items():
         out.append(f"  {name}: workers={best['workers']}, {best['size']} messages a call ({best['ns']:.0f} ns each)")
     out += told([row for row in run["rows"] if row["case"].startswith(PARTS)])
+    out += tune_checks.told([row for row in run["rows"] if row["case"] in tune_checks.CASES])
     if any(best["high"] > BUSY * best["low"] for best in run["recommended"].values()):
         out.append(
             "The times of one setting differ much: the machine was busy. Repeat on an idle one, or with more --rounds."
@@ -168,9 +171,10 @@ def main(arguments: list[str]) -> None:
         print(saved.compare(*asked.compare))
         return
     before, known = machine.describe(), calls(asked.count)
-    unknown = set(asked.calls or ()) - {*known, PARTS}
+    there = [*known, PARTS, *tune_checks.CASES]
+    unknown = set(asked.calls or ()) - set(there)
     if unknown:
-        parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {', '.join([*known, PARTS])}")
+        parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {'; '.join(there)}")
     found = {
         name: sweep(name, step, asked.count, asked.workers, asked.rounds)
         for name, step in known.items()
@@ -181,6 +185,9 @@ def main(arguments: list[str]) -> None:
     run |= {"rows": [row for rows in found.values() for row in rows]}
     if asked.calls is None or PARTS in asked.calls:
         run["rows"] += parts(asked.keys, asked.rounds)
+    for case in tune_checks.CASES:
+        if asked.calls is None or case in asked.calls:
+            run["rows"] += tune_checks.sweep(case, asked.count, asked.workers, asked.rounds)
     print(show(run))
     print(f"saved: {saved.save('tune', run, asked.out)}")
 
