@@ -266,15 +266,18 @@ def _plain(argument: int | str) -> int | str:
 class SSCardSlot(DeviceSlot):
     """The card place of a vendor's driver; it has no call for presence, so the card is read."""
 
-    def __init__(self, driver: Driver, connect: Callable[[], WholeCard], name: str, clock: Clock) -> None:
+    def __init__(
+        self, driver: Driver, interface: Interface, connect: Callable[[], WholeCard], name: str, clock: Clock
+    ) -> None:
         super().__init__(name, CAPABILITIES, clock)
         self._driver = driver
+        self._interface = interface
         self._make = connect
 
     def is_present(self) -> bool:
         """Whether a card is there: reads it, and takes every answer but "no card" as one."""
         try:
-            self._driver.call("iReadCardBas", int(Interface.CONTACT_FIRST))
+            self._driver.call("iReadCardBas", int(self._interface))
         except NoCard:
             return False
         except SBCardError as error:
@@ -339,5 +342,9 @@ def open(
     """
     guard = Guard(path, python=python, folder=folder, memory=memory, clock=clock)
     driver = Driver(guard, limits)
-    slot = SSCardSlot(driver, lambda: WholeCard(driver, interface, layout, right, hsm), Path(path).name, clock)
+
+    def connect() -> WholeCard:
+        return WholeCard(driver, interface, layout, right, hsm)
+
+    slot = SSCardSlot(driver, interface, connect, Path(path).name, clock)
     return SSCardReader(slot, driver, clock)

@@ -19,6 +19,7 @@ from readers.errors import Busy, NoCard, NotSupported, ReaderError, ReaderNotFou
 from readers.monitor import PlugKind, watch
 from readers.sim import vpcd
 from readers.sim.card import VirtualCard
+from readers.sim.desk import Desk
 from readers.sim.psam import VirtualPSAM
 from readers.sim.reader import SimReader
 from readers.sscard import WholeCard
@@ -395,6 +396,20 @@ def test_identical_results(rig: Rig, card: VirtualCard, basic: CardBasic) -> Non
     read = connection.read_basic() if isinstance(connection, WholeCard) else CardSession(connection).read_basic()
     assert read == basic
     assert read.name == "李珅"
+
+
+@pytest.mark.parametrize("name", ["张珅", "古丽" * 7, "欧阳·琭琭", "\U00020087三", "A", "镕镕镕"])
+def test_the_driver_and_the_apdus_agree_on_names(name: str, vendor_library: Path, tmp_path: Path) -> None:
+    """Names with 7C inside their bytes, of four-byte characters, and long ones: decoded before they are split."""
+    desk = Desk(seed=1, name=name)
+    truth = CardSession(SimReader("desk", desk.card).connect()).read_basic()
+    assert truth.name == name
+    library = tmp_path / "libsscard.so"
+    shutil.copy(vendor_library, library)
+    write_vendor_card(tmp_path, truth)
+    with drivers.open(f"sscard:{library}") as reader, reader.connect() as card:
+        assert isinstance(card, WholeCard)
+        assert card.read_basic() == truth
 
 
 def test_a_changed_session_is_noticed(card: VirtualCard, basic: CardBasic, tmp_path: Path) -> None:
