@@ -91,9 +91,9 @@ class AlgorithmNeedsVendor(CardError):
 
 
 class AccessDenied(CardError):
-    """The file is never open this way, or what opens it is not at hand. Nothing was sent."""
+    """The file is never open this way, or no public command does it. Nothing was sent."""
 
-    code = DriverCode.NO_PSAM_READ_KEY
+    code = DriverCode.ILLEGAL_INPUT
 
 
 class CardDiffers(CardError):

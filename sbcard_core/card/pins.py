@@ -29,6 +29,7 @@ class Pins(Writing):
             PinLengthRefused: not 4 to 16 digits; nothing was sent.
             UnexpectedStatus: the card refuses for another reason.
         """
+        self._pin_verified = False
         self._pin(lambda: iso.verify_pin(pin), "verify PIN")
         self._pin_verified = True
 

@@ -19,7 +19,7 @@ from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
 from apdu.errors import APDUError, CardLost, UnexpectedStatus
 from apdu.status import StatusCategory, StatusWord
-from sbcard_core.card.errors import CardError, OutcomeUnknown
+from sbcard_core.card.errors import CardError, OutcomeUnknown, RecordMalformed
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
 from sbcard_core.card.money import DebitUnproven, LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profile import Profile
@@ -252,7 +252,7 @@ class Purse:
         return Proof.parse(answer.data)
 
     def log(self) -> list[Values] | None:
-        """Rows of the purse's log (交易明细), newest first; None where the profile names none or the card refuses.
+        """Rows of the purse's log (交易明细), newest first; None where there is none, or none that can be read.
 
         The purse's application must be selected.
 
@@ -272,9 +272,11 @@ class Purse:
             if not answer.sw.is_ok:
                 return None
             rows.append(answer.data)
-        found = decode_file(file, rows)
-        assert isinstance(found, list)
-        return found
+        try:
+            found = decode_file(file, rows)
+        except RecordMalformed:
+            return None
+        return found if isinstance(found, list) else None
 
     # --- sending
 

@@ -457,3 +457,83 @@ def test_without_the_issuers_data_less_is_seen() -> None:
     purse = Purse(card, profile=V2, session=session)
     assert purse.proof(6, 0) is None
     assert purse.log() is None
+
+
+# --- torn again and again
+
+
+class ManyTears:
+    """A card torn out at random commands and bytes, also while the evidence is read."""
+
+    def __init__(self, card: VirtualCard, rng: random.Random, rate: float) -> None:
+        self.card, self.rng, self.rate, self.atr, self.gone = card, rng, rate, card.atr, False
+        self.tears = 0
+
+    def put_back(self) -> None:
+        self.gone = False
+        self.card.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        if self.gone:
+            raise CardLost("gone")
+        if self.rng.random() > self.rate:
+            return self.card.transmit(command)
+        self.gone = True
+        self.tears += 1
+        if self.rng.random() < 0.5:
+            raise CardLost("before")
+        if self.rng.random() < 0.3:
+            self.card.purse.lose_next_log()
+        answer = self.card.transmit(command)
+        if self.rng.random() < 0.5:
+            raise CardLost("after")
+        return answer[: self.rng.randrange(len(answer))]
+
+
+def shop(seed: int, rate: float) -> tuple[int, int, int]:
+    """One purchase wanted, the card torn again and again: times charged, posted, held."""
+    rng, card, psam = (
+        random.Random(seed),
+        make_card(get_response=bool(seed % 2), keeps_proof=bool(seed % 3)),
+        make_psam(),
+    )
+    channel = ManyTears(card, rng, rate)
+    unknown: OutcomeUnknown | None = None
+    for _ in range(200):
+        channel.put_back()
+        try:
+            if unknown is not None:
+                found = resolve(open_purse(channel), unknown, keys=KEYS)
+                if found.action is not Action.NONE:
+                    return (
+                        (START - card.purse.balance()) // AMOUNT,
+                        int(found.action is Action.POST),
+                        int(found.action is Action.HOLD),
+                    )
+                unknown = None
+            else:
+                buy(channel, psam)
+                return (START - card.purse.balance()) // AMOUNT, 1, 0
+        except OutcomeUnknown as error:
+            unknown = error
+        except SBCardError:
+            continue
+    return (START - card.purse.balance()) // AMOUNT, 0, 0
+
+
+def many_shops(seeds: range, rate: float) -> None:
+    outcomes = Counter(shop(seed, rate) for seed in seeds)
+    print("charged, posted, held:", dict(outcomes))
+    assert set(outcomes) <= {(1, 1, 0), (0, 0, 1), (1, 0, 1), (0, 0, 0)}
+    assert outcomes[1, 1, 0] > 0.8 * outcomes.total()
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.15])
+def test_a_card_torn_again_and_again_is_charged_once(rate: float) -> None:
+    many_shops(range(300), rate)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.1, 0.15])
+def test_many_cards_torn_again_and_again_are_charged_once(rate: float) -> None:
+    many_shops(range(1000, 11_000), rate)
