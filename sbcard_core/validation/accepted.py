@@ -3,6 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, overload
 
+import numpy as np
+import numpy.typing as npt
+
+from sbcard_core.validation.text_columns import TextColumn, of_texts, together
+
+Lines = npt.NDArray[np.int64]
+
 
 class Unmade(Protocol):
     """Rows that wait to be made."""
@@ -12,6 +19,12 @@ class Unmade(Protocol):
 
     def rows(self) -> list[Any]:
         """Make them."""
+
+    def text_columns(self) -> list[TextColumn]:
+        """Their columns, without making them."""
+
+    def lines(self) -> Lines:
+        """Their lines."""
 
 
 class Accepted(Sequence[Any]):
@@ -44,10 +57,21 @@ class Accepted(Sequence[Any]):
             self._unmade.append(rows)
         self._sorted = False
 
-    @property
-    def parts(self) -> tuple[list[Unmade], list[Any]]:
-        """(rows not made yet, rows that are), for tables that need no rows."""
-        return self._unmade, self._rows
+    def _all_lines(self) -> Lines:
+        made = np.array([_line(row) for row in self._rows], np.int64)
+        return np.concatenate([*(part.lines() for part in self._unmade), made])
+
+    def lines(self) -> Lines:
+        """The rows' lines, in order; makes no row."""
+        return np.sort(self._all_lines())
+
+    def text_columns(self, width: int) -> list[TextColumn]:
+        """The rows' first ``width`` values as columns of text; makes no row."""
+        parts = [part.text_columns() for part in self._unmade]
+        if self._rows or not parts:
+            parts.append([of_texts([row[at] for row in self._rows]) for at in range(width)])
+        order = np.argsort(self._all_lines(), kind="stable")
+        return [together([part[at] for part in parts], order) for at in range(width)]
 
     def _made(self) -> list[Any]:
         if not self._sorted or self._unmade:
@@ -82,6 +106,11 @@ class Accepted(Sequence[Any]):
 
     def __repr__(self) -> str:
         return repr(self._made())
+
+
+def as_accepted(rows: Sequence[Any]) -> Accepted:
+    """The rows of a batch, which a caller may have given as a list."""
+    return rows if isinstance(rows, Accepted) else Accepted(rows)
 
 
 def _line(row: Any) -> int:

@@ -17,6 +17,13 @@ _OFFSETS = {b"u": 4, b"U": 8}
 _VIEWS = 16
 
 
+def describe(
+    kind: int, offset: int, places: int, data: int, size: int, *, validity: int = 0, parts: int = 0, sizes: int = 0
+) -> bytes:
+    """A column of cells for the kernel (csrc/screen.h)."""
+    return _DESCRIBED.pack(kind, offset, validity, places, data, size, parts, sizes)
+
+
 class Held:
     """An Arrow array that is released when nobody reads it any more."""
 
@@ -43,7 +50,7 @@ class Cells:
 
     def __init__(self, schema: arrow.Schema, column: arrow.Array, start: int, count: int) -> None:
         self._first, self._count = column.offset + start, count
-        self._places: list[int] = []
+        self._places: memoryview | None = None
         self._column: arrow.Array | None = column
         validity = (column.buffers[0] or 0) if column.null_count and column.n_buffers else 0
         self._valid = buffer(validity, (column.offset + column.length + 7) // 8)
@@ -52,19 +59,20 @@ class Cells:
             self._kind = _OFFSETS[schema.format]
             places, end = column.buffers[1], column.offset + column.length
             size = int.from_bytes(buffer(places + end * self._kind, self._kind), "little")
-            self._fill(self._first, validity, places, column.buffers[2] or 0, size)
+            self._fill(self._first, places, column.buffers[2] or 0, size, validity=validity)
         elif plain and schema.format == b"vu":
             self._kind = _VIEWS
             parts = ct.addressof(column.buffers.contents) + 16
             sizes = column.buffers[column.n_buffers - 1] or 0
-            self._fill(self._first, validity, column.buffers[1], 0, (self._first + count) * 16, parts, sizes)
+            size = (self._first + count) * 16
+            self._fill(self._first, column.buffers[1], 0, size, validity=validity, parts=parts, sizes=sizes)
         else:
             self._keep(schema, column)
 
-    def _fill(self, offset: int, validity: int, places: int, data: int, size: int, *views: int) -> None:
+    def _fill(self, offset: int, places: int, data: int, size: int, **more: int) -> None:
         self._data = buffer(data, size)
         self._address = places
-        self.described = _DESCRIBED.pack(self._kind, offset, validity, places, data, size, *(views or (0, 0)))
+        self.described = describe(self._kind, offset, places, data, size, **more)
 
     def _keep(self, schema: arrow.Schema, column: arrow.Array) -> None:
         """A column of another type as text of its own."""
@@ -76,7 +84,7 @@ class Cells:
         self._ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
         self._text = b"".join(texts) + b"\0"
         data = ct.cast(ct.c_char_p(self._text), ct.c_void_p).value or 0
-        self._fill(0, 0, self._ends.ctypes.data, data, int(self._ends[-1]))
+        self._fill(0, self._ends.ctypes.data, data, int(self._ends[-1]))
 
     def raw(self, row: int) -> bytes:
         """The bytes of one cell; a null is empty."""
@@ -85,11 +93,11 @@ class Cells:
             return b""
         if self._kind == _VIEWS:
             return self._view(at)
-        if not self._places:
-            size = (self._count + 1) * self._kind
-            given = buffer(self._address + self._first * self._kind, size)
-            self._places = given.cast("i" if self._kind == 4 else "q").tolist()
-        return bytes(self._data[self._places[row] : self._places[row + 1]])
+        places = self._places
+        if places is None:
+            given = buffer(self._address + self._first * self._kind, (self._count + 1) * self._kind)
+            places = self._places = given.cast("i" if self._kind == 4 else "q")
+        return bytes(self._data[places[row] : places[row + 1]])
 
     def _view(self, at: int) -> bytes:
         view = buffer(self._address + 16 * at, 16)

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from sbcard_core import _kernels
 from sbcard_core.errors import Refused
+from sbcard_core.validation.line_columns import cut
 from sbcard_core.validation.spec import Layout, RecordSpec
+from sbcard_core.validation.text_columns import TextColumn
 
 Code = tuple[bytes, bytes, bytes, bool, int]
 """A program of the screen's kernel: checks, clauses and tables, whether text is GB 18030, cells per row."""
@@ -293,6 +295,14 @@ class Block:
             found = self.cells(index) or []
             rows.append(make((*[found[column] if column >= 0 else "" for column in layout.order], self.line(index))))
         return rows
+
+    def text_columns(self, at: npt.NDArray[np.int64], layout: Layout) -> list[TextColumn]:
+        """The layout's columns of records the screen let pass."""
+        return cut(self.raw, self.encoding, self.starts, at, layout)
+
+    def lines(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Their lines."""
+        return at + self.first
 
 
 @dataclass(slots=True)

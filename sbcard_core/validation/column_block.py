@@ -12,6 +12,7 @@ from sbcard_core import _kernels
 from sbcard_core.validation.arrow_cells import CellTable
 from sbcard_core.validation.blocks import MAX_COLUMNS, Code, Looked, RowBlock, key_program
 from sbcard_core.validation.spec import Layout
+from sbcard_core.validation.text_columns import TextColumn, empty, gather
 
 
 class ColumnBlock:
@@ -85,6 +86,17 @@ class ColumnBlock:
             for index in at
             for found in [self.table.row(index)]
         ]
+
+    def text_columns(self, at: npt.NDArray[np.int64], layout: Layout) -> list[TextColumn]:
+        """The layout's columns of chosen records."""
+        return [
+            gather(self.table.columns[column].described, len(self), at) if column >= 0 else empty(len(at))
+            for column in layout.order
+        ]
+
+    def lines(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Their rows, 1-based."""
+        return at + self.first
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process go the cells."""

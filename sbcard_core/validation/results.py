@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from sbcard_core import arrow
+from sbcard_core.validation.accepted import as_accepted
 from sbcard_core.validation.records import CheckedBatch, Finding
 from sbcard_core.validation.spec import RecordSpec
+from sbcard_core.validation.text_columns import TextColumn, numbers
 from sbcard_core.values import Disposition
 
 
@@ -43,23 +47,34 @@ def _proofs(finding: Finding) -> list[str]:
 
 
 def _records(batch: CheckedBatch) -> arrow.Column:
-    marked = {mark.line: mark for mark in batch.marks}
-    rows = [(mark.line, int(mark.disposition), mark.bits) for mark in batch.marks]
-    rows += [(row.line, int(Disposition.ACCEPTED), 0) for row in batch.accepted if row.line not in marked]
-    rows.sort()
+    marked = np.array([mark.line for mark in batch.marks], np.int64)
+    clean = np.setdiff1d(as_accepted(batch.accepted).lines(), marked)
+    lines = np.concatenate([marked, clean])
+    order = np.argsort(lines, kind="stable")
+    dispositions = np.full(len(lines), int(Disposition.ACCEPTED), np.uint8)
+    dispositions[: len(marked)] = [int(mark.disposition) for mark in batch.marks]
+    bits = np.zeros(len(lines), np.uint64)
+    bits[: len(marked)] = [mark.bits for mark in batch.marks]
     return arrow.record(
         [
-            arrow.text("file", [batch.file] * len(rows)),
-            arrow.numbers("line", [line for line, _, _ in rows]),
-            arrow.numbers("disposition", [disposition for _, disposition, _ in rows], "C"),
-            arrow.numbers("findings", [bits for _, _, bits in rows], "L"),
+            _repeated("file", batch.file, len(lines)),
+            numbers("line", lines[order]),
+            numbers("disposition", dispositions[order], "C"),
+            numbers("findings", bits[order], "L"),
         ]
     )
 
 
+def _repeated(name: str, value: str, count: int) -> arrow.Column:
+    raw = value.encode("utf-8", "replace")
+    return TextColumn(np.arange(count + 1, dtype=np.int64) * len(raw), raw * count).to_arrow(name)
+
+
 def _accepted(batch: CheckedBatch, spec: RecordSpec) -> arrow.Column:
-    columns = [arrow.text(field.header, [row[at] for row in batch.accepted]) for at, field in enumerate(spec.fields)]
-    return arrow.record([*columns, arrow.numbers("line", [row.line for row in batch.accepted])])
+    rows = as_accepted(batch.accepted)
+    columns = rows.text_columns(len(spec.fields))
+    named = [column.to_arrow(field.header) for field, column in zip(spec.fields, columns, strict=True)]
+    return arrow.record([*named, numbers("line", rows.lines())])
 
 
 class HasFindings(Protocol):

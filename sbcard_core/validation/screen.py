@@ -22,6 +22,7 @@ from sbcard_core.validation.program import Program, compile_program
 from sbcard_core.validation.row_screen import RowScreen
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import Layout, RecordSpec
+from sbcard_core.validation.text_columns import TextColumn
 
 Flags = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.uint64]
@@ -42,6 +43,12 @@ class Readable(Protocol):
     def rows(self, at: Sequence[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Make rows of some clean records."""
 
+    def text_columns(self, at: Places, layout: Layout) -> list[TextColumn]:
+        """The layout's columns of some clean records."""
+
+    def lines(self, at: Places) -> Places:
+        """Lines of some records."""
+
 
 class Lazy:
     """Clean records of one block, made into rows when they are asked for."""
@@ -55,6 +62,14 @@ class Lazy:
     def rows(self) -> list[Any]:
         """All of them."""
         return self.block.rows(self.at.tolist(), self.layout, self._make)
+
+    def text_columns(self) -> list[TextColumn]:
+        """Their columns, without any row."""
+        return self.block.text_columns(self.at, self.layout)
+
+    def lines(self) -> Places:
+        """Their lines."""
+        return self.block.lines(self.at)
 
 
 class Screened(NamedTuple):

@@ -21,8 +21,9 @@ from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.validation.layouts import PAYOUT_LINE, SPECS
 from sbcard_core.validation.records import CheckedBatch
+from sbcard_core.validation.results import accepted_table, records_table
 from sbcard_core.validation.rules import RULES, RecordRules
-from sbcard_core.validation.screen import Screen
+from sbcard_core.validation.screen import Lazy, Screen
 from sbcard_core.validation.sources import Delimited
 from sbcard_core.validation.spec import COLLECTION, RecordSpec, layout_of
 
@@ -269,3 +270,23 @@ def test_rows_are_made_when_they_are_touched(tmp_path: Path) -> None:
         assert len(batch.accepted) > 40
         with pytest.raises(AssertionError, match="made"):
             _ = batch.accepted[0]
+
+
+@pytest.mark.parametrize(("encoding", "delimiter"), TEXTS[1:3])
+@pytest.mark.parametrize("name", SPECS)
+def test_tables_need_no_row(tmp_path: Path, name: str, encoding: str, delimiter: str) -> None:
+    """The tables of a check are those of its rows, though no row is made for them."""
+    rng, spec = random.Random(f"{name}{encoding}"), SPECS[name]
+    path = tmp_path / "f.csv"
+    path.write_bytes(text_of(spec, rows_of(spec, 300, rng), encoding, delimiter, rng))
+    table = table_of(spec, rows_of(spec, 200, rng), pa.string_view(), rng)
+    for source in (lambda: Delimited(path, encoding=encoding), lambda: ArrowTable("t", table)):
+        batches, made = outcome(source, spec, batch_size=64), outcome(source, spec, batch_size=64)
+        rows = [row for batch in made for row in batch.accepted]
+        with mock.patch.object(Lazy, "rows", side_effect=AssertionError("made")):
+            found = pa.table(accepted_table(batches, spec))
+            records = pa.table(records_table(batches))
+        assert list(zip(*(column.to_pylist() for column in found.columns), strict=True)) == [tuple(row) for row in rows]
+        assert found.column_names == [*(field.header for field in spec.fields), "line"]
+        assert records.equals(pa.table(records_table(made)))
+        assert sum(batch.records for batch in batches) == records.num_rows
