@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
+from sbcard_core import _kernels
 from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name, phone, region
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.context import Context
@@ -143,11 +145,25 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
             return plain, [*problems, Problem("id_number.length15", spec.severity, only_reading(plain, on=context.on))]
         if WELL_FORMED.fullmatch(plain) is None:
             return value, [Problem("id_number.characters", spec.severity)]
-    bits = citizen_id.check_many(plain.encode("ascii"), on=context.on)[0]
+    bits = _bits(plain, context.on)
     problems += [Problem(code, spec.severity) for bit, code in BIT_CODES if bits & bit]
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):
         problems.append(place)
     return plain, problems
+
+
+@lru_cache(maxsize=4)
+def _kernel(on: date) -> Callable[[bytes, bytearray], object]:
+    """``citizen_id.check_many`` for one number after the other, with its kernel chosen once."""
+    kernel, level = _kernels.choose("idcheck")
+    provinces, day = citizen_id.known_regions(), citizen_id.day_key(on)
+    return lambda row, out: kernel.check(row, None, provinces, day, out, level)
+
+
+def _bits(number: str, on: date) -> int:
+    out = bytearray(1)
+    _kernel(on)(number.encode("ascii"), out)
+    return out[0]
 
 
 def _place(number: str, bits: int, context: Context) -> Problem | None:

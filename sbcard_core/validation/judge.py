@@ -78,6 +78,7 @@ class Checker:
         self.context = context
         self.duplicates = duplicates
         self.known = known
+        self.any_known = len(known) > 0
         self.rules = RecordRules(spec, context)
         self.bits = {code: 1 << at for at, code in enumerate(codes_of(spec))}
         self.sources = {rule.code: rule.source for rule in spec.crosses}
@@ -101,12 +102,10 @@ class Checker:
     def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
         if block.is_blank(index):
             return
-        if block.text(index) is None:
-            self._put_aside(batch, block, index, "record.undecodable")
-            return
         row = block.cells(index)
         if row is None or len(row) != layout.columns:
-            self._put_aside(batch, block, index, "record.columns")
+            code = "record.undecodable" if block.text(index) is None else "record.columns"
+            self._put_aside(batch, block, index, code)
             return
         values = [row[column] if column >= 0 else "" for column in layout.order]
         checked = self.rules.check(values)
@@ -119,7 +118,7 @@ class Checker:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
         refused = any(problem.severity is Severity.ERROR for _, problem in problems)
-        is_known = len(self.known) > 0 and self.known.holds(record.stored[self.number])
+        is_known = self.any_known and self.known.holds(record.stored[self.number])
         if is_known or record.place >= 0:
             batch.claims.append(self._claim(batch.path.name, record))
         if is_known:
