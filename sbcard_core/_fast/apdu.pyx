@@ -23,6 +23,7 @@ cdef extern from "csrc/apdu.h":
         int64_t one_ne
         size_t n
     int sbc_apdu_offsets_fit(const int64_t *, size_t, int64_t) noexcept nogil
+    int64_t sbc_apdu_same_length(const int64_t *, size_t, int64_t) noexcept nogil
     int64_t sbc_apdu_total(const sbc_apdu_batch *) noexcept nogil
     void sbc_apdu_encode(const sbc_apdu_batch *, uint8_t *, int64_t *) noexcept nogil
     void sbc_apdu_decode(const uint8_t *, const int64_t *, int64_t, size_t, int64_t *, uint16_t *) noexcept nogil
@@ -288,8 +289,15 @@ def encode_many(headers, data, offsets, length, ne, out, str level):
     batch.ne, batch.one_ne = NULL, 0
     if offsets is not None:
         places = _Numbers(offsets, 8, "offsets")
-        batch.offsets = _offsets(places, body.size)
-        batch.n = places.count - 1
+        if places.count < 1:
+            raise ValueError("n items have n + 1 offsets")
+        batch.offsets, batch.n = <const int64_t *>places.buffer.buf, places.count - 1
+        total = sbc_apdu_same_length(batch.offsets, batch.n, <int64_t>body.size)
+        if 0 <= total <= MAX_NC:
+            batch.data += batch.offsets[0]
+            batch.offsets, batch.length = NULL, total
+        else:
+            _offsets(places, body.size)
     elif length:
         batch.length = length
         batch.n = _rows(body.size, batch.length)

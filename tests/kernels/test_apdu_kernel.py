@@ -215,6 +215,8 @@ def test_batches_into_memory_used_again(level: str) -> None:
         {"headers": bytes(4), "data": bytes(4), "offsets": array("q", [0, 5])},
         {"headers": bytes(4), "data": bytes(4), "offsets": array("q", [-1, 4])},
         {"headers": bytes(4), "data": bytes(4), "offsets": array("q", [0, 3, 2, 4])},
+        {"headers": bytes(4), "data": bytes(4), "offsets": array("q", [0, 1 << 62, -(1 << 63), -(1 << 62), -2, 3])},
+        {"headers": bytes(4), "data": bytes(4), "offsets": array("q", [0, 1 << 62, -(1 << 63), -(1 << 62), 0])},
         {"headers": bytes(4), "data": bytes(4), "offsets": array("i", [0, 4])},
         {"headers": bytes(4), "data": bytes(4), "offsets": array("d", [0, 4])},
         {"headers": bytes(4), "data": bytes(4), "length": 4, "ne": array("i", [1, 2])},
@@ -253,5 +255,6 @@ def test_answers_of_one_length_and_numpy(level: str) -> None:
     assert np.frombuffer(found.sw, np.uint16).tolist() == [0x9000, 0x6A83]
     with pytest.raises(InvalidValue):
         apdu.decode_many(buffer, length=3, level=level)
-    with pytest.raises(InvalidValue):
-        apdu.decode_many(buffer, np.array([0, 9]), level=level)
+    for wrong in ([0, 9], [-1, 4], [4, 2], [0, 1 << 62, -(1 << 63), -(1 << 62), -2, 3]):
+        with pytest.raises(InvalidValue):
+            apdu.decode_many(buffer, np.array(wrong, np.int64), level=level)

@@ -32,6 +32,10 @@ typedef struct {
 /* 1 where offsets ascend from >= 0 to <= size. */
 int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size);
 
+/* The length of every item where all have one and lie within size, else -1 (found at the first block that has two).
+ * Such a batch is written twice as fast with `length` in place of `offsets`. */
+int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size);
+
 /* Bytes that sbc_apdu_encode writes. */
 int64_t sbc_apdu_total(const sbc_apdu_batch *batch);
 

@@ -65,18 +65,14 @@ static inline uint8_t *put(uint8_t *o, const uint8_t *header, const uint8_t *dat
     return o;
 }
 
-/* The differences ORed: a descending pair shows in the sign, a length above 255 in the other high bits. */
-static uint64_t differences(const int64_t *offsets, size_t n) {
-    uint64_t any = 0;
+/* Signs ORed: of the offsets, so that no difference can overflow, and of the differences. */
+int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size) {
+    uint64_t any = (uint64_t)offsets[n];
     size_t i;
     for (i = 0; i < n; i++) {
-        any |= (uint64_t)offsets[i + 1] - (uint64_t)offsets[i];
+        any |= (uint64_t)offsets[i] | ((uint64_t)offsets[i + 1] - (uint64_t)offsets[i]);
     }
-    return any;
-}
-
-int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size) {
-    return offsets[0] >= 0 && offsets[n] <= size && differences(offsets, n) >> 63 == 0;
+    return any >> 63 == 0 && offsets[n] <= size;
 }
 
 int64_t sbc_apdu_total(const sbc_apdu_batch *b) {
@@ -143,6 +139,30 @@ static void encode_alike(const sbc_apdu_batch *b, uint8_t *out, int64_t *ends) {
     } else {
         alike(b, (size_t)nc, out);
     }
+}
+
+int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size) {
+    enum { BLOCK = 512 };
+    uint64_t first;
+    size_t i = 0;
+    if (!n || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[n] > size) {
+        return -1;
+    }
+    first = (uint64_t)offsets[1] - (uint64_t)offsets[0];
+    if (first && n > (uint64_t)size / first) {
+        return -1;
+    }
+    while (i < n) {
+        size_t end = n - i < BLOCK ? n : i + BLOCK;
+        uint64_t other = 0;
+        for (; i < end; i++) {
+            other |= ((uint64_t)offsets[i + 1] - (uint64_t)offsets[i]) ^ first;
+        }
+        if (other) {
+            return -1;
+        }
+    }
+    return (int64_t)first;
 }
 
 void sbc_apdu_encode(const sbc_apdu_batch *b, uint8_t *out, int64_t *ends) {
