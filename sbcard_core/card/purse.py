@@ -19,7 +19,7 @@ from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
 from apdu.errors import APDUError, CardLost, UnexpectedStatus
 from apdu.status import StatusCategory, StatusWord
-from sbcard_core.card.errors import CardError, OutcomeUnknown, RecordMalformed
+from sbcard_core.card.errors import OutcomeUnknown, RecordMalformed
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
 from sbcard_core.card.money import DebitUnproven, LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profile import Profile
@@ -32,6 +32,11 @@ __all__ = ["DebitUnproven", "LoadReceipt", "Proof", "PurchaseReceipt", "Purse"]
 
 _TAC_BYTES = 4
 _DEBIT_BYTES = 8
+_INIT_LOAD_BYTES = 16
+_INIT_PURCHASE_BYTES = 15
+_BALANCE_BYTES = 4
+_STATUS_NIBBLES = (0x6, 0x9)
+"""A status word begins with 6 or 9, ISO/IEC 7816-3."""
 _NOT_FOUND = 0x6A83
 Journal = Callable[[MoneyRecord], None]
 """Keeps the terminal's record in a durable place, before money moves."""
@@ -225,16 +230,11 @@ class Purse:
             CardLost: the card went away.
         """
         index, terminal = self.profile.purse_key_index(), bytes(6)
-        try:
-            if movement is Movement.LOAD:
-                return pboc.InitLoadResponse.parse(
-                    self._send(pboc.init_load(index, 0, terminal), "read the online number")
-                ).online_no
-            return pboc.InitPurchaseResponse.parse(
-                self._send(pboc.init_purchase(index, 0, terminal), "read the offline number")
-            ).offline_no
-        except (UnexpectedStatus, CardError, ValueError):
-            return None
+        if movement is Movement.LOAD:
+            opened = self._seen(pboc.init_load(index, 0, terminal), _INIT_LOAD_BYTES)
+            return None if opened is None else pboc.InitLoadResponse.parse(opened).online_no
+        opened = self._seen(pboc.init_purchase(index, 0, terminal), _INIT_PURCHASE_BYTES)
+        return None if opened is None else pboc.InitPurchaseResponse.parse(opened).offline_no
 
     def proof(self, kind: int, number: int) -> Proof | None:
         """GET TRANSACTION PROVE ``80 5A 00 type``: MAC and TAC of a finished transaction; None where there is none.
@@ -246,10 +246,8 @@ class Purse:
         """
         if not self.profile.assumed.transaction_proof:
             return None
-        answer = exchange(self._channel, pboc.get_transaction_proof(kind, number))
-        if not answer.sw.is_ok or len(answer.data) != _DEBIT_BYTES:
-            return None
-        return Proof.parse(answer.data)
+        made = self._seen(pboc.get_transaction_proof(kind, number), _DEBIT_BYTES)
+        return None if made is None else Proof.parse(made)
 
     def log(self) -> list[Values] | None:
         """Rows of the purse's log (交易明细), newest first; None where there is none, or none that can be read.
@@ -278,6 +276,24 @@ class Purse:
             return None
         return found if isinstance(found, list) else None
 
+    def seen_balance(self) -> int | None:
+        """Balance in fen, None where the card refuses; the purse's application must be selected.
+
+        Raises:
+            CardLost: the card went away, or its answer is not whole.
+        """
+        found = self._seen(pboc.get_balance(), _BALANCE_BYTES)
+        return None if found is None else pboc.parse_balance(found)
+
+    def _seen(self, command: CommandAPDU, size: int) -> bytes | None:
+        """An answer of ``size`` bytes, None for a refusal or another layout; all else is a card on its way out."""
+        answer = exchange(self._channel, command)
+        if answer.sw.is_ok:
+            return answer.data if len(answer.data) == size else None
+        if not answer.data and answer.sw.sw1 >> 4 in _STATUS_NIBBLES:
+            return None
+        raise CardLost("the card's answer is not whole", step="read evidence", term="卡已移出", advice="read it again")
+
     # --- sending
 
     def _commit(self, command: CommandAPDU, step: str, record: MoneyRecord, size: int) -> bytes:
@@ -288,8 +304,7 @@ class Purse:
             raise _unknown("the card went away while it moved money", step, record) from error
         if answer.sw.is_ok and len(answer.data) == size:
             return answer.data
-        refused = not answer.data and answer.sw.category not in {StatusCategory.OK, StatusCategory.OTHER}
-        if refused and self._stands(record.balance_before_fen):
+        if not answer.data and _is_refusal(answer.sw) and self._stands(record.balance_before_fen):
             raise UnexpectedStatus(answer.sw, step=step)
         raise _unknown("the card's answer to the movement of money is not whole", step, record)
 
@@ -305,6 +320,11 @@ class Purse:
     @staticmethod
     def _ask(channel: CardChannel, command: CommandAPDU, step: str) -> bytes:
         return exchange(channel, command).require(step)
+
+
+def _is_refusal(sw: StatusWord) -> bool:
+    """A status word that means something; a cut answer mostly ends in one that does not."""
+    return sw.category not in {StatusCategory.OK, StatusCategory.OTHER}
 
 
 def _unknown(what: str, step: str, record: MoneyRecord) -> OutcomeUnknown:

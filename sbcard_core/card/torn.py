@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from apdu import purse as pboc
-from apdu.errors import UnexpectedStatus
 from sbcard_core.card.errors import CardDiffers, OutcomeUnknown
 from sbcard_core.card.money import MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profile import PurseLog
@@ -176,10 +175,7 @@ def gather(
         raise CardDiffers("this is not the card of the record", step=_STEP, term="闪卡", advice="ask for the right one")
     purse.select()
     proof = purse.proof(record.type, record.number)
-    try:
-        balance: int | None = purse.read_balance()
-    except (UnexpectedStatus, ValueError):
-        balance = None
+    balance = purse.seen_balance()
     rows = purse.log()
     declared = purse.profile.assumed.purse_log
     log = None if rows is None or declared is None else _same(rows, record, declared)
