@@ -190,6 +190,7 @@ class Block:
     numbers: list[int] = field(default_factory=list, repr=False)
     _texts: list[str | None] | None = field(default=None, repr=False)
     _starts: npt.NDArray[np.uint32] | None = field(default=None, repr=False)
+    _keys: tuple[int, npt.NDArray[np.uint64]] | None = field(default=None, repr=False)
     _count: int = -1
 
     def __len__(self) -> int:
@@ -286,7 +287,10 @@ class Block:
         """For each record the first 17 digits of the number in a column, 0 where it must be looked at as text."""
         if not self.reading or self.layout is None or self.layout.columns > MAX_COLUMNS:
             return np.zeros(len(self), np.uint64)
-        return self.look_through(key_program(column, self.layout.columns, gb=self.encoding != "utf-8"))[1]
+        if self._keys is None or self._keys[0] != column:
+            program = key_program(column, self.layout.columns, gb=self.encoding != "utf-8")
+            self._keys = column, self.look_through(program)[1]
+        return self._keys[1]
 
     def rows(self, at: Iterable[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Rows of records that fit the layout: the values in its order, then the line."""

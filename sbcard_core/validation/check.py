@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.validation.ahead import ReadAhead
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.detect import open_source
@@ -268,7 +269,9 @@ def _check(
     workers: int | Executor,
 ) -> Iterator[CheckedBatch]:
     rules = [RecordRules(plan.spec, plan.context.sent_by(plan.submitters.get(at, ""))) for at in range(len(sources))]
-    plan = plan._replace(duplicates=Duplicates.find(sources, plan.spec, rules))
+    ahead = workers != 1  # reading beside the search; an object of another library stays in its thread
+    searched = [ReadAhead(source) if ahead and hasattr(source, "path") else source for source in sources]
+    plan = plan._replace(duplicates=Duplicates.find(searched, plan.spec, rules))
     if known is not None:
         plan = plan._replace(known=KnownNumbers.find(sources, plan.spec, known, on=plan.context.on))
     with Workers(plan, workers) as team:

@@ -29,6 +29,7 @@ class ColumnBlock:
 
     def __init__(self, first: int, table: CellTable, layout: Layout | None) -> None:
         self.first, self.table, self.layout = first, table, layout
+        self._keys: tuple[int, npt.NDArray[np.uint64]] | None = None
 
     def __len__(self) -> int:
         return self.table.count
@@ -77,7 +78,10 @@ class ColumnBlock:
         """For each record the first 17 digits of the number in a column, 0 where it must be looked at as text."""
         if len(self.table.columns) > MAX_COLUMNS:
             return np.zeros(len(self), np.uint64)
-        return self.look_through(key_program(column, len(self.table.columns), gb=False))[1]
+        if self._keys is None or self._keys[0] != column:
+            program = key_program(column, len(self.table.columns), gb=False)
+            self._keys = column, self.look_through(program)[1]
+        return self._keys[1]
 
     def rows(self, at: Iterable[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Rows of chosen records: the values in the layout's order, then the line."""

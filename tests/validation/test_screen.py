@@ -1,6 +1,7 @@
 """The law of the screen: a check with it and a check by the judge alone give the same, to the last mark."""
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, region
-from sbcard_core.validation import crosses, program
+from sbcard_core.validation import crosses, program, sources
+from sbcard_core.validation.ahead import ReadAhead
 from sbcard_core.validation.blocks import Source
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
@@ -290,3 +292,23 @@ def test_tables_need_no_row(tmp_path: Path, name: str, encoding: str, delimiter:
         assert found.column_names == [*(field.header for field in spec.fields), "line"]
         assert records.equals(pa.table(records_table(made)))
         assert sum(batch.records for batch in batches) == records.num_rows
+
+
+def test_threads_read_ahead_and_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 4_000)
+    rng, path = random.Random(7), tmp_path / "f.csv"
+    path.write_bytes(text_of(COLLECTION, rows_of(COLLECTION, 500, rng), "gb18030", ",", rng))
+    alone = outcome(lambda: Delimited(path), COLLECTION)
+    assert outcome(lambda: Delimited(path), COLLECTION, workers=3) == alone
+    assert sum(len(batch.accepted) for batch in alone) > 100
+
+
+def test_a_source_read_ahead_breaks_off_where_it_would(tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    with pytest.raises(FileNotFoundError):
+        outcome(lambda: Delimited(path), COLLECTION, workers=2)
+    blocks = ReadAhead(ArrowTable("t", pa.table({"a": ["1"] * 10**5}))).blocks(COLLECTION)
+    next(blocks)
+    before = threading.active_count()
+    blocks.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before - 1
