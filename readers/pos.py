@@ -6,9 +6,13 @@ from datetime import datetime
 from apdu.channel import GetResponseChannel, exchange
 from apdu.instructions import read_record_by_id
 from readers.terminal import Terminal
+from sbcard_core.card.errors import OutcomeUnknown
 from sbcard_core.card.files import decode_record
 from sbcard_core.card.loadhost import LoadHost
-from sbcard_core.card.purse import LoadReceipt, PurchaseReceipt, Purse
+from sbcard_core.card.money import MoneyRecord
+from sbcard_core.card.purse import Journal, LoadReceipt, PurchaseReceipt, Purse
+from sbcard_core.card.torn import Settlement, resolve
+from sbcard_core.crypto.keystore import MasterKeys
 
 _SFI_EF05 = 5
 
@@ -59,41 +63,67 @@ class POSTerminal(Terminal):
 
     _card_no = ""
 
-    def load(self, amount_fen: int, host: LoadHost, *, at: datetime) -> LoadReceipt:
+    def load(self, amount_fen: int, host: LoadHost, *, at: datetime, journal: Journal | None = None) -> LoadReceipt:
         """Load the purse (圈存) after the PIN; the initial PIN may load.
 
         Args:
             amount_fen: fen, 1 or more.
             host: whoever holds money and load keys.
             at: local time.
+            journal: keeps this terminal's record on disk before money moves.
 
         Raises:
             PinWrong, PinLocked: nothing was asked of the host.
             UnexpectedStatus: the card refused a step (9302: MAC2 of the host is wrong); nothing was loaded.
-            OutcomeUnknown: the card went away while it was being credited.
+            OutcomeUnknown: the card went away while it was being credited; see :meth:`settle_torn`.
         """
         self._verify_pin(initial_allowed=True)
         try:
-            return self._purse().load(amount_fen, self._terminal_no, at, host)
+            return self._purse().load(amount_fen, self._terminal_no, at, host, journal=journal)
         finally:
             self._money_moved()
 
-    def purchase(self, amount_fen: int, at: datetime) -> PurchaseRecord:
+    def purchase(self, amount_fen: int, at: datetime, *, journal: Journal | None = None) -> PurchaseRecord:
         """Take a payment from the purse without a line to anyone (脱机消费).
+
+        Args:
+            amount_fen: fen.
+            at: local time.
+            journal: keeps this terminal's record on disk before money moves.
 
         Raises:
             PinEntryFailed: the holder still uses the initial PIN (-35).
             PinWrong, PinLocked: nothing was debited.
             UnexpectedStatus: 9401 not enough money; 9302 the card refused the PSAM's MAC1; nothing was debited.
             DebitUnproven: debited, but the PSAM refuses the card's MAC2; :meth:`record` makes its receipt a record.
-            OutcomeUnknown: the card went away while it was being debited.
+            OutcomeUnknown: the card went away while it was being debited; see :meth:`settle_torn`.
         """
         self._card_no = self._read_card_no()
         self._verify_pin(initial_allowed=False)
         try:
-            return self.record(self._purse().purchase(amount_fen, self._terminal_no, self.psam, at))
+            return self.record(self._purse().purchase(amount_fen, self._terminal_no, self.psam, at, journal=journal))
         finally:
             self._money_moved()
+
+    def settle_torn(
+        self, unknown: OutcomeUnknown | MoneyRecord, *, uninterrupted: bool = False, keys: MasterKeys | None = None
+    ) -> Settlement:
+        """Find out what a card that was pulled out did (闪卡), when it is back in the slot, in a visit of its own.
+
+        Args:
+            unknown: the error of the torn visit, or the record its journal kept.
+            uninterrupted: whether the card has been in nobody else's hands since.
+            keys: lets a TAC that never arrived be rebuilt; a shop has none, its centre has.
+
+        Returns:
+            Verdict and what to do; a purchase to be posted becomes a record by
+            ``terminal.record(settlement.receipt())``.
+
+        Raises:
+            CardDiffers: another card.
+            CardLost, UnexpectedStatus: it could not be read; try again.
+        """
+        return resolve(self._purse(), unknown, uninterrupted=uninterrupted, keys=keys)
 
     def record(self, done: PurchaseReceipt) -> PurchaseRecord:
         """Make the journal's record of a debit on this visit's card, also of one the PSAM doubts."""
