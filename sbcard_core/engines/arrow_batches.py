@@ -7,6 +7,7 @@ An engine hands rows over as Arrow record batches (pyarrow, which every such eng
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -16,14 +17,19 @@ from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.tac import TAC_LENGTH, TacStatus
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.fields import citizen_id
 from sbcard_core.validation import results
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
+from sbcard_core.validation.duplicates import pack
+from sbcard_core.validation.legacy import is_legacy
+from sbcard_core.validation.number_column import NONE
+from sbcard_core.validation.repair import ASK_ALWAYS, FORM_AT_ONCE, Kind, RepairPolicy, repair_form
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.values import Disposition
 
-FILE, LINE, KEY = "sbcard_file", "sbcard_line", "sbcard_key"
-"""Columns the engine adds: which record it is, and its number without the check character where it has one."""
+FILE, LINE, KEY, KNOWN = "sbcard_file", "sbcard_line", "sbcard_key", "sbcard_known"
+"""Columns the engine adds: which record it is, what brings equal numbers together, and known numbers it may be."""
 FACTOR_LENGTH = 8
 _BATCH = 1 << 16
 
@@ -51,11 +57,14 @@ class CheckPlan:
         spec: the layout.
         on: the day of the check.
         submitters: six-digit code of the city or county that sent each file, by file name.
+        repairs, proposals: see ``check_files``.
     """
 
     spec: RecordSpec
     on: date
     submitters: Mapping[str, str] = field(default_factory=dict)
+    repairs: RepairPolicy = FORM_AT_ONCE
+    proposals: int = 5
 
     def without_search(self) -> "CheckPlan":
         """The same for rows whose numbers are known to stand once."""
@@ -106,7 +115,8 @@ def check_rows(rows: Any, plan: CheckPlan) -> Any:
     """Check one table; a number that repeats in it gets the verdict of a local check of these rows.
 
     Args:
-        rows: a pyarrow table with the columns of the layout, ``FILE`` (text) and ``LINE`` (int64).
+        rows: a pyarrow table with the columns of the layout, ``FILE`` (text) and ``LINE`` (int64); where there is
+            a column ``KNOWN``, its lists hold numbers that are registered already.
         plan: what to check against.
 
     Returns:
@@ -118,21 +128,29 @@ def check_rows(rows: Any, plan: CheckPlan) -> Any:
     pa = pyarrow()
     table = rows.sort_by([(FILE, "ascending"), (LINE, "ascending")])
     files, lines = table[FILE].combine_chunks(), table[LINE].combine_chunks()
-    plain, runs = table.drop_columns([name for name in (FILE, LINE, KEY) if name in table.column_names]), []
+    plain, runs = table.drop_columns([name for name in (FILE, LINE, KEY, KNOWN) if name in table.column_names]), []
     sources, senders = [], {}
     for at, (submitter, start, stop) in enumerate(_runs(table, plan)):
         runs.append(start)
         sources.append(ArrowTable(f"{at}", plain.slice(start, stop - start)))
         if submitter:
             senders[f"{at}"] = submitter
+    how: dict[str, Any] = {"repairs": plan.repairs, "proposals": plan.proposals, "known": _known(table) or None}
     made = []
-    for batch in check_sources(sources, plan.spec, on=plan.on, batch_size=_BATCH, submitters=senders):
+    for batch in check_sources(sources, plan.spec, on=plan.on, batch_size=_BATCH, submitters=senders, **how):
         if batch.summary is not None and batch.summary.header_refused:
             what = "a column is missing or of a type no cell may have"
             raise InvalidValue(what, step="engines.check_rows", advice="cast it to text, whole numbers or days")
         if batch.records:
             made.append(_records(batch, plan.spec, files, lines, runs[int(batch.file)] - 1))
     return pa.concat_tables(made) if made else record_schema(plan.spec).empty_table()
+
+
+def _known(table: Any) -> list[str]:
+    if KNOWN not in table.column_names:
+        return []
+    found: list[str] = table[KNOWN].combine_chunks().flatten().unique().to_pylist()
+    return found
 
 
 def _records(batch: Any, spec: RecordSpec, files: Any, lines: Any, shift: int) -> Any:
@@ -170,6 +188,50 @@ def _stored(batch: Any, spec: RecordSpec, rows: Any, accepted: Any) -> Any:
     columns = [kept[name].take(indices).combine_chunks().cast(pa.string()) for name in names]
     fields = [pa.field(name, pa.string()) for name in names]
     return pa.StructArray.from_arrays(columns, fields=fields, mask=pa.array(~accepted))
+
+
+def keys_of(column: Any, *, others: bool) -> Any:
+    """What brings together all records a search for repeated numbers may see as one, as an int64 column.
+
+    Every number goes by its old 15 digits, whatever its century; a value that is none goes by a negative digest of
+    its text, where the column holds ``others`` than citizen numbers, else it has no key. Two numbers may share a key:
+    the check of the rows that it brings together decides.
+    """
+    pa = pyarrow()
+    texts = column.cast(pa.string())
+    whole = _long(texts.cast(pa.binary()), citizen_id.LENGTH)
+    keys, there = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+    bodies = pack(_fixed(texts.cast(pa.binary()), whole, citizen_id.LENGTH).tobytes())
+    there[whole] = bodies != NONE
+    body = bodies[bodies != NONE].astype(np.int64)
+    keys[there] = body // 10**11 * 10**9 + body % 10**9
+    odd = np.flatnonzero(~there & np.asarray(texts.is_valid()))
+    for at, text in zip(odd.tolist(), texts.take(pa.array(odd)).to_pylist(), strict=True):
+        keys[at] = _odd_key(text, others=others)
+        there[at] = keys[at] != 0
+    return pa.array(keys, mask=~there)
+
+
+def _odd_key(text: str, *, others: bool) -> int:
+    """The key of a value that is not written as 18 characters; 0 = none."""
+    form = repair_form(text.strip(), Kind.NUMBER, ASK_ALWAYS)
+    number = form.proposed or form.value
+    if len(number) == citizen_id.LENGTH and number[:17].isascii() and number[:17].isdigit():
+        return int(number[:6] + number[8:17])
+    if is_legacy(number):
+        return int(number)
+    plain = number.strip().upper() if others else ""
+    return (
+        ~int.from_bytes(blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=7).digest(), "big") if plain else 0
+    )
+
+
+def add_keys(batches: Iterator[Any], column: str, *, others: bool) -> Iterator[Any]:
+    """The same batches with a column ``KEY``, see :func:`keys_of`."""
+    pa = pyarrow()
+    for batch in batches:
+        keys = keys_of(batch.column(column), others=others)
+        yield pa.RecordBatch.from_arrays([*batch.columns, keys], names=[*batch.schema.names, KEY])
 
 
 def check_single(batches: Iterator[Any], plan: CheckPlan) -> Iterator[Any]:

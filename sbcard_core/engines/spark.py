@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any
 
 from sbcard_core.crypto import tac as tacs
 from sbcard_core.engines import arrow_batches
-from sbcard_core.engines.arrow_batches import FACTOR_LENGTH, FILE, KEY, LINE, CheckPlan, TacColumns
+from sbcard_core.engines.arrow_batches import FACTOR_LENGTH, FILE, KEY, KNOWN, LINE, CheckPlan, TacColumns
 from sbcard_core.engines.key_source import KeySource
 from sbcard_core.errors import InvalidValue, MissingPart
-from sbcard_core.fields import citizen_id
-from sbcard_core.validation.spec import COLLECTION, RecordSpec, layout_of
+from sbcard_core.validation.repair import FORM_AT_ONCE, RepairPolicy
+from sbcard_core.validation.spec import COLLECTION, Layout, RecordSpec, layout_of
 from sbcard_core.values import Disposition
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _STEP = "engines.spark"
 _CELLS = ("string", "tinyint", "smallint", "int", "bigint", "date", "void")
-_BODY = 17
 _MOST_U4 = (1 << 32) - 1
 
 
@@ -140,6 +139,9 @@ def validate(
     file: str | None = None,
     line: str | None = None,
     submitters: Mapping[str, str] | None = None,
+    known: "DataFrame | None" = None,
+    repairs: RepairPolicy = FORM_AT_ONCE,
+    proposals: int = 5,
 ) -> Checked:
     """Check the records of a data frame as ``check_sources`` does, one row a record.
 
@@ -155,6 +157,8 @@ def validate(
         line: column that counts the records of a file, unique in it; None = ``monotonically_increasing_id``, which is
             the same at every reading only where the source keeps its partitions.
         submitters: six-digit code of the city or county that sent each file, by file name.
+        known: numbers registered already, in stored form, in its first column; their records are refused.
+        repairs, proposals: see :func:`~sbcard_core.validation.check.check_files`.
 
     Returns:
         Findings, records and accepted rows as lazy data frames.
@@ -167,10 +171,7 @@ def validate(
         >>> validate(df, on=date(2014, 7, 31), file="file", line="row").findings.show()    # doctest: +SKIP
     """
     functions = _functions()
-    layout = layout_of(df.columns, spec)
-    if layout is None:
-        what = f"the data frame lacks a column of {spec.name}, or has one twice"
-        raise InvalidValue(what, step=_STEP, term="表头", advice="name the columns as the layout's headers")
+    layout = _layout(df, spec)
     wanted = [df.columns[at] for at in layout.order if at >= 0]
     types = dict(df.dtypes)
     if wrong := [name for name in wanted if types[name] not in _CELLS]:
@@ -186,8 +187,9 @@ def validate(
     here = functions.lit("dataframe") if here is None else here
     place = functions.monotonically_increasing_id() if place is None else place
     rows = df.select(*map(_column, wanted), here.cast("string").alias(FILE), place.alias(LINE))
-    plan = CheckPlan(spec, on, dict(submitters or {}))
-    return Checked(_judged(rows, plan))
+    if known is not None and all(one.field != "id_number" for one in spec.fields):
+        raise InvalidValue("the layout has no number to be known", step=_STEP, term="已登记号码")
+    return Checked(_judged(rows, CheckPlan(spec, on, dict(submitters or {}), repairs, proposals), known))
 
 
 def _column(name: str) -> "Column":
@@ -196,15 +198,24 @@ def _column(name: str) -> "Column":
     return column
 
 
-def _judged(rows: "DataFrame", plan: CheckPlan) -> "DataFrame":
+def _judged(rows: "DataFrame", plan: CheckPlan, known: "DataFrame | None") -> "DataFrame":
     schema = _spark_schema(arrow_batches.record_schema(plan.spec))
     single = partial(arrow_batches.check_single, plan=plan)
-    if not plan.spec.same:
+    if not plan.spec.same and known is None:
         return rows.mapInArrow(single, schema)
     functions = _functions()
-    number = rows.columns[_place_of_number(rows, plan.spec)]
-    keyed = rows.withColumn(KEY, _key(_column(number)))
-    keys = rows.select(_key(_column(number)).alias(KEY)).where(functions.col(KEY).isNotNull())
+    at = plan.spec.index("id_number")
+    others = known is not None or plan.spec.fields[at].rule != "id_number"
+    number = rows.columns[_layout(rows, plan.spec).order[at]]
+    keys = _keyed(rows.select(_column(number)), number, others=others).select(KEY).where(f"{KEY} is not null")
+    keyed = _keyed(rows, number, others=others)
+    if known is not None:
+        registered = known.select(_column(known.columns[0]).cast("string").alias("number"))
+        listed = _keyed(registered, "number", others=others).where(f"{KEY} is not null")
+        listed = listed.join(keys.distinct(), KEY, "left_semi")
+        keyed = keyed.join(listed.groupBy(KEY).agg(functions.collect_set("number").alias(KNOWN)), KEY, "left")
+    if not plan.spec.same:
+        return keyed.drop(KEY).mapInArrow(single, schema)
     repeated = keys.groupBy(KEY).count().where("count > 1").select(KEY)
     alone = keyed.join(repeated, KEY, "left_anti").drop(KEY)
     several = keyed.join(repeated, KEY, "left_semi")
@@ -213,25 +224,19 @@ def _judged(rows: "DataFrame", plan: CheckPlan) -> "DataFrame":
     return alone.mapInArrow(single, schema).unionByName(together.mapInArrow(repeats, schema))
 
 
-def _place_of_number(rows: "DataFrame", spec: RecordSpec) -> int:
-    layout = layout_of(rows.columns, spec)
+def _keyed(frame: "DataFrame", number: str, *, others: bool) -> "DataFrame":
+    from pyspark.sql.types import LongType, StructField, StructType  # noqa: PLC0415 - an extra
+
+    work = partial(arrow_batches.add_keys, column=number, others=others)
+    return frame.mapInArrow(work, StructType([*frame.schema.fields, StructField(KEY, LongType())]))
+
+
+def _layout(frame: "DataFrame", spec: RecordSpec) -> Layout:
+    layout = layout_of(frame.columns, spec)
     if layout is None:
-        raise InvalidValue("a column is missing", step=_STEP)
-    return layout.order[spec.index("id_number")]
-
-
-def _key(number: "Column") -> "Column":
-    """``citizen_id.compact`` and the first 17 digits as Spark's own expression; null where it is no number."""
-    functions = _functions()
-    changed = [(chr(at), citizen_id.compact(chr(at))) for at in range(1, 0xD800)]
-    changed += [(chr(at), citizen_id.compact(chr(at))) for at in range(0xE000, 0x10000)]
-    swaps = sorted(((one, other) for one, other in changed if one != other), key=lambda pair: pair[1] == "")
-    plain = functions.translate(
-        number.cast("string"), "".join(one for one, _ in swaps), "".join(other for _, other in swaps)
-    )
-    body = functions.substring(plain, 1, _BODY).cast("bigint")
-    key: Column = functions.when(plain.rlike(r"\A[0-9]{17}[0-9X]\z"), body)
-    return key
+        what = f"the data frame lacks a column of {spec.name}, or has one twice"
+        raise InvalidValue(what, step=_STEP, term="表头", advice="name the columns as the layout's headers")
+    return layout
 
 
 def _spark_schema(schema: Any) -> Any:

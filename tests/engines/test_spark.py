@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,12 +21,14 @@ from sbcard_core.crypto.diversify import city_factor, diversify
 from sbcard_core.crypto.keys import KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.engines import spark
+from sbcard_core.engines.arrow_batches import keys_of
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation import results
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
-from sbcard_core.validation.spec import COLLECTION
+from sbcard_core.validation.repair import ASK_ALWAYS
+from sbcard_core.validation.spec import COLLECTION, FieldSpec, RecordSpec
 from sbcard_core.values import Disposition
 
 ON = date(2014, 7, 31)
@@ -65,7 +68,7 @@ def session(real_part: Callable[[str, bool, str], None], log: Path) -> Iterator[
 
 def _number(rng: Random) -> tuple[str, str, str]:
     """A right number with its sex and birth date."""
-    county, serial = rng.choice(["430102", "430204", "431302"]), rng.randrange(1000)
+    county, serial = rng.choice(["430102", "430204", "431302"]), rng.choice([*range(1000), *[998] * 50])
     birth = f"{rng.randrange(1940, 2010)}{rng.randrange(1, 13):02}{rng.randrange(1, 29):02}"
     body = f"{county}{birth}{serial:03}"
     return body + citizen_id.check_digit(body), "2" if serial % 2 == 0 else "1", birth
@@ -93,6 +96,18 @@ def _spoil(rng: Random, row: list[str | None]) -> None:
     row[at] = value
 
 
+def _other_form(rng: Random, number: str) -> str:
+    """The same number as others write it."""
+    return rng.choice(
+        [
+            f" {number.lower()}",
+            number[:6] + number[8:17],  # as before 1999
+            f"{number[:6]}-{number[6:14]}-{number[14:]}",
+            "".join(chr(ord(one) + 0xFEE0) for one in number),
+        ]
+    )
+
+
 def dirty(count: int, seed: int) -> list[tuple[str, int, list[str | None]]]:
     """(file, line, cells): one of five with a fault, one of ten sent again, some with changes; some blank rows."""
     rng, rows = Random(seed), list[list[str | None]]()
@@ -101,8 +116,8 @@ def dirty(count: int, seed: int) -> list[tuple[str, int, list[str | None]]]:
             row = list(rng.choice(rows))
             row[1] = f"F{len(rows)}"
             row[rng.choice([1, 3, 7])] = rng.choice(["李四", "13900139000"])
-            if rng.random() < 0.3 and row[2]:
-                row[2] = f" {row[2].lower()}"
+            if row[2] and len(row[2]) == 18:
+                row[2] = rng.choice([row[2], row[2], _other_form(rng, row[2])])
         elif rng.random() < 0.005:
             row = [None, "", " "] * 4
         else:
@@ -122,7 +137,9 @@ def dirty(count: int, seed: int) -> list[tuple[str, int, list[str | None]]]:
     return out
 
 
-def _locally(rows: list[tuple[str, int, list[str | None]]], **how: Any) -> tuple[list[Any], list[Any], list[Any]]:
+def _locally(
+    rows: list[tuple[str, int, list[str | None]]], spec: RecordSpec = COLLECTION, **how: Any
+) -> tuple[list[Any], list[Any], list[Any]]:
     import pyarrow as pa
 
     sources = []
@@ -132,7 +149,7 @@ def _locally(rows: list[tuple[str, int, list[str | None]]], **how: Any) -> tuple
             {header: pa.array([row[at] for row in cells], pa.string()) for at, header in enumerate(HEADERS)}
         )
         sources.append(ArrowTable(name, table))
-    batches = list(check_sources(sources, COLLECTION, on=ON, **how))
+    batches = list(check_sources(sources, spec, on=ON, **how))
     found = pa.table(results.findings_table(batches)).to_pylist()
     records = pa.table(results.records_table(batches)).to_pylist()
     kept = [dict(zip([*HEADERS, "line"], row, strict=True)) | {"file": b.file} for b in batches for row in b.accepted]
@@ -153,13 +170,22 @@ def _frame(session: Any, rows: list[tuple[str, int, list[str | None]]]) -> Any:
     return session.createDataFrame([(name, line, 0.5, *row) for name, line, row in mixed], schema).repartition(3)
 
 
-@pytest.mark.parametrize("submitters", [{}, {"430100.csv": "430100", "431300.csv": "431300"}])
-def test_rows_are_those_of_the_local_run(session: Any, submitters: dict[str, str]) -> None:
-    rows = dirty(20_000 if not submitters else 3_000, seed=len(submitters))
-    found, records, kept = _locally(rows, submitters=submitters)
+SUBMITTERS = {"430100.csv": "430100", "431300.csv": "431300"}
+
+
+@pytest.mark.parametrize("how", [{}, {"submitters": SUBMITTERS, "repairs": ASK_ALWAYS, "proposals": 2}, {"known": 40}])
+def test_rows_are_those_of_the_local_run(session: Any, how: dict[str, Any]) -> None:
+    rows, here = dirty(3_000 if how else 20_000, seed=len(how)), dict(how)
+    if "known" in how:
+        full = [row[2] for _, _, row in rows if row[2] and len(row[2]) == 18]
+        known = [*full[:: how["known"]], "H0123456"]
+        how = {"known": known}
+        here = {"known": session.createDataFrame([(number,) for number in known], "n string")}
+    found, records, kept = _locally(rows, **how)
     codes = {finding["code"] for finding in found}
     assert {"duplicate.identical", "duplicate.conflict", "id_number.check", "name.dot"} <= codes
-    checked = spark.validate(_frame(session, rows), on=ON, file="file", line="row", submitters=submitters).persist()
+    assert ("duplicate.known" in codes) is ("known" in how)
+    checked = spark.validate(_frame(session, rows), on=ON, file="file", line="row", **here).persist()
     assert _sorted(_collected(checked.records)) == _sorted(records)
     assert _sorted(_collected(checked.findings)) == _sorted(found)
     assert _sorted(_collected(checked.accepted)) == _sorted(kept)
@@ -167,6 +193,26 @@ def test_rows_are_those_of_the_local_run(session: Any, submitters: dict[str, str
     assert sum(counts.values()) == len(records) < len(rows)
     assert counts[Disposition.ACCEPTED] == len(kept)
     checked.unpersist()
+
+
+def test_numbers_of_other_certificates_meet_too(session: Any) -> None:
+    """In a layout of any certificate, in capitals or not, beside old and new forms of citizen numbers."""
+    rows = dirty(400, seed=3)
+    for at, (_, _, row) in enumerate(rows):
+        if at % 3 == 0:
+            row[2] = ["H0123456701", "h0123456701", "M9876543201", "A12345678"][at // 3 % 4]
+    spec = replace(COLLECTION, fields=tuple(_any_number(field) for field in COLLECTION.fields), crosses=())
+    found, records, _ = _locally(rows, spec=spec)
+    assert sum(finding["code"].startswith("duplicate") for finding in found) > 10
+    checked = spark.validate(_frame(session, rows), spec, on=ON, file="file", line="row")
+    assert _sorted(_collected(checked.findings)) == _sorted(found)
+    assert _sorted(_collected(checked.records)) == _sorted(records)
+
+
+def _any_number(field: FieldSpec) -> FieldSpec:
+    if field.field != "id_number":
+        return field
+    return replace(field, rule="pattern", clean="[0-9A-Za-z]{5,20}")
 
 
 def test_an_unnamed_record_gets_a_number_of_its_own(session: Any) -> None:
@@ -345,3 +391,16 @@ def test_without_pyspark_the_advice_names_the_extra(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(MissingPart, match=r"sbcard-core\[spark\]"):
         spark.local_session()
+
+
+def test_keys_bring_together_what_a_search_may_see_as_one() -> None:
+    pa = pytest.importorskip("pyarrow")
+    full, short = "11010519491231002X", "110105491231002"
+    same = [full, full.lower(), short, f" {full[:6]} {full[6:]}", "１" + full[1:], full[:6] + "18" + full[8:]]
+    odd = ["h0123456701 ", "H0123456701", "12345", "", None, "张三"]
+    keys = keys_of(pa.array([*same, *odd]), others=True).to_pylist()
+    assert set(keys[:6]) == {int(short)}
+    assert keys[6] == keys[7] < 0
+    assert len({*keys[7:9], keys[11]}) == 3
+    assert keys[9] is keys[10] is None
+    assert keys_of(pa.array(odd), others=False).to_pylist() == [None] * 6
