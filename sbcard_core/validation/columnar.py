@@ -13,7 +13,7 @@ from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefus
 from sbcard_core.validation.column_block import ColumnBlock
 from sbcard_core.validation.spec import RecordSpec, layout_of
 
-ROWS = 8192
+ROWS = 65536
 """Rows looked through at once."""
 
 
@@ -23,7 +23,7 @@ def _blocks(table: TextTable, spec: RecordSpec, digest: Digest | None) -> Iterat
     first = 1
     for cells in tables(table, ROWS):
         if digest is not None:
-            digest.update(bytes(cells.joined(0x1F, 0x0A)))
+            digest.update(bytes(cells.joined(0x1F, 0x0A)) + b"\n")  # whatever batches the rows come in
         yield ColumnBlock(first, cells, layout)
         first += cells.count
 

@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -312,3 +313,18 @@ def test_a_source_read_ahead_breaks_off_where_it_would(tmp_path: Path) -> None:
     before = threading.active_count()
     blocks.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before - 1
+
+
+def test_the_digest_of_a_table_is_that_of_its_rows() -> None:
+    """However the rows are cut into batches, and whatever library's strings they are."""
+    rng, digests = random.Random(3), set()
+    table = table_of(COLLECTION, rows_of(COLLECTION, 200, rng, 0), pa.string(), rng)
+    views = table.cast(pa.schema([(name, pa.string_view()) for name in table.column_names]))
+    for rows in (table, table.combine_chunks(), views):
+        summary = outcome(partial(ArrowTable, "t", rows), COLLECTION)[-1].summary
+        assert summary is not None
+        digests.add(summary.sha256)
+    assert len(digests) == 1
+    other = outcome(lambda: ArrowTable("t", table.slice(1)), COLLECTION)[-1].summary
+    assert other is not None
+    assert other.sha256 not in digests
