@@ -4,6 +4,7 @@ Every entrant tells which rows it finds clean; they are compared before anything
 """
 
 import csv
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,18 +25,20 @@ from sbcard_core import _kernels
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation.check import check_files, check_sources
 from sbcard_core.validation.columnar import ArrowTable
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.duplicates import Duplicates
+from sbcard_core.validation.pool import Plan
 from sbcard_core.validation.spec import COLLECTION
 
 Clean = NDArray[np.bool_]
 OURS = "ours"
 NUMBA, NUMPY, POLARS, DUCKDB = "numba loop", "numpy in blocks", "polars expressions", "duckdb SQL"
 PANDERA, PYDANTIC, PYTHON, STDNUM = "pandera (polars)", "pydantic", "plain Python", "python-stdnum"
-COPY, PARSE, CSV, SCAN = (
-    "copy of the bytes",
-    "pyarrow.csv parse alone",
-    "csv module, parse alone",
-    "polars scan_csv + rules",
-)
+SCREEN = "ours, the screen alone"
+"""It says only which records are clean, as the peers do: no digest, no findings."""
+COPY, DIGEST = "copy of the bytes", "SHA-256 of the bytes"
+"""The limits: less than reading all bytes once, and than the digest every source gets, no check can take."""
+PARSE, CSV, SCAN = "pyarrow.csv parse alone", "csv module, parse alone", "polars scan_csv + rules"
 ALONE = replace(COLLECTION, same=())
 """The layout without the search for repeated numbers, which has a benchmark of its own."""
 BATCH = 1 << 16
@@ -190,6 +193,23 @@ def _from_arrow(table: Any) -> list[tuple[int, list[int]]]:
     return _checked(partial(check_sources, [ArrowTable("table", table)], ALONE, on=ON, batch_size=BATCH))
 
 
+def _screened(table: Any) -> list[tuple[int, list[int]]]:
+    """The screen's word alone, as the check asks for it: which records it would hand on to the judge."""
+    screen, out = Plan(ALONE, Context.of(ON), Duplicates.none(), BATCH, {}).checker(0).screen, []
+    for block in ArrowTable("table", table).blocks(ALONE):
+        if block.layout is not None and block.line(0):
+            found = screen.look(block, block.layout, 0, len(block))
+            out.append((len(block), [block.line(index) for index in found.others]))
+    return out
+
+
+def _digest(parts: list[memoryview]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
+
+
 def _from_file(path: Path) -> list[tuple[int, list[int]]]:
     return _checked(partial(check_files, [path], ALONE, on=ON, batch_size=BATCH))
 
@@ -198,6 +218,10 @@ def records(count: int, *, slow: bool = True, faults: bool = True) -> Check:
     """Whole records of twelve fields, birth and sex against the number, from Arrow."""
     table = collected.table(count, faults=faults)
     found = {OURS: Entrant(partial(_from_arrow, table), count, partial(_lines, 1))}
+    found[SCREEN] = Entrant(partial(_screened, table), count, partial(_lines, 1))
+    cells = [memoryview(part) for column in table.columns for part in column.chunk(0).buffers()[1:]]
+    found[COPY] = Entrant(partial(lambda parts: [bytearray(part) for part in parts], cells), count)
+    found[DIGEST] = Entrant(partial(_digest, cells), count)
     if has("polars"):
         import polars as pl  # noqa: PLC0415 - a peer
 
@@ -209,7 +233,8 @@ def records(count: int, *, slow: bool = True, faults: bool = True) -> Check:
     if slow and has("pydantic"):
         rows = record_peers.as_rows(table.slice(0, 2_000))
         found[PYDANTIC] = Entrant(partial(record_peers.pydantic_clean, rows), len(rows), _asis)
-    return Check(f"check {count:,} whole records from Arrow, {_share(faults)} faulty", found, {POLARS: 25.0})
+    title = f"check {count:,} whole records from Arrow, {_share(faults)} faulty"
+    return Check(title, found, {POLARS: 25.0})
 
 
 def _share(faults: bool) -> str:
@@ -244,6 +269,7 @@ def delimited(path: Path, chinese: Path, count: int, *, faults: bool = True) -> 
         OURS: Entrant(partial(_from_file, path), count, partial(_lines, 2)),
         f"{OURS}, GB18030": Entrant(partial(_from_file, chinese), count, partial(_lines, 2)),
     }
+    found[DIGEST] = Entrant(lambda: _digest([memoryview(path.read_bytes())]), count)
     if has("pyarrow"):
         found[PARSE] = Entrant(partial(_arrow_parse, path), count)
     found[CSV] = Entrant(partial(_csv_parse, path), count)

@@ -40,7 +40,9 @@ def _time(benchmark: Any, check: Check, who: str) -> None:
     benchmark.pedantic(one.run, rounds=3, iterations=1)
 
 
-@pytest.mark.parametrize("who", [OURS, check_cases.POLARS, check_cases.PANDERA, check_cases.PYDANTIC])
+@pytest.mark.parametrize(
+    "who", [OURS, check_cases.SCREEN, check_cases.COPY, check_cases.POLARS, check_cases.PANDERA, check_cases.PYDANTIC]
+)
 def test_whole_records(benchmark: Any, from_arrow: Check, who: str) -> None:
     _time(benchmark, from_arrow, who)
 
