@@ -32,6 +32,9 @@ _LOOK_ALIKE = re.compile(f"(?<=[{_HAN}])[{re.escape(LOOK_ALIKES)}](?=[{_HAN}])")
 _INNER_BLANK = re.compile(f"(?<=[{_HAN}{DOT}])[ \\u3000\\t]+(?=[{_HAN}{DOT}])")
 _PLAIN = re.compile(f"[\u4e00-\u9fa5]+(?:{DOT}[\u4e00-\u9fa5]+)*")  # the common case: 2 bytes each, nothing wrong
 _WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
+_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_JOINER = re.compile(f"^[\u200c\u200d]+|[\u200c\u200d]+$|(?<=[{_HAN}])[\u200c\u200d]+|[\u200c\u200d]+(?=[{_HAN}])")
+_HALF_WIDTH = re.compile("[\uff65-\uffdc]")
 _INSIDE = re.compile(f"{DOT}|\\. ?|, | |-|'|’|[\u0f0b\u0f0c]")  # the last two part syllables of Tibetan script
 
 
@@ -39,7 +42,7 @@ _PLAIN_BYTES = {Encoding.GB18030: 2, Encoding.GB18030_2022: 2, Encoding.GBK: 2, 
 
 
 class Problem(StrEnum):
-    """What can be wrong with a name; dot and blank are repaired, private use is only pointed out."""
+    """What can be wrong with a name; dot and blank are repaired, private use and half width only pointed out."""
 
     MISSING = "missing"
     TOO_LONG = "too_long"
@@ -50,6 +53,8 @@ class Problem(StrEnum):
     """A rare character by a private-use code: it shows another glyph on other systems, look at the certificate."""
     ENCODING = "encoding"
     """The encoding asked for lacks a character: it must go by another way, never as "?"."""
+    HALF_WIDTH = "half_width"
+    """Half-width katakana or Hangul: no certificate prints them, they betray text read in a wrong encoding."""
 
     @property
     def bit(self) -> int:
@@ -60,6 +65,10 @@ class Problem(StrEnum):
             (1, 64)
         """
         return 1 << list(Problem).index(self)
+
+
+MILD = frozenset({Problem.PRIVATE_USE, Problem.HALF_WIDTH})
+"""Pointed out, never a reason to refuse."""
 
 
 class InvalidName(InvalidValue):
@@ -113,6 +122,8 @@ class Change(StrEnum):
     """Full-width Latin letters became plain ones."""
     MOVED = "moved"
     """A private-use code point became the character that GB 18030-2022 gives its code."""
+    INVISIBLE = "invisible"
+    """Characters that nobody sees were taken out (:func:`visible`)."""
 
 
 class Normalised(NamedTuple):
@@ -120,6 +131,18 @@ class Normalised(NamedTuple):
 
     name: str
     changes: tuple[Change, ...]
+
+
+def visible(text: str) -> str:
+    """The text without zero-width blanks, direction marks and byte order marks.
+
+    The two joiners (U+200C, U+200D) shape letters of some scripts, so they go only at the ends and beside Han.
+
+    Example:
+        >>> visible("\\u202a张\\u200b三\\u202c"), visible("张\\u200d三")
+        ('张三', '张三')
+    """
+    return text if text.isascii() else _JOINER.sub("", _UNSEEN.sub("", text))
 
 
 def normalise(name: str) -> Normalised:
@@ -133,6 +156,7 @@ def normalise(name: str) -> Normalised:
     """
     changes = []
     for change, step in (
+        (Change.INVISIBLE, visible),
         (Change.MOVED, gb18030.modern),
         (Change.WIDTH, _narrow),
         (Change.BLANK, _closed),
@@ -225,6 +249,8 @@ def problems(
         found.add(Problem.TOO_LONG)
     if any(map(gb18030.is_private, name)):
         found.add(Problem.PRIVATE_USE)
+    if _HALF_WIDTH.search(name):
+        found.add(Problem.HALF_WIDTH)
     if not _is_spelled(name):
         found.add(Problem.CHARACTER)
     elif gb18030.lacking(name, encoding):
@@ -282,7 +308,7 @@ def is_valid(name: str) -> bool:
 
 
 def validate(name: str) -> str:
-    """Return the stored form (:func:`repair`), or raise; private-use characters are let through.
+    """Return the stored form (:func:`repair`), or raise; what is only pointed out is let through.
 
     Raises:
         InvalidName: with ``problems``.
@@ -292,7 +318,7 @@ def validate(name: str) -> str:
         '买买提·阿不都'
     """
     name = repair(name)
-    if found := [problem for problem in problems(name) if problem is not Problem.PRIVATE_USE]:
+    if found := [problem for problem in problems(name) if problem not in MILD]:
         raise InvalidName(found)
     return name
 

@@ -129,6 +129,16 @@ def cells(text: str, delimiter: str = ",") -> list[str] | None:
     return rows[0] if len(rows) == 1 else None
 
 
+def fitted(row: list[str], columns: int) -> list[str]:
+    """The row without the empty cells it has beyond the header's columns.
+
+    Example:
+        >>> fitted(["1", "2", "", " "], 2), fitted(["1", "2", "x"], 2), fitted(["1"], 2)
+        (['1', '2'], ['1', '2', 'x'], ['1'])
+    """
+    return row[:columns] if len(row) > columns and not any(map(str.strip, row[columns:])) else row
+
+
 def decode_line(raw: bytes, encoding: str) -> str | None:
     """One line without its end; None where it is not decodable or holds a NUL."""
     try:
@@ -228,11 +238,10 @@ class Block:
         return is_blank(text)
 
     def cells(self, index: int) -> list[str] | None:
-        """The cells; None where the record does not parse."""
+        """The cells, without empty ones beyond the header's; None where the record does not parse."""
         text = self.text(index)
-        if text is None:
-            return None
-        return cells(text, self.layout.delimiter if self.layout else ",")
+        row = None if text is None else cells(text, self.layout.delimiter if self.layout else ",")
+        return row if row is None or self.layout is None else fitted(row, self.layout.columns)
 
     def column(self, at: int) -> Iterator[tuple[int, str]]:
         """(index, cell) of one column, for every record that fits the layout."""
@@ -242,11 +251,12 @@ class Block:
         for index, text in enumerate(self.texts):
             if text is None:
                 continue
-            if '"' in text:
+            count = text.count(delimiter)
+            if '"' in text or count > marks:
                 row = cells(text, delimiter)
-                if row is not None and len(row) == marks + 1:
+                if row is not None and len(row := fitted(row, marks + 1)) == marks + 1:
                     yield index, row[at]
-            elif text.count(delimiter) == marks:
+            elif count == marks:
                 yield index, text.split(delimiter, at + 1)[at]
 
     def raw_line(self, index: int) -> bytes:
@@ -355,13 +365,16 @@ class RowBlock:
         return row is not None and not any(cell and not cell.isspace() for cell in row)
 
     def cells(self, index: int) -> list[str] | None:
-        """The cells; None where the row is unreadable."""
+        """The cells, without empty ones beyond the header's; None where the row is unreadable."""
         row = self.rows[index]
-        return None if row is None else list(row)
+        if row is None or self.layout is None:
+            return None if row is None else list(row)
+        return fitted(list(row), self.layout.columns)
 
     def column(self, at: int) -> Iterator[tuple[int, str]]:
         """(index, cell) of one column, for every readable row."""
-        for index, row in enumerate(self.rows):
+        for index in range(len(self.rows)) if self.layout is not None else ():
+            row = self.cells(index)
             if row is not None and self.layout is not None and len(row) == self.layout.columns:
                 yield index, row[at]
 

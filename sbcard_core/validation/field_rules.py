@@ -48,13 +48,13 @@ Rule = Callable[[FieldSpec, str, Context], tuple[str, list[Problem]]]
 
 
 def tidy(value: str) -> str:
-    """The value in plain characters without blanks around it.
+    """The value in plain characters without blanks around it and without characters nobody sees.
 
     Example:
         >>> tidy(" ４３０１０２　")
         '430102'
     """
-    return value.translate(_FULL_WIDTH).strip()
+    return value.strip() if value.isascii() else name.visible(value).translate(_FULL_WIDTH).strip()
 
 
 def _judge(spec: FieldSpec, value: str, plain: str, good: bool) -> tuple[str, list[Problem]]:
@@ -108,6 +108,7 @@ _NAME_CODES = {
     name.Change.DOT: "name.dot",
     name.Change.WIDTH: "name.width",
     name.Change.MOVED: "name.moved",
+    name.Change.INVISIBLE: "name.invisible",
 }
 
 
@@ -116,11 +117,10 @@ def _name(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Prob
     found = [Problem(_NAME_CODES[change], Severity.WARNING, stored, True) for change in changes]
     limit = spec.max_bytes or name.MAX_BYTES
     for problem in name.problems(stored, encoding=spec.bytes_in, max_bytes=limit):
-        mild = problem is name.Problem.PRIVATE_USE
         zh = en = ""
         if problem is name.Problem.TOO_LONG and (limit, spec.bytes_in) != (name.MAX_BYTES, Encoding.GB18030):
             zh, en = f"姓名超过{limit}字节({spec.bytes_in})", f"more than {limit} bytes of {spec.bytes_in}"
-        severity = Severity.WARNING if mild else spec.severity
+        severity = Severity.WARNING if problem in name.MILD else spec.severity
         found.append(Problem(f"name.{problem}", severity, zh=zh, en=en))
     return stored, found
 
@@ -130,7 +130,10 @@ _FORM_CODES = {
     Change.BLANKS: "id_number.fullwidth",
     Change.SEPARATOR: "id_number.separator",
     Change.CASE: "id_number.lowercase_x",
+    Change.WRAPPING: "id_number.wrapped",
+    Change.INVISIBLE: "id_number.wrapped",
 }
+_SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]*)?[Ee]\+?1[0-9]")
 
 
 def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
@@ -144,7 +147,8 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
         if is_legacy(plain):
             return plain, [*problems, Problem("id_number.length15", spec.severity, only_reading(plain, on=context.on))]
         if WELL_FORMED.fullmatch(plain) is None:
-            return value, [Problem("id_number.characters", spec.severity)]
+            code = "id_number.scientific" if _SCIENTIFIC.fullmatch(plain) else "id_number.characters"
+            return value, [Problem(code, spec.severity)]
     bits = _bits(plain, context.on)
     problems += [Problem(code, spec.severity) for bit, code in BIT_CODES if bits & bit]
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):

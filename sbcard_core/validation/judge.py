@@ -12,6 +12,8 @@ from sbcard_core.validation.conflicts import Claim
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates, Verdict, place_of
 from sbcard_core.validation.known_numbers import NOTHING_KNOWN, KnownNumbers
+from sbcard_core.validation.legacy import is_legacy
+from sbcard_core.validation.no_record import NoRecord
 from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked
 from sbcard_core.validation.rules import WRONG_NUMBER, Problem, RecordRules, codes_of, tidy
@@ -84,6 +86,7 @@ class Checker:
         self.sources = {rule.code: rule.source for rule in spec.crosses}
         self.number = spec.index("id_number") if any(field.field == "id_number" for field in spec.fields) else -1
         keys = [field.field for field in spec.fields]
+        self.no_record = NoRecord(spec)
         self.said = [keys.index(key) if key in keys else -1 for key in ("id_number", "name", "county", "bank")]
         self.screen = Screen(spec, context, self.rules, known.watch(duplicates))
 
@@ -105,32 +108,24 @@ class Checker:
         row = block.cells(index)
         if row is None or len(row) != layout.columns:
             code = "record.undecodable" if block.text(index) is None else "record.columns"
-            self._put_aside(batch, block, index, code)
+            self._put_aside(batch, block, index, self.no_record.code(row or (), layout.columns) or code)
             return
         values = [row[column] if column >= 0 else "" for column in layout.order]
         checked = self.rules.check(values)
-        place = -1
-        if checked.number_is_right and len(self.duplicates):
-            place = self.duplicates.place(checked.values[self.number])
-        self._finish(batch, layout, _Record(block.line(index), values, checked.values, checked.problems, place))
+        refused = any(problem.severity is Severity.ERROR for _, problem in checked.problems)
+        if refused and (code := self.no_record.code(row, layout.columns)):
+            self._put_aside(batch, block, index, code)
+            return
+        place = self.duplicates.of_record(checked, self.number)
+        self._finish(batch, layout, _Record(block.line(index), values, *checked[:2], place), refused)
 
-    def _finish(self, batch: Batch, layout: Layout, record: _Record) -> None:
+    def _finish(self, batch: Batch, layout: Layout, record: _Record, refused: bool) -> None:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
-        refused = any(problem.severity is Severity.ERROR for _, problem in problems)
-        is_known = self.any_known and self.known.holds(record.stored[self.number])
-        if is_known or record.place >= 0:
-            batch.claims.append(self._claim(batch.path.name, record))
-        if is_known:
-            problems = [*problems, (self.number, Problem("duplicate.known", Severity.ERROR))]
-            refused = True
-        verdict = self.duplicates.verdict(record.place)
-        if verdict is Verdict.CONFLICT:
-            problems = [*problems, (self.number, Problem("duplicate.conflict", Severity.ERROR))]
-            refused = True
-        elif verdict is Verdict.IDENTICAL and not refused and not self._is_first(batch, record):
-            problems = [*problems, (self.number, Problem("duplicate.identical", Severity.ERROR))]
-            refused = True
+        if len(self.duplicates) or self.any_known:
+            repeats = self._repeats(batch, record, refused)
+            problems = [*problems, *((self.number, problem) for problem in repeats)]
+            refused = refused or any(problem.severity is Severity.ERROR for problem in repeats)
         if refused:
             batch.rejected += 1
         else:
@@ -147,6 +142,30 @@ class Checker:
             batch.doubtful.append((wrong, record.stored))
         if problems:
             batch.marks.append(Mark(record.line, disposition, bits))
+
+    def _repeats(self, batch: Batch, record: _Record, refused: bool) -> list[Problem]:
+        """What is wrong with a record because of others under its number."""
+        problems = []
+        if len(self.duplicates) and self._has_other_form(record):
+            problems.append(Problem("duplicate.short_form", Severity.WARNING))
+        is_known = self.any_known and self.known.holds(record.stored[self.number])
+        if is_known or record.place >= 0:
+            batch.claims.append(self._claim(batch.path.name, record))
+        if is_known:
+            problems.append(Problem("duplicate.known", Severity.ERROR))
+        verdict = self.duplicates.verdict(record.place)
+        if verdict is Verdict.CONFLICT:
+            problems.append(Problem("duplicate.conflict", Severity.ERROR))
+        elif verdict is Verdict.IDENTICAL and not (refused or is_known) and not self._is_first(batch, record):
+            problems.append(Problem("duplicate.identical", Severity.ERROR))
+        return problems
+
+    def _has_other_form(self, record: _Record) -> bool:
+        """Whether a number of 18 digits also stands in the check with its old 15, or the other way round."""
+        if record.place >= 0:
+            return self.duplicates.stands_in_short(record.place)
+        number = record.stored[self.number]
+        return is_legacy(number) and self.duplicates.stands_in_full(number, on=self.context.on)
 
     def _claim(self, file: str, record: _Record) -> Claim:
         number, name, county, bank = (record.stored[at] if at >= 0 else "" for at in self.said)

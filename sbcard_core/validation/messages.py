@@ -25,6 +25,16 @@ MESSAGES: dict[str, Message] = {
     "id_number.lowercase_x": Message(
         "社会保障号码末位为小写x,已改为大写", "the final x was made upper-case", "请核对改正后的号码"
     ),
+    "id_number.wrapped": Message(
+        "社会保障号码外有撇号、等号引号或不可见字符,已去除",
+        'an apostrophe, an ="" or invisible characters were taken off',
+        "请核对改正后的号码",
+    ),
+    "id_number.scientific": Message(
+        "社会保障号码被表格软件改成了科学计数法,末几位已丢失",
+        "scientific notation: the spreadsheet program dropped the last digits",
+        "先把该列设为文本格式,再对照身份证重新填写号码(改格式不能找回已丢失的数字)",
+    ),
     "id_number.separator": Message("社会保障号码含连字符,已去除", "hyphens were taken out", "请核对改正后的号码"),
     "id_number.county": Message(
         "社会保障号码的地区码不在历年区县代码表中", "no list has that county code", "对照身份证核对前6位,一致则无需更改"
@@ -49,6 +59,12 @@ MESSAGES: dict[str, Message] = {
     "name.dot": Message("姓名间隔号不规范,已改为“·”", "look-alike dots became U+00B7", "无需处理"),
     "name.blank": Message("姓名含有空格,已去除", "blanks were removed", "无需处理"),
     "name.width": Message("姓名含全角字母,已改为半角", "full-width letters were made plain", "无需处理"),
+    "name.invisible": Message("姓名含有不可见字符,已去除", "characters nobody sees were taken out", "无需处理"),
+    "name.half_width": Message(
+        "姓名含有半角片假名或谚文,可能是编码错误",
+        "half-width katakana or Hangul: a wrong encoding?",
+        "对照证件核对姓名",
+    ),
     "name.moved": Message(
         "姓名中的自造字编码已按GB18030-2022改为正式编码", "a private-use code became its character", "请核对生僻字"
     ),
@@ -88,6 +104,17 @@ MESSAGES: dict[str, Message] = {
     ),
     "duplicate.known": Message(
         "该社会保障号码此前已登记,本条退回", "the number is known already; the record was rejected", "无需重复上报"
+    ),
+    "duplicate.short_form": Message(
+        "该号码在本次上报中既有15位旧号码又有18位号码,可能是同一人重复上报",
+        "the number stands both as 15 and as 18 digits: one person twice?",
+        "核对两条记录是否为同一人",
+    ),
+    "record.footer": Message(
+        "该行是合计、制表人等表尾,不是记录,已隔离", "a total or footer line, no record", "无需处理;重报时请删去表尾"
+    ),
+    "record.header_again": Message(
+        "该行是重复的表头,不是记录,已隔离", "the header row again, no record", "无需处理;各页列次不同的请分成不同文件"
     ),
     "record.undecodable": Message(
         "该行编码损坏、过长或含空字符,已隔离", "not decodable, over-long or with a NUL", "重新导出该行(GB18030编码)"
@@ -195,6 +222,8 @@ LENGTHENED = Message("15位旧号码已按本条记录的出生日期和区县�
 _FORM_REFUSED = {
     "id_number.fullwidth": Message("社会保障号码含全角字符或空格,未改动", "full-width characters or blanks", ""),
     "id_number.lowercase_x": Message("社会保障号码末位为小写x,未改动", "a lower-case x at the end", ""),
+    "id_number.wrapped": Message("社会保障号码外有撇号、等号引号或不可见字符,未改动", "wrapping around the number", ""),
+    "name.invisible": Message("姓名含有不可见字符,未改动", "characters nobody sees in the name", ""),
     "id_number.separator": Message("社会保障号码含连字符,未改动", "hyphens in the number", ""),
     "name.dot": Message("姓名间隔号不规范,未改动", "a look-alike of the dot", ""),
     "name.blank": Message("姓名含有空格,未改动", "blanks in the name", ""),

@@ -44,6 +44,10 @@ class Change(StrEnum):
     """Look-alikes of the dot in a name made U+00B7; hyphens, brackets, a country's prefix taken out of a number."""
     REMAP = "remap"
     """A private-use code point made the character that GB 18030-2022 gives its code."""
+    WRAPPING = "wrapping"
+    """The apostrophe or ="…" by which spreadsheet users keep a number text taken off."""
+    INVISIBLE = "invisible"
+    """Direction marks, zero-width characters and byte order marks taken out."""
     LENGTH15 = "length15"
     """19 and the check character put into a 15-digit number."""
 
@@ -106,13 +110,15 @@ _NAME_CHANGES = {
     name.Change.DOT: Change.SEPARATOR,
     name.Change.WIDTH: Change.WIDTH,
     name.Change.MOVED: Change.REMAP,
+    name.Change.INVISIBLE: Change.INVISIBLE,
 }
 _KINDS = {"id_number": Kind.NUMBER, "name": Kind.NAME}
 _KINDS_BY_WORD = (
     (re.compile(r"amount|fen\b|money|yuan|balance|fee|salary|pension"), Kind.MONEY),
     (re.compile(r"account|bank_card|iban|passbook"), Kind.ACCOUNT),
 )
-_BLANK = re.compile(r"[ \t\u00a0\u2000-\u200b\u3000\ufeff]")
+_BLANK = re.compile(r"[ \t\u00a0\u2000-\u200a\u3000]")
+_WRAPPED = re.compile(r"""\s*(?:=?\s*"([^"]*)"|['`\u2018\u2019\uff07]([^'\u2019\uff07]*)['\u2019\uff07]?)\s*""")
 _HYPHEN = re.compile(r"[-\u00ad\u2010-\u2015\u2212\uff0d]")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
@@ -164,8 +170,11 @@ def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> froze
     """
     if kind is Kind.NAME:
         return frozenset(_NAME_CHANGES[change] for change in name.normalise(written).changes)
-    plain = written.translate(_FULL_WIDTH)
-    found = set() if plain == written else {Change.WIDTH}
+    seen = name.visible(written)
+    inner = _unwrapped(seen) if kind is Kind.NUMBER else seen
+    plain = inner.translate(_FULL_WIDTH)
+    pairs = ((Change.INVISIBLE, written, seen), (Change.WRAPPING, seen, inner), (Change.WIDTH, inner, plain))
+    found = {change for change, before, after in pairs if before != after}
     bare = _BLANK.sub("", plain)
     if plain not in {bare, stored}:
         found.add(Change.BLANKS)
@@ -177,10 +186,21 @@ def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> froze
     return frozenset(found)
 
 
+def _unwrapped(value: str) -> str:
+    wrapped = _WRAPPED.fullmatch(value)
+    return value if wrapped is None else next(inner for inner in wrapped.groups() if inner is not None)
+
+
 def _number_form(value: str) -> tuple[str, list[Change]]:
     changes = []
-    plain = value.translate(_FULL_WIDTH)
-    if plain != value:
+    seen = name.visible(value)
+    if seen != value:
+        changes.append(Change.INVISIBLE)
+    inner = _unwrapped(seen)
+    if inner != seen:
+        changes.append(Change.WRAPPING)
+    plain = inner.translate(_FULL_WIDTH)
+    if plain != inner:
         changes.append(Change.WIDTH)
     if _BLANK.search(plain):
         plain = _BLANK.sub("", plain)
@@ -200,10 +220,11 @@ def _name_form(value: str) -> tuple[str, list[Change]]:
 
 
 def _plain_form(value: str) -> tuple[str, list[Change]]:
-    plain = value.translate(_FULL_WIDTH)
-    changes = [Change.WIDTH] if plain != value else []
-    bare = plain.strip(" \t\u00a0\u3000\ufeff")
-    return bare, changes + ([Change.BLANKS] if bare != plain else [])
+    seen = name.visible(value)
+    plain = seen.translate(_FULL_WIDTH)
+    bare = plain.strip(" \t\u00a0\u3000")
+    pairs = ((Change.INVISIBLE, value, seen), (Change.WIDTH, seen, plain), (Change.BLANKS, plain, bare))
+    return bare, [change for change, before, after in pairs if before != after]
 
 
 _FORMS = {Kind.NUMBER: _number_form, Kind.NAME: _name_form, Kind.PLAIN: _plain_form}

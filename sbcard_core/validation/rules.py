@@ -29,11 +29,11 @@ RULE_CODES: dict[str, tuple[str, ...]] = {
     "card_number": ("card_no.legacy",),
     "county": ("county.abolished",),
     "ethnicity": ("ethnicity.unknown",),
-    "name": (*(f"name.{problem}" for problem in name.Problem), "name.width", "name.moved"),
+    "name": (*(f"name.{problem}" for problem in name.Problem), "name.width", "name.moved", "name.invisible"),
     "id_number": (
         *(code for _, code in BIT_CODES),
         *(f"id_number.{code}" for code in ("fullwidth", "lowercase_x", "length15")),
-        *(f"id_number.{code}" for code in ("separator", "county", "region_time")),
+        *(f"id_number.{code}" for code in ("separator", "county", "region_time", "wrapped", "scientific")),
     ),
 }
 """The codes a rule finds besides its field's own."""
@@ -57,6 +57,8 @@ def codes_of(spec: RecordSpec) -> tuple[str, ...]:
         codes |= dict.fromkeys(code for code in (field.code, field.missing) if code)
         codes |= dict.fromkeys(RULE_CODES.get(field.rule, ()))
     codes |= dict.fromkeys(rule.code for rule in spec.crosses)
+    codes |= dict.fromkeys(("duplicate.short_form",) if spec.same else ())
+    codes |= dict.fromkeys(("record.footer", "record.header_again"))
     if len(codes) > 64:
         raise InvalidValue("a layout finds at most 64 codes", step="validation.codes_of", term="记录格式")
     return tuple(codes)

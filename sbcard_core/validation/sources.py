@@ -22,6 +22,7 @@ from sbcard_core.validation.blocks import (
     cells,
     count_lines,
     decode_line,
+    fitted,
     is_blank,
 )
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
@@ -290,9 +291,10 @@ def _span(lines: list[bytes], at: int, header: _Header, final: bool) -> int:
         if end > at and not quotes & 1:
             text = decode_line(b"".join(lines[at : end + 1]), header.encoding)
             row = None if text is None else cells(text, header.layout.delimiter)
-            if row is not None and len(row) == header.layout.columns:
+            columns = 0 if row is None else len(fitted(row, header.layout.columns))
+            if columns == header.layout.columns:
                 return end + 1 - at
-            if row is not None and len(row) > header.layout.columns:
+            if columns > header.layout.columns:
                 return 1
     return 1 if final or stop == at + MAX_QUOTED_LINES else 0
 
