@@ -86,8 +86,10 @@ def clean_rows(layout: Layout, texts: Iterable[str | None]) -> list[tuple[str, .
     rows: list[tuple[str, ...] | None] = []
     for text in texts:
         found = None if text is None else fullmatch(text)
-        if found is None and text and '"' in text and (row := cells(text, layout.delimiter)) is not None:
-            found = fullmatch(layout.delimiter.join(row))  # clean values hold no delimiter, so the columns cannot shift
+        if found is None and text and '"' in text:
+            row = cells(text, layout.delimiter)
+            if row is not None and len(row) == layout.columns:  # a wrapped cell may hold delimiters
+                found = fullmatch(layout.delimiter.join(row))
         rows.append(None if found is None else found.groups())
     if layout.groups != tuple(range(len(layout.groups))):
         in_order = itemgetter(*layout.groups)

@@ -328,3 +328,13 @@ def test_the_digest_of_a_table_is_that_of_its_rows() -> None:
     other = outcome(lambda: ArrowTable("t", table.slice(1)), COLLECTION)[-1].summary
     assert other is not None
     assert other.sha256 not in digests
+
+
+def test_a_wrapped_cell_that_holds_delimiters_is_one_cell(tmp_path: Path) -> None:
+    """Where a record of several lines stands beside it, its block is screened as text."""
+    row = next(rows_of(COLLECTION, 1, random.Random(1), 0))
+    wrapped = ",".join(row).replace(row[0] + ",", '"' + row[0] + ",", 1).replace(row[3] + ",", row[3] + '",', 1)
+    path = tmp_path / "f.csv"
+    head = ",".join(field.header for field in COLLECTION.fields)
+    path.write_text(f'{head}\n{wrapped}\n"1\n",{",".join(row[1:])}\n', "utf-8", newline="")
+    assert assert_lawful(lambda: Delimited(path, encoding="utf-8"), COLLECTION) == 0
