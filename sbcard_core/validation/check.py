@@ -8,11 +8,12 @@ through the field rules, which find all its errors, not the first one.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -21,7 +22,7 @@ from sbcard_core.validation.ahead import ReadAhead
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.detect import open_source
-from sbcard_core.validation.duplicates import Duplicates
+from sbcard_core.validation.duplicates import MEMORY_LIMIT, Duplicates
 from sbcard_core.validation.judge import Batch, line_finding
 from sbcard_core.validation.known_numbers import KnownNumbers
 from sbcard_core.validation.pool import Plan, Workers
@@ -156,14 +157,22 @@ def check_files(
     repairs: RepairPolicy = FORM_AT_ONCE,
     known: Any = None,
     proposals: int = 5,
+    memory_limit: int = MEMORY_LIMIT,
+    spill_dir: Path | None = None,
 ) -> Iterator[CheckedBatch]:
     """Check collected files: delimited text; with extra ``bulk`` also workbooks and Parquet; DBF.
 
     Two passes: the first finds numbers that repeat, across all files; the second judges every
-    record. Blank lines are skipped and not counted. A line that cannot be decoded, holds a NUL,
-    exceeds ``sources.MAX_LINE`` or does not fit the header is quarantined; where the header
-    itself is refused, the whole file is. One person sent twice is accepted once (the first
-    faultless record); records of different persons under one number are all rejected.
+    record. Blank lines are skipped and not counted; empty cells beyond the header's are ignored. A
+    line that cannot be decoded, holds a NUL, exceeds ``sources.MAX_LINE``, does not fit the header or
+    is a footer or a header again is quarantined; where the header itself is refused, every line is.
+    One person sent twice is accepted once (the first faultless record); records of different persons
+    under one number are all rejected.
+
+    A file that holds no lines to tell apart (``file.kind``, ``damaged``, ``locked``, ``too_large``, ``sheets``,
+    ``types``) is refused as one thing: its summary says ``header_refused`` and bears the digest of all its bytes,
+    one finding says why, and the file stays where and as it is. Records of it that were read before the damage
+    showed are counted like any other; nothing of the rest is.
 
     Args:
         paths: the files, in order; their names must differ.
@@ -181,13 +190,18 @@ def check_files(
         known: numbers registered already, in stored form: a stream of text (read once, never held), n × 18 bytes, or
             an Arrow column; their records are refused (``duplicate.known``). The sources are read once more for it.
         proposals: how many numbers a finding on a wrong number proposes at most, best first; 0 = none.
+        memory_limit: bytes the search for repeated numbers may take; beyond them it goes on in a temporary file.
+        spill_dir: folder of that file, which holds 8 bytes a record; None = the system's.
 
     Yields:
         Batches in file and line order; the last batch of each file carries its ``summary``. Memory is
-        8 bytes per record of the whole check, plus one batch.
+        ``memory_limit`` at most while repeated numbers are sought, then up to 130 bytes for each number that stands
+        in several records; with ``known``, 11 to 21 bytes a record besides; and some blocks of 1 MiB with their
+        findings for each worker. A workbook is held whole.
 
     Raises:
-        InvalidValue: two files of one name, or a batch size below 1.
+        InvalidValue: two files of one name, a batch size or memory limit below 1.
+        SpillFailed: the temporary file cannot be written or read (:mod:`~sbcard_core.validation.repeats`).
         OSError: a file cannot be read or written.
 
     Example:
@@ -214,6 +228,8 @@ def check_files(
         repairs=repairs,
         known=known,
         proposals=proposals,
+        memory_limit=memory_limit,
+        spill_dir=spill_dir,
     )
 
 
@@ -231,6 +247,8 @@ def check_sources(
     repairs: RepairPolicy = FORM_AT_ONCE,
     known: Any = None,
     proposals: int = 5,
+    memory_limit: int = MEMORY_LIMIT,
+    spill_dir: Path | None = None,
 ) -> Iterator[CheckedBatch]:
     """Check sources of any kind: :class:`~sbcard_core.validation.sources.Delimited`, fixed columns, DBF, Arrow …
 
@@ -238,19 +256,24 @@ def check_sources(
     ``header_refused``; the other sources still count. All else as in :func:`check_files`.
 
     Raises:
-        InvalidValue: two sources of one name, or a batch size or cap below 1.
+        InvalidValue: two sources of one name, or a batch size, cap or memory limit below 1.
+        SpillFailed: see :func:`check_files`.
         MissingPart: a source needs a library that is not installed.
     """
     if known is not None and not any(field.field == "id_number" for field in spec.fields):
         raise InvalidValue("the layout has no number to be known", step="validation.check_files", term="已登记号码")
-    if len({source.name for source in sources}) != len(sources) or batch_size < 1 or (cap or 1) < 1:
-        raise InvalidValue("file names must differ and a batch holds at least 1 record", step="validation.check_files")
+    if (
+        len({source.name for source in sources}) != len(sources)
+        or min(batch_size, memory_limit, 1 if cap is None else cap) < 1
+    ):
+        raise InvalidValue("file names must differ and every limit is at least 1", step="validation.check_files")
     named = submitters or {}
     senders = {file: named[source.name] for file, source in enumerate(sources) if source.name in named}
     return _check(
         list(sources),
         Plan(spec, Context.of(on, repairs, proposals), Duplicates.none(), batch_size, senders),
         known,
+        partial(Duplicates.find, memory_limit=memory_limit, spill_dir=spill_dir),
         progress=progress,
         quarantine_dir=quarantine_dir,
         cap=cap,
@@ -262,6 +285,7 @@ def _check(
     sources: list[Source],
     plan: Plan,
     known: Any,
+    find: Callable[..., Duplicates],
     *,
     progress: Progress | None,
     quarantine_dir: Path | None,
@@ -271,7 +295,7 @@ def _check(
     rules = [RecordRules(plan.spec, plan.context.sent_by(plan.submitters.get(at, ""))) for at in range(len(sources))]
     ahead = workers != 1  # reading beside the search; an object of another library stays in its thread
     searched = [ReadAhead(source) if ahead and hasattr(source, "path") else source for source in sources]
-    plan = plan._replace(duplicates=Duplicates.find(searched, plan.spec, rules))
+    plan = plan._replace(duplicates=find(searched, plan.spec, rules))
     if known is not None:
         plan = plan._replace(known=KnownNumbers.find(sources, plan.spec, known, on=plan.context.on))
     with Workers(plan, workers) as team:

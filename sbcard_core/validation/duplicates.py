@@ -13,7 +13,7 @@ the first look and by their text in the second.
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from enum import IntEnum
@@ -27,6 +27,7 @@ import numpy.typing as npt
 from sbcard_core.fields import name
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.legacy import CENTENARIANS, is_legacy, lengthen
+from sbcard_core.validation.number_cells import numbers_of
 from sbcard_core.validation.number_column import NONE, Keys, Marks, Places, pack_exact
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form
 from sbcard_core.validation.repeats import MEMORY_LIMIT, KeySet, RepeatSearch, SpillFailed, is_first, repeated
@@ -93,11 +94,7 @@ class _Reader:
 
     def _keys(self, block: Records, column: int) -> tuple[Keys, Places]:
         """A record whose number has two readings stands there twice."""
-        ready = getattr(block, "number_keys", None)
-        if ready is not None:
-            keys, cells = self._ready(block, column, ready(column))
-        else:
-            keys, cells = (np.zeros(0, np.uint64), np.zeros(0, np.int64)), block.column(column)
+        keys, places, cells = numbers_of(block, column)
         numbers, lines, odd, odd_lines = [], [], [], []
         for index, cell in cells:
             if _STRICT.fullmatch(cell):
@@ -108,20 +105,12 @@ class _Reader:
                 odd.append(key)
                 odd_lines.append(index)
         packed = pack("".join(numbers).encode("ascii"))
-        if not len(keys[0]) and not odd:
+        if not len(keys) and not odd:
             return packed, np.array(lines, np.int64)
         return (
-            np.concatenate([keys[0], packed, np.array(odd, np.uint64)]),
-            np.concatenate([keys[1], np.array(lines + odd_lines, np.int64)]),
+            np.concatenate([keys, packed, np.array(odd, np.uint64)]),
+            np.concatenate([places, np.array(lines + odd_lines, np.int64)]),
         )
-
-    def _ready(self, block: Records, column: int, keys: Keys) -> tuple[tuple[Keys, Places], Iterable[tuple[int, str]]]:
-        """Keys that came with the block (0 = no number), and the cells without one."""
-        good = (keys != 0) & (keys != NONE)
-        if not good.any():
-            return (keys[good], np.zeros(0, np.int64)), block.column(column)
-        places = np.flatnonzero(good).astype(np.int64)
-        return (keys[good], places), _cells(block, column, np.flatnonzero(~good).tolist())
 
     def odd_keys(self, cell: str) -> list[int]:
         """Keys of a value that is not written as 18 characters."""
@@ -134,13 +123,6 @@ class _Reader:
             return [int(number[:6] + century + number[6:]) for century in centuries]
         text = number.strip().upper() if self.others else ""  # wider than any rule stores it: the second look decides
         return [_digest(text)] if text else []
-
-
-def _cells(block: Records, column: int, indices: list[int]) -> Iterator[tuple[int, str]]:
-    for index in indices:
-        row = block.cells(index)
-        if row is not None and block.layout is not None and len(row) == block.layout.columns:
-            yield index, row[column]
 
 
 class _Look:
@@ -268,8 +250,7 @@ class Duplicates:
     ) -> "Duplicates":
         """Read all sources, twice where a number repeats.
 
-        A block may bring its numbers along: ``number_keys(column)`` gives one uint64 a record, the number's first 17
-        digits or 0; only records with 0 are then looked at as text.
+        A block may bring its numbers along (:func:`~.number_cells.numbers_of`).
 
         Args:
             sources: all files of the check.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation.blocks import Source, SourceRefused
 from sbcard_core.validation.legacy import is_legacy, lengthen
+from sbcard_core.validation.number_cells import numbers_of
 from sbcard_core.validation.number_column import NONE, Keys, pack_exact, pieces
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form
 from sbcard_core.validation.repeats import KeySet
@@ -106,7 +107,9 @@ class KnownNumbers:
                 for block in source.blocks(spec):
                     if block.layout is None or block.layout.order[at] < 0:
                         continue
-                    cells = [_plain(cell) for _, cell in block.column(block.layout.order[at])]
+                    ready, _, others = numbers_of(block, block.layout.order[at])
+                    keys.add(ready)
+                    cells = [_plain(cell) for _, cell in others]
                     full = [cell for cell in cells if _STRICT.fullmatch(cell)]
                     for cell in cells:
                         if is_legacy(cell):

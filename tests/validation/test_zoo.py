@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -405,6 +406,12 @@ def test_each_beast_meets_its_fate(name: str, tmp_path: Path, real_part: Callabl
     assert sum(len(batch.accepted) for batch in batches) == summary.accepted
     whole = any(code.startswith("file.") for code in codes)
     assert summary.header_refused == whole
+    assert summary.sha256 == sha256(beast.data).hexdigest()  # also of a file that is put aside as one thing
+    assert path.read_bytes() == beast.data
+    kept = tmp_path / f"{path.name}.quarantine"
+    assert kept.exists() == (
+        beast.fate[2] > 0 or bool({"file.header", "file.encoding"} & codes.keys() and beast.data.strip())
+    )
     for batch in batches:
         for finding in batch.findings:
             assert len(finding.value_masked) <= 40
