@@ -87,7 +87,9 @@ def check(
     known: Annotated[Path | None, typer.Option(help="numbers registered already, one a line", exists=True)] = None,
     repairs: Annotated[str, typer.Option(help="changes of form made at once: ask, form or lossless")] = "form",
     out: Annotated[Path, typer.Option(help="folder for all results")] = Path("out/check"),
-    cap: Annotated[int | None, typer.Option(help="findings listed per file and code; all are counted", min=1)] = None,
+    cap: Annotated[
+        int | None, typer.Option(help="findings listed per file and code; all are counted and sent back", min=1)
+    ] = None,
     workers: Annotated[int, typer.Option(help="processes that judge", min=1)] = 1,
 ) -> None:
     """Check collected files: findings, accepted records, quarantine and workbooks to send back.

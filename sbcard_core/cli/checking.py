@@ -5,7 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
+from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
@@ -132,11 +133,24 @@ class _Tables:
         self._file: TextIO | None = None
         self._hidden = {each.field: each.sensitivity for each in request.spec.fields}
         self._parquet: Any = None
+        self._cap, self._told = request.cap, Counter[tuple[str, str]]()
 
     def open(self, name: str) -> TextIO:
         return (self._out / name).open("w", encoding="utf-8-sig", newline="")
 
+    def _capped(self, findings: list[Finding]) -> list[Finding]:
+        """Without those over the cap, counted by file and code."""
+        if self._cap is None:
+            return findings
+        kept = []
+        for one in findings:
+            self._told[one.file, one.code] += 1
+            if self._told[one.file, one.code] <= self._cap:
+                kept.append(one)
+        return kept
+
     def take(self, batch: CheckedBatch) -> None:
+        batch = replace(batch, findings=self._capped(batch.findings))
         self._findings.writerows([_harmless(cell) for cell in self._row(one)] for one in batch.findings)
         if find_spec("pyarrow") is not None and batch.findings:
             self._take_arrow(batch)
@@ -173,14 +187,11 @@ class _Tables:
         )
 
 
-def _watched(
-    batches: Iterable[CheckedBatch], tables: _Tables, outcome: Outcome, back: dict[str, list[Finding]]
-) -> Iterator[CheckedBatch]:
+def _watched(batches: Iterable[CheckedBatch], tables: _Tables, outcome: Outcome, back: Spool) -> Iterator[CheckedBatch]:
     for batch in batches:
         tables.take(batch)
-        back[batch.file] += [
-            one for one in batch.findings if one.disposition is not Disposition.ACCEPTED or not one.line
-        ]
+        gone = [one for one in batch.findings if one.disposition is not Disposition.ACCEPTED or not one.line]
+        back.add(batch.file, gone)
         if batch.summary is not None:
             outcome.files.append(batch.summary)
             outcome.counts.update(batch.summary.counts)
@@ -189,6 +200,9 @@ def _watched(
 
 def run(request: Request, ticker: Ticker) -> Outcome:
     """Check files and write everything: findings, accepted records, quarantine, conflicts, workbooks.
+
+    A cap shortens the tables of findings, never the workbooks. The workbooks' findings wait on disk; one workbook's
+    records are in memory while it is written (all files' at once only where one submitter sent them all).
 
     Raises:
         SBCardError: a wrong call.
@@ -199,8 +213,9 @@ def run(request: Request, ticker: Ticker) -> Outcome:
         raise InvalidValue(what, step="check", term="结果目录", advice="name another folder with --out")
     for folder in ("accepted", "quarantine", "kickback"):
         (request.out / folder).mkdir(parents=True, exist_ok=True)
-    outcome, back = Outcome(), defaultdict[str, list[Finding]](list)
+    outcome = Outcome()
     with ExitStack() as stack:
+        back = stack.enter_context(Spool(request.out))
         batches = check_files(
             request.files,
             request.spec,
@@ -208,7 +223,6 @@ def run(request: Request, ticker: Ticker) -> Outcome:
             progress=ticker,
             quarantine_dir=request.out / "quarantine",
             submitters={path.name: request.submitter for path in request.files} if request.submitter else None,
-            cap=request.cap,
             workers=request.workers,
             repairs=request.repairs.policy,
             known=None if request.known is None else known_numbers(request.known),
@@ -220,8 +234,8 @@ def run(request: Request, ticker: Ticker) -> Outcome:
             rows = csv.writer(file)
             rows.writerow(SUMMARY)
             rows.writerows(_sums(each) for each in outcome.files)
+        _send_back(request, back, outcome)
     outcome.conflicts, outcome.withdrawn, outcome.unique = len(found), len(withdrawal.keys), withdrawal.unique
-    _send_back(request, back, outcome)
     return outcome
 
 
@@ -241,17 +255,17 @@ def _write_conflicts(tables: _Tables, found: list[conflicts.Conflict], withdrawa
                     rows.writerow((_KINDS[conflict.kind], group, said, name, line, "是" if key in gone else ""))
 
 
-def _send_back(request: Request, back: Mapping[str, list[Finding]], outcome: Outcome) -> None:
+def _send_back(request: Request, back: Spool, outcome: Outcome) -> None:
     """One workbook in full for each submitter: the one named, else each file's own."""
     by_book = defaultdict[str, list[Path]](list)
     for path in request.files:
-        if back.get(path.name):
+        if path.name in back:
             by_book[request.submitter or path.name].append(path)
     for name, paths in by_book.items():
         book = request.out / "kickback" / f"{name}.xlsx"
         listed = kickback.write(
             book,
-            [one for path in paths for one in back[path.name]],
+            (one for path in paths for one in back.of(path.name)),
             title=f"{name} 退回更正表",
             spec=request.spec,
             in_full=True,

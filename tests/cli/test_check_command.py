@@ -114,6 +114,23 @@ def test_corrections_come_back(tmp_path: Path, dirty: Path) -> None:
     assert "该记录已从表中删除" in said
 
 
+def test_a_cap_shortens_the_tables_and_never_the_workbook(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"{name}.csv", *(record(2 * at + first, county="999999") for at in range(20)))
+        for first, name in enumerate(("430100", "430200"), 1)
+    ]
+    out = tmp_path / "out"
+    code, said = run("check", *files, "--on", "2014-07-31", "--out", out, "--cap", "3")
+    assert code == 1
+    assert "40  county.code" in said
+    told = [row["文件"] for row in rows(out / "findings.csv") if row["代码"] == "county.code"]
+    assert told == ["430100.csv"] * 3 + ["430200.csv"] * 3
+    for file in files:
+        book = openpyxl.load_workbook(out / f"kickback/{file.name}.xlsx")
+        assert book.worksheets[2].max_row == 21
+    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []  # nothing waits any more
+
+
 def test_known_numbers_and_repairs(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", record(1), record(5, name="买买提．阿不都"), record(7, id_number=f" {number(7)}"))
     (tmp_path / "known.txt").write_text(f"号码\n{number(1)}\n{number(9)}\n", "utf-8")
