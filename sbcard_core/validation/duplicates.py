@@ -132,7 +132,7 @@ class _Look:
     """
 
     def __init__(self, spec: RecordSpec, rules: Sequence[RecordRules], reader: _Reader, keys: KeySet) -> None:
-        self._spec, self._rules, self._reader, self._keys = spec, rules, reader, keys
+        self._spec, self._rules, self.reader, self._keys = spec, rules, reader, keys
         self._number = spec.index("id_number")
         self._same = [spec.index(key) for key in spec.same]
         self._secret = os.urandom(16)
@@ -166,7 +166,7 @@ class _Look:
         values = [row[column] if column >= 0 else "" for column in block.layout.order]
         checked = self._rules[file].check(values)
         number = checked.values[self._number]
-        if not stands_for_person(checked, self._number, others=self._reader.others):
+        if not stands_for_person(checked, self._number, others=self.reader.others):
             if is_legacy(number):
                 self._note_short(number, self._rules[file])
             return
@@ -218,12 +218,15 @@ class Duplicates:
         texts: numbers of other certificates; their places follow.
         flags: a byte for each place: its verdict, and the bits ``SHORT`` and ``KNOWN``.
         winners: the first faultless record of each place.
+        others: whether the layout's numbers may be of other certificates.
     """
 
     SHORT, KNOWN = 4, 8
 
-    def __init__(self, numbers: Keys, texts: Sequence[str], flags: Marks, winners: Places) -> None:
-        self._numbers, self._flags, self._winners = numbers, flags, winners
+    def __init__(
+        self, numbers: Keys, texts: Sequence[str], flags: Marks, winners: Places, *, others: bool = False
+    ) -> None:
+        self._numbers, self._flags, self._winners, self._others = numbers, flags, winners, others
         self._texts = {text: len(numbers) + at for at, text in enumerate(texts)}
         self._keys = KeySet(len(numbers))
         self._keys.add(numbers)
@@ -295,7 +298,7 @@ class Duplicates:
         texts = [number for number, place in look.texts.items() if keep[place]]
         at = np.concatenate([at, np.array([look.texts[number] for number in texts], np.int64)])
         flags = np.frombuffer(look.verdicts, np.uint8)[at] | short[at] * np.uint8(cls.SHORT)
-        return cls(numbers, texts, flags, np.frombuffer(look.winners, np.int64)[at])
+        return cls(numbers, texts, flags, np.frombuffer(look.winners, np.int64)[at], others=look.reader.others)
 
     def with_known(self, known: Keys) -> "Duplicates":
         """The same, with numbers (17 digits each) that are known already: they have a place too.
@@ -312,7 +315,8 @@ class Duplicates:
         winners = np.concatenate([self._winners[:end], nobody, self._winners[end:]])
         flags[at[at >= 0]] |= np.uint8(self.KNOWN)
         flags[end : end + len(fresh)] = self.KNOWN
-        return Duplicates(np.concatenate([self._numbers, fresh]), [*self._texts], flags, winners)
+        numbers = np.concatenate([self._numbers, fresh])
+        return Duplicates(numbers, [*self._texts], flags, winners, others=self._others)
 
     def places_of(self, keys: Keys) -> Places:
         """The place of each key (a number's first 17 digits, or 0 = none), -1 where it has none."""
@@ -345,7 +349,7 @@ class Duplicates:
             checked: the record after all rules.
             number: position of the number.
         """
-        counts = len(self) and stands_for_person(checked, number, others=bool(self._texts))
+        counts = len(self) and stands_for_person(checked, number, others=self._others)
         return self.place(checked.values[number]) if counts else -1
 
     def verdict(self, place: int) -> Verdict:

@@ -227,3 +227,14 @@ def test_known_numbers_have_places_too() -> None:
     assert found.repeated(pack("".join(map(_number, (1, 2, 3))).encode())).tolist() == [True, True, False]
     assert found.repeated(np.zeros(1, np.uint64)).all()  # a text that may repeat: the judge asks by its text
     assert not find(rows[:1]).repeated(np.zeros(1, np.uint64)).any()
+
+
+def test_a_citizen_number_counts_among_other_certificates_whatever_else_repeats() -> None:
+    """Its verdict must not hang on whether the text of some permit repeats in the same check."""
+    rules = RecordRules(PERMITS, Context.of(ON))
+    checked = rules.check(["1", "F1", _number(1), "张三", *TAIL])
+    twice = [(_number(1), "张三", "103"), (_number(1), "李四", "103")]
+    for rows in (twice, [*twice, ("H12345678", "张三", "103"), ("H12345678", "李四", "103")]):
+        found = find(rows, spec=PERMITS)
+        place = found.of_record(checked, PERMITS.index("id_number"))
+        assert found.verdict(place) is Verdict.CONFLICT
