@@ -202,6 +202,7 @@ class Block:
     _starts: npt.NDArray[np.uint32] | None = field(default=None, repr=False)
     _keys: tuple[int, npt.NDArray[np.uint64]] | None = field(default=None, repr=False)
     _count: int = -1
+    _last: tuple[int, str | None] = field(default=(-1, None), repr=False)
 
     def __len__(self) -> int:
         if self._count < 0:
@@ -221,10 +222,12 @@ class Block:
         return self._texts
 
     def text(self, index: int) -> str | None:
-        """One of :attr:`texts`, without making the others."""
+        """One of :attr:`texts`, without making the others; the last one is at hand."""
         if self._texts is not None:
             return self._texts[index]
-        return None if self.overlong else decode_line(self.raw_line(index), self.encoding)
+        if self._last[0] != index:
+            self._last = index, None if self.overlong else decode_line(self.raw_line(index), self.encoding)
+        return self._last[1]
 
     def line(self, index: int) -> int:
         """1-based first line of a record."""

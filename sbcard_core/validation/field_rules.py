@@ -150,10 +150,15 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
             code = "id_number.scientific" if _SCIENTIFIC.fullmatch(plain) else "id_number.characters"
             return value, [Problem(code, spec.severity)]
     bits = _bits(plain, context.on)
-    problems += [Problem(code, spec.severity) for bit, code in BIT_CODES if bits & bit]
+    problems += _by_bits(bits, spec.severity)
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):
         problems.append(place)
     return plain, problems
+
+
+@lru_cache(maxsize=256)
+def _by_bits(bits: int, severity: Severity) -> tuple[Problem, ...]:
+    return tuple(Problem(code, severity) for bit, code in BIT_CODES if bits & bit)
 
 
 @lru_cache(maxsize=4)

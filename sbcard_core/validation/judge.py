@@ -1,7 +1,6 @@
 """Judges records: those the screen does not let pass go through the field rules, duplicates last."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,7 +111,9 @@ class Checker:
             return
         values = [row[column] if column >= 0 else "" for column in layout.order]
         checked = self.rules.check(values)
-        refused = any(problem.severity is Severity.ERROR for _, problem in checked.problems)
+        refused = False
+        for _, problem in checked.problems:
+            refused = refused or problem.severity is Severity.ERROR
         if refused and (code := self.no_record.code(row, layout.columns)):
             self._put_aside(batch, block, index, code)
             return
@@ -189,7 +190,7 @@ class Checker:
         )
         for (places, _), proposals in zip(batch.doubtful, found, strict=True):
             for place in places if proposals else ():
-                batch.findings[place] = replace(batch.findings[place], proposals=tuple(proposals))
+                object.__setattr__(batch.findings[place], "proposals", tuple(proposals))  # nobody has seen it yet
         batch.doubtful.clear()
 
     def _is_first(self, batch: Batch, record: _Record) -> bool:

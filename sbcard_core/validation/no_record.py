@@ -52,7 +52,7 @@ class NoRecord:
             names = {plain_header(cell) for cell in row}
             if not any(map(names.isdisjoint, self._needed)):
                 return HEADER_AGAIN
-        first = next((cell for cell in row if cell and not cell.isspace()), "")
-        if first and _FOOTER.match(plain_header(first)) and is_title(row, columns):
+        first = next((cell for cell in row if cell and not cell.isspace()), "0")
+        if not first.isdigit() and _FOOTER.match(plain_header(first)) and is_title(row, columns):
             return FOOTER
         return ""
