@@ -1,14 +1,19 @@
-"""The virtual social-security card: second-generation file system, authentication, PIN and purse."""
+"""The virtual social-security card of three generations: files, authentication, PIN, purse, account, certificates."""
 
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from apdu.command import CommandAPDU
-from readers.sim.cipher import cryptogram, decrypt, encryptor, retail_mac
-from readers.sim.files import RecordFile
+from readers.sim.account import MedicalAccount
+from readers.sim.arithmetic import Arithmetic
+from readers.sim.cipher import decrypt, retail_mac
+from readers.sim.files import FileTree, RecordFile
+from readers.sim.layout import is_transparent
 from readers.sim.order import known_aids, open_order
 from readers.sim.pin import PinObject
+from readers.sim.pki import AIDS as PKI_AIDS
+from readers.sim.pki import PkiApplication
 from readers.sim.purse import PurseApplication
 from readers.sim.refusal import Refusal
 from readers.sim.settings import DEFAULT, SimSettings
@@ -18,17 +23,18 @@ from sbcard_core.errors import InvalidValue
 KEY_OF_KID = {0x0A: "RK_SSSE", 0x04: "UK_SSSE"}
 """Card key id (P2 of EXTERNAL AUTHENTICATE) to key: three and two public sources."""
 
-_EF_FREE = 0xEF05
 _LOG = 0xEF08
-_TRANSPARENT = {("SSSE", 0xEF07), ("SSSE", 0xEF08)}
+_UNSHUT = 0xFF
+"""Key id of what nobody may write."""
 
 
 class VirtualCard(DeviceShell):
     """A card as made from one line of a personalisation order (模拟社保卡); implements ``CardChannel``.
 
-    EF05 and EF06 of a card whose version starts with 1 or 2 are free to read; EF06 of a version 3 card needs
-    RK_SSSE (public vendor code). Writing either needs UK_SSSE. All cryptography is 3DES: how SM4 gives 8-byte
-    cryptograms is not public.
+    It has every file of its generation; those the order does not give are empty. EF05 is free to read, EF06 on a card
+    whose version starts with 1 or 2 too; on a version 3 card EF06 needs RK_SSSE (public vendor code). Who may read the
+    others is ``SimSettings.access``. Writing the basic files needs UK_SSSE. Cryptography is 3DES; how SM4 gives 8-byte
+    cryptograms is not public: ``SimSettings.sm4`` must say it.
 
     Args:
         order: the line with its keys **in clear**; :meth:`from_order` opens a line as delivered.
@@ -57,14 +63,21 @@ class VirtualCard(DeviceShell):
         self._rng = rng
         self._settings = settings
         self._keys = {name: bytes.fromhex(value) for name, value in order.get("keys", {}).items()}
-        self._files = _build_files(order, settings)
+        if not order["files"]:
+            raise InvalidValue("the order holds no file", step="sim.card", term="卡文件")
+        self._compute = Arithmetic(settings)
+        self._files = FileTree(order["files"], str(order.get("version", "2.00"))[:1], settings)
         self._kids = {**settings.more_keys, **KEY_OF_KID}
         self._pin = PinObject(order["initial_pin"], settings)
         self._key_tries = dict.fromkeys(self._kids, settings.key_tries)
         balance = int(order.get("purse", {}).get("balance", 0))
         self.purse = PurseApplication(self._keys, balance, rng=rng, settings=settings)
-        log = RecordFile(self.purse.log, None, 0xFF, settings.log_rule)
-        self._files[known_aids(settings.purse_aid)[settings.purse_aid], _LOG] = log
+        self._aids = {**known_aids(settings.purse_aid), **settings.more_aids}
+        self._files[self._aids[settings.purse_aid], _LOG] = RecordFile(self.purse.log, _UNSHUT, settings.log_rule)
+        self.account = MedicalAccount(self.purse, order.get("account", {}), settings)
+        self._pki = PkiApplication(order["pki"], settings) if "pki" in order else None
+        if self._pki is not None:
+            self._aids |= PKI_AIDS
         self._commands = {
             (0x00, 0xA4): self._select,
             (0x00, 0xB2): self._read_record,
@@ -109,6 +122,8 @@ class VirtualCard(DeviceShell):
         self._pin.forget()
         self._authenticated: set[int] = set()
         self._forget_answer()
+        if self._pki is not None:
+            self._pki.forget()
         self.purse.settle_state(-1)
         if not self._settings.keeps_proof:
             self.purse.forget_proof()
@@ -116,6 +131,16 @@ class VirtualCard(DeviceShell):
 
     def _run(self, command: CommandAPDU) -> bytes:
         self.purse.settle_state(command.ins)
+        if self._pki is not None and self._directory == "PKI.ADF1":
+            challenge, self._challenge = self._challenge, None
+            answer = self._pki.run(command, challenge)
+            if answer is not None:
+                return answer
+            self._challenge = challenge
+        if command.cla == 0xB0:
+            if self._directory != "DF04":
+                raise Refusal(0x6E00)
+            return self.account.run(command, self._pin)
         handler = self._commands.get((command.cla, command.ins))
         if handler is None:
             raise Refusal(0x6D00 if command.cla in (0x00, 0x04, 0x80, 0x84) else 0x6E00)
@@ -125,8 +150,8 @@ class VirtualCard(DeviceShell):
 
     def _select(self, command: CommandAPDU) -> bytes:
         if command.p1 == 0x04:
-            name = known_aids(self._settings.purse_aid).get(command.data)
-            if name is None or (name == "BANK" and not self._has_files(name)):
+            name = self._aids.get(command.data)
+            if name is None or (name == "BANK" and not self._files.has_directory(name)):
                 raise Refusal(0x6A82)
             self._enter(name)
             return _fci(command.data, self._settings.algorithm)
@@ -135,16 +160,13 @@ class VirtualCard(DeviceShell):
         fid = int.from_bytes(command.data, "big")
         if command.p1 == 0x00 and fid == 0x3F00:
             self._enter("MF")
-        elif command.p1 == 0x00 and 0xDF01 <= fid <= 0xDF05:
+        elif command.p1 == 0x00 and (0xDF01 <= fid <= 0xDF05 or fid == 0xDF07):
             self._enter(f"DF{fid & 0xFF:02X}")
-        elif (self._directory, fid) in self._files:
+        elif self._files.has((self._directory, fid)):
             self._current = fid
         else:
             raise Refusal(0x6A82)
         return b""
-
-    def _has_files(self, directory: str) -> bool:
-        return any(where == directory for where, _ in self._files)
 
     def _enter(self, directory: str) -> None:
         self._directory, self._current, self._challenge = directory, None, None
@@ -153,7 +175,7 @@ class VirtualCard(DeviceShell):
         sfi = p2 >> 3
         if sfi:
             fid = 0xEF00 | sfi
-            if (self._directory, fid) not in self._files:
+            if not self._files.has((self._directory, fid)):
                 raise Refusal(0x6A82)
             self._current = fid
         if self._current is None:
@@ -173,7 +195,7 @@ class VirtualCard(DeviceShell):
             file, offset = self._file((command.p1 & 0x1F) << 3), command.p2
         else:
             file, offset = self._file(0), command.p1 << 8 | command.p2
-        if (self._directory, self._current) not in _TRANSPARENT:
+        if not (self._directory == "PKI.ADF1" or is_transparent((self._directory, self._current or 0))):
             raise Refusal(0x6981)
         if not file.allows(self._authenticated, pin=self._pin.verified):
             raise Refusal(0x6982)
@@ -264,7 +286,7 @@ class VirtualCard(DeviceShell):
     def _cryptogram(self, name: str, process: bytes, original: bytes) -> bytes:
         if name not in self._keys:
             raise Refusal(0x6A88)
-        return cryptogram(self._settings.process_key_rule, encryptor(self._keys[name]), process, original)
+        return self._compute.cryptogram(self._compute.keyed(self._keys[name]), process, original)
 
     # -- purse -------------------------------------------------------------------------------------------------
 
@@ -289,23 +311,8 @@ class VirtualCard(DeviceShell):
         return self.purse.prove(command)
 
     def _in_purse(self) -> None:
-        if self._directory != known_aids(self._settings.purse_aid)[self._settings.purse_aid]:
+        if self._directory != self._aids[self._settings.purse_aid]:
             raise Refusal(0x6985)
-
-
-def _build_files(order: Mapping[str, Any], settings: SimSettings) -> dict[tuple[str, int], RecordFile]:
-    """Files by directory and identifier, with the access rules of the card's generation."""
-    third = str(order.get("version", "2.00")).startswith("3")
-    out: dict[tuple[str, int], RecordFile] = {}
-    for path, records in order["files"].items():
-        directory, _, name = path.partition("/")
-        fid = int(name, 16)
-        read_key = 0x0A if third and directory == "SSSE" and fid != _EF_FREE else None
-        rule, secure = settings.file_rules.get(path, ""), path in settings.secure_files
-        out[directory, fid] = RecordFile([bytes.fromhex(record) for record in records], read_key, 0x04, rule, secure)
-    if not out:
-        raise InvalidValue("the order holds no file", step="sim.card", term="卡文件")
-    return out
 
 
 def _reference_form(command: CommandAPDU) -> bool:

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable, Mapping
 
 from apdu.command import CommandAPDU
-from readers.sim.cipher import cryptogram, diversify, encryptor, mac
+from readers.sim.arithmetic import Arithmetic, Keyed
 from readers.sim.refusal import Refusal
 from readers.sim.settings import DEFAULT, SimSettings
 from readers.sim.shell import DeviceShell
@@ -59,9 +59,10 @@ class VirtualPSAM(DeviceShell):
         self._terminal_no = terminal_no
         self._rng = rng
         self._settings = settings
-        self._roots = {name: encryptor(key) for name, key in keys.items()}
+        self._compute = Arithmetic(settings)
+        self._roots = {name: self._compute.keyed(key) for name, key in keys.items()}
         self._names = {0x0A: "RK_SSSE", 0x12: "UK_SSSE", settings.irk_key_id: "IRK"}
-        self._branches: dict[tuple[str, bytes], Callable[[bytes], bytes]] = {}
+        self._branches: dict[tuple[str, bytes], Keyed] = {}
         self._txn_no = settings.first_terminal_txn_no
         self._budget = settings.psam_mac_budget
         self._open = {
@@ -81,7 +82,7 @@ class VirtualPSAM(DeviceShell):
     def reset(self) -> bytes:
         """Power on: nothing selected, nothing prepared; counters stay. Returns the ATR."""
         self._selected = False
-        self._prepared: tuple[Callable[[bytes], bytes], bytes] | None = None
+        self._prepared: tuple[Keyed, bytes] | None = None
         self._expected_mac2: bytes | None = None
         self._forget_answer()
         return self.atr
@@ -135,7 +136,7 @@ class VirtualPSAM(DeviceShell):
             raise Refusal(0x6901)
         if command.nc == 0 or command.nc % 8:
             raise Refusal(0x6700)
-        return cryptogram(self._settings.process_key_rule, *prepared, command.data)
+        return self._compute.cryptogram(*prepared, command.data)
 
     def _init_purchase(self, command: CommandAPDU) -> bytes:
         self._expected_mac2 = None
@@ -148,11 +149,12 @@ class VirtualPSAM(DeviceShell):
             raise Refusal(0x9303)
         data, number = command.data, self._txn_no.to_bytes(4, "big")
         factors = [data[at : at + 8] for at in range(20, command.nc, 8)]
-        session = self._card_key("DPK", factors)(data[0:6] + number[2:])
+        session = self._compute.session(self._card_key("DPK", factors), data[0:6] + number[2:])
         amount, kind, moment = data[6:10], data[10:11], data[11:18]
-        self._expected_mac2 = mac(session, amount)
+        mac1 = self._compute.mac(session, amount + kind + self._terminal_no + moment)
+        self._expected_mac2 = self._compute.mac(session, amount)
         self._txn_no = (self._txn_no + 1) & 0xFFFFFFFF
-        return number + mac(session, amount + kind + self._terminal_no + moment)
+        return number + mac1
 
     def _credit_purchase(self, command: CommandAPDU) -> bytes:
         expected, self._expected_mac2 = self._expected_mac2, None
@@ -166,7 +168,7 @@ class VirtualPSAM(DeviceShell):
         self._budget = self._settings.psam_mac_budget
         return b""
 
-    def _card_key(self, name: str, wire_factors: list[bytes]) -> Callable[[bytes], bytes]:
+    def _card_key(self, name: str, wire_factors: list[bytes]) -> Keyed:
         """Apply the factors from the last on the wire (the city) to the first (the card)."""
         key, path = self._roots[name], b""
         if not wire_factors:
@@ -174,13 +176,13 @@ class VirtualPSAM(DeviceShell):
         for factor in reversed(wire_factors[1:]):
             path += factor
             key = self._branch(name, path, key)
-        return encryptor(diversify(key, wire_factors[0]))
+        return self._compute.child(key, wire_factors[0])
 
-    def _branch(self, name: str, path: bytes, parent: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def _branch(self, name: str, path: bytes, parent: Keyed) -> Keyed:
         """A city's key, kept: a terminal meets few cities and many cards."""
         kept = self._branches.get((name, path))
         if kept is None:
             if len(self._branches) >= _CACHE:
                 self._branches.clear()
-            kept = self._branches[name, path] = encryptor(diversify(parent, path[-8:]))
+            kept = self._branches[name, path] = self._compute.child(parent, path[-8:])
         return kept

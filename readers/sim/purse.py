@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from apdu.command import CommandAPDU
-from readers.sim.cipher import encryptor, mac, tac_key
+from readers.sim.arithmetic import Arithmetic
 from readers.sim.pin import PinObject
 from readers.sim.refusal import Refusal
 from readers.sim.settings import SimSettings
@@ -21,7 +21,7 @@ _PURCHASE_TYPE = {1: 0x05, 2: 0x06}
 
 
 @dataclass(slots=True)
-class _Account:
+class PurseAccount:
     """One of the two purses: 电子存折 (1) and 电子钱包 (2)."""
 
     balance: int = 0
@@ -30,11 +30,11 @@ class _Account:
 
 
 @dataclass(slots=True)
-class _Pending:
+class PendingTransaction:
     """Between initialise and credit or debit."""
 
     ins: int
-    account: _Account
+    account: PurseAccount
     amount: bytes
     kind: bytes
     terminal: bytes
@@ -56,9 +56,10 @@ class PurseApplication:
         self._keys = keys
         self._rng = rng
         self._settings = settings
-        self._accounts = {1: _Account(), 2: _Account(balance)}
+        self._compute = Arithmetic(settings)
+        self._accounts = {1: PurseAccount(), 2: PurseAccount(balance)}
         self._tries = {"DLK": settings.mac_tries, "DPK": settings.mac_tries}
-        self._pending: _Pending | None = None
+        self._pending: PendingTransaction | None = None
         self.log: list[bytes] = []
         self._log_fails = False
         self._proof: tuple[bytes, bytes, bytes] | None = None
@@ -81,56 +82,63 @@ class PurseApplication:
         account = self._accounts.get(command.p2)
         if account is None or command.p1 not in (0, 1):
             raise Refusal(0x6A86)
+        if command.p1 == 0:
+            return self.open_load(account, _LOAD_TYPE[command.p2], 0x52, command, pin)
+        return self.open_purchase(account, _PURCHASE_TYPE[command.p2], 0x54, command, pin)
+
+    def open_load(self, account: PurseAccount, kind: int, closing: int, command: CommandAPDU, pin: PinObject) -> bytes:
+        """Answer of INITIALIZE FOR LOAD; the instruction ``closing`` is to follow."""
         if command.nc != 11:
             raise Refusal(0x6700)
-        if command.p1 == 0:
-            if self._settings.load_needs_pin:
-                pin.require()
-            return self._init_load(account, command)
-        pin.refuse_initial()
-        if self._settings.purchase_needs_pin:
+        if self._settings.load_needs_pin:
             pin.require()
-        return self._init_purchase(account, command)
-
-    def _init_load(self, account: _Account, command: CommandAPDU) -> bytes:
         data, random = command.data, self._start("DLK", command, account.online_no)
-        self._pending = _Pending(0x52, account, data[1:5], bytes((_LOAD_TYPE[command.p2],)), data[5:11], random)
         balance = account.balance.to_bytes(4, "big")
         number = account.online_no.to_bytes(2, "big")
         session = self._session("DLK", random + number + b"\x80\x00")
-        mac1 = mac(session, balance + data[1:5] + self._pending.kind + data[5:11])
+        mac1 = self._compute.mac(session, balance + data[1:5] + bytes((kind,)) + data[5:11])
+        self._pending = PendingTransaction(closing, account, data[1:5], bytes((kind,)), data[5:11], random)
         return balance + number + self._key_marks() + random + mac1
 
-    def _init_purchase(self, account: _Account, command: CommandAPDU) -> bytes:
+    def open_purchase(
+        self, account: PurseAccount, kind: int, closing: int, command: CommandAPDU, pin: PinObject
+    ) -> bytes:
+        """Answer of INITIALIZE FOR PURCHASE; the instruction ``closing`` is to follow."""
+        if command.nc != 11:
+            raise Refusal(0x6700)
+        pin.refuse_initial()
+        if self._settings.purchase_needs_pin:
+            pin.require()
         data = command.data
         if int.from_bytes(data[1:5], "big") > account.balance:
             raise Refusal(0x9401)
         random = self._start("DPK", command, account.offline_no)
-        self._pending = _Pending(0x54, account, data[1:5], bytes((_PURCHASE_TYPE[command.p2],)), data[5:11], random)
+        self._pending = PendingTransaction(closing, account, data[1:5], bytes((kind,)), data[5:11], random)
         numbers = account.balance.to_bytes(4, "big") + account.offline_no.to_bytes(2, "big")
         return numbers + bytes(3) + self._key_marks() + random
 
     def credit(self, command: CommandAPDU) -> bytes:
         """80 52: check MAC2, raise balance and online number, return the TAC."""
-        pending = self._take(command, 0x52, 11)
+        pending = self._take(command, 11)
         moment, mac2 = command.data[:7], command.data[7:11]
         account = pending.account
         number = account.online_no.to_bytes(2, "big")
         body = pending.amount + pending.kind + pending.terminal + moment
-        self._check("DLK", mac(self._session("DLK", pending.random + number + b"\x80\x00"), body), mac2)
+        session = self._session("DLK", pending.random + number + b"\x80\x00")
+        self._check("DLK", self._compute.mac(session, body), mac2)
         raised = account.balance + int.from_bytes(pending.amount, "big")
         if raised > BALANCE_MAX:
             raise Refusal(0x6985)
+        # Field order of the load TAC: assumed (the sources disagree about the balance in front).
+        tac = self._compute.tac(self._keys["DTK"], raised.to_bytes(4, "big") + number + body)
         account.balance, account.online_no = raised, account.online_no + 1
         self._record(number, pending, moment)
-        # Field order of the load TAC: assumed (the sources disagree about the balance in front).
-        tac = mac(tac_key(self._keys["DTK"]), raised.to_bytes(4, "big") + number + body)
         self._proof = (pending.kind + number, mac2, tac)
         return tac
 
     def debit(self, command: CommandAPDU) -> bytes:
         """80 54: check MAC1, lower the balance, raise the offline number, return TAC and MAC2."""
-        pending = self._take(command, 0x54, 15)
+        pending = self._take(command, 15)
         if (command.p1, command.p2) != (1, 0):
             raise Refusal(0x6A86)
         terminal_txn_no, moment, mac1 = command.data[:4], command.data[4:11], command.data[11:15]
@@ -138,13 +146,13 @@ class PurseApplication:
         seed = pending.random + account.offline_no.to_bytes(2, "big") + terminal_txn_no[2:]
         session = self._session("DPK", seed)
         head = pending.amount + pending.kind + pending.terminal
-        self._check("DPK", mac(session, head + moment), mac1)
+        self._check("DPK", self._compute.mac(session, head + moment), mac1)
+        tac = self._compute.tac(self._keys["DTK"], head + terminal_txn_no + moment)
+        mac2 = self._compute.mac(session, pending.amount)
         account.balance -= int.from_bytes(pending.amount, "big")
         number = account.offline_no.to_bytes(2, "big")
         account.offline_no += 1
         self._record(number, pending, moment)
-        tac = mac(tac_key(self._keys["DTK"]), head + terminal_txn_no + moment)
-        mac2 = mac(session, pending.amount)
         self._proof = (pending.kind + number, mac2, tac)
         return tac + mac2
 
@@ -160,12 +168,12 @@ class PurseApplication:
         """A card that keeps its last proof only while it is powered."""
         self._proof = None
 
-    def _record(self, number: bytes, pending: _Pending, moment: bytes) -> None:
+    def _record(self, number: bytes, pending: PendingTransaction, moment: bytes) -> None:
         """Newest first: number 2, type as a character, terminal 6, date and time 7, amount 4 and two more, here 0."""
         if self._log_fails:
             self._log_fails = False
             return
-        kind = str(pending.kind[0]).encode("ascii")[-1:]
+        kind = pending.kind if pending.kind >= b"0" else str(pending.kind[0]).encode("ascii")[-1:]
         self.log.insert(0, number + kind + pending.terminal + moment + pending.amount + bytes(8))
         del self.log[self._settings.log_records :]
 
@@ -185,9 +193,9 @@ class PurseApplication:
             raise Refusal(0x9402)
         return self._rng(4)
 
-    def _take(self, command: CommandAPDU, ins: int, length: int) -> _Pending:
+    def _take(self, command: CommandAPDU, length: int) -> PendingTransaction:
         pending, self._pending = self._pending, None
-        if pending is None or pending.ins != ins:
+        if pending is None or pending.ins != command.ins:
             raise Refusal(0x6901)
         if command.nc != length:
             raise Refusal(0x6700)
@@ -200,7 +208,7 @@ class PurseApplication:
         self._tries[name] = self._settings.mac_tries
 
     def _session(self, name: str, seed: bytes) -> bytes:
-        return encryptor(self._keys[name])(seed)
+        return self._compute.session(self._compute.keyed(self._keys[name]), seed)
 
     def _key_marks(self) -> bytes:
         return bytes((self._settings.key_version, self._settings.algorithm))
