@@ -5,11 +5,13 @@ import os
 import pickle
 import secrets
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -164,17 +166,26 @@ def _collected(frame: Any) -> list[dict[str, Any]]:
     return [row.asDict(recursive=True) for row in frame.collect()]
 
 
-def _frame(session: Any, rows: list[tuple[str, int, list[str | None]]]) -> Any:
-    schema = ", ".join(["file string", "row bigint", "extra double", *(f"`{header}` string" for header in HEADERS)])
+def _frame(session: Any, rows: list[tuple[str, int, list[str | None]]], folder: Path) -> Any:
+    """The records in any order, in three parts that do not follow the files."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
     mixed = Random(5).sample(rows, len(rows))
-    return session.createDataFrame([(name, line, 0.5, *row) for name, line, row in mixed], schema).repartition(3)
+    columns = [[name for name, _, _ in mixed], [line for _, line, _ in mixed], [0.5] * len(mixed)]
+    columns += [pa.array([row[at] for _, _, row in mixed], pa.string()) for at in range(len(HEADERS))]
+    table = pa.table(columns, names=["file", "row", "extra", *HEADERS])
+    cuts = [len(rows) * part // 3 for part in range(4)]
+    for start, stop in pairwise(cuts):
+        parquet.write_table(table.slice(start, stop - start), folder / f"{start}.parquet")
+    return session.read.parquet(str(folder))
 
 
 SUBMITTERS = {"430100.csv": "430100", "431300.csv": "431300"}
 
 
 @pytest.mark.parametrize("how", [{}, {"submitters": SUBMITTERS, "repairs": ASK_ALWAYS, "proposals": 2}, {"known": 40}])
-def test_rows_are_those_of_the_local_run(session: Any, how: dict[str, Any]) -> None:
+def test_rows_are_those_of_the_local_run(session: Any, how: dict[str, Any], tmp_path: Path) -> None:
     rows, here = dirty(3_000 if how else 20_000, seed=len(how)), dict(how)
     if "known" in how:
         full = [row[2] for _, _, row in rows if row[2] and len(row[2]) == 18]
@@ -185,7 +196,7 @@ def test_rows_are_those_of_the_local_run(session: Any, how: dict[str, Any]) -> N
     codes = {finding["code"] for finding in found}
     assert {"duplicate.identical", "duplicate.conflict", "id_number.check", "name.dot"} <= codes
     assert ("duplicate.known" in codes) is ("known" in how)
-    checked = spark.validate(_frame(session, rows), on=ON, file="file", line="row", **here).persist()
+    checked = spark.validate(_frame(session, rows, tmp_path), on=ON, file="file", line="row", **here).persist()
     assert _sorted(_collected(checked.records)) == _sorted(records)
     assert _sorted(_collected(checked.findings)) == _sorted(found)
     assert _sorted(_collected(checked.accepted)) == _sorted(kept)
@@ -195,7 +206,7 @@ def test_rows_are_those_of_the_local_run(session: Any, how: dict[str, Any]) -> N
     checked.unpersist()
 
 
-def test_numbers_of_other_certificates_meet_too(session: Any) -> None:
+def test_numbers_of_other_certificates_meet_too(session: Any, tmp_path: Path) -> None:
     """In a layout of any certificate, in capitals or not, beside old and new forms of citizen numbers."""
     rows = dirty(400, seed=3)
     for at, (_, _, row) in enumerate(rows):
@@ -204,7 +215,7 @@ def test_numbers_of_other_certificates_meet_too(session: Any) -> None:
     spec = replace(COLLECTION, fields=tuple(_any_number(field) for field in COLLECTION.fields), crosses=())
     found, records, _ = _locally(rows, spec=spec)
     assert sum(finding["code"].startswith("duplicate") for finding in found) > 10
-    checked = spark.validate(_frame(session, rows), spec, on=ON, file="file", line="row")
+    checked = spark.validate(_frame(session, rows, tmp_path), spec, on=ON, file="file", line="row")
     assert _sorted(_collected(checked.findings)) == _sorted(found)
     assert _sorted(_collected(checked.records)) == _sorted(records)
 
@@ -404,3 +415,11 @@ def test_keys_bring_together_what_a_search_may_see_as_one() -> None:
     assert len({*keys[7:9], keys[11]}) == 3
     assert keys[9] is keys[10] is None
     assert keys_of(pa.array(odd), others=False).to_pylist() == [None] * 6
+
+
+def test_without_java_the_advice_names_it(session: Any, tmp_path: Path) -> None:
+    code = "from sbcard_core.engines import spark; spark.local_session()"
+    env = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "JAVA_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert "MissingPart: Spark needs Java" in done.stderr
+    assert "Java runtime of 17" in done.stderr
