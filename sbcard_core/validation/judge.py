@@ -17,7 +17,7 @@ from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked
 from sbcard_core.validation.rules import WRONG_NUMBER, Problem, RecordRules, codes_of, tidy
 from sbcard_core.validation.screen import Screen
-from sbcard_core.validation.spec import Layout, RecordSpec
+from sbcard_core.validation.spec import FieldSpec, Layout, RecordSpec
 from sbcard_core.values import Disposition, Severity
 
 
@@ -79,7 +79,8 @@ class Checker:
         self.context = context
         self.duplicates = duplicates
         self.known = known
-        self.any_known = len(known) > 0
+        self.any_known, self.any_repeats = len(known) > 0, len(duplicates) > 0
+        self._words: dict[tuple[int, str, bool], tuple[str, str, str]] = {}
         self.rules = RecordRules(spec, context)
         self.bits = {code: 1 << at for at, code in enumerate(codes_of(spec))}
         self.sources = {rule.code: rule.source for rule in spec.crosses}
@@ -117,13 +118,13 @@ class Checker:
         if refused and (code := self.no_record.code(row, layout.columns)):
             self._put_aside(batch, block, index, code)
             return
-        place = self.duplicates.of_record(checked, self.number)
+        place = self.duplicates.of_record(checked, self.number) if self.any_repeats else -1
         self._finish(batch, layout, _Record(block.line(index), values, *checked[:2], place), refused)
 
     def _finish(self, batch: Batch, layout: Layout, record: _Record, refused: bool) -> None:
         """Settle one readable record: duplicates come last, so that a faulty twin never takes the number."""
         problems = record.problems
-        if len(self.duplicates) or self.any_known:
+        if self.any_repeats or self.any_known:
             repeats = self._repeats(batch, record, refused)
             problems = [*problems, *((self.number, problem) for problem in repeats)]
             refused = refused or any(problem.severity is Severity.ERROR for problem in repeats)
@@ -147,7 +148,7 @@ class Checker:
     def _repeats(self, batch: Batch, record: _Record, refused: bool) -> list[Problem]:
         """What is wrong with a record because of others under its number."""
         problems = []
-        if len(self.duplicates) and self._has_other_form(record):
+        if self.any_repeats and self._has_other_form(record):
             problems.append(Problem("duplicate.short_form", Severity.WARNING))
         is_known = self.any_known and self.known.holds(record.stored[self.number])
         if is_known or record.place >= 0:
@@ -200,10 +201,10 @@ class Checker:
         self, file: str, layout: Layout, record: _Record, at: int, problem: Problem, disposition: Disposition
     ) -> Finding:
         field = self.spec.fields[at]
-        text = messages.MESSAGES[problem.code]
-        zh, en = text.zh, text.en
-        if problem.repaired and problem.code == field.code:
-            zh, en = messages.REPAIRED.zh.format(field.header), messages.REPAIRED.en
+        known = (at, problem.code, problem.repaired)
+        if known not in self._words:
+            self._words[known] = self._words_of(field, problem)
+        zh, en, source = self._words[known]
         zh, en = problem.zh or zh, problem.en or en
         return Finding(
             file,
@@ -217,9 +218,17 @@ class Checker:
             en,
             problem.repair,
             layout.order[at] + 1,
-            self.sources.get(problem.code, field.source),
+            source,
             problem.proposals,
         )
+
+    def _words_of(self, field: FieldSpec, problem: Problem) -> tuple[str, str, str]:
+        """What a problem's code says in Chinese and English, and where its rule stands."""
+        text = messages.MESSAGES[problem.code]
+        zh, en = text.zh, text.en
+        if problem.repaired and problem.code == field.code:
+            zh, en = messages.REPAIRED.zh.format(field.header), messages.REPAIRED.en
+        return zh, en, self.sources.get(problem.code, field.source)
 
     def _put_aside(self, batch: Batch, block: Records, index: int, code: str) -> None:
         line = block.line(index)

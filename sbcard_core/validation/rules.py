@@ -124,30 +124,28 @@ class RecordRules:
         Args:
             values: one string per field, in spec order, as written.
         """
-        stored: list[str] = []
+        stored = list(values)
         problems: list[tuple[int, Problem]] = []
         for position, (value, (spec, rule, is_clean)) in enumerate(zip(values, self._fields, strict=True)):
             if is_clean(value):
-                stored.append(value)
-            elif not value.strip():
-                stored.append("")
+                continue
+            if not value.strip():
+                stored[position] = ""
                 if spec.required:
                     problems.append((position, Problem(spec.missing or spec.code, spec.severity)))
             else:
                 kept, found = rule(spec, value, self.context)
                 if kept != value:
                     kept, found = self._allow(position, spec, value, kept, found)
-                stored.append(kept)
-                problems += [(position, problem) for problem in found]
+                stored[position] = kept
+                problems += [] if not found else [(position, problem) for problem in found]
         if self._number >= 0 and len(stored[self._number]) == _LEGACY and Change.LENGTH15 in self._automatic:
             self._lengthen(stored, problems)
         right = self._number >= 0 and WELL_FORMED.fullmatch(stored[self._number]) is not None
-        right = right and not any(problem.code in _NUMBER_IS_WRONG for _, problem in problems)
-        problems += [
-            (bound.blamed, Problem(bound.rule.code, bound.rule.severity))
-            for bound in self.crosses
-            if bound.broken(stored)
-        ]
+        right = right and not (problems and any(problem.code in _NUMBER_IS_WRONG for _, problem in problems))
+        for bound in self.crosses:
+            if bound.broken(stored):
+                problems.append((bound.blamed, Problem(bound.rule.code, bound.rule.severity)))
         return Checked(stored, problems, right)
 
     def _allow(
