@@ -166,7 +166,7 @@ def _slow_ids(given: numbers.Numbers) -> dict[str, Entrant]:
     return found
 
 
-def stdnum(count: int = 300) -> Check:
+def stdnum(count: int = 3_000) -> Check:
     """python-stdnum on numbers it can judge, ours on the same ones."""
     given = _judgeable(count)
     return Check(

@@ -96,8 +96,8 @@ def test_a_peer_that_judges_otherwise_stops_the_run(cases: ModuleType) -> None:
 
 def test_python_stdnum_judges_what_it_can(cases: ModuleType) -> None:
     pytest.importorskip("stdnum")
-    counts = _compare(cases, cases.stdnum(20))
-    assert counts["ours"] == counts["python-stdnum"] > 10
+    counts = _compare(cases, cases.stdnum(1_500))
+    assert 1_000 < counts["ours"] == counts["python-stdnum"] < 1_500  # it finds the faults it can
 
 
 def _run(*arguments: str) -> str:
