@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _STEP = "engines.spark"
-_CELLS = ("string", "tinyint", "smallint", "int", "bigint", "date", "void")
+_ADVICE = "pip install 'sbcard-core[spark]' and a Java runtime of 17 or newer"
+_CELLS = ("string", "char", "varchar", "tinyint", "smallint", "int", "bigint", "date", "void")
 _MOST_U4 = (1 << 32) - 1
 
 
@@ -46,8 +47,7 @@ def _functions() -> Any:
     try:
         from pyspark.sql import functions  # noqa: PLC0415 - an extra
     except ImportError as error:
-        advice = "pip install 'sbcard-core[spark]' and a Java runtime of 17 or newer"
-        raise MissingPart("Spark needs pyspark", step=_STEP, advice=advice) from error
+        raise MissingPart("Spark needs pyspark", step=_STEP, advice=_ADVICE) from error
     arrow_batches.pyarrow()
     return functions
 
@@ -63,7 +63,7 @@ def local_session(cores: int = 2, *, memory: str = "1g", conf: Mapping[str, str]
         conf: further or other settings.
 
     Raises:
-        MissingPart: pyspark or pyarrow is not installed.
+        MissingPart: pyspark, pyarrow or Java is not installed.
     """
     _functions()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
@@ -83,7 +83,12 @@ def local_session(cores: int = 2, *, memory: str = "1g", conf: Mapping[str, str]
     builder = SparkSession.builder.master(f"local[{cores}]").appName("sbcard-core")
     for name, value in settings.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    try:
+        return builder.getOrCreate()
+    except Exception as error:  # pyspark tells a missing Java in several classes
+        if "JAVA_GATEWAY" in str(error) or isinstance(error, FileNotFoundError):
+            raise MissingPart("Spark needs Java", step=_STEP, advice=_ADVICE) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def validate(
     layout = _layout(df, spec)
     wanted = [df.columns[at] for at in layout.order if at >= 0]
     types = dict(df.dtypes)
-    if wrong := [name for name in wanted if types[name] not in _CELLS]:
+    if wrong := [name for name in wanted if _kind(types[name]) not in _CELLS]:
         what = f"column {wrong[0]} is of type {types[wrong[0]]}"
         raise InvalidValue(what, step=_STEP, advice="cast it to text: no float may carry a number or an amount")
     if missing := [name for name in (file, line) if name is not None and name not in types]:
@@ -190,6 +195,11 @@ def validate(
     if known is not None and all(one.field != "id_number" for one in spec.fields):
         raise InvalidValue("the layout has no number to be known", step=_STEP, term="已登记号码")
     return Checked(_judged(rows, CheckPlan(spec, on, dict(submitters or {}), repairs, proposals), known))
+
+
+def _kind(of: str) -> str:
+    """A type without its length or collation."""
+    return of.partition("(")[0].partition(" ")[0]
 
 
 def _column(name: str) -> "Column":
@@ -303,7 +313,7 @@ def verify_tacs(
     source, types = KeySource.parse(key_source), dict(df.dtypes)
     needed = {message: "message", factor: "factor", tac: "TAC"} | ({city: "city"} if city is not None else {})
     for name, what in needed.items():
-        if types.get(name) not in {"string", *(() if what == "city" else ("binary",))}:
+        if _kind(types.get(name, "")) not in {"string", "char", "varchar", *(() if what == "city" else ("binary",))}:
             advice = "binary or hexadecimal text; a city is text"
             raise InvalidValue(f"no {what} column {name} of a fit type", step=_STEP, advice=advice)
     if status in types:
