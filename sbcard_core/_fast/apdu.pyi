@@ -1,7 +1,8 @@
 from array import array
 from collections.abc import Callable
+from typing import Self
 
-from typing_extensions import Buffer, Self
+from typing_extensions import Buffer
 
 LEVELS: tuple[str, ...]
 
@@ -52,6 +53,4 @@ def encode_many(
     out: Buffer | None,
     level: str,
 ) -> tuple[bytes | memoryview, array[int]]: ...
-def decode_many(
-    buffer: Buffer, offsets: Buffer | None, length: int, level: str
-) -> tuple[array[int], array[int]]: ...
+def decode_many(buffer: Buffer, offsets: Buffer | None, length: int, level: str) -> tuple[array[int], array[int]]: ...

@@ -169,7 +169,9 @@ def read(path: Path, spec: FileSpec) -> BankFile:
     lines = _decode_lines(raw)
     header = _read_edge(path, spec, "H", spec.header, lines[0] if lines else None)
     if header["kind"] != spec.kind:
-        raise _refused(path, "kind", f"file is of kind {_told(header['kind'])}, not {spec.kind}", "check which file it is")
+        raise _refused(
+            path, "kind", f"file is of kind {_told(header['kind'])}, not {spec.kind}", "check which file it is"
+        )
     trailer = _read_edge(path, spec, "T", spec.trailer, lines[-1] if len(lines) > 1 else None)
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
