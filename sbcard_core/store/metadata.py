@@ -1,0 +1,10 @@
+"""The one set of tables, and how a table joins it."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+def table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    """A table of the library."""
+    return sa.Table(name, metadata, *columns)
