@@ -2,41 +2,11 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store.metadata import metadata as metadata
-from sbcard_core.store.metadata import table as _table
-from sbcard_core.store.payout_tables import (
-    payout_answer as payout_answer,
-)
-from sbcard_core.store.payout_tables import (
-    payout_approval as payout_approval,
-)
-from sbcard_core.store.payout_tables import (
-    payout_batch as payout_batch,
-)
-from sbcard_core.store.payout_tables import (
-    payout_hold as payout_hold,
-)
-from sbcard_core.store.payout_tables import (
-    payout_line as payout_line,
-)
-from sbcard_core.store.payout_tables import (
-    payout_objection as payout_objection,
-)
-from sbcard_core.store.payout_tables import (
-    payout_recovery as payout_recovery,
-)
-from sbcard_core.store.payout_tables import (
-    payout_recovery_entry as payout_recovery_entry,
-)
-from sbcard_core.store.payout_tables import (
-    payout_roll as payout_roll,
-)
-from sbcard_core.store.payout_tables import (
-    payout_roll_line as payout_roll_line,
-)
-from sbcard_core.store.payout_tables import (
-    payout_standing as payout_standing,
-)
+from sbcard_core.store import metadata as _metadata
+from sbcard_core.store import payout_tables
+
+metadata = _metadata.metadata
+_table = _metadata.table
 
 schema_version = _table("schema_version", sa.Column("version", sa.Integer, primary_key=True))
 
@@ -222,6 +192,20 @@ offline_purchase = _table(
     sa.Column("status", sa.SmallInteger, nullable=False),  # crypto.tac.TacStatus
     sa.UniqueConstraint("terminal_no", "terminal_txn_no"),
 )
+
+# --- payouts ---------------------------------------------------------------------------------------------------
+
+payout_roll = payout_tables.payout_roll
+payout_roll_line = payout_tables.payout_roll_line
+payout_approval = payout_tables.payout_approval
+payout_objection = payout_tables.payout_objection
+payout_standing = payout_tables.payout_standing
+payout_hold = payout_tables.payout_hold
+payout_batch = payout_tables.payout_batch
+payout_line = payout_tables.payout_line
+payout_answer = payout_tables.payout_answer
+payout_recovery = payout_tables.payout_recovery
+payout_recovery_entry = payout_tables.payout_recovery_entry
 
 # --- premiums ------------------------------------------------------------------------------------------------
 
