@@ -186,8 +186,17 @@ class _Program:
         self.clauses = [Clause(*found) for found in struct.iter_unpack("=HHHHII16s", clauses)]
         if self.columns > 64 or any(check.column >= self.columns for check in self.checks):
             raise ValueError("the program reads outside of its tables or columns")
-        if self.clauses and not self.clauses[-1].last:
+        if (self.clauses and not self.clauses[-1].last) or not all(map(self._rises, self.checks)):
             raise ValueError("the program reads outside of its tables or columns")
+
+    def _rises(self, check: Check) -> bool:
+        """Whether no range of a shape is upside down."""
+        ranges = self.tables[check.table : check.table + check.size * 2 * PAD] if check.kind == SHAPE else b""
+        return all(ranges[at] <= ranges[at + PAD] for at in range(len(ranges)) if at % (2 * PAD) < PAD)
+
+    def asked(self) -> set[int]:
+        """The columns that are looked at."""
+        return {check.column for check in self.checks} | {at for clause in self.clauses for at in (clause.a, clause.b)}
 
     def look(self, row: list[bytes] | None) -> tuple[int, int]:
         """(flag, key) of one row of cells; None = no row."""
@@ -266,27 +275,31 @@ def _memory(address: int, size: int) -> bytes:
     return ctypes.string_at(address, size) if address and size else b""
 
 
-def _column(described: tuple[int, ...], n: int) -> list[bytes]:
-    """The cells of one Arrow column; nulls are empty."""
-    kind, offset, validity, places, data, _, parts, _ = described
+def _column(described: tuple[int, ...], n: int) -> list[bytes | None]:
+    """The cells of one Arrow column; nulls are empty, None lies outside of its buffer."""
+    kind, offset, validity, places, data, size, parts, sizes = described
+    found: list[bytes | None] = []
     if not kind:
         return [b""] * n
-    found = []
     for at in range(offset, offset + n):
         if validity and not _memory(validity + (at >> 3), 1)[0] >> (at & 7) & 1:
             found.append(b"")
         elif kind == 16:
-            found.append(_view(_memory(places + 16 * at, 16), parts))
+            found.append(_view(_memory(places + 16 * at, 16), parts, sizes, data))
         else:
             low, high = struct.unpack("=ii" if kind == 4 else "=qq", _memory(places + kind * at, 2 * kind))
-            found.append(_memory(data + low, high - low))
+            found.append(_memory(data + low, high - low) if 0 <= low <= high <= size else None)
     return found
 
 
-def _view(view: bytes, parts: int) -> bytes:
+def _view(view: bytes, parts: int, sizes: int, count: int) -> bytes | None:
     length, _, which, place = struct.unpack("=i4sii", view)
-    if length <= 12:
+    if 0 <= length <= 12:
         return view[4 : 4 + length]
+    if length < 0 or not 0 <= which < count or place < 0:
+        return None
+    if place + length > struct.unpack("=q", _memory(sizes + 8 * which, 8))[0]:
+        return None
     (data,) = struct.unpack("=Q", _memory(parts + 8 * which, 8))
     return _memory(data + place, length)
 
@@ -295,10 +308,13 @@ def columns(program: Code, described: Any, flags: Any, keys: Any, _level: str) -
     """Look through Arrow columns; see the compiled kernel."""
     code, flag = _Program(program), memoryview(flags).cast("B")
     key = None if keys is None else memoryview(keys).cast("B").cast("Q")
-    every = [_column(found, len(flag)) for found in struct.iter_unpack("=8Q", bytes(described))]
+    every, asked = [_column(found, len(flag)) for found in struct.iter_unpack("=8Q", bytes(described))], code.asked()
     if len(every) != code.columns:
         raise ValueError("one description per column is wanted")
     for index in range(len(flag)):
-        flag[index], number = code.look([column[index] for column in every])
+        row = [column[index] for column in every]
+        outside = any(cell is None and at in asked for at, cell in enumerate(row))
+        flag[index], number = code.look([cell or b"" for cell in row])
+        flag[index] |= outside
         if key is not None:
             key[index] = number

@@ -15,12 +15,14 @@ _RELEASE = ct.CFUNCTYPE(None, ct.c_void_p)
 _VIEW = struct.Struct("=i4sii")
 _OFFSETS = {b"u": 4, b"U": 8}
 _VIEWS = 16
+_OUTSIDE = b"\xff"
+"""No UTF-8, so no rule lets it pass."""
 
 
 def describe(
     kind: int, offset: int, places: int, data: int, size: int, *, validity: int = 0, parts: int = 0, sizes: int = 0
 ) -> bytes:
-    """A column of cells for the kernel (csrc/screen.h)."""
+    """A column of cells for the kernel (csrc/screen.h); of views, ``data`` is how many parts there are."""
     return _DESCRIBED.pack(kind, offset, validity, places, data, size, parts, sizes)
 
 
@@ -65,7 +67,12 @@ class Cells:
             parts = ct.addressof(column.buffers.contents) + 16
             sizes = column.buffers[column.n_buffers - 1] or 0
             size = (self._first + count) * 16
-            self._fill(self._first, column.buffers[1], 0, size, validity=validity, parts=parts, sizes=sizes)
+            self._part_count = column.n_buffers - 3
+            self._part_sizes = buffer(sizes, 8 * self._part_count).cast("q")
+            self._address = column.buffers[1]
+            self.described = describe(
+                _VIEWS, self._first, self._address, self._part_count, size, validity=validity, parts=parts, sizes=sizes
+            )
         else:
             self._keep(schema, column)
 
@@ -87,7 +94,7 @@ class Cells:
         self._fill(0, self._ends.ctypes.data, data, int(self._ends[-1]))
 
     def raw(self, row: int) -> bytes:
-        """The bytes of one cell; a null is empty."""
+        """The bytes of one cell; a null is empty, what lies outside of its buffer no text at all."""
         at = self._first + row
         if len(self._valid) and not self._valid[at >> 3] >> (at & 7) & 1:
             return b""
@@ -97,13 +104,17 @@ class Cells:
         if places is None:
             given = buffer(self._address + self._first * self._kind, (self._count + 1) * self._kind)
             places = self._places = given.cast("i" if self._kind == 4 else "q")
-        return bytes(self._data[places[row] : places[row + 1]])
+        low, high = places[row], places[row + 1]
+        return bytes(self._data[low:high]) if 0 <= low <= high <= len(self._data) else _OUTSIDE
 
     def _view(self, at: int) -> bytes:
         view = buffer(self._address + 16 * at, 16)
         length, _, which, place = _VIEW.unpack(view)
-        if length <= 12:
+        if 0 <= length <= 12:
             return bytes(view[4 : 4 + length])
+        inside = length >= 0 and 0 <= which < self._part_count and place >= 0
+        if not inside or place + length > self._part_sizes[which]:
+            return _OUTSIDE
         assert self._column is not None
         return bytes(buffer(self._column.buffers[2 + which] + place, length))
 

@@ -95,7 +95,8 @@ typedef struct {
 typedef struct {
     uint64_t kind, offset;
     uint64_t validity, places, data, size; /* addresses; size of the data, or of the views, in bytes */
-    uint64_t parts, sizes;                 /* views: the array of data buffers, and the one of their sizes */
+    uint64_t parts, sizes;                 /* views: the array of data buffers, and the one of their sizes; `data` of
+                                              them. A place outside of its buffer flags its row, and joins as nothing. */
 } sbc_column; /* 64 bytes */
 
 /* 0 = the program reads outside of its tables or columns. */

@@ -166,6 +166,17 @@ static inline int is_card(sbc_cell cell) {
     return cell.at[8] == RIGHT[sum % 11];
 }
 
+/* What a place outside of its buffer gives: a cell that is_outside() of any limit set with it. */
+static inline sbc_cell outside_cell(const uint8_t **limit) {
+    sbc_cell cell = {sbc_nothing, 1};
+    *limit = sbc_nothing;
+    return cell;
+}
+
+static inline int is_outside(sbc_cell cell, const uint8_t *limit) {
+    return cell.length > (size_t)(limit - cell.at);
+}
+
 static inline sbc_cell view_cell(const sbc_column *c, size_t row, const uint8_t **limit) {
     const uint8_t *view = (const uint8_t *)(uintptr_t)c->places + 16 * (c->offset + row);
     int32_t word[4];
@@ -178,8 +189,13 @@ static inline sbc_cell view_cell(const sbc_column *c, size_t row, const uint8_t 
     } else {
         const uint8_t *const *parts = (const uint8_t *const *)(uintptr_t)c->parts;
         const int64_t *sizes = (const int64_t *)(uintptr_t)c->sizes;
-        cell.at = parts[word[2]] + word[3];
-        *limit = parts[word[2]] + sizes[word[2]];
+        uint64_t part = (uint32_t)word[2], place = (uint32_t)word[3];
+        if (word[0] < 0 || word[2] < 0 || part >= c->data || word[3] < 0 || sizes[part] < 0 ||
+            place + cell.length > (uint64_t)sizes[part]) {
+            return outside_cell(limit);
+        }
+        cell.at = parts[part] + place;
+        *limit = parts[part] + sizes[part];
     }
     return cell;
 }
@@ -196,6 +212,9 @@ static inline sbc_cell slice_cell(const sbc_column *c, size_t row, const uint8_t
         const int64_t *places = (const int64_t *)(uintptr_t)c->places + c->offset + row;
         low = (uint64_t)places[0];
         high = (uint64_t)places[1];
+    }
+    if (low > high || high > c->size) {
+        return outside_cell(limit);
     }
     cell.at = data + low;
     cell.length = high - low;

@@ -1,9 +1,11 @@
 /* Arrow columns into rows of cells. A part of screen_level.h. Nulls are empty cells. */
 
-/* Offsets without nulls, far enough from the end of the data: the common case, without a branch per cell. */
+/* Offsets without nulls, far enough from the end of the data: the common case, without a branch per cell. Offsets that
+ * run backwards are left to the careful way: none that only rise lies beyond the last one. */
 static inline int LEVEL(fetch_plain)(sbc_tile *tile, sbc_cell *to, const sbc_column *c, size_t first) {
     const uint8_t *data = (const uint8_t *)(uintptr_t)c->data;
     size_t row, step = tile->columns + 1;
+    int back = 0;
     if (c->validity) {
         return 0;
     }
@@ -13,21 +15,23 @@ static inline int LEVEL(fetch_plain)(sbc_tile *tile, sbc_cell *to, const sbc_col
             return 0;
         }
         for (row = 0; row < tile->rows; row++, to += step) {
+            back |= places[row + 1] < places[row];
             to->at = data + places[row];
             to->length = places[row + 1] - places[row];
         }
-        return 1;
+        return !back;
     }
     if (c->kind == 8) {
         const uint64_t *places = (const uint64_t *)(uintptr_t)c->places + c->offset + first;
-        if (places[tile->rows] + SBC_PAD > c->size) {
+        if (places[tile->rows] > c->size || c->size - places[tile->rows] < SBC_PAD) {
             return 0;
         }
         for (row = 0; row < tile->rows; row++, to += step) {
+            back |= places[row + 1] < places[row];
             to->at = data + places[row];
             to->length = places[row + 1] - places[row];
         }
-        return 1;
+        return !back;
     }
     return 0;
 }
@@ -45,7 +49,11 @@ static void LEVEL(fetch)(sbc_tile *tile, size_t column, const sbc_column *c, siz
         sbc_cell cell = {sbc_nothing, 0};
         if (!valid || has_bit(valid, c->offset + first + row)) {
             cell = c->kind == 16 ? view_cell(c, first + row, &limit) : slice_cell(c, first + row, &limit);
-            if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
+            if (is_outside(cell, limit)) {
+                tile->flags[row] = 1;
+                cell.at = sbc_nothing;
+                cell.length = 0;
+            } else if (cell.length == 0 || (size_t)(limit - cell.at) < SBC_PAD) {
                 if (used == SBC_PAD) {
                     tile->flags[row] = 1; /* views of one text, again and again */
                     cell.length = 0;

@@ -55,7 +55,7 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
         return cell;
     }
     cell = c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
-    if (cell.at > limit || cell.length > (size_t)(limit - cell.at)) { /* as in screen_columns.h: flagged there */
+    if (is_outside(cell, limit)) { /* as in screen_columns.h: flagged there */
         cell.at = sbc_nothing;
         cell.length = 0;
     }

@@ -70,13 +70,27 @@ static int fits(const sbc_program *program, uint64_t place, uint64_t bytes) {
     return place + bytes <= program->table_size;
 }
 
+/* The levels compare a byte with a range in different ways, which agree where no range is upside down. */
+static int rises(const uint8_t *ranges, uint32_t count) {
+    uint32_t range, k;
+    for (range = 0; range < count; range++, ranges += 2 * SBC_PAD) {
+        for (k = 0; k < SBC_PAD; k++) {
+            if (ranges[k] > ranges[SBC_PAD + k]) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
 static int sound_check(const sbc_program *program, const sbc_check *c) {
     if (c->column >= program->columns) {
         return 0;
     }
     switch (c->kind) {
     case SBC_SHAPE:
-        return c->max <= SBC_PAD && fits(program, c->table, (uint64_t)c->size * 2 * SBC_PAD);
+        return c->max <= SBC_PAD && fits(program, c->table, (uint64_t)c->size * 2 * SBC_PAD) &&
+               rises(program->tables + c->table, c->size);
     case SBC_SET:
         return c->size > 0 && c->size < 24 && fits(program, c->table, 8 * (((uint64_t)1 << c->size) + c->max));
     case SBC_DAY:
