@@ -14,6 +14,7 @@ from readers.sim.bank import SimPinPad
 from readers.sim.card import VirtualCard
 from readers.sim.cipher import diversify, encryptor
 from readers.sim.psam import VirtualPSAM
+from readers.sim.settings import DEFAULT, SimSettings
 
 _KEYS = ("IRK", "RK_SSSE", "UK_SSSE", "DLK", "DPK", "DTK")
 _CITY = "430100"
@@ -57,6 +58,7 @@ class Desk:
         version: 规范版本; a card from "3.00" on gives its holder's data to a PSAM only.
         balance_fen: what is in the purse.
         account_no: the bank account on the same chip; "" = a card without the bank's application.
+        settings: behaviour of card and PSAM where no source says.
 
     Attributes:
         roots: the six root keys by name, for a host that is to check what the card computed.
@@ -68,7 +70,14 @@ class Desk:
     """
 
     def __init__(
-        self, seed: int, name: str = "张珅", *, version: str = "2.00", balance_fen: int = 0, account_no: str = ""
+        self,
+        seed: int,
+        name: str = "张珅",
+        *,
+        version: str = "2.00",
+        balance_fen: int = 0,
+        account_no: str = "",
+        settings: SimSettings = DEFAULT,
     ) -> None:
         self.roots = {key: sha256(f"desk {seed} {key}".encode("ascii")).digest()[:16] for key in _KEYS}
         rng: Callable[[int], bytes] = Random(seed).randbytes  # noqa: S311 - simulated devices, reproducible on purpose
@@ -76,8 +85,8 @@ class Desk:
         order["purse"] = {"balance": balance_fen}
         if account_no:
             order["files"]["BANK/EF02"] = [_bank_record(account_no)]
-        self.card = VirtualCard(order, rng=rng)
-        self.psam = VirtualPSAM(self.roots, bytes.fromhex(f"{_CITY}000001"), rng=rng)
+        self.card = VirtualCard(order, rng=rng, settings=settings)
+        self.psam = VirtualPSAM(self.roots, bytes.fromhex(f"{_CITY}000001"), rng=rng, settings=settings)
         new = dict.fromkeys((PinPurpose.NEW, PinPurpose.REPEAT, PinPurpose.VERIFY), _PIN)
         self.pin_pad = SimPinPad({PinPurpose.OLD: _INITIAL_PIN, **new}, self.roots["IRK"])
         self.centre = CashCentre()

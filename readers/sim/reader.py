@@ -1,14 +1,10 @@
 """A virtual reader: a slot whose card can be put in and pulled out."""
 
-import json
-from collections.abc import Callable
-from itertools import islice
-from pathlib import Path
+import os
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from apdu.errors import CardLost
-from readers.errors import ReaderNotFound
-from readers.sim.card import VirtualCard
 from readers.sim.settings import DEFAULT, SimSettings
 
 
@@ -32,7 +28,7 @@ class Device(Protocol):
 class SimConnection:
     """The channel of one power-on; it dies when the card is pulled out or the slot powers on again."""
 
-    def __init__(self, slot: "SimReader", device: Device, atr: bytes) -> None:
+    def __init__(self, slot: "VirtualReader", device: Device, atr: bytes) -> None:
         self._slot = slot
         self._device = device
         self.atr = atr
@@ -48,11 +44,11 @@ class SimConnection:
         return self._device.transmit(command)
 
 
-class SimReader:
+class VirtualReader:
     """A slot for virtual devices; implements ``readers.base.Slot``.
 
     Example:
-        >>> slot = SimReader("front")
+        >>> slot = VirtualReader("front")
         >>> slot.is_present()
         False
     """
@@ -92,32 +88,27 @@ class SimReader:
         self.connection = None
 
 
+SimReader = VirtualReader
+"""Its earlier name."""
+
+
 def open(
     rest: str,
     *,
     transport_key: bytes = b"",
-    rng: Callable[[int], bytes] | None = None,
+    psam_keys: Mapping[str, bytes] | None = None,
+    rng: Callable[[int], bytes] = os.urandom,
     settings: SimSettings = DEFAULT,
-) -> SimReader:
-    """Open ``sim:`` (an empty slot) or ``sim:ORDER_FILE#LINE`` (a card of a personalisation order file).
-
-    Args:
-        rest: the URL behind ``sim:``; LINE counts from 1, the first line when absent.
-        transport_key: 16 bytes that the order's keys are encrypted under.
-        rng: random bytes for the card; required with an order file.
+) -> VirtualReader:
+    """Open ``sim:`` (an empty slot) or any device of :mod:`readers.sim.sources`, where the options are described.
 
     Raises:
-        ReaderNotFound: no such line, or ``rng`` missing.
+        ReaderNotFound: no such file, line, card number or option.
         InvalidValue: a key does not match its check value.
     """
     if not rest:
-        return SimReader()
-    path, _, line = rest.partition("#")
-    if rng is None:
-        raise ReaderNotFound("a virtual card needs rng", step="sim.open", advice="pass rng=os.urandom")
-    number = int(line or "1")
-    with Path(path).open(encoding="utf-8") as lines:
-        text = next(islice(lines, number - 1, None), None)
-    if text is None:
-        raise ReaderNotFound(f"the order file has no line {number}", step="sim.open", term="制卡订单")
-    return SimReader("sim", VirtualCard.from_order(json.loads(text), transport_key, rng=rng, settings=settings))
+        return VirtualReader()
+    from readers.sim.sources import device  # noqa: PLC0415 - an empty slot needs none of it
+
+    found = device(rest, transport_key=transport_key, psam_keys=psam_keys, rng=rng, settings=settings)
+    return VirtualReader("sim", found)

@@ -177,6 +177,12 @@ class CardStock:
         }
         return VirtualCard(order, rng=self._rng(index), settings=settings)
 
+    def index_of(self, card_no: str) -> int:
+        """Place of a card number, -1 where there is none."""
+        wanted = np.frombuffer(card_no.encode("ascii", "replace").ljust(9)[:9], np.uint8)
+        found = np.flatnonzero((self.ef05[:, -9:] == wanted).all(axis=1))
+        return int(found[0]) if len(found) else -1
+
     def psam(self, number: int = 1, *, settings: SimSettings = DEFAULT) -> VirtualPSAM:
         """A PSAM that trusts these cards."""
         terminal_no = bytes.fromhex(f"{self.city}{number:06d}")

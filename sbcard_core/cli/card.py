@@ -1,5 +1,6 @@
 """``sbcard card``: a card at the reader, on the command line."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from sbcard_core.cli.say import refuse, say
-from sbcard_core.errors import SBCardError
+from sbcard_core.errors import InvalidValue, SBCardError
 
-card_app = typer.Typer(no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions.")
+card_app = typer.Typer(
+    no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions, show a virtual card."
+)
 
 _LABELS = {
     "identification_code": "卡识别码",
@@ -33,6 +36,10 @@ _LABELS = {
 _HIDDEN = frozenset({"identification_code", "card_no", "id_number", "name", "birth_date"})
 
 Reader = Annotated[str, typer.Option(help="where the card is: pcsc:NAME, sscard:LIBRARY, sim:ORDER#LINE, replay:TRACE")]
+Keys = Annotated[
+    Path | None, typer.Option(help="JSON of test keys in hex for sim: orders and PSAMs: TRANSPORT and root keys")
+]
+Seed = Annotated[int, typer.Option(help="without --keys: seed of the replay that made the sim: orders")]
 Psam = Annotated[str, typer.Option(help='where the PSAM is; "" = none, so only what is free to read')]
 Demo = Annotated[bool, typer.Option("--demo", help="a virtual card and PSAM instead of readers")]
 ProfileFile = Annotated[Path | None, typer.Option(help="the issuer's own card profile (TOML)", exists=True)]
@@ -46,8 +53,25 @@ class _Devices:
     psam: Any | None
 
 
+def _simulated(url: str, keys: Path | None, seed: int) -> dict[str, Any]:
+    """Options that a ``sim:`` URL of an order or a PSAM needs, from a file of keys or from a replay's seed."""
+    if not url.startswith("sim:"):
+        return {}
+    if keys is not None:
+        try:
+            found = {name: bytes.fromhex(value) for name, value in json.loads(keys.read_text("utf-8")).items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise InvalidValue("a key file is a JSON object of keys in hex", step="sim", term="密钥") from error
+        return {"transport_key": found.pop("TRANSPORT", b""), "psam_keys": found}
+    from sbcard_core.replay.openkeys import psam_keys, transport_key  # noqa: PLC0415
+
+    return {"transport_key": transport_key(seed), "psam_keys": psam_keys(seed)}
+
+
 @contextmanager
-def _devices(reader: str, psam: str, *, demo: bool) -> Iterator[_Devices]:
+def _devices(
+    reader: str, psam: str, *, demo: bool, keys: Path | None = None, replay_seed: int = 1
+) -> Iterator[_Devices]:
     if demo:
         from readers.sim.desk import Desk  # noqa: PLC0415
 
@@ -57,16 +81,16 @@ def _devices(reader: str, psam: str, *, demo: bool) -> Iterator[_Devices]:
     from readers import drivers  # noqa: PLC0415
 
     with ExitStack() as stack:
-        card = stack.enter_context(drivers.open(reader))
-        sam = stack.enter_context(drivers.open(psam)) if psam else None
+        card = stack.enter_context(drivers.open(reader, **_simulated(reader, keys, replay_seed)))
+        sam = stack.enter_context(drivers.open(psam, **_simulated(psam, keys, replay_seed))) if psam else None
         yield _Devices(stack.enter_context(card.connect()), stack.enter_context(sam.connect()) if sam else None)
 
 
-def _profile(path: Path | None, *, demo: bool) -> Any:
+def _profile(path: Path | None, *, made_up: bool) -> Any:
     from sbcard_core.card.loadprofile import load_profile  # noqa: PLC0415
     from sbcard_core.card.profiles.v2 import SAMPLE, V2  # noqa: PLC0415
 
-    return load_profile(path) if path else SAMPLE if demo else V2
+    return load_profile(path) if path else SAMPLE if made_up else V2
 
 
 @contextmanager
@@ -103,16 +127,23 @@ def read(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, in full")] = False,
     trace: Annotated[Path | None, typer.Option(help="record the session here, without the person")] = None,
     openly: Annotated[bool, typer.Option("--openly", help="record the person too; never PINs and keys")] = False,
+    keys: Keys = None,
+    replay_seed: Seed = 1,
 ) -> None:
     """Read a card: with a PSAM it is proved genuine first."""
     from sbcard_core.card.session import CardSession  # noqa: PLC0415
 
     try:
-        with _devices(reader, psam, demo=demo) as raw, _recorded(raw, trace, openly=openly) as devices:
+        with (
+            _devices(reader, psam, demo=demo, keys=keys, replay_seed=replay_seed) as raw,
+            _recorded(raw, trace, openly=openly) as devices,
+        ):
             if hasattr(raw.card, "read_basic"):  # the vendor's driver reads the whole card itself
                 _show_basic(raw.card.read_basic(), full=full, as_json=as_json)
                 return
-            session = CardSession(devices.card, devices.psam, profile=_profile(profile, demo=demo))
+            session = CardSession(
+                devices.card, devices.psam, profile=_profile(profile, made_up=demo or reader.startswith("sim:"))
+            )
             if files:
                 for name in files:
                     _show_file(session, name, full=full)
@@ -135,7 +166,7 @@ def show(
     from sbcard_core.card.profile import describe  # noqa: PLC0415
 
     try:
-        say(describe(_profile(profile, demo=False), path))
+        say(describe(_profile(profile, made_up=False), path))
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
 
@@ -188,6 +219,43 @@ def shell(
                 answer = channel.transmit(command)
                 say(f"{answer[:-2].hex().upper()} {answer[-2:].hex().upper()}".strip())
                 say(f"  {describe(Exchange(command, answer), _file_names()).zh}")
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
+
+
+@card_app.command()
+def serve(
+    reader: Annotated[str, typer.Option(help="the virtual card: sim:desk, sim:stock#7, sim:ORDER#LINE")] = "sim:desk",
+    psam: Annotated[str, typer.Option(help='the virtual PSAM; "" = none')] = "sim:psam?desk=1",
+    order: Annotated[str, typer.Option(help="short for a replay's card and its PSAM: ORDER#LINE")] = "",
+    host: Annotated[str, typer.Option(help="where pcscd's vpcd driver listens")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port of the card's slot; the PSAM takes the next")] = 35963,
+    seconds: Annotated[float | None, typer.Option(help="end after so long; default: Ctrl-C")] = None,
+    keys: Keys = None,
+    replay_seed: Seed = 1,
+) -> None:
+    """Show a virtual card and PSAM to a real PC/SC service until Ctrl-C: any PC/SC program then sees them."""
+    from readers.sim.serve import Showing  # noqa: PLC0415
+    from readers.sim.sources import device  # noqa: PLC0415
+
+    if order:
+        reader, psam = f"sim:{order}", "sim:psam"
+    try:
+        shown = {}
+        for place, url in ((port, reader), (port + 1, psam)):
+            if url and not url.startswith("sim:"):
+                raise InvalidValue("only sim: devices can be shown", step="card serve")
+            made = device(url[4:], **_simulated(url, keys, replay_seed)) if url else None
+            if made is not None:
+                shown[place] = made
+                say(f"port {place}: {url.partition('#')[0]} ATR {made.atr.hex().upper()}")
+        with Showing(shown, host) as showing:
+            say("in the reader; Ctrl-C ends")
+            try:
+                showing.wait(seconds)
+            except KeyboardInterrupt:
+                say("")
+        say(f"{showing.commands} commands answered")
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
 

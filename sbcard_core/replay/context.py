@@ -5,8 +5,8 @@ from functools import cached_property
 
 from sbcard_core.crypto.keys import KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
-from sbcard_core.replay import chance
 from sbcard_core.replay.campaign import Campaign
+from sbcard_core.replay.openkeys import transport_key
 from sbcard_core.replay.plan import Plan
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Severity
@@ -34,7 +34,7 @@ class Context:
     @cached_property
     def transport(self) -> SecretKey:
         """The key shared with the simulated factory."""
-        return SecretKey(chance.random_bytes(self.campaign.seed, "transport key", 0, 16), KeyUsage.TRANSPORT)
+        return SecretKey(transport_key(self.campaign.seed), KeyUsage.TRANSPORT)
 
     def note(self, stage: str, code: str, source: str, detail: str, *, severity: Severity = Severity.ERROR) -> None:
         """Record one finding about a whole file."""

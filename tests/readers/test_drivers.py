@@ -33,7 +33,7 @@ def test_a_card_of_an_order_file(order_file: Path, master_keys: MasterKeys) -> N
     assert slot.connect().atr.hex().upper() == "3B6D000000900000008660140700000001"
     with pytest.raises(ReaderNotFound, match="no line 3"):
         drivers.open(f"sim:{order_file}#3", transport_key=transport, rng=os.urandom)
-    with pytest.raises(ReaderNotFound, match="rng"):
+    with pytest.raises(ReaderNotFound, match="transport key"):
         drivers.open(f"sim:{order_file}")
 
 

@@ -1,0 +1,183 @@
+"""Which virtual device a ``sim:`` URL means: a card of an order file, of a made-up stock, of the desk; or a PSAM.
+
+::
+
+    sim:                                            an empty slot
+    sim:orders.jsonl#3                              the card in line 3 of a personalisation order (default 1)
+    sim:orders.jsonl#X00000019                      the card of that number
+    sim:stock?count=1000&seed=7&version=3.00#12     card 12 of a made-up stock, or by its number
+    sim:desk?seed=1&balance=5000                    the desk's one card
+    sim:psam?stock=7   sim:psam?desk=1              the PSAM that trusts that stock or desk
+    sim:psam?keys=keys.json&terminal=430100000001   a PSAM of these root keys
+
+``keys=FILE`` (also behind an order file) is a JSON object of 16-byte keys in hex: ``TRANSPORT`` opens the orders,
+the others are root keys. Options of ``drivers.open`` give the same without a file.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from readers.errors import ReaderNotFound
+from readers.sim.card import VirtualCard
+from readers.sim.desk import Desk
+from readers.sim.psam import VirtualPSAM
+from readers.sim.settings import DEFAULT, SimSettings
+from sbcard_core.errors import InvalidValue
+
+Random = Callable[[int], bytes]
+STOCK = {"count": "1000", "seed": "1", "city": "430100", "version": "2.00", "balance": "0"}
+DESK = {"seed": "1", "name": "张珅", "version": "2.00", "balance": "0", "account": ""}
+PSAM = {"stock": "", "desk": "", "keys": "", "terminal": "", "number": "1", "city": STOCK["city"]}
+TERMINAL = "430100000001"
+_STEP = "sim.open"
+
+
+def device(
+    rest: str,
+    *,
+    transport_key: bytes = b"",
+    psam_keys: Mapping[str, bytes] | None = None,
+    rng: Random = os.urandom,
+    settings: SimSettings = DEFAULT,
+) -> VirtualCard | VirtualPSAM | None:
+    """Make the device a URL means, None for an empty slot.
+
+    Args:
+        rest: the URL behind ``sim:``.
+        transport_key: 16 bytes that an order's keys are encrypted under.
+        psam_keys: root keys of ``sim:psam`` by name.
+        rng: random bytes of the device.
+        settings: behaviour where no source says.
+
+    Raises:
+        ReaderNotFound: no such file, line, card number or option.
+        InvalidValue: a key does not match its check value, or an option is no number.
+
+    Example:
+        >>> device("stock?count=20&seed=7#12").transmit(bytes.fromhex("0084000004"))[-2:].hex()
+        '9000'
+        >>> device("") is None
+        True
+    """
+    name, which = _split(rest, "#")
+    name, query = _split(name, "?")
+    match name:
+        case "":
+            return None
+        case "stock":
+            return _of_stock(_options(query, STOCK), which, settings)
+        case "desk":
+            return _desk(_options(query, DESK), settings).card
+        case "psam":
+            return _psam(_options(query, PSAM), psam_keys, rng, settings)
+    keys = _options(query, {"keys": ""})["keys"]
+    transport = _keys(keys).get("TRANSPORT", b"") if keys else transport_key
+    if len(transport) != 16:
+        advice = "pass transport_key=, or keys=FILE with TRANSPORT in it"
+        raise ReaderNotFound("an order's cards need its transport key", step=_STEP, term="传输密钥", advice=advice)
+    return VirtualCard.from_order(_order(Path(name), which or "1"), transport, rng=rng, settings=settings)
+
+
+def _split(text: str, mark: str) -> tuple[str, str]:
+    head, _, tail = text.partition(mark)
+    return head, tail
+
+
+def _options(query: str, known: Mapping[str, str]) -> dict[str, str]:
+    given = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        advice = f"known: {', '.join(known)}"
+        raise ReaderNotFound(f"no option {', '.join(unknown)} in this sim: URL", step=_STEP, advice=advice)
+    return {**known, **given}
+
+
+def _whole(options: Mapping[str, str], name: str) -> int:
+    text = options[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidValue(f"{name} is not a number", step=_STEP)
+    return int(text)
+
+
+def _of_stock(options: Mapping[str, str], which: str, settings: SimSettings) -> VirtualCard:
+    from readers.sim.stock import CardStock  # noqa: PLC0415 - arrays are loaded when a stock is wanted
+
+    stock = CardStock.made_up(
+        _whole(options, "count"), seed=_whole(options, "seed"), city=options["city"], version=options["version"]
+    )
+    index = stock.index_of(which) if len(which) == 9 else _place(which) - 1
+    if not 0 <= index < len(stock):
+        raise ReaderNotFound(f"the stock has no card {which}: it has {len(stock)}", step=_STEP, term="模拟卡库")
+    return stock.card(index, balance_fen=_whole(options, "balance"), settings=settings)
+
+
+def _place(which: str) -> int:
+    if not ((which.isascii() and which.isdigit()) or not which):
+        raise ReaderNotFound("#N is a place from 1, or a card number of 9 characters", step=_STEP, term="卡号")
+    return int(which or "1")
+
+
+def _desk(options: Mapping[str, str], settings: SimSettings = DEFAULT) -> Desk:
+    return Desk(
+        _whole(options, "seed"),
+        options["name"],
+        version=options["version"],
+        balance_fen=_whole(options, "balance"),
+        account_no=options["account"],
+        settings=settings,
+    )
+
+
+def _psam(
+    options: Mapping[str, str], keys: Mapping[str, bytes] | None, rng: Random, settings: SimSettings
+) -> VirtualPSAM:
+    if options["desk"]:
+        return _desk({**DESK, "seed": options["desk"]}, settings).psam
+    if options["stock"]:
+        from readers.sim.stock import CardStock  # noqa: PLC0415 - as above
+
+        stock = CardStock.made_up(0, seed=_whole(options, "stock"), city=options["city"])
+        return stock.psam(_whole(options, "number"), settings=settings)
+    roots = (
+        {name: key for name, key in _keys(options["keys"]).items() if name != "TRANSPORT"} if options["keys"] else keys
+    )
+    if not roots:
+        advice = "sim:psam?desk=SEED, ?stock=SEED, ?keys=FILE, or pass psam_keys="
+        raise ReaderNotFound("a PSAM needs root keys", step=_STEP, term="主密钥", advice=advice)
+    try:
+        terminal = bytes.fromhex(options["terminal"] or TERMINAL)
+    except ValueError:
+        raise InvalidValue("a terminal number is 12 digits", step=_STEP, term="终端机编号") from None
+    return VirtualPSAM(roots, terminal, rng=rng, settings=settings)
+
+
+def _keys(path: str) -> dict[str, bytes]:
+    try:
+        found = json.loads(Path(path).read_text("utf-8"))
+        return {name: bytes.fromhex(value) for name, value in found.items()}
+    except FileNotFoundError:
+        raise ReaderNotFound(f"there is no file {path}", step=_STEP) from None
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidValue("a key file is a JSON object of keys in hex", step=_STEP, term="密钥") from None
+
+
+def _order(path: Path, which: str) -> dict[str, Any]:
+    """The line of a number, or of a card number; the file is read up to it."""
+    if not path.is_file():
+        raise ReaderNotFound(f"there is no order file {path}", step=_STEP, term="制卡订单")
+    with path.open(encoding="utf-8") as lines:
+        if len(which) == 9:
+            found = (json.loads(line) for line in lines if which in line)
+            order = next((one for one in found if one.get("card_no") == which), None)
+            what = f"card {which}"
+        else:
+            text = next(islice(lines, _place(which) - 1, None), None) if _place(which) else None
+            order, what = None if text is None else json.loads(text), f"line {which}"
+    if not isinstance(order, dict):
+        raise ReaderNotFound(f"the order file has no {what}", step=_STEP, term="制卡订单")
+    return order

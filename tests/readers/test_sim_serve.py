@@ -1,0 +1,84 @@
+"""Virtual card and PSAM in a real PC/SC service by one command, seen by programs that know nothing of them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apdu.errors import CardLost
+from readers import pcsc
+from readers.device import Reader
+from readers.sim import vpcd
+from readers.sim.desk import Desk
+from readers.sim.serve import Showing
+from sbcard_core.card.basic import CardBasic
+from sbcard_core.card.profiles.v2 import SAMPLE
+from sbcard_core.card.session import CardSession
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def reader(start_service: Any) -> Iterator[Reader]:
+    with start_service(), pcsc.open("Virtual PCD") as reader:
+        yield reader
+
+
+def all_in(reader: Reader) -> bool:
+    return all(slot.is_present() for slot in reader.slots)
+
+
+def all_out(reader: Reader) -> bool:
+    return not any(slot.is_present() for slot in reader.slots)
+
+
+def authenticated(reader: Reader) -> CardBasic:
+    with reader.slots[0].connect() as card, reader.slots[1].connect() as psam:
+        return CardSession(card, psam, profile=SAMPLE).read_authenticated(None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "version"),
+    [([], "2.00"), (["--reader", "sim:stock?seed=7&version=3.00#12", "--psam", "sim:psam?stock=7"], "3.00")],
+)
+def test_the_command(reader: Reader, until: Callable[..., None], arguments: list[str], version: str) -> None:
+    command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    try:
+        until(lambda: all_in(reader), "card and PSAM in the service", 15)
+        basic = authenticated(reader)
+        assert basic.version == version
+        assert len(basic.name) >= 2
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=15)
+    assert process.returncode == 0, error
+    assert "commands answered" in out
+    assert int(out.split()[-3]) >= 16
+    until(lambda: all_out(reader), "slots empty again")
+
+
+def test_devices_in_and_out(reader: Reader, until: Callable[..., None]) -> None:
+    desk = Desk(seed=5)
+    news: list[tuple[int, str]] = []
+    devices = {vpcd.CARD_PORT: desk.card, vpcd.PSAM_PORT: desk.psam}
+    with Showing(devices, told=lambda port, what: news.append((port, what))):
+        until(lambda: all_in(reader), "devices in the service")
+        assert authenticated(reader).name == "张珅"
+    until(lambda: all_out(reader), "slots empty again")
+    assert {what for _, what in news} == {"in", "out"}
+
+
+def test_no_service_is_a_sentence() -> None:
+    with pytest.raises(CardLost, match="vpcd does not answer"), Showing({1: Desk(seed=1).card}):
+        pass
+    command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", "--port", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False, timeout=30)
+    assert (done.returncode, "Traceback" in done.stderr, "vpcd" in done.stderr) == (2, False, True)
