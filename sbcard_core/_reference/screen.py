@@ -15,6 +15,7 @@ OPTIONAL, GIVES_KEY = 1, 2
 EMPTY, FILLED, IS, IS_NOT, AFTER, BEFORE, HEAD_NOT, SAME, OTHER, PART_OTHER, PARITY = range(1, 12)
 PAD = 32
 LENGTH = 18
+_PAIRS = 2
 
 Code = tuple[bytes, bytes, bytes, bool, int]
 
@@ -318,3 +319,56 @@ def columns(program: Code, described: Any, flags: Any, keys: Any, _level: str) -
         flag[index] |= outside
         if key is not None:
             key[index] = number
+
+
+def _numbers(given: Any, code: str) -> Any:
+    view = memoryview(given)
+    return view.cast("B").cast(code) if view.nbytes else []  # type: ignore[call-overload]
+
+
+def cut(raw: Any, delimiter: bytes, gb: bool, columns: int, starts: Any, chosen: Any, pairs: Any, _level: str) -> None:
+    """The cells of chosen lines that passed: fill pairs with start and length; see the compiled kernel."""
+    text, start = bytes(raw), memoryview(starts).cast("B").cast("I")
+    out, row = _numbers(pairs, "I"), _numbers(chosen, "q")
+    if len(out) != 2 * len(row) * columns or not len(start) or start[len(start) - 1] != len(text):
+        raise ValueError("two places for every cell are wanted, and the starts of all lines")
+    at = 0
+    for index in row:
+        if not 0 <= index < len(start) - 1:
+            raise ValueError("a chosen row is none of these")
+        place = start[index]
+        line = text[place : start[index + 1]].rstrip(b"\r\n")
+        marks = [k for k in range(len(line)) if line[k : k + 1] == delimiter]
+        if gb and delimiter >= b"@":
+            marks = [k for k in marks if not _is_trail(line, k)]
+        spans = list(zip([0, *(mark + 1 for mark in marks)], [*marks, len(line)], strict=True))[:columns]
+        for low, high in spans + [(len(line), len(line))] * (columns - len(spans)):
+            wrapped = high - low >= 2 and line[low : low + 1] == b'"'
+            out[at], out[at + 1] = place + low + wrapped, high - low - 2 * wrapped
+            at += 2
+
+
+def _joinable(described: tuple[int, ...], rows: int) -> list[bytes]:
+    kind, offset, _, places, data, _, parts, _ = described
+    if kind != _PAIRS:
+        return [cell or b"" for cell in _column(described, rows)]
+    found = struct.unpack(f"={2 * parts * rows}I", _memory(places, 8 * parts * rows))
+    spans = (found[2 * (row * parts + offset) : 2 * (row * parts + offset) + 2] for row in range(rows))
+    return [_memory(data + start, length) for start, length in spans]
+
+
+def join(described: Any, rows: int, chosen: Any, cell_end: int, row_end: int, ends: Any, _level: str) -> bytearray:
+    """The cells of columns as bytes, with a mark between cells and between rows (-1 = none); see the compiled one."""
+    picked = range(rows) if chosen is None else _numbers(chosen, "q")
+    if any(not 0 <= row < rows for row in picked):
+        raise ValueError("a chosen row is none of these")
+    every = [_joinable(found, rows) for found in struct.iter_unpack("=8Q", bytes(described))]
+    marks = [bytes([mark]) if mark >= 0 else b"" for mark in (cell_end, row_end)]
+    texts = [marks[0].join([column[row] for column in every]) for row in picked]
+    if ends is not None:
+        end = memoryview(ends).cast("B").cast("q")
+        if len(end) != len(texts) + 1:
+            raise ValueError("ends must hold one more than the rows")
+        for at in range(len(end)):
+            end[at] = sum(map(len, texts[:at])) + len(marks[1]) * min(at, max(0, len(texts) - 1))
+    return bytearray(marks[1].join(texts))

@@ -4,6 +4,7 @@ import ctypes as ct
 import struct
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -17,7 +18,9 @@ from sbcard_core.fields import citizen_id
 from sbcard_core.validation.arrow_cells import describe
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
+from sbcard_core.validation.results import accepted_table
 from sbcard_core.validation.screen import Screen
+from sbcard_core.validation.sources import Delimited
 from sbcard_core.validation.spec import COLLECTION
 
 LEVELS = _kernels.kernel_levels("screen")
@@ -40,8 +43,65 @@ def looked(described: bytes, rows: int) -> list[int]:
 
 
 def joined(described: bytes, rows: int) -> list[bytes]:
-    kernel, level = _kernels.choose("screen", LEVELS[-1])
-    return bytes(kernel.join(described, rows, None, 0x1F, 0x1E, None, level)).split(b"\x1e")
+    """The cells, equal at every level, as are the ends of the rows."""
+    found = []
+    for each in LEVELS:
+        kernel, level = _kernels.choose("screen", each)
+        chosen, ends = np.arange(rows - 1, -1, -1), np.zeros(rows + 1, np.int64)
+        backwards = kernel.join(described, rows, chosen, -1, -1, ends, level)
+        found.append((bytes(kernel.join(described, rows, None, 0x1F, 0x1E, None, level)), backwards, ends.tolist()))
+    assert all(each == found[0] for each in found)
+    return found[0][0].split(b"\x1e")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text('a,|"一\x85張', max_size=9), min_size=1, max_size=9).map("\n".join),
+    st.sampled_from([b",", b"|"]),
+    st.sampled_from(["utf-8", "gb18030"]),
+    st.integers(1, 4),
+)
+def test_cells_of_lines_are_cut_alike(text: str, delimiter: bytes, encoding: str, columns: int) -> None:
+    raw, found = text.encode(encoding), []
+    starts = np.cumsum([0, *map(len, raw.splitlines(keepends=True))], dtype=np.uint32)
+    chosen = np.arange(len(starts) - 1)[::-1].astype(np.int64).copy()
+    for each in LEVELS:
+        kernel, level = _kernels.choose("screen", each)
+        pairs = np.zeros((len(chosen), columns, 2), np.uint32)
+        kernel.cut(raw, delimiter, encoding == "gb18030", columns, starts, chosen, pairs, level)
+        data = np.frombuffer(raw or b"\0", np.uint8)
+        described = describe(2, columns - 1, pairs.ctypes.data, data.ctypes.data, len(raw), parts=columns)
+        found.append((pairs.tolist(), kernel.join(described, len(chosen), None, -1, 10, None, level)))
+    assert all(each == found[0] for each in found)
+
+
+@pytest.mark.parametrize("form", ["lines", "table"])
+def test_the_twin_serves_a_whole_check(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = [
+        "1",
+        "F1",
+        "430102194912310025",
+        "张三",
+        "2",
+        "01",
+        "19491231",
+        "13800138000",
+        "4",
+        "430102",
+        "103",
+        "20140701",
+    ]
+    names = [field.header for field in COLLECTION.fields]
+    path = tmp_path / "t"
+    path.write_text("\n".join([",".join(names), ",".join(row)]), "gb18030")
+    found = []
+    for level in LEVELS:
+        monkeypatch.setenv("SBCARD_CPU", level)
+        table = ArrowTable("t", pa.table({name: [cell] for name, cell in zip(names, row, strict=True)}))
+        batches = list(check_sources([Delimited(path) if form == "lines" else table], on=date(2014, 7, 31)))
+        found.append((pa.table(accepted_table(batches, COLLECTION)).to_pydict(), batches[-1].summary))
+    assert all(each == found[0] for each in found)
+    assert found[0][0]["姓名"] == ["张三"]
 
 
 def offsets(places: list[int], width: int) -> tuple[bytes, object]:
