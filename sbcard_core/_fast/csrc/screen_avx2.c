@@ -11,6 +11,7 @@ SBC_TARGET("avx2")
 
 #define LEVEL(name) name##_avx2
 #define SBC_IDCHECK sbc_idcheck_avx2
+#define SBC_STRIPS
 
 typedef __m256i vec;
 

@@ -80,23 +80,31 @@ static void LEVEL(find_used)(const sbc_program *program, const sbc_column *colum
     }
 }
 
-void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *columns, size_t n, uint8_t *flags,
-                               uint64_t *keys) {
+typedef struct {
     sbc_cell cells[SBC_TILE * (SBC_COLUMNS + 1)];
-    uint8_t pads[(SBC_COLUMNS + 1) * SBC_PAD * SBC_PAD], used[SBC_COLUMNS + 1];
-    sbc_tile tile = {cells, flags, keys, 0, program->columns};
-    size_t first, k;
-    memset(flags, 0, n);
-    LEVEL(find_used)(program, columns, used);
+    uint8_t pads[(SBC_COLUMNS + 1) * SBC_PAD * SBC_PAD];
+} LEVEL(room);
+
+static void LEVEL(clear)(const sbc_program *program, LEVEL(room) *room) {
+    size_t k;
     for (k = 0; k < SBC_TILE * (program->columns + 1); k++) {
-        cells[k].at = sbc_nothing;
-        cells[k].length = 0;
+        room->cells[k].at = sbc_nothing;
+        room->cells[k].length = 0;
     }
-    for (first = 0; first < n; first += tile.rows) {
-        tile.rows = n - first < SBC_TILE ? n - first : SBC_TILE;
+}
+
+/* Looks through n rows from the first one on, a tile of cells at a time; flags may be set already. */
+static void LEVEL(by_rows)(const sbc_program *program, const sbc_column *columns, size_t first, size_t n,
+                           uint8_t *flags, uint64_t *keys, LEVEL(room) *room) {
+    sbc_tile tile = {room->cells, flags, keys, 0, program->columns};
+    uint8_t used[SBC_COLUMNS + 1];
+    size_t end = first + n, k;
+    LEVEL(find_used)(program, columns, used);
+    for (; first < end; first += tile.rows) {
+        tile.rows = end - first < SBC_TILE ? end - first : SBC_TILE;
         for (k = 0; k < program->columns; k++) {
             if (used[k]) {
-                LEVEL(fetch)(&tile, k, columns + k, first, pads + k * SBC_PAD * SBC_PAD);
+                LEVEL(fetch)(&tile, k, columns + k, first, room->pads + k * SBC_PAD * SBC_PAD);
             }
         }
         LEVEL(look)(program, &tile);
@@ -104,3 +112,16 @@ void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *col
         tile.keys = tile.keys ? tile.keys + tile.rows : 0;
     }
 }
+
+#ifdef SBC_STRIPS
+#include "screen_strips.h"
+#include "screen_strip_rules.h"
+#else
+void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *columns, size_t n, uint8_t *flags,
+                               uint64_t *keys) {
+    LEVEL(room) room;
+    memset(flags, 0, n);
+    LEVEL(clear)(program, &room);
+    LEVEL(by_rows)(program, columns, 0, n, flags, keys, &room);
+}
+#endif

@@ -3,6 +3,7 @@
  *   SBC_IDCHECK        the level's check of citizen numbers
  *   events64(p, d)     bit k: byte k of 64 is the delimiter d, LF or CR
  *   shapes(...)        the check SBC_SHAPE over the rows of a tile
+ *   SBC_STRIPS         defined where it also looks at Arrow columns one by one (screen_strips.h)
  */
 #include "idcheck.h"
 
@@ -36,8 +37,18 @@ static inline uint32_t LEVEL(two)(const uint8_t *p) {
     return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
 }
 
-/* Numbers of a tile in contiguous rows, as the number's own kernel takes them. Its region bit is not used: the judge
- * goes by the last birth year (less 1899, 0 = none) that a region's code can stand with, one byte per code. */
+/* What the number's own kernel found, with the region judged by the last birth year (less 1899, 0 = none) that a code
+ * can stand with, one byte per code. */
+static inline uint8_t LEVEL(number_fails)(const uint8_t *p, uint8_t found, const uint8_t *until) {
+    if (found == SBC_ID_REGION) {
+        uint32_t code = LEVEL(two)(p) * 10000 + LEVEL(two)(p + 2) * 100 + LEVEL(two)(p + 4);
+        uint32_t year = LEVEL(two)(p + 6) * 100 + LEVEL(two)(p + 8) - 1899;
+        return until[code] < year;
+    }
+    return found != 0;
+}
+
+/* Numbers of a tile in contiguous rows, as the number's own kernel takes them. */
 static void LEVEL(numbers)(const sbc_check *check, const uint8_t *tables, sbc_tile *tile) {
     uint8_t numbers[SBC_TILE * SBC_ID_LENGTH + SBC_PAD], status[SBC_TILE];
     const uint8_t *until = tables + check->table;
@@ -61,12 +72,7 @@ static void LEVEL(numbers)(const sbc_check *check, const uint8_t *tables, sbc_ti
         if (check->options & SBC_GIVES_KEY && tile->keys && !(found & SBC_ID_CHARACTERS)) {
             tile->keys[row] = LEVEL(key)(p);
         }
-        if (found == SBC_ID_REGION) {
-            uint32_t code = LEVEL(two)(p) * 10000 + LEVEL(two)(p + 2) * 100 + LEVEL(two)(p + 4);
-            uint32_t year = LEVEL(two)(p + 6) * 100 + LEVEL(two)(p + 8) - 1899;
-            found = until[code] < year;
-        }
-        tile->flags[row] |= found != 0;
+        tile->flags[row] |= LEVEL(number_fails)(p, found, until);
     }
 }
 
