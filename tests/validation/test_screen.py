@@ -97,7 +97,9 @@ def _mutate(rng: random.Random, row: list[str], keys: Sequence[str]) -> None:
         case 5 if "id_number" in keys:
             place, old = keys.index("id_number"), row[keys.index("id_number")]
             body = rng.choice(ENDED) + old[6:10] + old[10:17]
-            row[place] = body + citizen_id.check_digit(body) if body.isdigit() and len(body) == 17 else "x"
+            row[place] = (
+                body + citizen_id.check_digit(body) if body.isascii() and body.isdigit() and len(body) == 17 else "x"
+            )
         case 6:
             other = rng.randrange(len(row))
             row[at], row[other] = row[other], row[at]
