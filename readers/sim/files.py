@@ -69,7 +69,8 @@ class FileTree(dict[Place, RecordFile]):
     def __init__(self, files: Mapping[str, list[str]], generation: str, settings: SimSettings) -> None:
         super().__init__()
         self._generation, self._settings = generation, settings
-        self._empty = empty_files(generation) if settings.whole_tree else {}
+        self._known = generation in ("1", "2", "3")  # of another kind of card nothing is known but what it is given
+        self._empty = empty_files(generation) if settings.whole_tree and self._known else {}
         for path, records in files.items():
             directory, _, name = path.partition("/")
             place = directory, int(name, 16)
@@ -97,6 +98,8 @@ class FileTree(dict[Place, RecordFile]):
         given = settings.file_rules.get(path)
         if given is not None:
             return given
+        if not self._known:
+            return ""
         if settings.access is FileAccess.PUBLISHED:
             key_id = settings.file_keys.get(path, settings.file_keys.get(place[0]))
             return read_rule(place, self._generation, key_id)
@@ -104,7 +107,7 @@ class FileTree(dict[Place, RecordFile]):
         return "0A" if third else ""
 
     def _update(self, place: Place) -> int:
-        if self._settings.access is FileAccess.OPEN:
+        if self._settings.access is FileAccess.OPEN or not self._known:
             return 0x04
         found = update_key(place)
         return _NOBODY if found is None else found

@@ -25,6 +25,9 @@ class Showing:
         devices: by TCP port of the slot, e.g. ``{vpcd.CARD_PORT: card, vpcd.PSAM_PORT: psam}``.
         host: where vpcd listens.
         told: called with the port and the news, ``"in"`` or ``"out"``, from the device's own thread.
+
+    Attributes:
+        commands: answered so far, of lines that have ended.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Showing:
         self._lines: dict[int, socket.socket] = {}
         self._threads: list[threading.Thread] = []
         self._first: SimpleQueue[CardLost | None] = SimpleQueue()
+        self._lock = threading.Lock()
         self.commands = 0
 
     def __enter__(self) -> Self:
@@ -91,7 +95,9 @@ class Showing:
 
         while not self._stop.is_set():
             try:
-                self.commands += vpcd.serve(device, self._host, port, connected=connected)
+                count = vpcd.serve(device, self._host, port, connected=connected)
+                with self._lock:
+                    self.commands += count
                 self._told(port, "out")
             except CardLost as lost:
                 if waiting:

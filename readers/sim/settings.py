@@ -100,7 +100,7 @@ class SimSettings:
     get_response: bool = False
     first_terminal_txn_no: int = 1
     whole_tree: bool = True
-    access: FileAccess = FileAccess.OPEN
+    access: FileAccess = FileAccess.PUBLISHED
     file_keys: Mapping[str, int] = field(default_factory=dict)
     update_keys: Mapping[str, int] = field(default_factory=dict)
     file_rules: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import pytest
 from apdu.errors import CardLost, UnexpectedStatus
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
-from readers.sim.settings import SimSettings
+from readers.sim.settings import FileAccess, SimSettings
 from sbcard_core.card import values as card_values
 from sbcard_core.card.access import Access
 from sbcard_core.card.aio import AsyncCardSession
@@ -91,7 +91,8 @@ def make_card(profile: Profile = V2, *, keys: MasterKeys = KEYS, algorithm: int 
     line["keys"] = {
         name: diversify.derive_path(keys.get(KeyUsage(name)), PATH).material().hex() for name in CARD_USAGES
     }
-    return VirtualCard(line, rng=random.Random(1).randbytes, settings=SimSettings(algorithm=algorithm, **settings))
+    made = SimSettings(algorithm=algorithm, **{"access": FileAccess.OPEN, **settings})
+    return VirtualCard(line, rng=random.Random(1).randbytes, settings=made)
 
 
 def make_psam(**settings: Any) -> VirtualPSAM:

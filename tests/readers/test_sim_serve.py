@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from apdu.errors import CardLost
 from readers import pcsc
 from readers.device import Reader
+from readers.errors import NoCard
 from readers.sim import vpcd
 from readers.sim.desk import Desk
 from readers.sim.serve import Showing
@@ -38,8 +40,16 @@ def all_out(reader: Reader) -> bool:
 
 
 def authenticated(reader: Reader) -> CardBasic:
-    with reader.slots[0].connect() as card, reader.slots[1].connect() as psam:
-        return CardSession(card, psam, profile=SAMPLE).read_authenticated(None)
+    """Read; the service says "present" a moment before it has powered a card on."""
+    for left in range(10, -1, -1):
+        try:
+            with reader.slots[0].connect() as card, reader.slots[1].connect() as psam:
+                return CardSession(card, psam, profile=SAMPLE).read_authenticated(None)
+        except NoCard:
+            if not left:
+                raise
+            time.sleep(0.2)
+    raise AssertionError
 
 
 @pytest.mark.parametrize(
