@@ -225,3 +225,24 @@ def test_the_check_refuses_such_a_record(kind: pa.DataType) -> None:
         assert outcome() == looked_through
     assert looked_through[0] == 3
     assert (2, "id_number.characters") in looked_through[2]  # type: ignore[operator]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(500, 1_300),
+    st.integers(0, 4),
+    st.lists(st.tuples(st.integers(0, 1_300), INT | st.integers(-9, 9)), max_size=3),
+    st.sampled_from([4, 8]),
+)
+def test_long_columns_of_one_width_with_a_few_odd_places(
+    rows: int, width: int, odd: list[tuple[int, int]], size: int
+) -> None:
+    places = [at * width for at in range(rows + 1)]
+    for at, place in odd:
+        places[at % len(places)] = place if abs(place) > 9 else places[at % len(places)] + place
+    data = ct.create_string_buffer((DATA * (rows * width // len(DATA) + 1))[: rows * width], rows * width + 1)
+    kept = np.array(places, np.int32 if size == 4 else np.int64)
+    described = describe(size, 0, kept.ctypes.data, ct.addressof(data), rows * width)
+    flags = looked(described, rows)
+    for flag, (low, high) in zip(flags, pairwise(places), strict=True):
+        assert flag == (not 0 <= low <= high <= rows * width or high - low > 32)
