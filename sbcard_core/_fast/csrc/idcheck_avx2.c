@@ -93,27 +93,25 @@ static inline vec check_character_ok(const vec w[8], vec last) {
     return _mm256_cmpeq_epi16(s, ALL(1));
 }
 
+/* 1 in each lane whose bit of `regions` is clear. A code below 1,000,000 reads within the table. */
+static inline vec bit_is_clear(vec codes, const uint8_t *regions) {
+    vec words = _mm256_i32gather_epi32((const int *)(const void *)regions, _mm256_srli_epi32(codes, 5), 4);
+    vec bits = _mm256_srlv_epi32(words, _mm256_and_si256(codes, _mm256_set1_epi32(31)));
+    return _mm256_andnot_si256(bits, _mm256_set1_epi32(1));
+}
+
 /* SBC_ID_REGION in each lane whose code is unknown. Rows with bad characters are
  * masked to code 0 first: their digits could index outside the table. */
 static inline vec region_unknown(vec r01, vec r23, vec r45, vec clean, const uint8_t *regions) {
-    static const uint8_t ORDER[ROWS] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15};
-    uint32_t codes[ROWS] __attribute__((aligned(32)));
-    uint16_t unknown[ROWS] __attribute__((aligned(32)));
     vec head = _mm256_add_epi16(_mm256_mullo_epi16(r01, ALL(100)), r23);
     vec scale = _mm256_set1_epi32(100 | (1 << 16));
     vec low = _mm256_madd_epi16(_mm256_unpacklo_epi16(head, r45), scale);
     vec high = _mm256_madd_epi16(_mm256_unpackhi_epi16(head, r45), scale);
-    int k;
 
     low = _mm256_and_si256(low, _mm256_unpacklo_epi16(clean, clean));
     high = _mm256_and_si256(high, _mm256_unpackhi_epi16(clean, clean));
-    _mm256_store_si256((vec *)(void *)codes, low);
-    _mm256_store_si256((vec *)(void *)(codes + 8), high);
-    for (k = 0; k < ROWS; k++) {
-        uint32_t code = codes[ORDER[k]];
-        unknown[k] = (uint16_t)((~(regions[code >> 3] >> (code & 7)) & 1) << 1);
-    }
-    return _mm256_load_si256((const vec *)(const void *)unknown);
+    /* unpack and pack split the lanes alike, so the rows come back in their order */
+    return _mm256_slli_epi16(_mm256_packus_epi32(bit_is_clear(low, regions), bit_is_clear(high, regions)), 1);
 }
 
 static inline vec sex_contradicts(vec last, const uint8_t *sex) {
