@@ -80,7 +80,7 @@ static inline uint32_t bits_of(vec v) {
 }
 
 /* Whether a cell of 1 to 32 bytes surely passes. */
-static inline int text_passes(const text_class *class, const sbc_check *check, sbc_cell cell) {
+static inline int text_passes(const text_class *class, uint32_t min, uint32_t max, sbc_cell cell) {
     vec v = load256(cell.at), over = _mm256_permute2x128_si256(v, v, 0x81);
     vec next = _mm256_alignr_epi8(over, v, 1), third = _mm256_alignr_epi8(over, v, 2);
     const vec after = _mm256_set1_epi8(-64); /* 80 to BF are less */
@@ -105,6 +105,6 @@ static inline int text_passes(const text_class *class, const sbc_check *check, s
     }
     before = ones(units & (marks - 1));
     count = ones(units) - before;
-    return (whole == within) & ((marks & (marks - 1)) == 0) & (before >= check->min) & (before <= check->max) &
-           ((marks == 0) | ((count >= check->min) & (count <= check->max)));
+    return (whole == within) & ((marks & (marks - 1)) == 0) & (before >= min) & (before <= max) &
+           ((marks == 0) | ((count >= min) & (count <= max)));
 }

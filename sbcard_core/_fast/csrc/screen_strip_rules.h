@@ -44,7 +44,7 @@ static int check_strip(strips *s, size_t k, size_t first, size_t rows, uint8_t *
     const strip *found = s->strips + check->column;
     if (check->kind == SBC_TEXT && found->form != OTHER && s->plans[k].text.usable &&
         s->columns[check->column].kind) {
-        look_at_texts(s->plans + k, check, tables, s->columns + check->column, first, rows, flags);
+        look_at_texts(&s->plans[k].text, check, tables, s->columns + check->column, first, rows, flags);
         return 1;
     }
     if (found->form != EQUAL || check->kind == SBC_TEXT || check->kind == SBC_LUHN || check->kind == SBC_CARD ||
@@ -86,8 +86,10 @@ static int rule_strip(const strips *s, const sbc_clause *c, size_t rows, uint8_t
         return 0;
     }
     if (c->kind == SBC_PART_OTHER && c->size == 8 && b->width == 8 && a->width >= c->from + 8) {
-        for (row = 0; row < rows; row++) {
-            flags[row] |= load64(a->at + row * a->width + c->from) != load64(b->at + row * 8);
+        const uint8_t *part = a->at + c->from, *whole = b->at;
+        size_t step = a->width;
+        for (row = 0; row < rows; row++, part += step, whole += 8) {
+            flags[row] |= load64(part) != load64(whole);
         }
         return 1;
     }

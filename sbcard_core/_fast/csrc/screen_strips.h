@@ -6,7 +6,8 @@
  */
 #include "screen_classes.h"
 
-#define SBC_STRIP 512 /* rows, a multiple of SBC_TILE */
+#define SBC_STRIP 256 /* rows, a multiple of SBC_TILE: what they hold stays in the first cache */
+#define SBC_AHEAD 2   /* strips */
 #define SBC_PLANS 64  /* checks and clauses; a longer program goes by rows of cells */
 
 enum { OTHER = 0, EQUAL = 1, RISING = 2 };
@@ -140,6 +141,15 @@ static int form_of_large(const uint64_t *places, size_t rows, uint64_t width) {
     return other == 0 ? EQUAL : back ? OTHER : RISING;
 }
 
+/* Bytes are asked for before they are looked at: a dozen columns are more streams than a processor follows by itself.
+ * An address beyond the buffer is only asked for. */
+static inline void ask_for(uint64_t from, uint64_t size) {
+    uint64_t at;
+    for (at = from; at < from + size; at += 64) {
+        _mm_prefetch((const char *)(uintptr_t)at, _MM_HINT_T0);
+    }
+}
+
 static strip strip_of(const sbc_column *c, size_t first, size_t rows) {
     const uint8_t *valid = (const uint8_t *)(uintptr_t)c->validity;
     const uint32_t *small = (const uint32_t *)(uintptr_t)c->places + c->offset + first;
@@ -155,6 +165,8 @@ static strip strip_of(const sbc_column *c, size_t first, size_t rows) {
         return found;
     }
     found.at = (const uint8_t *)(uintptr_t)c->data + from;
+    ask_for(c->data + from + SBC_AHEAD * (to - from), to - from);
+    ask_for(c->places + (c->offset + first + SBC_AHEAD * rows) * c->kind, rows * c->kind);
     found.width = (size_t)(to - from) / rows;
     if (c->kind == 4) {
         found.form = form_of_small(small, rows, (uint32_t)found.width);
@@ -182,24 +194,49 @@ static void look_at_bytes(const byte_class *class, const strip *s, size_t rows, 
 
 static void look_at_shapes(const sbc_check *check, const uint8_t *ranges, const strip *s, size_t rows, uint8_t *flags) {
     sbc_cell cell = {s->at, s->width};
-    size_t row;
-    for (row = 0; row < rows; row++, cell.at += s->width) {
+    size_t row, width = s->width;
+    if (check->size == 1 && check->max <= 16) { /* a telephone */
+        __m128i low = load128(ranges), high = load128(ranges + SBC_PAD);
+        uint32_t within = ((uint32_t)1 << width) - 1;
+        for (row = 0; row < rows; row++, cell.at += width) {
+            __m128i v = load128(cell.at), held = _mm_max_epu8(_mm_min_epu8(v, high), low);
+            flags[row] |= (~(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(held, v)) & within) != 0;
+        }
+        return;
+    }
+    for (row = 0; row < rows; row++, cell.at += width) {
         flags[row] |= !(check->max <= 16 ? shape16(ranges, check->size, cell) : shape32(ranges, check->size, cell));
     }
 }
 
-static void look_at_sets(const sbc_check *check, const uint8_t *table, const strip *s, size_t rows, uint8_t *flags) {
-    uint64_t mask = ((uint64_t)1 << (8 * s->width)) - 1, length = (uint64_t)s->width << 56;
+/* As in_set(), without a branch; flags may be anywhere, so nothing is read through a pointer but values. */
+static inline void look_up(const sbc_check *check, const uint8_t *table, const strip *s, size_t rows, uint8_t *flags,
+                           uint32_t probes) {
+    uint64_t mask = ((uint64_t)1 << (8 * s->width)) - 1, length = (uint64_t)s->width << 56, factor = check->alt;
     const uint8_t *p = s->at;
-    size_t row;
-    uint32_t probe;
-    for (row = 0; row < rows; row++, p += s->width) {
-        uint64_t value = (load64(p) & mask) | length, slot = value * check->alt >> (64 - check->size);
+    size_t row, width = s->width;
+    uint32_t probe, shift = 64 - check->size;
+    for (row = 0; row < rows; row++, p += width) {
+        uint64_t value = (load64(p) & mask) | length;
+        const uint8_t *slot = table + 8 * (value * factor >> shift);
         int held = 0;
-        for (probe = 0; probe < check->max; probe++) {
-            held |= table64(table + 8 * (slot + probe)) == value;
+        for (probe = 0; probe < probes; probe++) {
+            held |= table64(slot + 8 * probe) == value;
         }
         flags[row] |= !held;
+    }
+}
+
+static void look_at_sets(const sbc_check *check, const uint8_t *table, const strip *s, size_t rows, uint8_t *flags) {
+    switch (check->max) {
+    case 1:
+        look_up(check, table, s, rows, flags, 1);
+        break;
+    case 2:
+        look_up(check, table, s, rows, flags, 2);
+        break;
+    default:
+        look_up(check, table, s, rows, flags, check->max);
     }
 }
 
@@ -216,25 +253,28 @@ static void look_at_days(const sbc_check *check, const uint8_t *tables, const st
     }
 }
 
-static inline int text_holds(const plan *plan, const sbc_check *check, const uint8_t *tables, sbc_cell cell) {
+static inline uint8_t text_fails(const text_class *class, const sbc_check *check, const uint8_t *tables,
+                                 sbc_cell cell) {
     if (!cell.length) {
-        return check->options & SBC_OPTIONAL;
+        return !(check->options & SBC_OPTIONAL);
     }
-    return (cell.length <= SBC_PAD && text_passes(&plan->text, check, cell)) || is_text(check, tables, cell, 0);
+    return !(cell.length <= SBC_PAD && text_passes(class, check->min, check->max, cell)) &&
+           !is_text(check, tables, cell, 0);
 }
 
-static void look_at_texts(const plan *plan, const sbc_check *check, const uint8_t *tables, const sbc_column *c,
+static void look_at_texts(const text_class *given, const sbc_check *check, const uint8_t *tables, const sbc_column *c,
                           size_t first, size_t rows, uint8_t *flags) {
+    const text_class class = *given; /* our own, which flags cannot change */
     const uint8_t *data = (const uint8_t *)(uintptr_t)c->data;
     const uint32_t *small = (const uint32_t *)(uintptr_t)c->places + c->offset + first;
     const uint64_t *large = (const uint64_t *)(uintptr_t)c->places + c->offset + first;
     size_t row;
     for (row = 0; c->kind == 4 && row < rows; row++) {
         sbc_cell cell = {data + small[row], small[row + 1] - small[row]};
-        flags[row] |= !text_holds(plan, check, tables, cell);
+        flags[row] |= text_fails(&class, check, tables, cell);
     }
     for (row = 0; c->kind == 8 && row < rows; row++) {
         sbc_cell cell = {data + large[row], large[row + 1] - large[row]};
-        flags[row] |= !text_holds(plan, check, tables, cell);
+        flags[row] |= text_fails(&class, check, tables, cell);
     }
 }
