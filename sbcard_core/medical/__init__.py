@@ -1,39 +1,76 @@
 """The medical room: split a bill by a dated policy table, settle it in the ledger, cancel it (医疗费用结算)."""
 
-from sbcard_core.medical.lines import FeeLine, Grade, LineParts
-from sbcard_core.medical.policy import NoPolicy, Policy, PolicyRefused, in_force, parse, samples
-from sbcard_core.medical.records import (
-    Settlement,
-    SettlementRefused,
-    SettleStatus,
-    accumulators_of,
-    hospital_account,
+from sbcard_core.medical.assess import Assessor
+from sbcard_core.medical.bill import Bill, PursePayment, is_msgid
+from sbcard_core.medical.billing import MedicalBilling, Outcome
+from sbcard_core.medical.catalogue import (
+    Catalogue,
+    CatalogueRefused,
+    Charge,
+    TotalsDisagree,
+    UnknownItem,
+    parse_catalogue,
+    sample_catalogue,
 )
+from sbcard_core.medical.lines import FeeLine, Grade, LineParts
+from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, PolicyRefused, YearSpan
+from sbcard_core.medical.policy_book import PolicyBook, in_force
+from sbcard_core.medical.policy_file import parse, samples
+from sbcard_core.medical.records import Settlement, hospital_account
+from sbcard_core.medical.refund import Refund
+from sbcard_core.medical.reversal import Reversal
 from sbcard_core.medical.settle import cancel, settle, settle_many
-from sbcard_core.medical.split import Accumulators, FundPay, Split, Visit, split
-from sbcard_core.medical.trace import TraceStep, explain
+from sbcard_core.medical.split import FundPay, Split, split
+from sbcard_core.medical.status import SettlementRefused, SettleStatus
+from sbcard_core.medical.totals import DailyTotal, Detail
+from sbcard_core.medical.trace import Rule, TraceStep, explain
+from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
+from sbcard_core.medical.years import Years, accumulators_of
 
 __all__ = [
     "Accumulators",
+    "Assessor",
+    "Bill",
+    "Catalogue",
+    "CatalogueRefused",
+    "Charge",
+    "DailyTotal",
+    "Detail",
     "FeeLine",
     "FundPay",
     "Grade",
     "LineParts",
+    "MedicalBilling",
     "NoPolicy",
+    "NotCovered",
+    "Outcome",
     "Policy",
+    "PolicyBook",
     "PolicyRefused",
+    "PursePayment",
+    "Refund",
+    "Reversal",
+    "Rule",
     "SettleStatus",
     "Settlement",
     "SettlementRefused",
     "Split",
+    "TotalsDisagree",
     "TraceStep",
+    "UnknownItem",
     "Visit",
+    "VisitKind",
+    "YearSpan",
+    "Years",
     "accumulators_of",
     "cancel",
     "explain",
     "hospital_account",
     "in_force",
+    "is_msgid",
     "parse",
+    "parse_catalogue",
+    "sample_catalogue",
     "samples",
     "settle",
     "settle_many",

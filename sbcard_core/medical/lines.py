@@ -4,10 +4,11 @@ Field names are those of the national interface (as public vendor code shows
 them); the order of the cuts is general practice, assumed.
 """
 
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from fractions import Fraction
+from typing import Final, NamedTuple
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import ALL_BP, share
@@ -15,6 +16,10 @@ from sbcard_core.values import FEN_MAX
 
 ITEM_MAX: Final = 100
 """Longest item name, in characters: it stands in every trace."""
+
+
+DECIMALS_MAX: Final = 6
+"""Most decimals of a price in fen or of a quantity; assumed."""
 
 
 class Grade(StrEnum):
@@ -68,9 +73,11 @@ class FeeLine:
         good = (
             self.item.isprintable()
             and len(self.item) <= ITEM_MAX
+            and type(self.det_item_fee_sumamt) is int
             and 0 <= self.det_item_fee_sumamt <= FEN_MAX
             and 0 <= self.selfpay_prop_bp <= ALL_BP
             and all(number.is_finite() and 0 <= number <= FEN_MAX for number in numbers)
+            and all(int(number.as_tuple().exponent) >= -DECIMALS_MAX for number in numbers)
             and (self.pric_uplmt_amt is None or self.pric > 0)
         )
         if not good:
@@ -90,12 +97,57 @@ class FeeLine:
     def _over_limit(self) -> int:
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:
             return 0
-        over = (self.pric - self.pric_uplmt_amt) * self.cnt
-        return min(self.det_item_fee_sumamt, int(over.to_integral_value(ROUND_HALF_UP)))
+        return min(
+            self.det_item_fee_sumamt, half_up((Fraction(self.pric) - Fraction(self.pric_uplmt_amt)) * self._count())
+        )
+
+    def _count(self) -> Fraction:
+        return Fraction(self.cnt)
+
+    def without(self, cnt: Decimal | None) -> "FeeLine":
+        """The line after ``cnt`` of it came back (退费); ``None`` is all of it. Price and share stay.
+
+        Raises:
+            InvalidValue: not more than nothing, or more than there is.
+
+        Example:
+            >>> FeeLine("片", Grade.A, 1000, cnt=Decimal(3)).without(Decimal(1)).det_item_fee_sumamt
+            667
+        """
+        if cnt is None:
+            return replace(self, det_item_fee_sumamt=0, cnt=Decimal(0))
+        if not cnt.is_finite() or not 0 < cnt <= self.cnt:
+            raise InvalidValue("more comes back than was charged", step="FeeLine", term="退费", advice="check quantity")
+        left = self._count() - Fraction(cnt)
+        fen = half_up(self.det_item_fee_sumamt * left / self._count())
+        return replace(self, det_item_fee_sumamt=fen, cnt=exact(left))
 
 
-@dataclass(frozen=True, slots=True)
-class LineParts:
+def half_up(number: Fraction) -> int:
+    """Round to a whole number, halves away from zero upwards; the ambient decimal context plays no part.
+
+    Example:
+        >>> half_up(Fraction(5, 2)), half_up(Fraction(249, 100))
+        (3, 2)
+    """
+    return (2 * number.numerator + number.denominator) // (2 * number.denominator)
+
+
+def exact(number: Fraction) -> Decimal:
+    """A fraction with a power of ten below, as a decimal: no digit is lost, whatever the context.
+
+    Example:
+        >>> exact(Fraction(5, 2)), exact(Fraction(7))
+        (Decimal('2.5'), Decimal('7'))
+    """
+    places = 0
+    while 10**places % number.denominator:
+        places += 1
+    whole = number.numerator * (10**places // number.denominator)
+    return Decimal(f"{whole}E-{places}") if places else Decimal(whole)
+
+
+class LineParts(NamedTuple):
     """全自费, 超限价, 先行自付 and 政策范围内 of one line, in fen."""
 
     fulamt_ownpay_amt: int

@@ -1,19 +1,19 @@
-"""A policy table (医保待遇政策): dated data of one coordinating region, read from TOML and checked.
+"""A policy table (医保待遇政策): dated data of one coordinating region, and the plan of one kind of visit made of it.
 
 No trustworthy public table was found, so the bundled ones are samples with
 made-up numbers and say so. Which steps there are and in which order is general
-practice, assumed.
+practice, assumed. ``policy_file`` reads tables; ``policy_book`` finds the one of a day.
 """
 
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from importlib import resources
-from typing import Any, Final
+from enum import StrEnum
+from typing import Final
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.medical.amounts import ALL_BP
+from sbcard_core.medical.amounts import ALL_BP, share
+from sbcard_core.medical.visit import Visit, VisitKind
 
 PERSONAL_PARTS: Final = ("inscp_scp_amt", "preselfpay_amt", "overlmt_selfpay", "fulamt_ownpay_amt")
 """The parts of what the patient pays, by the national name of the part of the bill they come from."""
@@ -24,11 +24,26 @@ FUND_FIELDS: Final = ("hifp_pay", *CATASTROPHIC_FIELDS, *SUPPLEMENT_FIELDS)
 
 
 class PolicyRefused(InvalidValue):
-    """A policy table that cannot be used; the message names the entry."""
+    """A policy table that cannot be used, or two that contradict each other; the message names the entry."""
 
 
 class NoPolicy(InvalidValue):
-    """No table is in force for that insurance on that day."""
+    """No table is in force for that region and insurance on that day."""
+
+
+class NotCovered(InvalidValue):
+    """The table has no benefit for that kind of visit, hospital level or category of remote treatment."""
+
+
+class YearSpan(StrEnum):
+    """What becomes of a visit that begins in one year and ends in the next (跨年住院)."""
+
+    REFUSE = "refuse"
+    """It is refused: the hospital settles each year by itself."""
+    BEGIN = "begin"
+    """Policy and year of the day it began."""
+    END = "end"
+    """Policy and year of the day it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +56,105 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Fund:
-    """A fund that pays by tiers; ``fund_pay_type`` is empty where no public code was found."""
+    """A fund that pays by tiers of the year's amount.
+
+    Attributes:
+        field: national name of what it pays.
+        fund_pay_type: national code; empty where no public one was found.
+        name: its name in words.
+        tiers: empty means that it pays nothing.
+        pay_cap_fen: most it pays in a year (最高支付限额); ``None`` is no cap besides the end of the tiers.
+        of_burden: catastrophic fund only: whether its tiers run over all that the pool has left of the amount
+            within the policy (合规个人负担), or over what the pool's tiers did not take.
+    """
 
     field: str
     fund_pay_type: str
     name: str
     tiers: tuple[Tier, ...]
+    pay_cap_fen: int | None = None
+    of_burden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Supplement:
-    """A payer that takes a share of what is left, for persons of one group."""
+    """A payer that takes a share of what is left within the policy, for persons of one group.
+
+    Attributes:
+        floor_fen: what the patient keeps of each bill before the share is taken.
+        cap_fen: most its field pays in a year; ``None`` is no cap.
+    """
 
     group: str
     field: str
     fund_pay_type: str
     name: str
     ratio_bp: int
+    floor_fen: int = 0
+    cap_fen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Benefit:
+    """What one kind of visit gets.
+
+    Attributes:
+        bucket: which accumulators it counts in; kinds may share one.
+        deductible_basis: ``"visit"`` (each visit pays it) or ``"year"`` (once a year).
+        deductible_fen: by hospital level, then by visit of the year; the last holds for every later visit.
+        pool: the pooled fund's tiers.
+        catastrophic: whether the policy's catastrophic layer follows.
+        account_scope: which parts the personal account may pay, in order; names of ``PERSONAL_PARTS``.
+        family_scope: the same for the family account.
+    """
+
+    bucket: str
+    deductible_basis: str
+    deductible_fen: Mapping[str, tuple[int, ...]]
+    pool: Fund
+    catastrophic: bool = True
+    account_scope: tuple[str, ...] = ()
+    family_scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A category of treatment in another region (异地): the deductible's factor, and what the pool's ratios lose."""
+
+    deductible_bp: int = ALL_BP
+    ratio_cut_bp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A policy for one kind, level and category, ready to compute with; ``split`` reads nothing else.
+
+    Tiers are (end or ``None``, share in basis points).
+    """
+
+    benefit: Benefit
+    deductible_fen: tuple[int, ...]
+    yearly: bool
+    pool: tuple[tuple[int | None, int], ...]
+    catastrophic: Fund | None
+    above: tuple[tuple[int | None, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One region's table for one insurance, in force from a day until the next table.
+    """One region's table for one insurance.
 
     Attributes:
+        code: its own name, kept with every settlement made by it.
+        insutype: the insurance.
+        sample: made up, never to be settled by.
+        effective_from: first day.
+        effective_until: first day it no longer holds; ``None``: until the next table.
+        region: insured place (insuplc_admdvs); empty: wherever no other table names the place.
         fund_sum_includes_account: whether fund_pay_sumamt counts the personal account (Zhuhai) or not (Hunan).
-        deductible_basis: ``"visit"`` or ``"year"``.
-        account_scope: which parts the personal account may pay, in order; names of ``PERSONAL_PARTS``.
-        deductible_fen: by hospital level, then by visit of the year.
+        overlimit_by_hospital: whether what is charged above the price limit is the hospital's loss (hosp_part_amt).
+        year_span: what becomes of a visit over two years.
+        digest: of the file it was read from; a settlement is only computed again by the same table.
     """
 
     code: str
@@ -78,160 +164,56 @@ class Policy:
     source: str
     effective_from: date
     fund_sum_includes_account: bool
-    deductible_basis: str
-    account_scope: tuple[str, ...]
-    deductible_fen: Mapping[str, tuple[int, ...]]
-    pool: Fund
-    catastrophic: Fund | None
-    supplements: tuple[Supplement, ...]
+    benefits: Mapping[VisitKind, Benefit]
+    catastrophic: Fund | None = None
+    supplements: tuple[Supplement, ...] = ()
+    remote: Mapping[str, Remote] = field(default_factory=dict)
+    region: str = ""
+    effective_until: date | None = None
+    overlimit_by_hospital: bool = False
+    year_span: YearSpan = YearSpan.REFUSE
+    digest: str = ""
+    _plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Hospital levels the table knows."""
-        return tuple(self.deductible_fen)
+        """Hospital levels the table knows, in any benefit."""
+        return tuple(dict.fromkeys(level for benefit in self.benefits.values() for level in benefit.deductible_fen))
 
+    def holds_on(self, day: date) -> bool:
+        """Whether the day lies between its first day and its last."""
+        return self.effective_from <= day and (self.effective_until is None or day < self.effective_until)
 
-def parse(text: str) -> Policy:
-    """Read a table from TOML; the bundled ``policies/*.toml`` show every entry.
+    def plan(self, visit: Visit) -> Plan:
+        """The plan of a visit; made once for each kind, level and category.
 
-    Raises:
-        PolicyRefused: not TOML, an entry missing or out of range.
-    """
-    try:
-        table = tomllib.loads(text)
-        policy = _policy(table)
-    except tomllib.TOMLDecodeError as error:
-        raise _refused(str(error)) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _refused(f"missing or of the wrong kind: {error}") from None
-    _check(policy)
-    return policy
+        Raises:
+            NotCovered: the table does not know one of them.
+        """
+        key = (visit.kind, visit.level, visit.remote)
+        try:
+            return self._plans[key]
+        except KeyError:
+            return self._plans.setdefault(key, self._make(visit))
 
-
-def samples() -> tuple[Policy, ...]:
-    """The bundled samples, made-up numbers.
-
-    Example:
-        >>> [(policy.insutype, policy.sample) for policy in samples()]
-        [('employee', True), ('resident', True)]
-    """
-    folder = resources.files("sbcard_core.medical") / "policies"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
-    return tuple(parse(entry.read_text(encoding="utf-8")) for entry in files)
-
-
-def in_force(policies: Iterable[Policy], insutype: str, on: date) -> Policy:
-    """The table of an insurance in force on a day: the latest that has begun.
-
-    Raises:
-        NoPolicy: none has begun.
-
-    Example:
-        >>> in_force(samples(), "resident", date(2014, 7, 31)).code
-        'resident-sample-2014'
-    """
-    begun = [policy for policy in policies if policy.insutype == insutype and policy.effective_from <= on]
-    if not begun:
-        raise NoPolicy(
-            f"no {insutype!r} policy on {on}", step="medical.in_force", term="待遇政策", advice="load a table"
-        )
-    return max(begun, key=lambda policy: policy.effective_from)
-
-
-def _policy(table: Mapping[str, Any]) -> Policy:
-    return Policy(
-        code=_text(table["code"]),
-        insutype=_text(table["insutype"]),
-        name=_text(table["name"]),
-        sample=_flag(table["sample"]),
-        source=_text(table["source"]),
-        effective_from=_day(table["effective_from"]),
-        fund_sum_includes_account=_flag(table["fund_sum_includes_account"]),
-        deductible_basis=_text(table["deductible_basis"]),
-        account_scope=tuple(map(_text, table["account_scope"])),
-        deductible_fen={level: tuple(map(_number, fens)) for level, fens in table["deductible_fen"].items()},
-        pool=_fund(table["pool"], "hifp_pay"),
-        catastrophic=_fund(c, _text(c["field"])) if (c := table.get("catastrophic")) else None,
-        supplements=tuple(
-            Supplement(
-                _text(s["group"]),
-                _text(s["field"]),
-                _text(s["fund_pay_type"]),
-                _text(s["name"]),
-                _number(s["ratio_bp"]),
+    def _make(self, visit: Visit) -> Plan:
+        benefit = self.benefits.get(visit.kind)
+        remote = self.remote.get(visit.remote) if visit.remote else Remote()
+        if benefit is None or visit.level not in benefit.deductible_fen or remote is None:
+            raise NotCovered(
+                f"{self.code} has nothing for {visit.kind.value}, level {visit.level!r}, remote {visit.remote!r}",
+                step="medical.split",
+                term="待遇政策",
+                advice=f"levels: {', '.join(self.levels)}; remote: {', '.join(self.remote) or 'none'}",
             )
-            for s in table.get("supplement", ())
-        ),
-    )
-
-
-def _fund(table: Mapping[str, Any], field: str) -> Fund:
-    tiers = tuple(
-        Tier(
-            None if tier.get("upto_fen") is None else _number(tier["upto_fen"]),
-            {level: _number(bp) for level, bp in tier["ratio_bp"].items()},
+        fund = self.catastrophic if benefit.catastrophic else None
+        return Plan(
+            benefit,
+            tuple(share(fen, remote.deductible_bp) for fen in benefit.deductible_fen[visit.level]),
+            benefit.deductible_basis == "year",
+            tuple(
+                (tier.upto_fen, max(0, tier.ratio_bp[visit.level] - remote.ratio_cut_bp)) for tier in benefit.pool.tiers
+            ),
+            fund,
+            tuple((tier.upto_fen, tier.ratio_bp[visit.level]) for tier in fund.tiers) if fund else (),
         )
-        for tier in table["tiers"]
-    )
-    return Fund(field, _text(table["fund_pay_type"]), _text(table["name"]), tiers)
-
-
-def _check(policy: Policy) -> None:
-    if policy.deductible_basis not in ("visit", "year"):
-        raise _refused("deductible_basis")
-    if not set(policy.account_scope) <= set(PERSONAL_PARTS) or len(set(policy.account_scope)) < len(
-        policy.account_scope
-    ):
-        raise _refused("account_scope")
-    if not policy.levels or not all(fens and min(fens) >= 0 for fens in policy.deductible_fen.values()):
-        raise _refused("deductible_fen")
-    _check_tiers(policy, policy.pool)
-    if policy.catastrophic is not None:
-        if policy.catastrophic.field not in CATASTROPHIC_FIELDS:
-            raise _refused("catastrophic.field")
-        _check_tiers(policy, policy.catastrophic)
-    for supplement in policy.supplements:
-        if supplement.field not in SUPPLEMENT_FIELDS or not 0 <= supplement.ratio_bp <= ALL_BP:
-            raise _refused(f"supplement {supplement.field}")
-
-
-def _check_tiers(policy: Policy, fund: Fund) -> None:
-    ends = [tier.upto_fen for tier in fund.tiers]
-    below: int = 0
-    for index, end in enumerate(ends):
-        if end is None and index == len(ends) - 1:
-            break
-        if end is None or end <= below:
-            raise _refused(f"{fund.field}: the ends of the tiers must rise")
-        below = end
-    for tier in fund.tiers:
-        if set(tier.ratio_bp) != set(policy.levels) or not all(0 <= bp <= ALL_BP for bp in tier.ratio_bp.values()):
-            raise _refused(f"{fund.field}: a ratio of 0 to 10000 for each level")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text expected")
-    return value
-
-
-def _number(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError("whole number expected")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false expected")
-    return value
-
-
-def _day(value: object) -> date:
-    if type(value) is not date:
-        raise TypeError("date expected")
-    return value
-
-
-def _refused(what: str) -> PolicyRefused:
-    return PolicyRefused(f"policy table: {what}", step="medical.policy", term="待遇政策表", advice="correct the entry")

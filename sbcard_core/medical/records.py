@@ -1,76 +1,87 @@
-"""A settlement, what may become of it, and the row it is kept as."""
+"""A settlement and the row it is kept as."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from sbcard_core.errors import Refused
 from sbcard_core.ledger import is_id, is_timestamp
+from sbcard_core.medical.amounts import AMOUNT_MAX
 from sbcard_core.medical.policy import FUND_FIELDS
-from sbcard_core.medical.split import AMOUNT_FIELDS, Accumulators, Split
+from sbcard_core.medical.split import AMOUNT_FIELDS, FundPay, Split
+from sbcard_core.medical.visit import Accumulators
 from sbcard_core.store import schema
-from sbcard_core.values import FEN_MAX
 
 SETL_ID_MAX: Final = 100
 """Longest settlement number in characters: leaves room for the transfer ids made of it."""
-
-Row = tuple[Any, ...]
-"""The values of ``COLUMNS``."""
-
-COLUMNS: Final = (
-    "setl_id",
-    "card_no",
-    "hospital",
-    "at",
-    "medfee_sumamt",
-    "fund_pay_sumamt",
-    "acct_pay",
-    "psn_cash_pay",
-    "trace",
-)
-_AMOUNTS: Final = COLUMNS[4:8]
-_FIND: Final = sa.select(*(schema.settlement.c[name] for name in COLUMNS)).where(
-    schema.settlement.c.setl_id.in_(sa.bindparam("ids", expanding=True))
-)
+PAID_PARTS: Final = ("acct_pay", "acct_mulaid_pay", *FUND_FIELDS, "psn_cash_pay")
+"""The amounts that move money; what the hospital bears (hosp_part_amt) moves none."""
 LOOKUP_IDS: Final = 900
 """How many settlements one query names."""
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class SettleStatus(IntEnum):
-    """What became of one settlement: the first that applies, in this order."""
+class Row(NamedTuple):
+    """One row of the table ``settlement``."""
 
-    SETTLED = 0
-    EXISTS = 1
-    """The same settlement was made before: nothing done, nothing wrong."""
-    EXISTS_DIFFERENT = 2
-    """The number belongs to a settlement with other contents."""
-    MALFORMED = 3
-    """A number, card, hospital or time that cannot be stored, or parts that are not the whole bill."""
-    UNKNOWN_ACCOUNT = 4
-    """The personal account is not open."""
-    INSUFFICIENT = 5
-    """The personal account does not hold what it should pay: split again with its balance."""
-    UNKNOWN_SETTLEMENT = 6
-    """Cancellation only: there is no such settlement."""
-    NOT_CANCELLABLE = 7
-    """Cancellation only: it is itself a cancellation."""
+    setl_id: str
+    card_no: str
+    hospital: str
+    at: str
+    medfee_sumamt: int
+    fund_pay_sumamt: int
+    acct_pay: int
+    psn_cash_pay: int
+    trace: str
+    psn_no: str
+    insutype: str
+    year: int
+    bucket: str
+    clr_type: str
+    setl_optins: str
+    reverses: str | None
+    bill: str
 
-
-class SettlementRefused(Refused):
-    """One settlement or cancellation was refused; ``status`` says why."""
-
-    def __init__(self, status: SettleStatus, setl_id: str) -> None:
-        self.status = status
-        super().__init__(
-            f"settlement {setl_id!r} refused: {status.name}",
-            step="medical.settle",
-            term="医保结算",
-            advice="correct the request; nothing has moved",
+    @property
+    def split(self) -> Split:
+        """The split as it was settled."""
+        kept = json.loads(self.trace)
+        return Split(
+            **kept["amounts"],
+            setldetail=tuple(FundPay(*pay) for pay in kept["setldetail"]),
+            added=Accumulators(*kept["added"]),
+            policy=kept["policy"],
+            bucket=self.bucket,
+            steps=tuple((*step[:5], tuple(step[5])) for step in kept["steps"]),
         )
+
+    @property
+    def payers(self) -> "Payers":
+        """Which accounts paid."""
+        return Payers(*json.loads(self.trace)["payers"])
+
+
+class Payers(NamedTuple):
+    """Ledger accounts that pay a settlement besides the funds.
+
+    Attributes:
+        personal: pays acct_pay.
+        family: pays acct_mulaid_pay.
+        card_transfer: transfer id of what the card's own purse paid at the terminal; empty: a host account pays.
+    """
+
+    personal: str = ""
+    family: str = ""
+    card_transfer: str = ""
+
+
+COLUMNS: Final = Row._fields
+_TABLE: Final = schema.settlement.c
+_SELECT: Final = sa.select(*(_TABLE[name] for name in COLUMNS))
+_FIND: Final = _SELECT.where(_TABLE.setl_id.in_(sa.bindparam("ids", expanding=True)))
+_AFTER: Final = _SELECT.where(_TABLE.reverses == sa.bindparam("setl_id")).order_by(_TABLE.at, _TABLE.setl_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,14 @@ class Settlement:
         at: business time ``YYYY-MM-DDTHH:MM:SS``.
         split: who pays what.
         personal_account: ledger account id of the person's medical account; needed only if it pays.
+        psn_no: whose year it counts in; default the holder of the card.
+        insutype: the insurance.
+        year: which year it counts in; default that of ``at``.
+        clr_type: national clearing type.
+        setl_optins: the institution that settles.
+        family_account: ledger account id of the family account; needed only if it pays.
+        card_transfer: transfer id of the card's own payment; see ``Payers``.
+        bill: JSON of what the split was made of.
     """
 
     setl_id: str
@@ -92,6 +111,19 @@ class Settlement:
     at: str
     split: Split
     personal_account: str = ""
+    psn_no: str = ""
+    insutype: str = ""
+    year: int = 0
+    clr_type: str = "99"
+    setl_optins: str = ""
+    family_account: str = ""
+    card_transfer: str = ""
+    bill: str = ""
+
+    @property
+    def payers(self) -> Payers:
+        """Accounts besides the funds."""
+        return Payers(self.personal_account, self.family_account, self.card_transfer)
 
 
 def hospital_account(hospital: str) -> str:
@@ -104,93 +136,91 @@ def hospital_account(hospital: str) -> str:
     return f"HOSPITAL_PAYABLE:{hospital}"
 
 
-def accumulators_of(connection: sa.Connection, card_no: str, year: int) -> Accumulators:
-    """The year so far of the person who holds a card: all settlements on all of the person's cards, cancellations in.
-
-    Example:
-        >>> from sbcard_core.store import Store
-        >>> with Store.open("sqlite://") as store, store.begin() as connection:
-        ...     accumulators_of(connection, "B00000019", 2014)
-        Accumulators(visits=0, deductible_fen=0, pool_base_fen=0, catastrophic_base_fen=0)
-    """
-    card, row = schema.card.c, schema.settlement.c
-    person = sa.select(card.person_id).where(card.card_no == card_no).scalar_subquery()
-    cards = sa.select(card.card_no).where(card.person_id == person)
-    # A cancellation may come in a later year: the year stands in the trace.
-    query = sa.select(row.trace).where(sa.or_(row.card_no == card_no, row.card_no.in_(cards)), row.at >= f"{year:04d}-")
-    total = Accumulators()
-    for text in connection.execute(query).scalars():
-        trace = json.loads(text)
-        if trace["year"] == year:
-            total = total.plus(Accumulators(**trace["added"]))
-    return total
-
-
 def is_well_formed(s: Settlement) -> bool:
     """Whether the settlement can be stored."""
     return (
         is_id(s.setl_id)
         and len(s.setl_id) <= SETL_ID_MAX
-        and is_id(s.card_no)
+        and (s.card_no == "" or is_id(s.card_no))
         and len(s.card_no) <= 9
+        and (s.card_no != "" or is_id(s.psn_no))
         and is_id(s.hospital)
         and is_id(hospital_account(s.hospital))
         and is_timestamp(s.at)
-        and _adds_up(s.split)
     )
 
 
-def _adds_up(split: Split) -> bool:
-    """Whether the parts that are paid are the whole bill: no other part has an account to be paid from."""
-    parts: list[int] = [getattr(split, name) for name in (*FUND_FIELDS, "acct_pay", "psn_cash_pay")]
-    return min(parts) >= 0 and 0 < sum(parts) == split.medfee_sumamt <= FEN_MAX
+def adds_up(split: Split) -> bool:
+    """Whether the parts that are paid and what the hospital bears are the whole bill."""
+    parts: list[int] = [getattr(split, name) for name in PAID_PARTS]
+    parts.append(split.hosp_part_amt)
+    return min(parts) >= 0 and 0 < sum(parts) == split.medfee_sumamt <= AMOUNT_MAX
 
 
-def make_row(s: Settlement) -> Row:
+def make_row(s: Settlement, psn_no: str) -> Row:
     """The row of a settlement."""
-    split = s.split
-    trace = {
-        "policy": split.policy,
-        "year": int(s.at[:4]),
-        "amounts": {name: fen for name in AMOUNT_FIELDS if (fen := getattr(split, name))},
-        "added": _as_dict(split.added),
-        "steps": [step.as_json() for step in split.trace],
-    }
-    return (s.setl_id, s.card_no, s.hospital, s.at, *(getattr(split, name) for name in _AMOUNTS), _dump(trace))
+    return Row(
+        s.setl_id,
+        s.card_no,
+        s.hospital,
+        s.at,
+        *_amounts(s.split),
+        _dump(s.split, s.payers),
+        psn_no,
+        s.insutype,
+        s.year or int(s.at[:4]),
+        s.split.bucket,
+        s.clr_type,
+        s.setl_optins,
+        None,
+        s.bill,
+    )
 
 
-def _as_dict(added: Accumulators) -> dict[str, int]:
-    return {name: getattr(added, name) for name in Accumulators.__dataclass_fields__}
+def taking_row(row: Row, number: str, at: str, taken: Split, bill: str = "") -> Row:
+    """The row of a cancellation or refund; ``taken`` has the signs of what it adds. It counts in the same year."""
+    return row._replace(
+        setl_id=number,
+        at=at,
+        medfee_sumamt=taken.medfee_sumamt,
+        fund_pay_sumamt=taken.fund_pay_sumamt,
+        acct_pay=taken.acct_pay,
+        psn_cash_pay=taken.psn_cash_pay,
+        trace=_dump(taken, row.payers),
+        reverses=row.setl_id,
+        bill=bill,
+    )
 
 
-def _dump(trace: dict[str, Any]) -> str:
-    return json.dumps(trace, ensure_ascii=False, separators=(",", ":"))
+def _amounts(split: Split) -> tuple[int, int, int, int]:
+    return split.medfee_sumamt, split.fund_pay_sumamt, split.acct_pay, split.psn_cash_pay
+
+
+def _dump(split: Split, payers: Payers) -> str:
+    return _ENCODE(
+        {
+            "policy": split.policy,
+            "amounts": {name: fen for name in AMOUNT_FIELDS if (fen := getattr(split, name))},
+            "setldetail": split.setldetail,
+            "added": split.added,
+            "payers": payers,
+            "steps": split.steps,
+        }
+    )
+
+
+def encode(value: Any) -> str:
+    """Compact JSON."""
+    return _ENCODE(value)
 
 
 def find(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
-    """Settlements and cancellations by number; those not there are left out."""
+    """Settlements, cancellations and refunds by number; those not there are left out."""
     names = [name for name in ids if is_id(name)]
     chunks = (names[start : start + LOOKUP_IDS] for start in range(0, len(names), LOOKUP_IDS))
-    return {row[0]: tuple(row) for chunk in chunks for row in connection.execute(_FIND, {"ids": chunk})}
+    return {row[0]: Row(*row) for chunk in chunks for row in connection.execute(_FIND, {"ids": chunk})}
 
 
-def cancels(row: Row) -> str | None:
-    """The number of the settlement this row cancels, if it is a cancellation."""
-    found: str | None = json.loads(row[-1]).get("cancels")
-    return found
-
-
-def cancelling_row(row: Row, cancel_id: str, at: str) -> Row:
-    """The exact negative of a settlement's row; it counts in the year of the settlement, whenever it is made."""
-    trace = json.loads(row[-1])
-    negative = {
-        "policy": trace["policy"],
-        "year": trace["year"],
-        "cancels": row[0],
-        "amounts": {name: -fen for name, fen in trace["amounts"].items()},
-        "added": {name: -number for name, number in trace["added"].items()},
-        "steps": [
-            {**step, "basis_fen": -step["basis_fen"], "amount_fen": -step["amount_fen"]} for step in trace["steps"]
-        ],
-    }
-    return (cancel_id, *row[1:3], at, *(-fen for fen in row[4:8]), _dump(negative))
+def taken_from(connection: sa.Connection, setl_id: str) -> list[Row]:
+    """The refunds and the cancellation of a settlement."""
+    return [Row(*row) for row in connection.execute(_AFTER, {"setl_id": setl_id})]

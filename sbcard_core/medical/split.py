@@ -7,72 +7,44 @@ general practice, assumed; the numbers are the policy's.
 ``pool_prop_selfpay`` is not computed: its published meanings contradict each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.medical.amounts import share
-from sbcard_core.medical.lines import FeeLine
+from sbcard_core.medical.amounts import AMOUNT_MAX, basis_of, share
+from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy import FUND_FIELDS, PERSONAL_PARTS, Fund, Policy
-from sbcard_core.medical.trace import TraceStep
-from sbcard_core.values import yuan
+from sbcard_core.medical.trace import Rule, TraceStep, explain
+from sbcard_core.medical.visit import Accumulators, Visit
+
+_LINE, _DEDUCTIBLE, _TIER, _SUPPLEMENT, _PART = (rule.value for rule in Rule)
+_GRADE_ZH: Final = {grade: grade.zh for grade in Grade}
+_PAID: Final = {name: index for index, name in enumerate(Accumulators._fields)}
+
+NOTHING: Final = Accumulators()
+ANY_VISIT: Final = Visit()
+
+RawStep = tuple[str, int, int | None, int, str, tuple[Any, ...]]
+"""The values of a ``TraceStep``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accumulators:
-    """The person's year so far (年度累计), or with signs what one settlement adds to it.
+class FundPay(NamedTuple):
+    """One entry of setldetail: what one fund pays of which amount, in fen.
 
-    Attributes:
-        visits: settled visits.
-        deductible_fen: deductible paid.
-        pool_base_fen: amount that went through the pool's tiers.
-        catastrophic_base_fen: amount that went through the tiers above the cap.
+    ``crt_payb_lmt_amt`` is what the fund could still pay this year before this bill; ``None`` where it has no cap.
     """
-
-    visits: int = 0
-    deductible_fen: int = 0
-    pool_base_fen: int = 0
-    catastrophic_base_fen: int = 0
-
-    def plus(self, other: "Accumulators") -> "Accumulators":
-        """Both together."""
-        return Accumulators(
-            self.visits + other.visits,
-            self.deductible_fen + other.deductible_fen,
-            self.pool_base_fen + other.pool_base_fen,
-            self.catastrophic_base_fen + other.catastrophic_base_fen,
-        )
-
-    def negated(self) -> "Accumulators":
-        """What a cancellation adds."""
-        return Accumulators(-self.visits, -self.deductible_fen, -self.pool_base_fen, -self.catastrophic_base_fen)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What the split must know of the visit besides the bill.
-
-    Attributes:
-        level: hospital level, one the policy knows.
-        groups: groups the person belongs to, for the policy's supplements.
-        account_fen: what the personal account holds; it pays only if ``use_account``.
-    """
-
-    level: str = "3"
-    groups: frozenset[str] = frozenset()
-    account_fen: int = 0
-    use_account: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FundPay:
-    """One entry of setldetail: what one fund pays of which amount, in fen."""
 
     fund_pay_type: str
     fund_pay_type_name: str
     inscp_scp_amt: int
     fund_payamt: int
+    crt_payb_lmt_amt: int | None
+    field: str
+
+    def negated(self) -> "FundPay":
+        """The same with the amounts reversed; the limit is no amount that moved."""
+        return self._replace(inscp_scp_amt=-self.inscp_scp_amt, fund_payamt=-self.fund_payamt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,165 +71,241 @@ class Split:
     psn_cash_pay: int = 0
     hosp_part_amt: int = 0
     setldetail: tuple[FundPay, ...] = ()
-    added: Accumulators = Accumulators()
+    added: Accumulators = NOTHING
     policy: str = ""
-    trace: tuple[TraceStep, ...] = ()
+    bucket: str = ""
+    steps: tuple[RawStep, ...] = ()
+
+    @property
+    def trace(self) -> tuple[TraceStep, ...]:
+        """Every movement with its rule."""
+        return tuple(TraceStep(*step) for step in self.steps)
+
+    def explain(self) -> list[str]:
+        """The trace as sentences for a clerk."""
+        return explain(self.trace)
 
     @property
     def funds_fen(self) -> int:
         """What the funds pay, the personal account never counted (fund_pay_sumamt may count it)."""
-        return sum(getattr(self, name) for name in FUND_FIELDS)
+        return sum([getattr(self, name) for name in FUND_FIELDS])
 
     def negated(self) -> Self:
         """The exact negative: what a cancellation (2208/2305) records."""
         amounts = {name: -getattr(self, name) for name in AMOUNT_FIELDS}
-        detail = tuple(
-            replace(pay, inscp_scp_amt=-pay.inscp_scp_amt, fund_payamt=-pay.fund_payamt) for pay in self.setldetail
-        )
-        trace = tuple(replace(step, basis_fen=-step.basis_fen, amount_fen=-step.amount_fen) for step in self.trace)
-        return replace(self, **amounts, setldetail=detail, added=self.added.negated(), trace=trace)
+        detail = tuple(pay.negated() for pay in self.setldetail)
+        steps = tuple((field, -basis, ratio, -fen, rule, args) for field, basis, ratio, fen, rule, args in self.steps)
+        return replace(self, **amounts, setldetail=detail, added=self.added.negated(), steps=steps)
 
 
 AMOUNT_FIELDS: Final = tuple(
-    name for name in Split.__dataclass_fields__ if name not in ("setldetail", "added", "policy", "trace")
+    name for name in Split.__dataclass_fields__ if name not in ("setldetail", "added", "policy", "bucket", "steps")
 )
 """Names of the amounts of a split."""
 
 
 def split(
-    lines: Sequence[FeeLine], policy: Policy, accumulators: Accumulators = Accumulators(), visit: Visit = Visit()
+    lines: Sequence[FeeLine], policy: Policy, accumulators: Accumulators = NOTHING, visit: Visit = ANY_VISIT
 ) -> Split:
     """Split a bill.
+
+    The amounts do not depend on the order of the lines. A bill without any charge is no visit: it adds nothing.
 
     Args:
         lines: the charges.
         policy: the table in force on the day.
-        accumulators: the person's year before this visit.
-        visit: level, groups and personal account.
+        accumulators: the person's year before this visit, in the bucket of the visit's kind.
+        visit: kind, level, groups and who pays beside the funds.
 
     Returns:
         The split. Add ``Split.added`` to the accumulators once it is settled.
 
     Raises:
-        InvalidValue: a level the policy does not know, a negative accumulator or account.
+        NotCovered: a kind, level or category the policy does not know.
+        InvalidValue: a negative accumulator or account, or a bill too large for numeric(16,2).
 
     Example:
         >>> from sbcard_core.medical.lines import Grade
-        >>> from sbcard_core.medical.policy import samples
+        >>> from sbcard_core.medical.policy_file import samples
         >>> employee, _ = samples()
         >>> bill = [FeeLine("CT", Grade.B, 200_000, selfpay_prop_bp=1000), FeeLine("镶牙", Grade.C, 5_000)]
         >>> result = split(bill, employee, visit=Visit(level="3", account_fen=10_000))
         >>> result.funds_fen, result.acct_pay, result.psn_cash_pay, result.medfee_sumamt
         (75600, 10000, 119400, 205000)
     """
-    counters = (accumulators.visits, accumulators.deductible_fen, accumulators.pool_base_fen)
-    if visit.level not in policy.levels or min(*counters, accumulators.catastrophic_base_fen, visit.account_fen) < 0:
-        raise InvalidValue(
-            "unknown hospital level, or a negative accumulator or account",
-            step="medical.split",
-            term="费用分割",
-            advice=f"levels of {policy.code}: {', '.join(policy.levels)}",
-        )
-    return _Work(policy, accumulators, visit).run(lines)
+    work = _Work(policy, accumulators, visit)
+    if min(accumulators) < 0 or visit.account_fen < 0 or visit.family_fen < 0:
+        raise InvalidValue("a negative accumulator or account", step="medical.split", term="费用分割")
+    return work.run(lines)
 
 
 class _Work:
     """One split under way: fields fill as their steps are traced, so that the trace cannot differ from them."""
 
+    __slots__ = ("before", "detail", "fields", "paid", "plan", "policy", "steps", "visit")
+
     def __init__(self, policy: Policy, accumulators: Accumulators, visit: Visit) -> None:
         self.policy = policy
+        self.plan = policy.plan(visit)
         self.before = accumulators
         self.visit = visit
         self.fields: dict[str, int] = dict.fromkeys(AMOUNT_FIELDS, 0)
-        self.steps: list[TraceStep] = []
+        self.steps: list[RawStep] = []
         self.detail: list[FundPay] = []
+        self.paid = 0
+        """What the funds pay so far."""
 
-    def put(self, field: str, basis_fen: int, ratio_bp: int | None, amount_fen: int, source: str) -> None:
-        if amount_fen or ratio_bp is not None:
+    def put(self, field: str, basis_fen: int, amount_fen: int, rule: str, args: tuple[Any, ...]) -> None:
+        if amount_fen:
             self.fields[field] += amount_fen
-            self.steps.append(TraceStep(field, basis_fen, ratio_bp, amount_fen, source))
+            self.steps.append((field, basis_fen, None, amount_fen, rule, args))
 
     def run(self, lines: Sequence[FeeLine]) -> Split:
         self.cut_lines(lines)
         scope = self.fields["inscp_scp_amt"]
-        deductible = self.deductible(scope)
+        deductible = self.deductible(scope) if scope else 0
         after = scope - deductible
-        pooled = self.tiers(self.policy.pool, self.before.pool_base_fen, after)
-        above = 0
-        if self.policy.catastrophic is not None:
-            above = self.tiers(self.policy.catastrophic, self.before.catastrophic_base_fen, after - pooled)
-        self.supplement(scope - self.funds())
-        self.patient(scope - self.funds())
-        return self.result(Accumulators(1, deductible, pooled, above))
+        benefit, fund = self.plan.benefit, self.plan.catastrophic
+        pooled = above = 0
+        if after:
+            cap = benefit.pool.pay_cap_fen
+            left = None if cap is None else max(0, cap - self.before.pool_paid_fen)
+            pooled = self.tiers(benefit.pool, self.plan.pool, self.before.pool_base_fen, after, left)
+        if fund is not None:
+            amount = scope - self.paid if fund.of_burden else after - pooled
+            above = self.tiers(fund, self.plan.above, self.before.catastrophic_base_fen, amount, None)
+        self.supplements(scope)
+        self.patient(scope - self.paid)
+        return self.result(deductible, pooled, above)
 
-    def cut_lines(self, lines: Iterable[FeeLine]) -> None:
+    def cut_lines(self, lines: Sequence[FeeLine]) -> None:
+        total = own = over = first = scope = 0
+        steps = self.steps
         for number, line in enumerate(lines, start=1):
-            total = line.det_item_fee_sumamt
+            fen = line.det_item_fee_sumamt
             parts = line.cut()
-            source = f"第{number}行{line.grade.zh}{line.item}"
-            self.fields["medfee_sumamt"] += total
-            self.put("fulamt_ownpay_amt", total, None, parts.fulamt_ownpay_amt, source)
-            self.put("overlmt_selfpay", total, None, parts.overlmt_selfpay, source)
-            if parts.preselfpay_amt:
-                within = total - parts.overlmt_selfpay
-                self.put("preselfpay_amt", within, line.selfpay_prop_bp, parts.preselfpay_amt, source)
-            self.put("inscp_scp_amt", total, None, parts.inscp_scp_amt, source)
+            args = (number, _GRADE_ZH[line.grade], line.item)
+            total += fen
+            if parts[0]:
+                own += parts[0]
+                steps.append(("fulamt_ownpay_amt", fen, None, parts[0], _LINE, args))
+            if parts[1]:
+                over += parts[1]
+                steps.append(("overlmt_selfpay", fen, None, parts[1], _LINE, args))
+            if parts[2]:
+                first += parts[2]
+                steps.append(("preselfpay_amt", fen - parts[1], line.selfpay_prop_bp, parts[2], _LINE, args))
+            if parts[3]:
+                scope += parts[3]
+                steps.append(("inscp_scp_amt", fen, None, parts[3], _LINE, args))
+        if total > AMOUNT_MAX:
+            raise InvalidValue(
+                "the bill is too large for numeric(16,2)", step="medical.split", term="费用合计", advice="check amounts"
+            )
+        fields = self.fields
+        fields["medfee_sumamt"], fields["fulamt_ownpay_amt"], fields["overlmt_selfpay"] = total, own, over
+        fields["preselfpay_amt"], fields["inscp_scp_amt"] = first, scope
 
     def deductible(self, scope_fen: int) -> int:
-        by_visit = self.policy.deductible_fen[self.visit.level]
+        by_visit = self.plan.deductible_fen
         full = by_visit[min(self.before.visits, len(by_visit) - 1)]
-        paid = self.before.deductible_fen if self.policy.deductible_basis == "year" else 0
+        paid = self.before.deductible_fen if self.plan.yearly else 0
         fen = min(scope_fen, max(0, full - paid))
-        self.put("act_pay_dedc", scope_fen, None, fen, f"标准{yuan(full)}元,已付{yuan(paid)}元")
+        self.put("act_pay_dedc", scope_fen, fen, _DEDUCTIBLE, (full, paid))
         return fen
 
-    def tiers(self, fund: Fund, start_fen: int, amount_fen: int) -> int:
-        """Let the fund pay its tiers of the year's amount from ``start_fen`` on; return how much went through them."""
-        at, left = start_fen, amount_fen
-        paid_before = self.fields[fund.field]
-        for number, tier in enumerate(fund.tiers, start=1):
-            room = left if tier.upto_fen is None else min(left, max(0, tier.upto_fen - at))
+    def tiers(
+        self, fund: Fund, tiers: Sequence[tuple[int | None, int]], start_fen: int, amount_fen: int, cap_fen: int | None
+    ) -> int:
+        """Let the fund pay its tiers of the year's amount from ``start_fen`` on; return how much went through them.
+
+        A cap that is reached ends the walk: the rest of the amount has not gone through.
+        """
+        at, left, paid = start_fen, amount_fen, 0
+        for number, (end, ratio) in enumerate(tiers, start=1):
+            room = left if end is None else min(left, max(0, end - at))
+            if not room:
+                continue
+            fen = share(room, ratio)
+            capped = cap_fen is not None and paid + fen > cap_fen
+            if capped:
+                fen = (cap_fen or 0) - paid
+                room = basis_of(fen, ratio)
             if room:
-                ratio = tier.ratio_bp[self.visit.level]
-                self.put(fund.field, room, ratio, share(room, ratio), f"年度累计第{number}段")
-                at, left = at + room, left - room
+                self.steps.append((fund.field, room, ratio, fen, _TIER, (number,)))
+            at, left, paid = at + room, left - room, paid + fen
+            if capped or not left:
+                break
         through = amount_fen - left
-        self.note(fund.fund_pay_type, fund.name, through, self.fields[fund.field] - paid_before)
+        self.pay(fund.field, fund.fund_pay_type, fund.name, through, paid, cap_fen)
         return through
 
-    def supplement(self, rest_fen: int) -> None:
+    def supplements(self, scope_fen: int) -> None:
         for s in self.policy.supplements:
-            if s.group in self.visit.groups and rest_fen:
-                fen = share(rest_fen, s.ratio_bp)
-                self.put(s.field, rest_fen, s.ratio_bp, fen, s.name)
-                self.note(s.fund_pay_type, s.name, rest_fen, fen)
-                rest_fen -= fen
+            rest = scope_fen - self.paid - s.floor_fen
+            if rest <= 0 or s.group not in self.visit.groups:
+                continue
+            fen = share(rest, s.ratio_bp)
+            left = None
+            if s.cap_fen is not None:
+                left = max(0, s.cap_fen - self.before[_PAID[f"{s.field.removesuffix('_pay')}_fen"]])
+                if fen > left:
+                    fen, rest = left, basis_of(left, s.ratio_bp)
+            self.steps.append((s.field, rest, s.ratio_bp, fen, _SUPPLEMENT, (s.name,)))
+            self.pay(s.field, s.fund_pay_type, s.name, rest, fen, left)
+
+    def pay(self, field: str, code: str, name: str, basis_fen: int, fen: int, limit_fen: int | None) -> None:
+        if fen:
+            self.fields[field] += fen
+            self.paid += fen
+            self.detail.append(FundPay(code, name, basis_fen, fen, limit_fen, field))
 
     def patient(self, rest_fen: int) -> None:
-        """What is left: the personal account pays what it may, cash the rest, residues of rounding included."""
-        parts = {name: self.fields[name] for name in PERSONAL_PARTS}
+        """What is left: accounts pay what they may, cash the rest, residues of rounding included."""
+        fields = self.fields
+        parts = {name: fields[name] for name in PERSONAL_PARTS}
         parts["inscp_scp_amt"] = rest_fen
-        self.fields["psn_part_amt"] = sum(parts.values())
-        account = self.visit.account_fen if self.visit.use_account else 0
-        for name in self.policy.account_scope:
-            fen = min(account, parts[name])
-            self.put("acct_pay", parts[name], None, fen, name)
-            parts[name] -= fen
-            account -= fen
+        if self.policy.overlimit_by_hospital:
+            over = parts.pop("overlmt_selfpay")
+            self.put("hosp_part_amt", over, over, _PART, ("overlmt_selfpay",))
+        fields["psn_part_amt"] = sum(parts.values())
+        visit, benefit = self.visit, self.plan.benefit
+        if visit.use_account:
+            self.account("acct_pay", visit.account_fen, benefit.account_scope, parts)
+            self.account("acct_mulaid_pay", visit.family_fen, benefit.family_scope, parts)
         for name, fen in parts.items():
-            self.put("psn_cash_pay", fen, None, fen, name)
+            self.put("psn_cash_pay", fen, fen, _PART, (name,))
 
-    def note(self, fund_pay_type: str, name: str, basis_fen: int, fen: int) -> None:
-        if fen:
-            self.detail.append(FundPay(fund_pay_type, name, basis_fen, fen))
+    def account(self, field: str, held_fen: int, scope: Sequence[str], parts: dict[str, int]) -> None:
+        for name in scope:
+            fen = min(held_fen, parts.get(name, 0))
+            if fen:
+                self.put(field, parts[name], fen, _PART, (name,))
+                parts[name] -= fen
+                held_fen -= fen
 
-    def funds(self) -> int:
-        return sum(self.fields[name] for name in FUND_FIELDS)
-
-    def result(self, added: Accumulators) -> Split:
-        extra = self.fields["acct_pay"] if self.policy.fund_sum_includes_account else 0
-        self.note("", "个人账户", extra, extra)
-        self.fields["fund_pay_sumamt"] = self.funds() + extra
+    def result(self, deductible: int, pooled: int, above: int) -> Split:
+        fields = self.fields
+        extra = fields["acct_pay"] if self.policy.fund_sum_includes_account else 0
+        if extra:
+            self.detail.append(FundPay("", "个人账户", extra, extra, None, "acct_pay"))
+        fields["fund_pay_sumamt"] = self.paid + extra
+        added = Accumulators(
+            1 if fields["medfee_sumamt"] else 0,
+            deductible,
+            pooled,
+            fields["hifp_pay"],
+            above,
+            fields["cvlserv_pay"],
+            fields["hifes_pay"],
+            fields["maf_pay"],
+            fields["oth_pay"],
+        )
         return Split(
-            **self.fields, setldetail=tuple(self.detail), added=added, policy=self.policy.code, trace=tuple(self.steps)
+            **fields,
+            setldetail=tuple(self.detail),
+            added=added,
+            policy=self.policy.code,
+            bucket=self.plan.benefit.bucket,
+            steps=tuple(self.steps),
         )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from sbcard_core.store import metadata as _metadata
-from sbcard_core.store import payout_tables
+from sbcard_core.store import medical_tables, payout_tables
 
 metadata = _metadata.metadata
 _table = _metadata.table
@@ -165,19 +165,9 @@ transfer = _table(
 
 # --- use: settlements, offline purchases, payouts ----------------------------------------------------------
 
-settlement = _table(
-    "settlement",
-    sa.Column("setl_id", sa.String, primary_key=True),
-    sa.Column("card_no", sa.String(9), nullable=False),
-    sa.Column("hospital", sa.String, nullable=False),
-    sa.Column("at", sa.String(19), nullable=False),
-    sa.Column("medfee_sumamt", sa.BigInteger, nullable=False),
-    sa.Column("fund_pay_sumamt", sa.BigInteger, nullable=False),
-    sa.Column("acct_pay", sa.BigInteger, nullable=False),
-    sa.Column("psn_cash_pay", sa.BigInteger, nullable=False),
-    sa.Column("trace", sa.String, nullable=False),  # JSON: how each fen came about
-    sa.Index("settlement_by_card", "card_no", "at"),
-)
+settlement = medical_tables.settlement
+medical_year = medical_tables.medical_year
+medical_reversal = medical_tables.medical_reversal
 
 offline_purchase = _table(
     "offline_purchase",

@@ -24,6 +24,7 @@ from sbcard_core.medical import (
     settle_many,
     split,
 )
+from sbcard_core.medical.records import COLUMNS
 from sbcard_core.store import Store, schema
 
 AT = "2014-07-31T10:00:00"
@@ -54,7 +55,8 @@ def balances(ledger: Ledger) -> dict[str, int]:
 
 def rows(store: Store) -> list[tuple[object, ...]]:
     with store.begin() as connection:
-        return [tuple(row) for row in connection.execute(sa.select(schema.settlement).order_by("setl_id"))]
+        columns = [schema.settlement.c[name] for name in COLUMNS[:9]]
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by("setl_id"))]
 
 
 def test_each_payer_pays_its_field(store: Store, ledger: Ledger) -> None:
@@ -69,7 +71,7 @@ def test_each_payer_pays_its_field(store: Store, ledger: Ledger) -> None:
     }
     ((*_, medfee, fund, account, cash, trace),) = rows(store)
     assert (medfee, fund, account, cash) == (s.medfee_sumamt, s.fund_pay_sumamt, 6_000, s.psn_cash_pay)
-    assert json.loads(str(trace))["steps"] == [step.as_json() for step in s.trace]
+    assert [tuple(step[:5]) for step in json.loads(str(trace))["steps"]] == [step[:5] for step in s.steps]
 
 
 def test_the_same_number_is_settled_once(store: Store, ledger: Ledger) -> None:
@@ -110,7 +112,7 @@ def test_a_batch_gives_each_its_status_and_posts_nothing_by_half(store: Store, l
         "SETTLED",
         "SETTLED",
     ]
-    assert set(names[8:]) == {"MALFORMED"}
+    assert names[8:] == ["MALFORMED"] * 3 + ["TOTALS_DISAGREE"] * 3
     assert [row[0] for row in rows(store)] == ["S1", "S4", "S5"]
     assert balances(ledger)[hospital_account("H1")] == 3 * 205_000
     assert ledger.balance(ME).net_fen == 0

@@ -1,0 +1,143 @@
+"""From a bill to its split, in memory: the tables of the day and place, the person's year, the accounts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.medical.bill import Bill, check
+from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem
+from sbcard_core.medical.lines import FeeLine
+from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, YearSpan
+from sbcard_core.medical.policy_book import PolicyBook
+from sbcard_core.medical.split import Split, split
+from sbcard_core.medical.status import SettleStatus
+from sbcard_core.medical.visit import Accumulators, Visit
+from sbcard_core.medical.years import Key, Years
+
+
+class SpansYears(InvalidValue):
+    """The visit runs over two years, and the policy refuses that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A bill with its lines graded, its policy and the year and bucket it counts in."""
+
+    bill: Bill
+    policy: Policy
+    lines: Sequence[FeeLine]
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """A split and what it was made of."""
+
+    prepared: Prepared
+    visit: Visit
+    before: Accumulators
+    split: Split
+
+
+_STATUS: Final[tuple[tuple[type[Exception], SettleStatus], ...]] = (
+    (NoPolicy, SettleStatus.NO_POLICY),
+    (NotCovered, SettleStatus.NOT_COVERED),
+    (UnknownItem, SettleStatus.UNKNOWN_ITEM),
+    (TotalsDisagree, SettleStatus.TOTALS_DISAGREE),
+    (SpansYears, SettleStatus.SPANS_YEARS),
+)
+FAULTS: Final = (ValueError, TypeError, AttributeError, ArithmeticError)
+"""What a bill that cannot be may raise: the library's own errors are values wrong, the others are types wrong."""
+
+
+def status_of(error: Exception) -> SettleStatus:
+    """The status that stands for one of ``FAULTS``."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), SettleStatus.MALFORMED)
+
+
+class Assessor:
+    """Splits bills by the tables it was given.
+
+    Args:
+        policies: the insured places' tables.
+        catalogues: the places of treatment's catalogues; needed for charges that are not graded yet.
+
+    Raises:
+        PolicyRefused: tables that contradict each other.
+    """
+
+    def __init__(self, policies: Iterable[Policy], catalogues: Iterable[Catalogue] = ()) -> None:
+        self.book = PolicyBook(policies)
+        self._catalogues = {catalogue.region: catalogue for catalogue in catalogues}
+
+    def prepare(self, bill: Bill) -> Prepared:
+        """Find the tables of a bill, grade its lines.
+
+        Raises:
+            InvalidValue: one of its kinds for each status.
+        """
+        check(bill)
+        policy, year = self._policy(bill)
+        benefit = policy.plan(bill.visit(0, 0)).benefit
+        lines = self._graded(bill) if any(type(line) is Charge for line in bill.lines) else bill.lines
+        if bill.medfee_sumamt is not None and bill.medfee_sumamt != sum(line.det_item_fee_sumamt for line in lines):
+            raise TotalsDisagree("the lines do not add up to the bill", step="Bill", term="费用合计")
+        key = (bill.psn_no, bill.insutype, year, benefit.bucket)
+        return Prepared(bill, policy, lines, key)  # type: ignore[arg-type]
+
+    def _policy(self, bill: Bill) -> tuple[Policy, int]:
+        begins, ends = bill.days
+        policy = self.book.find(bill.insutype, ends, bill.insuplc_admdvs)
+        if begins.year == ends.year or policy.year_span is YearSpan.END:
+            return policy, ends.year
+        if policy.year_span is YearSpan.BEGIN:
+            return self.book.find(bill.insutype, begins, bill.insuplc_admdvs), begins.year
+        raise SpansYears(
+            "the visit runs over two years", step="Bill", term="跨年结算", advice="settle each year by itself"
+        )
+
+    def _graded(self, bill: Bill) -> list[FeeLine]:
+        region = bill.mdtrtarea_admvs or bill.insuplc_admdvs
+        catalogue = self._catalogues.get(region) or self._catalogues.get("")
+        if catalogue is None:
+            raise UnknownItem(f"no catalogue of {region!r}", step="medical.catalogue", term="医保目录")
+        day = bill.days[1]
+        return [catalogue.grade(x, day, bill.level) if isinstance(x, Charge) else x for x in bill.lines]
+
+    @staticmethod
+    def assess(prepared: Prepared, years: Years, account_fen: int = 0, family_fen: int = 0) -> Assessed:
+        """Split a prepared bill after the person's year so far; ``years`` is not changed.
+
+        Raises:
+            InvalidValue: too large, nothing charged, or the accounts are negative.
+        """
+        visit = prepared.bill.visit(account_fen, family_fen)
+        before = years.of(prepared.key)
+        result = split(prepared.lines, prepared.policy, before, visit)
+        if not result.medfee_sumamt:
+            raise InvalidValue("nothing is charged", step="Bill", term="费用合计")
+        return Assessed(prepared, visit, before, result)
+
+    def assess_many(self, bills: Iterable[Bill], years: Years) -> list[Assessed | SettleStatus]:
+        """Split bills one after the other, each after those before it, with no account: no database takes part.
+
+        A bill that cannot be split gives its status, and changes nothing.
+
+        Example:
+            >>> from sbcard_core.medical import FeeLine, Grade, VisitKind, samples
+            >>> bill = Bill("H43010000001201407310900000001", "P1", "resident", "2014-07-31T09:00:00",
+            ...     (FeeLine("住院费", Grade.A, 100_005),), VisitKind.INPATIENT, "1")
+            >>> [one.split.act_pay_dedc for one in Assessor(samples()).assess_many([bill, bill], Years())]
+            [20000, 10000]
+        """
+        out: list[Assessed | SettleStatus] = []
+        for bill in bills:
+            try:
+                assessed = self.assess(self.prepare(bill), years)
+            except FAULTS as error:
+                out.append(status_of(error))
+            else:
+                years.add(assessed.prepared.key, assessed.split.added)
+                out.append(assessed)
+        return out

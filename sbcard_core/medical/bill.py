@@ -1,0 +1,181 @@
+"""A bill as a hospital or pharmacy sends it for settlement, and the number its message carries."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import blake2b
+from typing import Any, Final
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import is_id, is_timestamp
+from sbcard_core.medical.catalogue import Charge
+from sbcard_core.medical.lines import FeeLine
+from sbcard_core.medical.records import encode
+from sbcard_core.medical.visit import Visit, VisitKind
+
+_MSGID: Final = re.compile(r"[0-9A-Z]{12}\d{14}\d{4}", re.ASCII)
+LINES_MAX: Final = 10_000
+"""Most lines of a bill; assumed."""
+
+
+def is_msgid(text: str) -> bool:
+    """Whether a message number has its 30 characters: institution (12), yyyyMMddHHmmss, serial (4).
+
+    Example:
+        >>> is_msgid("H46010500002202104091349412420"), is_msgid("H46010500002202113091349412420")
+        (True, False)
+    """
+    if type(text) is not str or _MSGID.fullmatch(text) is None:
+        return False
+    t = text[12:26]
+    return is_timestamp(f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12]}:{t[12:]}")
+
+
+@dataclass(frozen=True, slots=True)
+class PursePayment:
+    """The card's own purse or account pays instead of the one at the host.
+
+    Attributes:
+        terminal_no: terminal that debits the card.
+        terminal_txn_no: its transaction; with the terminal it names the debit once and for all.
+        balance_fen: what the card held before.
+        paid_fen: what it was debited; ``None`` in a pre-settlement, which says how much that must be.
+    """
+
+    terminal_no: str
+    terminal_txn_no: int
+    balance_fen: int
+    paid_fen: int | None = None
+
+    @property
+    def transfer_id(self) -> str:
+        """The id the terminal's journal is posted under too: the same debit never counts twice."""
+        return f"purchase:{self.terminal_no}:{self.terminal_txn_no}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One bill. Places are 6-digit codes, moments ``YYYY-MM-DDTHH:MM:SS``, days ``YYYY-MM-DD``.
+
+    Attributes:
+        msgid: message number of 30 characters, stored by the caller before sending; the settlement's number.
+            Its first twelve are the institution.
+        psn_no: the insured person's number.
+        insutype: the insurance.
+        at: business time of the settlement.
+        lines: charges of a catalogue, or lines already graded.
+        kind: outpatient, chronic, inpatient or pharmacy.
+        level: hospital level.
+        begins: first day of the visit; default the day of ``at``.
+        ends: last day; default the day of ``at``.
+        card_no: 卡号, if a card was shown.
+        mdtrt_id: visit number (2201/2401).
+        insuplc_admdvs: insured place: its policy is taken.
+        mdtrtarea_admvs: place of treatment: its catalogue is taken; default the insured place.
+        remote: category of treatment in another region (异地); must be given there, and only there.
+        setl_optins: the institution that settles; default the insured place.
+        groups: groups the person belongs to.
+        personal_account: ledger account that pays acct_pay; empty: none.
+        family_account: ledger account that pays acct_mulaid_pay after it; empty: none.
+        use_account: whether the holder lets them pay.
+        purse: the card's own purse pays instead of ``personal_account``.
+        medfee_sumamt: what the hospital says the lines add up to; checked if given.
+    """
+
+    msgid: str
+    psn_no: str = field(repr=False)
+    insutype: str
+    at: str
+    lines: tuple[FeeLine | Charge, ...]
+    kind: VisitKind = VisitKind.OUTPATIENT
+    level: str = "3"
+    begins: str = ""
+    ends: str = ""
+    card_no: str = ""
+    mdtrt_id: str = ""
+    insuplc_admdvs: str = ""
+    mdtrtarea_admvs: str = ""
+    remote: str = ""
+    setl_optins: str = ""
+    groups: frozenset[str] = frozenset()
+    personal_account: str = ""
+    family_account: str = ""
+    use_account: bool = True
+    purse: PursePayment | None = None
+    medfee_sumamt: int | None = None
+
+    @property
+    def hospital(self) -> str:
+        """The institution that sends it."""
+        return self.msgid[:12]
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """First and last day of the visit."""
+        day = self.at[:10]
+        return date.fromisoformat(self.begins or day), date.fromisoformat(self.ends or day)
+
+    def visit(self, account_fen: int, family_fen: int) -> Visit:
+        """What the split must know."""
+        return Visit(self.level, self.groups, account_fen, self.use_account, self.kind, self.remote, family_fen)
+
+    def digest(self) -> str:
+        """Of everything in it: the same number with another digest is another bill."""
+        purse = self.purse
+        values = [
+            *(self.msgid, self.psn_no, self.insutype, self.at, self.kind, self.level, self.begins, self.ends),
+            *(self.card_no, self.mdtrt_id, self.insuplc_admdvs, self.mdtrtarea_admvs, self.remote, self.setl_optins),
+            *(sorted(self.groups), self.personal_account, self.family_account, self.use_account, self.medfee_sumamt),
+            purse and (purse.terminal_no, purse.terminal_txn_no, purse.balance_fen, purse.paid_fen),
+            [line_values(line) for line in self.lines],
+        ]
+        return blake2b(encode(values).encode(), digest_size=16).hexdigest()
+
+
+def line_values(line: FeeLine | Charge) -> list[Any]:
+    """A line as plain values; ``line_of`` reads a graded one back."""
+    if isinstance(line, Charge):
+        return [line.code, line.det_item_fee_sumamt, str(line.pric), str(line.cnt), line.on and line.on.isoformat()]
+    limit = line.pric_uplmt_amt
+    return [
+        *(line.item, line.grade, line.det_item_fee_sumamt, str(line.pric), str(line.cnt)),
+        *(None if limit is None else str(limit), line.selfpay_prop_bp),
+    ]
+
+
+def check(bill: Bill) -> None:
+    """Check the shape of a bill: what does not depend on any table.
+
+    Raises:
+        InvalidValue: a number, place, time, list or amount that cannot be.
+    """
+    texts = (bill.mdtrt_id, bill.insuplc_admdvs, bill.mdtrtarea_admvs, bill.setl_optins, bill.insutype)
+    good = (
+        is_msgid(bill.msgid)
+        and is_id(bill.psn_no)
+        and is_timestamp(bill.at)
+        and len(bill.card_no) <= 9
+        and all(text == "" or is_id(text) for text in (*texts, bill.card_no))
+        and 0 < len(bill.lines) <= LINES_MAX
+        and _right_place(bill)
+        and (bill.purse is None or _right_purse(bill.purse))
+    )
+    if not good:
+        raise InvalidValue("the bill has a number, place or time that cannot be", step="Bill", term="结算请求")
+    begins, ends = bill.days
+    if not begins <= ends <= date.fromisoformat(bill.at[:10]):
+        raise InvalidValue("the visit ends before it begins, or after its settlement", step="Bill", term="结算请求")
+
+
+def _right_place(bill: Bill) -> bool:
+    """A category of remote treatment is given exactly where the place of treatment is another."""
+    return bool(bill.remote) == (bill.mdtrtarea_admvs not in ("", bill.insuplc_admdvs))
+
+
+def _right_purse(purse: PursePayment) -> bool:
+    return (
+        is_id(purse.transfer_id)
+        and type(purse.terminal_txn_no) is int
+        and purse.balance_fen >= 0
+        and (purse.paid_fen is None or 0 <= purse.paid_fen <= purse.balance_fen)
+    )

@@ -1,0 +1,137 @@
+"""Partial refunds (退费): lines come back, the rest is split anew, the difference moves and is kept."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import Ledger
+from sbcard_core.medical.lines import FeeLine, Grade
+from sbcard_core.medical.policy_book import PolicyBook
+from sbcard_core.medical.records import Row, encode, find, taken_from, taking_row
+from sbcard_core.medical.settle import REFUNDED_CODE, combined, is_cancellation, standing, take
+from sbcard_core.medical.split import RawStep, Split, split
+from sbcard_core.medical.status import SettlementRefused, SettleStatus
+from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund as it was made.
+
+    Attributes:
+        status: ``SETTLED``, or ``EXISTS`` if the same message was answered before.
+        setl_id: number of the refund.
+        difference: what it changed, amount by amount: what is left less what there was.
+        remaining: what is left of the settlement.
+    """
+
+    status: SettleStatus
+    setl_id: str
+    difference: Split
+    remaining: Split
+
+
+def refund_in(
+    ledger: Ledger,
+    connection: sa.Connection,
+    book: PolicyBook,
+    setl_id: str,
+    returned: Mapping[int, Decimal | None],
+    *,
+    refund_id: str,
+    at: str,
+) -> Refund:
+    """Refund in the caller's transaction, after ``lock_for_posting``; see ``MedicalBilling.refund``.
+
+    What later visits of the year were settled by stays as it was; whoever wants them by the smaller year cancels
+    and settles them again.
+    """
+    found = find(connection, [setl_id, refund_id])
+    original = found.get(setl_id)
+    if original is None:
+        raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id)
+    after = taken_from(connection, setl_id)
+    asked = _asked(setl_id, returned, at)
+    if refund_id in found:
+        return _again(found[refund_id], original, after, asked)
+    if original.reverses is not None or not original.bill or any(map(is_cancellation, after)):
+        raise SettlementRefused(SettleStatus.NOT_CANCELLABLE, setl_id)
+    made_of = json.loads(original.bill)
+    lines = _lines(made_of["lines"], [*map(_returned, after), returned], setl_id)
+    policy = book.by_code(original.split.policy)
+    if policy is None or policy.digest != made_of["policy_digest"]:
+        raise SettlementRefused(SettleStatus.POLICY_CHANGED, setl_id)
+    now = split(lines, policy, Accumulators(*made_of["before"]), _visit(made_of))
+    difference = combined(now, standing(original, after), -1)
+    difference = replace(difference, steps=net(difference.steps))
+    bill = encode({"digest": asked, "returned": _plain(returned)})
+    row = taking_row(original, refund_id, at, difference, bill)
+    take(ledger, connection, original, row, f"refund:{refund_id}", REFUNDED_CODE)
+    return Refund(SettleStatus.SETTLED, refund_id, difference, now)
+
+
+def net(steps: Sequence[RawStep]) -> tuple[RawStep, ...]:
+    """Strike out pairs of steps that undo each other: a line that did not change explains no difference."""
+    left = Counter(steps)
+    for step in list(left):
+        opposite = (step[0], -step[1], step[2], -step[3], *step[4:])
+        both = min(left[step], left[opposite])
+        if both and step != opposite:
+            left[step] -= both
+            left[opposite] -= both
+    return tuple(left.elements())
+
+
+def _again(row: Row, original: Row, after: Sequence[Row], asked: str) -> Refund:
+    if row.reverses != original.setl_id or not row.bill or json.loads(row.bill)["digest"] != asked:
+        raise SettlementRefused(SettleStatus.EXISTS_DIFFERENT, row.setl_id)
+    return Refund(SettleStatus.EXISTS, row.setl_id, row.split, standing(original, after))
+
+
+def _asked(setl_id: str, returned: Mapping[int, Decimal | None], at: str) -> str:
+    return blake2b(encode([setl_id, at, _plain(returned)]).encode(), digest_size=16).hexdigest()
+
+
+def _plain(returned: Mapping[int, Decimal | None]) -> list[list[Any]]:
+    return [[line, None if cnt is None else str(cnt)] for line, cnt in sorted(returned.items())]
+
+
+def _returned(row: Row) -> dict[int, Decimal | None]:
+    return {line: None if cnt is None else Decimal(cnt) for line, cnt in json.loads(row.bill)["returned"]}
+
+
+def _lines(
+    values: Sequence[Sequence[Any]], returns: Sequence[Mapping[int, Decimal | None]], setl_id: str
+) -> list[FeeLine]:
+    lines = dict(enumerate(map(line_of, values), start=1))
+    for returned in returns:
+        for number, cnt in returned.items():
+            line = lines.get(number)
+            if line is None or not line.det_item_fee_sumamt:
+                raise SettlementRefused(SettleStatus.MALFORMED, setl_id, f"nothing is left of line {number}")
+            try:
+                lines[number] = line.without(cnt)
+            except InvalidValue as error:
+                raise SettlementRefused(SettleStatus.MALFORMED, setl_id, error.what) from None
+    if not any(returns) or not returns[-1]:
+        raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "nothing comes back")
+    return list(lines.values())
+
+
+def line_of(values: Sequence[Any]) -> FeeLine:
+    """A graded line from its plain values."""
+    item, grade, fen, pric, cnt, limit, bp = values
+    return FeeLine(item, Grade(grade), fen, Decimal(pric), Decimal(cnt), None if limit is None else Decimal(limit), bp)
+
+
+def _visit(made_of: Mapping[str, Any]) -> Visit:
+    level, groups, account_fen, use_account, kind = made_of["visit"]
+    remote, family_fen = made_of["elsewhere"]
+    return Visit(level, frozenset(groups), account_fen, use_account, VisitKind(kind), remote, family_fen)
