@@ -70,7 +70,22 @@ PAYOUT_RESULT = FileSpec(
     ("seq", "account_no", "amount_fen", "status", "reason"),
     ("lines", "paid", "paid_fen", "returned", "returned_fen"),
 )
-SPECS: Mapping[str, FileSpec] = {s.kind: s for s in (OPENING_REQUEST, OPENING_RESULT, PAYOUT_REQUEST, PAYOUT_RESULT)}
+PAYOUT_INQUIRY = FileSpec(
+    "PAYINQ",
+    "代发查询文件",
+    ("kind", "batch_no", "bank", "date", "lines", "total_fen"),
+    ("seq", "account_no", "name", "id_number", "amount_fen"),
+    ("lines", "total_fen"),
+)
+"""Asks what became of lines the bank has not, or not clearly, answered."""
+PAYOUT_CONFIRMATION = FileSpec(
+    "PAYCNF", "代发确认文件", PAYOUT_RESULT.header, PAYOUT_RESULT.line, PAYOUT_RESULT.trailer
+)
+"""Says it, for some or all of them."""
+SPECS: Mapping[str, FileSpec] = {
+    spec.kind: spec
+    for spec in (OPENING_REQUEST, OPENING_RESULT, PAYOUT_REQUEST, PAYOUT_RESULT, PAYOUT_INQUIRY, PAYOUT_CONFIRMATION)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +167,55 @@ def write(
         part.unlink(missing_ok=True)
         raise
     return count
+
+
+def write_block(
+    path: Path, spec: FileSpec, header: Mapping[str, object], block: str, count: int, trailer: Mapping[str, object]
+) -> None:
+    """Write one file whose data lines, ``D|…`` joined by line feeds, were put together elsewhere, e.g. by a database.
+
+    The same file as :func:`write` makes of the same rows; its marks are counted as a whole, not row by row.
+
+    Raises:
+        InvalidValue: a header or trailer field is missing, or the block does not hold ``count`` lines of the layout.
+    """
+    breaks = count - 1 if count else 0
+    starts = block.count("\nD|") + block.startswith("D|")
+    if (
+        block.count("|") != count * len(spec.line)
+        or block.count("\n") != breaks
+        or starts != count
+        or "\r" in block
+        or any(str(edge.get("lines", count)) != str(count) for edge in (header, trailer))
+    ):
+        raise _unwritable(spec, f"the block does not hold {count} lines of the layout")
+    head = _edge_line("H", spec.header, {"kind": spec.kind, **header}, spec)
+    tail = _edge_line("T", spec.trailer, {"lines": count, **trailer}, spec)
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as out:
+            out.writelines((head, block.encode(ENCODING), b"\n" if count else b"", tail))
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def kind_of(path: Path) -> str:
+    """The kind a file's header says, or an empty text; nothing else of the file is looked at.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "answer.txt"
+        >>> _ = path.write_bytes(b"H|PAYRES|B1|103|20140818\\n")
+        >>> kind_of(path)
+        'PAYRES'
+    """
+    with path.open("rb") as stream:
+        parts = stream.read(64).split(b"|", 2)
+    return parts[1].decode("ascii", "replace") if len(parts) == 3 and parts[0] == b"H" else ""
 
 
 def read(path: Path, spec: FileSpec) -> BankFile:

@@ -1,23 +1,60 @@
 """Paying pensions and subsidies to cards (待遇代发): one engine, a catalogue of programmes.
 
-roll → matched person, card and account → money blocked per batch → bank file → result file → paid, returned or
-unknown. Returned lines are paid again; unknown ones never are: their money waits in suspense.
+roll → matched person, card and account → approved by two officers → public notice → money blocked → bank files →
+result files → paid, returned or unknown. Returned lines are paid again; unknown ones never are before the bank
+confirms what became of them: their money waits in suspense.
 """
 
 from sbcard_core.payout.engine import PayoutEngine
-from sbcard_core.payout.lines import SUSPENSE, LineState, RollLine
-from sbcard_core.payout.programmes import FARM_SUBSIDY, PENSION, PROGRAMMES, Programme
+from sbcard_core.payout.lines import SUSPENSE, FundsShort, Progress, RollLine
+from sbcard_core.payout.pension import Adjustment, Entitlement, PensionPayout
+from sbcard_core.payout.people import DeathReport, Standing
+from sbcard_core.payout.programmes import (
+    FARM_SUBSIDY,
+    LAND_SUBSIDY,
+    PENSION,
+    PROGRAMMES,
+    Exclusion,
+    Programme,
+    pay_day,
+)
+from sbcard_core.payout.recovery import RecoveryRefused
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
+from sbcard_core.payout.rolls import Roll, RollRefused
+from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.status import RollStatus
+from sbcard_core.payout.subsidy import Claim, Head, SubsidyPayout
 
 __all__ = [
     "FARM_SUBSIDY",
+    "LAND_SUBSIDY",
     "PENSION",
     "PROGRAMMES",
     "SUSPENSE",
+    "Adjustment",
+    "Claim",
+    "DeathReport",
+    "Entitlement",
+    "Exclusion",
+    "FundsShort",
+    "Head",
     "LineState",
+    "Living",
     "PayoutEngine",
     "PayoutResultRefused",
     "PayoutResultReport",
+    "PensionPayout",
     "Programme",
+    "Progress",
+    "RecoveryMode",
+    "RecoveryRefused",
+    "Roll",
     "RollLine",
+    "RollLineState",
+    "RollRefused",
+    "RollState",
+    "RollStatus",
+    "Standing",
+    "SubsidyPayout",
+    "pay_day",
 ]

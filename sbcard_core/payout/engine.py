@@ -1,16 +1,33 @@
-"""The payout engine: rolls out, results in, returned lines out again; every step in one transaction per batch."""
+"""The payout engine: a roll drafted, approved, shown, released, answered, paid again, closed (待遇代发).
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+Every step is one transaction, or one per batch; called again it goes on where it stopped, or changes nothing.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import Ledger, Transfer, timestamp
-from sbcard_core.payout import lines, programmes, repay, results, roll
-from sbcard_core.payout.batches import Heading, NewLine, write_batch
-from sbcard_core.payout.programmes import Programme
+from sbcard_core.hosts import bankfile
+from sbcard_core.ledger import Ledger
+from sbcard_core.payout import (
+    approval,
+    batches,
+    confirm,
+    draft,
+    lines,
+    people,
+    programmes,
+    recovery,
+    release,
+    repay,
+    results,
+    rolls,
+    status,
+)
+from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
+from sbcard_core.payout.rolls import Roll
+from sbcard_core.payout.states import RecoveryMode
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
@@ -24,65 +41,147 @@ class PayoutEngine:
         store: the database.
         ledger: the books of the same database.
         max_lines: most lines per bank file.
+        catalogue: the programmes there are; those handed to a call join them.
+        exclusions: which programmes exclude each other in one period; none by default, the rules are local.
+        itemised: post every paid line as a transfer of its own, not one per answer.
+        progress: told how far long steps have come.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, *, max_lines: int = MAX_LINES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        *,
+        max_lines: int = MAX_LINES,
+        catalogue: Iterable[Programme] = tuple(PROGRAMMES.values()),
+        exclusions: Sequence[Exclusion] = (),
+        itemised: bool = False,
+        progress: Callable[[lines.Progress], None] | None = None,
+    ) -> None:
         if max_lines < 1:
             raise InvalidValue("a batch holds at least one line", step="payout", term="代发批次")
-        self._books = lines.Books(store, ledger)
+        self._books = lines.Books(store, ledger, progress, itemised)
         self._max_lines = max_lines
+        self._known = {programme.code: programme for programme in catalogue}
+        self._exclusions = tuple(exclusions)
 
-    def pay(
-        self, programme: Programme | str, period: str, roll_lines: Iterable[lines.RollLine], *, on: date, out_dir: Path
-    ) -> list[str]:
-        """Send one roll: block the money and write one file ``PAYREQ_<batch>.txt`` per bank and ``max_lines`` lines.
+    # --- the stages of a roll ----------------------------------------------------------------------------------
 
-        A line whose person, name, card or amount does not match, or whose person was sent in this programme and
-        period before, is a finding (stage ``payout``, source ``<programme>:<period>``) and is not sent; so the
-        same roll sent again pays nothing.
+    def draft(
+        self,
+        programme: Programme | str,
+        period: str,
+        roll_lines: Iterable[lines.RollLine],
+        *,
+        on: date,
+        by: str = "",
+        pay_on: date | None = None,
+    ) -> Roll:
+        """Take in a roll and match each line; who does not match is a finding and is not on it.
+
+        Refused lines are findings (stage ``payout``, source ``<programme>:<period>``, codes of
+        :data:`sbcard_core.payout.draft.REASONS`). The same lines handed in again are the same roll.
 
         Args:
             programme: a programme or its code in the catalogue.
             period: e.g. ``"2014-07"``.
             roll_lines: any number of lines; they are streamed.
-            on: the day of sending.
-            out_dir: where the files are written.
-
-        Returns:
-            The numbers of the batches made.
+            on: the day of drafting.
+            by: who drafts it; not one of its approvers.
+            pay_on: day of payment; by default the programme's own in that month, moved earlier over holidays, or
+                ``on``.
 
         Raises:
             InvalidValue: unknown programme, or a period that can't be part of a batch number.
-            FundsShort: the fund may not fall that low; earlier batches of this call stay valid.
+            UnknownYear: the holidays around the day of payment are not known.
         """
-        programme = programmes.find(programme)
+        return self._draft(programme, period, roll_lines, on, by or "draft", pay_on)[0]
+
+    def _draft(
+        self,
+        programme: Programme | str,
+        period: str,
+        roll_lines: Iterable[lines.RollLine],
+        on: date,
+        by: str,
+        pay_on: date | None,
+    ) -> tuple[Roll, bool]:
+        found = self._programme(programme)
         if not (period.isascii() and 0 < len(period) <= 16 and period.replace("-", "").isalnum()):
-            raise InvalidValue("bad period", step="payout.pay", term="发放期", advice="write it as 2014-07")
-        self._books.ledger.open_accounts([(programme.fund_account, programme.kind)])
-        heading = Heading(programme, period, 1, on, out_dir)
-        waiting: dict[str, list[roll.Payee]] = {}
-        pending: set[int] = set()
-        made: list[str] = []
-        for part in roll.chunks(roll_lines):
-            with self._books.store.begin() as connection:
-                payees, found = roll.match(connection, programme, period, part, pending)
-                lines.record(connection, f"{programme.code}:{period}", found)
-            for payee in payees:
-                waiting.setdefault(payee.bank, []).append(payee)
-            for bank, queue in waiting.items():
-                while len(queue) >= self._max_lines:
-                    full = queue[: self._max_lines]
-                    made.append(self._send(heading, bank, full))
-                    pending.difference_update(payee.person_id for payee in full)
-                    del queue[: self._max_lines]
-        for bank in sorted(waiting):
-            if waiting[bank]:
-                made.append(self._send(heading, bank, waiting[bank]))
-        return made
+            raise InvalidValue("bad period", step="payout.draft", term="发放期", advice="write it as 2014-07")
+        if pay_on is None:
+            pay_on = programmes.pay_day(found, on.year, on.month) if found.pay_day else on
+        return draft.draft(
+            self._books, draft.Draft(found, period, roll_lines, on, by, max(pay_on, on), self._exclusions)
+        )
+
+    def approve(self, roll_no: str, officer: str, digest: str, *, on: date) -> Roll:
+        """One officer approves what the digest stands for; see :func:`sbcard_core.payout.approval.approve`."""
+        return approval.approve(self._books, self._of(roll_no), roll_no, officer, digest, on)
+
+    def notice(self, roll_no: str, *, on: date) -> Roll:
+        """Begin the public notice; see :func:`sbcard_core.payout.approval.notice`."""
+        return approval.notice(self._books, self._of(roll_no), roll_no, on)
+
+    def notice_lines(self, roll_no: str) -> Iterator[approval.NoticeLine]:
+        """What the public sees: area, name, masked number, amount."""
+        return approval.notice_lines(self._books, roll_no)
+
+    def object(self, roll_no: str, line: int, *, by: str, reason: str, on: date) -> Roll:
+        """Uphold an objection; see :func:`sbcard_core.payout.approval.objection`."""
+        return approval.objection(self._books, self._of(roll_no), roll_no, line, by, reason, on)
+
+    def remove(self, roll_no: str, roll_line_numbers: Collection[int], *, reason: str) -> Roll:
+        """Take lines out before release; see :func:`sbcard_core.payout.approval.remove`."""
+        return approval.remove(self._books, self._of(roll_no), roll_no, roll_line_numbers, reason)
+
+    def withdraw(self, roll_no: str) -> Roll:
+        """Give a roll up before its money is blocked."""
+        return approval.withdraw(self._books, roll_no)
+
+    def release(self, roll_no: str, *, on: date, out_dir: Path) -> list[str]:
+        """Check and block the roll's money, then write its bank files; see :mod:`sbcard_core.payout.release`."""
+        order = release.Release(self._of(roll_no), roll_no, on, out_dir, self._max_lines)
+        return release.release(self._books, order)
+
+    def write_again(self, batch_no: str, out_dir: Path) -> Path:
+        """Write a batch's request file again, the same bytes, where a bank did not get it; nothing else changes."""
+        with self._books.store.begin() as connection:
+            heading, bank = self._heading(batches.find(connection, batch_no), out_dir)
+            return batches.write_file(connection, heading, bank, batch_no)
+
+    def close(self, roll_no: str, *, on: date) -> Roll:
+        """Close a roll of which nothing is outstanding; see :func:`sbcard_core.payout.status.close`."""
+        return status.close(self._books, roll_no, on)
+
+    def status(self, roll_no: str) -> status.RollStatus:
+        """Where the money of a roll is."""
+        return status.status(self._books, roll_no)
+
+    def check(self, roll_no: str) -> list[str]:
+        """In what lines, batches and ledger disagree: nothing, in sound books."""
+        return status.check(self._books, roll_no)
+
+    def rolls(self, programme: Programme | str, period: str) -> list[Roll]:
+        """Every roll of one programme and period."""
+        with self._books.store.begin() as connection:
+            return rolls.of_run(connection, self._programme(programme).code, period)
+
+    # --- the banks' answers ------------------------------------------------------------------------------------
 
     def read_result(self, path: Path, *, on: date) -> results.PayoutResultReport:
-        """Take in one result file of a bank; see :func:`sbcard_core.payout.results.read_result`."""
+        """Take in one answer: a result file, or a confirmation of unknown lines.
+
+        See :func:`sbcard_core.payout.results.read_result` and
+        :func:`sbcard_core.payout.confirm.read_confirmation`.
+        """
+        if bankfile.kind_of(path) == bankfile.PAYOUT_CONFIRMATION.kind:
+            return confirm.read_confirmation(self._books, path, on=on)
         return results.read_result(self._books, path, on=on)
+
+    def inquire(self, programme: Programme | str, period: str, *, on: date, out_dir: Path) -> list[Path]:
+        """Ask the banks about lines without a clear answer: one file ``PAYINQ_<batch>.txt`` per batch."""
+        return confirm.inquire(self._books, self._programme(programme).code, period, on, out_dir)
 
     def repay_returned(
         self,
@@ -95,16 +194,107 @@ class PayoutEngine:
         only: Collection[str] | None = None,
     ) -> list[str]:
         """Send the returned lines of one programme and period again; see :func:`sbcard_core.payout.repay.repay`."""
-        order = repay.Repayment(programmes.find(programme), period, on, out_dir, corrections or {}, only)
+        order = repay.Repayment(self._programme(programme), period, on, out_dir, corrections or {}, only)
         return repay.repay(self._books, order, self._max_lines)
 
-    def _send(self, heading: Heading, bank: str, payees: Sequence[roll.Payee]) -> str:
-        new = [NewLine(p.person_id, p.account_no, p.name, p.id_number, p.amount_fen) for p in payees]
+    def cancel_returned(self, programme: Programme | str, returned: Iterable[tuple[str, int]], *, on: date) -> int:
+        """Give up returned lines (batch, number); their money goes back to the fund."""
+        return recovery.cancel(self._books, self._programme(programme), returned, on)
 
-        def block(connection: sa.Connection, batch_no: str) -> None:
-            total = sum(line.amount_fen for line in new)
-            fund, payable = heading.programme.fund_account, lines.payable_account(batch_no)
-            move = Transfer(f"payout:{batch_no}:block", fund, payable, total, "payout.block", timestamp(heading.on))
-            lines.post(self._books.ledger, connection, [move])
+    # --- people ------------------------------------------------------------------------------------------------
 
-        return write_batch(self._books, heading, bank, new, block)
+    def tell(self, standings: Iterable[people.Standing], *, on: date) -> int:
+        """Hand in what the registry does not know of people; see :class:`sbcard_core.payout.people.Standing`."""
+        return people.tell(self._books, standings, on)
+
+    def suspend(self, programme: Programme | str, id_number: str, *, since: str, reason: str, on: date) -> None:
+        """Stop paying a person from a period on; see :func:`sbcard_core.payout.people.suspend`."""
+        people.suspend(self._books, self._programme(programme), id_number, since, reason, on)
+
+    def resume(self, programme: Programme | str, id_number: str, *, since: str) -> int:
+        """Pay a person again from a period on; what was held is then in :meth:`held`."""
+        return people.resume(self._books, self._programme(programme), id_number, since)
+
+    def held(self, programme: Programme | str, id_number: str | None = None) -> Iterator[lines.RollLine]:
+        """Back payments due after suspensions ended, as lines for the next roll."""
+        return people.held(self._books, self._programme(programme), id_number)
+
+    def death(self, id_number: str, died_on: date, *, on: date) -> people.DeathReport:
+        """Stop and recover what a person is not due; see :func:`sbcard_core.payout.people.death`."""
+        return people.death(self._books, self._known, id_number, died_on, on)
+
+    def recover(
+        self,
+        recovery_id: str,
+        paid: tuple[str, int],
+        amount_fen: int,
+        *,
+        mode: RecoveryMode,
+        monthly_fen: int = 0,
+        reason: str,
+        on: date,
+    ) -> str:
+        """Begin to get back part or all of a paid line (batch, number): kept back later, or through the bank."""
+        order = recovery.Recovery(recovery_id, *paid, amount_fen, mode, monthly_fen, reason, on)
+        return recovery.recover(self._books, order)
+
+    def receive(
+        self, programme: Programme | str, recovery_id: str, amount_fen: int, *, reference: str, on: date
+    ) -> int:
+        """Book money a bank gave back; returns what is still out."""
+        return recovery.receive(self._books, self._programme(programme), recovery_id, amount_fen, reference, on)
+
+    def still_out(self, recovery_id: str) -> int:
+        """What of a recovery has not come back yet, in fen."""
+        return recovery.outstanding(self._books, recovery_id)
+
+    # --- the short path ----------------------------------------------------------------------------------------
+
+    def pay(
+        self,
+        programme: Programme | str,
+        period: str,
+        roll_lines: Iterable[lines.RollLine],
+        *,
+        on: date,
+        out_dir: Path,
+        approved_by: Sequence[str] = (),
+        notice_over: bool = False,
+    ) -> list[str]:
+        """Draft and release one roll at once: files ``PAYREQ_<batch>.txt``, one per bank and ``max_lines`` lines.
+
+        For programmes that need neither approval nor notice, or where both were given elsewhere: ``approved_by``
+        are then recorded as its officers, and ``notice_over`` says that the notice has been. The fund's own
+        bounds decide whether it holds enough. The same roll again pays nothing; one that a crash broke off goes on.
+
+        Returns:
+            The numbers of the batches made by this call.
+
+        Raises:
+            InvalidValue: unknown programme, or a period that can't be part of a batch number.
+            RollRefused: an approval or the notice is missing.
+            FundsShort: the fund may not fall that low; the roll stays, and is released once there is money.
+        """
+        found = self._programme(programme)
+        roll, _ = self._draft(found, period, roll_lines, on, "pay", on)
+        for officer in approved_by:
+            roll = approval.approve(self._books, found, roll.roll_no, officer, roll.digest, on)
+        order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, False, notice_over)
+        return release.release(self._books, order)
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _programme(self, programme: Programme | str) -> Programme:
+        if isinstance(programme, str) and programme in self._known:
+            return self._known[programme]
+        found = programmes.find(programme)
+        self._known[found.code] = found
+        return found
+
+    def _of(self, roll_no: str) -> Programme:
+        with self._books.store.begin() as connection:
+            return self._programme(rolls.load(connection, roll_no).programme)
+
+    def _heading(self, there: batches.Sent, out_dir: Path) -> tuple[batches.Heading, str]:
+        programme = self._programme(there.programme)
+        return batches.Heading(programme, there.period, there.round, there.sent_on, out_dir), there.bank

@@ -1,13 +1,14 @@
 """What a roll line and a sent line are, and how both are written down."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
-from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus
+from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Severity
 
@@ -16,39 +17,69 @@ SUSPENSE = "SUSPENSE"
 """Account that holds the amounts whose fate is unknown."""
 
 
-class LineState(IntEnum):
-    """What became of one sent line. Own codes."""
-
-    SENT = 10
-    """At the bank, not answered."""
-    PAID = 20
-    RETURNED = 21
-    """支付退票: confirmed as not paid; its money stays payable until it is paid again."""
-    REPAID = 22
-    """Returned, and sent again as another line, which names this one."""
-    UNKNOWN = 30
-    """The answer is missing, unreadable or contradictory: in suspense, never paid again without a decision."""
-
-
 class FundsShort(Refused):
     """The fund does not hold what a batch needs; batches written before stay valid, this one was not made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """The database and its ledger: every step writes to both in one transaction."""
+class Progress:
+    """How far a long step has come: ``done`` of ``total`` lines (0: not known yet) of ``stage``."""
 
-    store: Store
-    ledger: Ledger
+    stage: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
-class RollLine:
-    """One person on the roll (发放名册)."""
+class Books:
+    """The database and its ledger: every step writes to both in one transaction.
 
-    id_number: str = field(repr=False)
-    name: str = field(repr=False)
+    ``itemised`` posts a transfer for every paid line, not one for all lines an answer pays.
+    """
+
+    store: Store
+    ledger: Ledger
+    progress: Callable[[Progress], None] | None = None
+    itemised: bool = False
+
+    def tell(self, stage: str, done: int, total: int = 0) -> None:
+        """Report progress, where somebody listens."""
+        if self.progress is not None:
+            self.progress(Progress(stage, done, total))
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction of the one writer: what it reads cannot change before it ends."""
+        with self.store.begin() as connection:
+            lock_for_posting(connection)
+            yield connection
+
+
+class RollLine(NamedTuple):
+    """One line of a roll (发放名册); of a household programme, the line names the head of the household (户主).
+
+    Attributes:
+        id_number: whose card is paid.
+        name: must be the registered one.
+        amount_fen: what is due.
+        account_no: where given, it must be the account the registry has: name, account and number agree, or the
+            line is refused.
+        household: household number; needed by household programmes, ignored by personal ones.
+        item: empty for the period's due; else what it is for, paid once per person and programme whatever the
+            period, e.g. ``"held:2014-05"``.
+        area: village or street, for the public notice.
+    """
+
+    id_number: str
+    name: str
     amount_fen: int
+    account_no: str = ""
+    household: str = ""
+    item: str = ""
+    area: str = ""
+
+    def __repr__(self) -> str:
+        return f"RollLine(amount_fen={self.amount_fen!r}, item={self.item!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +103,7 @@ def record(connection: sa.Connection, source: str, findings: Iterable[PayoutFind
 
 
 def payable_account(batch_no: str) -> str:
-    """The account in which the money of one batch is blocked."""
+    """The account in which the money of one batch, or of a roll not yet cut into batches, is blocked."""
     return f"PAYOUT_PAYABLE:{batch_no}"
 
 

@@ -1,7 +1,7 @@
 """Reading a bank's payout results (代发回盘): paid, returned, or unknown; never guessed, never paid twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import zip_longest
 from pathlib import Path
@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.hosts import bankfile
-from sbcard_core.ledger import Ledger, Transfer, timestamp
+from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.payout import lines
-from sbcard_core.payout.lines import SUSPENSE, Books, LineState, PayoutFinding
-from sbcard_core.store import schema, update_many
+from sbcard_core.payout.lines import SUSPENSE, Books, PayoutFinding
+from sbcard_core.payout.states import LineState
+from sbcard_core.store import insert_many, schema, update_many
 
 Answer = tuple[LineState, str | None]  # state, reason
 
@@ -67,30 +68,56 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
     """
     file = bankfile.read(path, bankfile.PAYOUT_RESULT)
     batch_no = file.header["batch_no"]
-    with books.store.begin() as connection:
-        bank, answered_by = _batch(connection, file, path)
+    with books.writing() as connection:
+        bank, answered_by = batch_of(connection, file, path)
         if answered_by == file.sha256:
             return PayoutResultReport(batch_no, repeated=True)
         if answered_by is not None:
             what = f"batch {batch_no} was answered by another file"
             raise PayoutResultRefused(path, "answered", what, "clear it with the bank before anything is changed")
         sent = _sent(connection, batch_no)
-        answers, strays = _judge(file, sent)
+        answers, strays = _answers(file, sent)
         report = _report(batch_no, sent, answers, strays)
         _check_totals(path, file, report, len(strays))
-        _post(books.ledger, connection, (batch_no, bank, timestamp(on)), sent, answers)
-        gone = (LineState.UNKNOWN, "银行应答缺失或无法识别")
-        rows = []
-        for seq in sent:
-            state, reason = answers.get(seq, gone)
-            rows.append((int(state), reason, batch_no, seq))
-        update_many(connection, schema.payout_line, ("state", "reason"), ("batch_no", "seq"), rows)
-        update_many(connection, schema.payout_batch, ("answer_sha256",), ("batch_no",), [(file.sha256, batch_no)])
+        post(books, connection, (batch_no, bank, on), sent, answers)
+        _mark(connection, batch_no, sent, answers)
+        note_answer(connection, file, path, on)
         lines.record(connection, path.name, report.findings)
     return report
 
 
-def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str | None]:
+def _mark(
+    connection: sa.Connection, batch_no: str, sent: Mapping[int, tuple[str, int]], answers: Mapping[int, Answer]
+) -> None:
+    """Nearly every line is paid: all at once, then the others by name."""
+    line = schema.payout_line
+    connection.execute(sa.update(line).where(line.c.batch_no == batch_no).values(state=int(LineState.PAID)))
+    gone = (LineState.UNKNOWN, "银行应答缺失或无法识别")
+    rows = []
+    if len(answers) < len(sent) or any(answer is not _PAID for answer in answers.values()):
+        for seq in sent:
+            state, reason = answers.get(seq, gone)
+            if state is not LineState.PAID:
+                rows.append((int(state), reason, batch_no, seq))
+    update_many(connection, line, ("state", "reason"), ("batch_no", "seq"), rows)
+
+
+def note_answer(connection: sa.Connection, file: bankfile.BankFile, path: Path, on: date) -> None:
+    """Remember an answer that was taken."""
+    batch_no, batch = file.header["batch_no"], schema.payout_batch
+    if file.header["kind"] == bankfile.PAYOUT_RESULT.kind:
+        connection.execute(sa.update(batch).where(batch.c.batch_no == batch_no).values(answer_sha256=file.sha256))
+    columns = ("sha256", "batch_no", "kind", "file", "read_on")
+    row = (file.sha256, batch_no, file.header["kind"], path.name, on.isoformat())
+    insert_many(connection, schema.payout_answer, columns, [row])
+
+
+def batch_of(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str | None]:
+    """Bank and answer so far of the batch a file speaks of.
+
+    Raises:
+        PayoutResultRefused: ``batch`` never sent, or ``bank`` is another.
+    """
     batch = schema.payout_batch.c
     batch_no = file.header["batch_no"]
     row = connection.execute(sa.select(batch.bank, batch.answer_sha256).where(batch.batch_no == batch_no)).one_or_none()
@@ -106,6 +133,22 @@ def _sent(connection: sa.Connection, batch_no: str) -> dict[int, tuple[str, int]
     line = schema.payout_line.c
     query = sa.select(line.seq, line.account_no, line.amount_fen).where(line.batch_no == batch_no).order_by(line.seq)
     return {seq: (account_no, amount) for seq, account_no, amount in connection.execute(query)}
+
+
+def _answers(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
+    """The answer of every line; lines answered once, as paid, are told by comparing whole sets."""
+    wanted = {(str(seq), account_no, str(amount), "00", ""): seq for seq, (account_no, amount) in sent.items()}
+    paid = wanted.keys() & set(file.rows)
+    odd = len(file.rows) - len(paid)
+    if file.bad_lines or len(file.rows) != len(sent) or {row[0] for row in file.rows} != {row[0] for row in wanted}:
+        return _judge(file, sent)  # something is missing, twice, or not ours: line by line
+    answers = dict.fromkeys((wanted[row] for row in paid), _PAID)
+    if not odd:
+        return answers, []
+    left = [(n, row) for n, row in zip(file.line_numbers, file.rows, strict=True) if row not in paid]
+    rest = replace(file, rows=[row for _, row in left], line_numbers=[n for n, _ in left])
+    more, strays = _judge(rest, sent)
+    return answers | more, strays
 
 
 def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
@@ -197,20 +240,29 @@ def _check_totals(path: Path, file: bankfile.BankFile, report: PayoutResultRepor
             raise PayoutResultRefused(path, "totals", what, "ask the bank for a corrected file")
 
 
-def _post(
-    ledger: Ledger,
+def post(
+    books: Books,
     connection: sa.Connection,
-    place: tuple[str, str, str],
+    place: tuple[str, str, date],
     sent: Mapping[int, tuple[str, int]],
     answers: Mapping[int, Answer],
 ) -> None:
-    batch_no, bank, at = place
-    payable, clearing = lines.payable_account(batch_no), lines.clearing_account(bank)
+    """Move what was paid to the bank's clearing account and what is unknown to suspense.
+
+    One transfer for all paid lines of the answer and one for all unknown ones; the lines of the batch are the
+    ledger's detail. ``itemised`` books post each line on its own.
+    """
+    batch_no, bank, on = place
+    payable, clearing, at = lines.payable_account(batch_no), lines.clearing_account(bank), timestamp(on)
+    paid = [(seq, sent[seq][1]) for seq, (state, _) in answers.items() if state is LineState.PAID]
+    unknown = [(seq, amount) for seq, (_, amount) in sent.items() if seq not in answers]
     moves = []
-    for seq, (_, amount) in sent.items():
-        state = answers[seq][0] if seq in answers else LineState.UNKNOWN
-        if state is LineState.PAID:
-            moves.append(Transfer(f"payout:{batch_no}:{seq}", payable, clearing, amount, "payout.paid", at))
-        elif state is LineState.UNKNOWN:
-            moves.append(Transfer(f"payout:{batch_no}:{seq}", payable, SUSPENSE, amount, "payout.unknown", at))
-    lines.post(ledger, connection, moves)
+    for code, target, group in (("paid", clearing, paid), ("unknown", SUSPENSE, unknown)):
+        if books.itemised:
+            parts = [(str(seq), fen) for seq, fen in sorted(group)]
+        else:
+            parts = [(code, sum(fen for _, fen in group))] if group else []
+        moves += [
+            Transfer(f"payout:{batch_no}:{name}", payable, target, fen, f"payout.{code}", at) for name, fen in parts
+        ]
+    lines.post(books.ledger, connection, moves)

@@ -132,4 +132,4 @@ def test_no_repr_shows_a_person(tmp_path: Path) -> None:
 
 def test_layouts_are_told_apart_by_kind() -> None:
     assert all(isinstance(spec, FileSpec) and spec.kind == kind for kind, spec in SPECS.items())
-    assert len(SPECS) == 4
+    assert len(SPECS) == 6

@@ -15,6 +15,7 @@ from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState
 
 PERIOD, DAY = "2014-07", date(2014, 8, 1)
+OFFICERS = {"approved_by": ("李审核", "王复核"), "notice_over": True}
 PERSON = (
     *("person_id", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "city", "county", "bank"),
     *("form_no", "submitted_on", "source_file", "source_line"),
@@ -27,6 +28,8 @@ CARD = (
 
 class Town:
     """One database with people ``1…n``; person ``n`` gets ``1000 + n`` fen."""
+
+    officers = OFFICERS
 
     def __init__(self, store: Store, folder: Path, people: int, max_lines: int = 5000) -> None:
         self.store, self.folder, self.ledger = store, folder, Ledger(store)
@@ -65,7 +68,7 @@ class Town:
         return [RollLine(self.number(n), f"甲{n}", 1000 + n) for n in numbers]
 
     def pay(self, numbers: Iterable[int], programme: str = "pension") -> list[str]:
-        return self.engine.pay(programme, PERIOD, self.roll(numbers), on=DAY, out_dir=self.folder)
+        return self.engine.pay(programme, PERIOD, self.roll(numbers), on=DAY, out_dir=self.folder, **OFFICERS)
 
     def request(self, batch_no: str) -> bankfile.BankFile:
         return bankfile.read(self.folder / f"PAYREQ_{batch_no}.txt", bankfile.PAYOUT_REQUEST)

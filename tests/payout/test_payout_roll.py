@@ -25,7 +25,9 @@ def test_a_roll_becomes_one_file_per_bank(town) -> None:
 
 def test_batches_are_cut_and_streamed(new_town, store, tmp_path: Path) -> None:
     town = new_town(store, tmp_path, 8, max_lines=2)
-    batches = town.engine.pay("pension", "2014-07", iter(town.roll(range(1, 9))), on=date(2014, 8, 1), out_dir=tmp_path)
+    batches = town.engine.pay(
+        "pension", "2014-07", iter(town.roll(range(1, 9))), on=date(2014, 8, 1), out_dir=tmp_path, **town.officers
+    )
     assert sorted(len(town.request(batch).rows) for batch in batches) == [2, 2, 2, 2]
     town.check_books()
 
@@ -61,7 +63,7 @@ def test_a_line_that_does_not_match_is_one_finding(town, line: tuple, code: str)
     number, name, amount = line
     number = town.number(1) if number == "1" else number
     lines = [RollLine(number, name, amount), *town.roll([2])]
-    (batch,) = town.engine.pay("pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=town.folder)
+    (batch,) = town.engine.pay("pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=town.folder, **town.officers)
     assert [row[3] for row in town.request(batch).rows] == [town.number(2)]
     assert town.findings() == [(code, 0)]
 
@@ -93,7 +95,7 @@ def test_a_fund_with_a_floor_is_never_overdrawn(town) -> None:
     ledger = Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=0)})
     with pytest.raises(FundsShort):
         PayoutEngine(town.store, ledger).pay(
-            "pension", "2014-07", town.roll([1]), on=date(2014, 8, 1), out_dir=town.folder
+            "pension", "2014-07", town.roll([1]), on=date(2014, 8, 1), out_dir=town.folder, **town.officers
         )
     assert town.states() == {}
     assert list(town.folder.glob("PAYREQ*")) == []
@@ -103,7 +105,7 @@ def test_wrong_calls(town) -> None:
     with pytest.raises(InvalidValue):
         town.pay([1], programme="lottery")
     with pytest.raises(InvalidValue):
-        town.engine.pay("pension", "2014/07", [], on=date(2014, 8, 1), out_dir=town.folder)
+        town.engine.pay("pension", "2014/07", [], on=date(2014, 8, 1), out_dir=town.folder, **town.officers)
     with pytest.raises(InvalidValue):
         Programme("Bad Code", "x", "F", AccountKind.PENSION_FUND)
 

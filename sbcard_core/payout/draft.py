@@ -1,0 +1,263 @@
+"""Drafting a roll: lines in, each matched with person, card and account by the database itself, in bulk.
+
+Whoever does not match is a finding, not a payment. One transaction: a draft is there whole, or not at all.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+import sqlalchemy as sa
+
+from sbcard_core.payout import deductions, rolls
+from sbcard_core.payout.lines import Books, PayoutFinding, RollLine, record
+from sbcard_core.payout.programmes import Exclusion, Programme
+from sbcard_core.payout.states import Living, RollLineState, RollState
+from sbcard_core.store import insert_many, schema
+from sbcard_core.values import FEN_MAX, mask_id
+
+CHUNK = 20_000
+"""Lines taken in, and matched, by one statement."""
+
+_INPUT = sa.Table(
+    "payout_input",  # the roll as handed in, for the length of the draft
+    sa.MetaData(),
+    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("id_number", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    *(sa.Column(name, sa.String, nullable=False) for name in ("account_no", "household", "item", "area")),
+    prefixes=["TEMPORARY"],
+)
+_INPUT_COLUMNS = ("line", *RollLine._fields)
+
+REASONS = {
+    "person": "查无此人",
+    "name": "姓名与登记不符",
+    "amount": "金额不在允许范围内",
+    "household": "缺少户编号",
+    "card": "没有可入账的社会保障卡",
+    "account": "账号与登记不符",
+    "duplicate": "本期已发放,不重复发放",
+    "item": "该项目已发放,不重复发放",
+    "excluded": "同期享受互斥项目",
+    "account_shared": "同一账号对应多人",
+    "living": "生存状态不符合发放条件",
+    "suspended": "暂停发放",
+}
+"""Finding codes (``payout.<code>``) and what a clerk reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a roll is drafted from."""
+
+    programme: Programme
+    period: str
+    lines: Iterable[RollLine]
+    on: date
+    by: str
+    pay_on: date
+    exclusions: Sequence[Exclusion] = ()
+
+
+def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
+    """Store one roll; returns it, and whether it is new (the same lines handed in again are the same roll)."""
+    programme = order.programme
+    with books.writing() as connection:
+        _INPUT.create(connection)
+        count = _take_in(books, connection, order.lines)
+        source = rolls.digest_rows(connection, "payout_input", RollLine._fields, "line > 0", {})
+        there = rolls.of_run(connection, programme.code, order.period)
+        for roll in there:
+            if roll.source_sha256 == source and roll.state is not RollState.WITHDRAWN:
+                _INPUT.drop(connection)
+                return roll, False
+        roll = _new_roll(connection, order, there, source)
+        _match(books, connection, order, roll, count)
+        _judge(connection, order, roll)
+        deductions.keep_back(connection, programme.code, roll, order.on)
+        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll))
+        _INPUT.drop(connection)
+        ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
+        return rolls.save(connection, roll, digest=rolls.digest(connection, roll.roll_id), state=int(ready)), True
+
+
+def _take_in(books: Books, connection: sa.Connection, lines: Iterable[RollLine]) -> int:
+    source, count = iter(lines), 0
+    while part := list(islice(source, CHUNK)):
+        if not _storable(part):
+            part = [line if _storable([line]) else _blanked(line) for line in part]
+        rows = ((n, *line) for n, line in enumerate(part, count + 1))
+        count += insert_many(connection, _INPUT, _INPUT_COLUMNS, rows)
+        books.tell("roll", count)
+    return count
+
+
+def _storable(part: Sequence[RollLine]) -> bool:
+    """Whether a database and a bank file take these lines as they are; looked at by the thousand."""
+    columns = list(zip(*part, strict=True))
+    if set(map(type, columns[2])) != {int} or min(columns[2]) < -FEN_MAX or max(columns[2]) > FEN_MAX:
+        return False
+    try:
+        text = "".join(["".join(column) for number, column in enumerate(columns) if number != 2])
+        text.encode()
+    except (TypeError, UnicodeEncodeError):  # not text, or a lone surrogate
+        return False
+    return not any(mark in text for mark in ("|", "\n", "\r", "\0"))
+
+
+def _blanked(line: RollLine) -> RollLine:
+    """An unusable line with its unusable fields emptied, so that it is refused by the rule it breaks."""
+    kept = RollLine(*(value if _fits(value) else "" for value in line))  # type: ignore[arg-type]
+    amount = line.amount_fen if type(line.amount_fen) is int and abs(line.amount_fen) <= FEN_MAX else 0
+    return kept._replace(amount_fen=amount)
+
+
+def _fits(value: object) -> bool:
+    return isinstance(value, str) and _storable([RollLine(value, "", 1)])
+
+
+def _new_roll(connection: sa.Connection, order: Draft, there: list[rolls.Roll], source: str) -> rolls.Roll:
+    table, programme = schema.payout_roll, order.programme
+    roll_id = (connection.execute(sa.select(sa.func.max(table.c.roll_id))).scalar() or 0) + 1
+    stem = f"{programme.code}-{order.period}-R"
+    taken = connection.execute(
+        sa.select(sa.func.count()).select_from(table).where(table.c.roll_no.startswith(stem, autoescape=True))
+    ).scalar_one()
+    run_id = there[0].run_id if there else roll_id
+    roll = rolls.Roll(
+        *(roll_id, f"{stem}{taken + 1:03d}", run_id, programme.code, order.period, RollState.DRAFTED, source, ""),
+        *(order.by, order.on.isoformat(), order.pay_on.isoformat()),
+    )
+    values = {name: getattr(roll, name) for name in roll.__slots__}
+    connection.execute(sa.insert(table).values({**values, "state": int(roll.state)}))
+    return roll
+
+
+_MATCH = """
+INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item, area, gross_fen, deducted_fen,
+                              bank, account_no, state, reason)
+SELECT :roll, line, :run, person_id, CASE WHEN :household = 1 THEN household ELSE '' END, item, area, amount_fen, 0,
+       COALESCE(found_bank, ''), COALESCE(found_account, ''), CASE WHEN reason IS NULL THEN {ready} ELSE {refused} END,
+       reason
+FROM (SELECT s.line, s.household, s.item, s.area, s.amount_fen, p.person_id, {bank} AS found_bank,
+             {account} AS found_account,
+             CASE WHEN p.person_id IS NULL THEN 'person'
+                  WHEN p.name <> s.name THEN 'name'
+                  WHEN s.amount_fen < 1 OR s.amount_fen > :limit THEN 'amount'
+                  WHEN :household = 1 AND s.household = '' THEN 'household'
+                  WHEN {account} IS NULL THEN 'card'
+                  WHEN s.account_no <> '' AND s.account_no <> {account} THEN 'account'
+             END AS reason
+      FROM payout_input s
+      LEFT JOIN person p ON p.id_number = s.id_number
+      LEFT JOIN card k ON k.card_no = (
+          SELECT c.card_no FROM card c
+          WHERE c.person_id = p.person_id AND c.account_state IN ({payable}) AND c.issued_on IS NOT NULL
+          ORDER BY c.issued_on DESC, c.card_no DESC LIMIT 1)
+      {told}
+      WHERE s.line > :after AND s.line <= :upto) matched
+WHERE line > 0
+ORDER BY line
+ON CONFLICT DO NOTHING
+"""
+_TOLD = "LEFT JOIN payout_standing t ON t.person_id = p.person_id AND t.account_no IS NOT NULL"
+_NOT_CLAIMED = """
+INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item, area, gross_fen, deducted_fen,
+                              bank, account_no, state, reason)
+SELECT :roll, s.line, :run, p.person_id, '', s.item, s.area, s.amount_fen, 0, '', '', {refused}, 'duplicate'
+FROM payout_input s LEFT JOIN person p ON p.id_number = s.id_number
+WHERE NOT EXISTS (SELECT 1 FROM payout_roll_line l WHERE l.roll_id = :roll AND l.line = s.line)
+"""
+
+
+def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Roll, count: int) -> None:
+    """Every line joined with its person and latest payable account; the claim index keeps the first of each."""
+    programme = order.programme
+    payable = ", ".join(str(int(state)) for state in sorted(programme.payable)) or "-1"
+    standing = schema.payout_standing.c
+    told = connection.execute(sa.select(standing.person_id).where(standing.account_no.is_not(None)).limit(1)).first()
+    account, bank = "k.account_no", "k.bank"
+    if told is not None:
+        live = f"CASE WHEN t.account_state IN ({payable}) THEN t."
+        account = f"CASE WHEN t.person_id IS NULL THEN k.account_no ELSE {live}account_no END END"
+        bank = f"CASE WHEN t.person_id IS NULL THEN k.bank ELSE {live}bank END END"
+    ready, refused = int(RollLineState.READY), int(RollLineState.REFUSED)
+    names = {"account": account, "bank": bank, "payable": payable, "told": _TOLD if told is not None else ""}
+    match = sa.text(_MATCH.format(ready=ready, refused=refused, **names))
+    values = {"roll": roll.roll_id, "run": roll.run_id}
+    limits = {"limit": programme.limit_fen, "household": int(programme.household)}
+    stored = 0
+    for after in range(0, count, CHUNK):
+        upto = min(after + CHUNK, count)
+        stored += connection.execute(match, {**values, **limits, "after": after, "upto": upto}).rowcount
+        books.tell("match", upto, count)
+    if stored < count:
+        connection.execute(sa.text(_NOT_CLAIMED.format(refused=refused)), values)
+
+
+_READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
+_OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
+
+
+def _judge(connection: sa.Connection, order: Draft, roll: rolls.Roll) -> None:
+    """The rules that look beyond the line: other programmes, other people, life, suspension."""
+    programme, period = order.programme, order.period
+    ids = {"roll": roll.roll_id, "run": roll.run_id}
+
+    def refuse(code: str, rule: str, state: RollLineState = RollLineState.REFUSED, **values: object) -> None:
+        update = f"UPDATE payout_roll_line SET state = {int(state)}, reason = '{code}' WHERE {_OF_ROLL} AND {rule}"  # noqa: S608
+        connection.execute(sa.text(update), {**ids, **values})
+
+    some_item = connection.execute(sa.text("SELECT 1 FROM payout_input WHERE item <> '' LIMIT 1")).first()
+    if some_item is not None:
+        before = (
+            "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id WHERE "
+            "o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
+            "AND o.state < 50 AND o.roll_id <> :roll AND r.programme = :programme)"
+        )
+        refuse("item", f"item <> '' AND {before}", programme=programme.code)
+    for rule in order.exclusions:
+        if programme.code in rule.codes:
+            others = _runs(connection, rule.codes - {programme.code}, period)
+            key = "household" if rule.per_household else "person_id"
+            if others:
+                there = f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({others}) AND state < 50"  # noqa: S608
+                refuse("excluded", f"{key} IN ({there}) AND ('{key}' = 'person_id' OR household <> '')")
+    shared = f"SELECT account_no FROM payout_roll_line WHERE roll_id = :roll AND {_READY} GROUP BY account_no"  # noqa: S608
+    refuse("account_shared", f"account_no IN ({shared} HAVING MIN(person_id) <> MAX(person_id))")
+    refuse("living", *_not_living(programme, period))
+    held = (
+        "person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period "
+        "AND (until IS NULL OR until > :period))"
+    )
+    refuse("suspended", f"item = '' AND {held}", RollLineState.HELD, programme=programme.code, period=period)
+
+
+def _not_living(programme: Programme, period: str) -> tuple[str]:
+    """Dead before the period, or not known to live. ``period`` holds only digits, letters and hyphens."""
+    due = "1 = 0"
+    if programme.pays_month_of_death:
+        due = f"living = {int(Living.DEAD)} AND died_on IS NOT NULL AND '{period}' <= substr(died_on, 1, {len(period)})"
+    rule = f"living <> {int(Living.NORMAL)} AND NOT ({due})"
+    return (f"person_id IN (SELECT person_id FROM payout_standing WHERE {rule})",)  # noqa: S608
+
+
+def _runs(connection: sa.Connection, codes: frozenset[str], period: str) -> str:
+    roll = schema.payout_roll.c
+    query = sa.select(roll.run_id).where(roll.programme.in_(sorted(codes)), roll.period == period).distinct()
+    return ", ".join(str(run_id) for run_id in connection.execute(query).scalars())
+
+
+def _findings(connection: sa.Connection, roll: rolls.Roll) -> Iterator[PayoutFinding]:
+    line = schema.payout_roll_line.c
+    query = (
+        sa.select(line.line, line.reason, _INPUT.c.id_number)
+        .join_from(schema.payout_roll_line, _INPUT, _INPUT.c.line == line.line)
+        .where(line.roll_id == roll.roll_id, line.reason.is_not(None))
+        .order_by(line.line)
+    )
+    for number, code, id_number in connection.execute(query).all():
+        yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {REASONS[code]}")

@@ -1,0 +1,202 @@
+"""What is known of a payee beside the registry: life, account, suspension (暂停发放) and death."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.payout import approval, recovery, rolls
+from sbcard_core.payout.lines import Books, RollLine
+from sbcard_core.payout.programmes import Programme
+from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.store import schema
+from sbcard_core.values import CardState
+
+HELD_ITEM = "held:"
+"""Item of a back payment for a suspended period: ``held:<period>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the caller hands in about one person; it holds until told otherwise.
+
+    Attributes:
+        id_number: social security number.
+        living: AAC060.
+        died_on: day of death, where it is known.
+        bank, account_no, account_state: an account to be paid instead of the registry's cards; all or none.
+    """
+
+    id_number: str = field(repr=False)
+    living: Living = Living.NORMAL
+    died_on: date | None = None
+    bank: str | None = None
+    account_no: str | None = field(default=None, repr=False)
+    account_state: CardState | None = None
+
+
+def find(connection: sa.Connection, id_number: str) -> int:
+    """The registry's number of a person.
+
+    Raises:
+        InvalidValue: nobody has this social security number.
+    """
+    person = schema.person.c
+    found = connection.execute(sa.select(person.person_id).where(person.id_number == id_number)).scalar()
+    if found is None:
+        raise InvalidValue("nobody has this social security number", step="payout", term="查无此人")
+    return int(found)
+
+
+def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
+    """Store what is told and return how many; all or none.
+
+    Raises:
+        InvalidValue: unknown person, or half an account.
+    """
+    table, count = schema.payout_standing, 0
+    with books.writing() as connection:
+        for one in standings:
+            account = (one.bank, one.account_no, one.account_state)
+            if any(part is None for part in account) and any(part is not None for part in account):
+                raise InvalidValue("an account has bank, number and state", step="payout.tell", term="账户状态")
+            if one.account_no is not None and (not one.account_no or set(one.account_no) & set("|\r\n\0")):
+                raise InvalidValue("an account number is unusable", step="payout.tell", term="账号")
+            person_id = find(connection, one.id_number)
+            connection.execute(sa.delete(table).where(table.c.person_id == person_id))
+            values = {
+                "person_id": person_id,
+                "living": int(one.living),
+                "died_on": None if one.died_on is None else one.died_on.isoformat(),
+                "bank": one.bank,
+                "account_no": one.account_no,
+                "account_state": None if one.account_state is None else int(one.account_state),
+                "told_on": on.isoformat(),
+            }
+            connection.execute(sa.insert(table).values(values))
+            count += 1
+    return count
+
+
+def suspend(books: Books, programme: Programme, id_number: str, since: str, reason: str, on: date) -> None:
+    """Hold the period's due from ``since`` on, in rolls drafted from now; a running suspension stays as it is."""
+    hold = schema.payout_hold
+    with books.writing() as connection:
+        person_id = find(connection, id_number)
+        mine = sa.and_(hold.c.person_id == person_id, hold.c.programme == programme.code, hold.c.until.is_(None))
+        if connection.execute(sa.select(hold.c.hold_id).where(mine)).first() is None:
+            row = {"person_id": person_id, "programme": programme.code, "since": since, "reason": reason}
+            connection.execute(sa.insert(hold).values({**row, "on_date": on.isoformat()}))
+
+
+def resume(books: Books, programme: Programme, id_number: str, since: str) -> int:
+    """Pay again from period ``since`` on; returns how many suspensions ended."""
+    hold = schema.payout_hold
+    with books.writing() as connection:
+        person_id = find(connection, id_number)
+        mine = sa.and_(hold.c.person_id == person_id, hold.c.programme == programme.code, hold.c.until.is_(None))
+        return int(connection.execute(sa.update(hold).where(mine).values(until=since)).rowcount)
+
+
+def held(books: Books, programme: Programme, id_number: str | None = None) -> Iterator[RollLine]:
+    """Back payments (补发) due for suspended periods of people no longer suspended; put them on a later roll.
+
+    Periods already on a roll as back payment are left out, and a roll refuses them a second time.
+    """
+    line, roll = schema.payout_roll_line.c, schema.payout_roll.c
+    person, hold = schema.person.c, schema.payout_hold.c
+    running = sa.exists().where(
+        hold.person_id == line.person_id, hold.programme == programme.code, hold.until.is_(None)
+    )
+    later = schema.payout_roll_line.alias("later")
+    paid = sa.exists().where(
+        later.c.person_id == line.person_id,
+        later.c.item == sa.func.concat(HELD_ITEM, roll.period),
+        later.c.item != "",
+        later.c.state < 50,
+    )
+    query = (
+        sa.select(person.id_number, person.name, line.gross_fen, line.household, roll.period, line.area)
+        .join_from(schema.payout_roll_line, schema.payout_roll, roll.roll_id == line.roll_id)
+        .join(schema.person, person.person_id == line.person_id)
+        .where(roll.programme == programme.code, line.state == int(RollLineState.HELD), ~running, ~paid)
+        .order_by(roll.period, line.line)
+    )
+    if id_number is not None:
+        query = query.where(person.id_number == id_number)
+    with books.store.begin() as connection:
+        rows = connection.execute(query).all()
+    for number, name, gross_fen, household, period, area in rows:
+        yield RollLine(number, name, gross_fen, "", household, f"{HELD_ITEM}{period}", area)
+
+
+@dataclass(frozen=True, slots=True)
+class DeathReport:
+    """What a death did: lines taken off rolls, returned lines given up, recoveries opened, lines still at a bank."""
+
+    removed: int = 0
+    cancelled: int = 0
+    recoveries: tuple[str, ...] = ()
+    at_bank: int = 0
+
+
+def death(books: Books, known: dict[str, Programme], id_number: str, died_on: date, on: date) -> DeathReport:
+    """Stop and recover what a person is not due after death.
+
+    Lines of later periods leave rolls not yet released; returned ones are given up, their money goes back to the
+    fund; paid ones become recoveries through the bank (id ``death:<batch>:<seq>``). Lines a bank has not answered
+    can't be stopped here: call it again when the answer has come.
+    """
+    tell(books, [Standing(id_number, Living.DEAD, died_on)], on)
+    removed = 0
+    with books.writing() as connection:
+        person_id = find(connection, id_number)
+        for roll_no, code, period, number in connection.execute(_waiting(person_id)).all():
+            programme = known.get(code)
+            if programme is not None and _is_after(programme, period, died_on):
+                approval.take_out(connection, programme, rolls.load(connection, roll_no), [number], "death")
+                removed += 1
+        line, batch = schema.payout_line.c, schema.payout_batch.c
+        query = (
+            sa.select(batch.programme, batch.period, line.batch_no, line.seq, line.state, line.amount_fen)
+            .join_from(schema.payout_line, schema.payout_batch, batch.batch_no == line.batch_no)
+            .where(line.person_id == person_id)
+        )
+        rows = [
+            (known[row[0]], *row[2:5], recovery.claimable(connection, row[2], row[3], row[5]))
+            for row in connection.execute(query).all()
+            if row[0] in known and _is_after(known[row[0]], row[1], died_on)
+        ]
+    cancelled, opened, at_bank = 0, [], 0
+    for programme, batch_no, seq, state, claim_fen in rows:
+        if state == LineState.RETURNED:
+            cancelled += recovery.cancel(books, programme, [(batch_no, seq)], on)
+        elif state in (LineState.SENT, LineState.UNKNOWN):
+            at_bank += 1
+        elif state == LineState.PAID and claim_fen:
+            order = recovery.Recovery(
+                *(f"death:{batch_no}:{seq}", batch_no, seq, claim_fen, RecoveryMode.RETURN, 0, "death", on),
+            )
+            opened.append(recovery.recover(books, order))
+    return DeathReport(removed, cancelled, tuple(opened), at_bank)
+
+
+def _waiting(person_id: int) -> sa.Select[Any]:
+    line, roll = schema.payout_roll_line.c, schema.payout_roll.c
+    return (
+        sa.select(roll.roll_no, roll.programme, roll.period, line.line)
+        .join_from(schema.payout_roll, schema.payout_roll_line, line.roll_id == roll.roll_id)
+        .where(line.run_id == roll.run_id, line.person_id == person_id, line.state < 50)
+        .where(roll.state < int(RollState.RELEASING))
+    )
+
+
+def _is_after(programme: Programme, period: str, died_on: date) -> bool:
+    """Whether a period begins after the death; of periods not written YYYY or YYYY-MM every one does."""
+    day = died_on.isoformat()
+    if len(period) not in (4, 7) or not period.replace("-", "").isdigit():
+        return True
+    return period > day[: len(period)] or (period == day[: len(period)] and not programme.pays_month_of_death)

@@ -1,0 +1,99 @@
+"""Releasing a roll: its funds checked and blocked, then one transaction and one file per batch."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sbcard_core.ledger import AccountKind, Transfer, timestamp
+from sbcard_core.payout import rolls
+from sbcard_core.payout.approval import approvals
+from sbcard_core.payout.batches import Heading, write_next
+from sbcard_core.payout.lines import Books, FundsShort, payable_account, post
+from sbcard_core.payout.programmes import Programme
+from sbcard_core.payout.rolls import Roll, RollRefused
+from sbcard_core.payout.states import RollLineState, RollState
+from sbcard_core.store import schema
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a roll is released. ``check_funds`` asks the fund to hold the whole sum, whatever its account may do."""
+
+    programme: Programme
+    roll_no: str
+    on: date
+    out_dir: Path
+    max_lines: int
+    check_funds: bool = True
+    notice_over: bool = False
+
+
+def release(books: Books, order: Release) -> list[str]:
+    """Block the roll's money, then send it batch by batch; returns the batches made by this call.
+
+    Called again after a crash it goes on behind the last whole batch; a roll that is out stays as it is.
+
+    Raises:
+        RollRefused: ``state``, ``approval``, ``notice`` or ``digest``; nothing changed.
+        FundsShort: the fund does not hold the sum; nothing changed.
+    """
+    with books.writing() as connection:
+        roll = rolls.load(connection, order.roll_no)
+        if roll.state in (RollState.RELEASED, RollState.CLOSED):
+            return []
+        if roll.state is not RollState.RELEASING:
+            _check(connection, order, roll)
+            roll = _block(books, connection, order, roll)
+        line = schema.payout_roll_line.c
+        ready = sa.and_(line.roll_id == roll.roll_id, line.state == int(RollLineState.READY))
+        query = sa.select(line.bank, sa.func.count()).where(ready).group_by(line.bank).order_by(line.bank)
+        banks: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+    day = max(order.on, date.fromisoformat(roll.pay_on))
+    heading = Heading(order.programme, roll.period, 1, day, order.out_dir)
+    made, done = [], 0
+    for bank in banks:
+        while (batch := write_next(books, heading, roll, bank, order.max_lines)) is not None:
+            made.append(batch[0])
+            done += batch[1]
+            books.tell("release", done, sum(banks.values()))
+    with books.writing() as connection:
+        left = books.ledger.balances([payable_account(roll.roll_no)], connection)
+        if any(balance.net_fen for balance in left.values()):
+            what = "what was blocked for the roll is not what its batches took"
+            raise RollRefused("blocked", what, "compare the roll with the ledger before anything is sent")
+        rolls.save(connection, roll, state=int(RollState.RELEASED))
+    return made
+
+
+def _check(connection: sa.Connection, order: Release, roll: Roll) -> None:
+    if roll.state is RollState.WITHDRAWN:
+        raise RollRefused("state", "the roll was withdrawn", "draft a new one")
+    if approvals(connection, roll) < order.programme.approvals:
+        what = f"the roll needs {order.programme.approvals} approvals of its present content"
+        raise RollRefused("approval", what, "have it approved by officers who did not draft it")
+    shown = roll.notice_until is not None and order.on.isoformat() > roll.notice_until
+    if order.programme.notice_days and not order.notice_over and not shown:
+        raise RollRefused("notice", "the public notice is not over", "release it after its last day")
+    if rolls.digest(connection, roll.roll_id) != roll.digest:
+        what = "the stored lines are not the ones that were approved"
+        raise RollRefused("digest", what, "find out who changed the database")
+
+
+def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) -> Roll:
+    line = schema.payout_roll_line.c
+    ready = sa.and_(line.roll_id == roll.roll_id, line.state == int(RollLineState.READY))
+    due = sa.select(sa.func.coalesce(sa.func.sum(line.gross_fen - line.deducted_fen), 0)).where(ready)
+    total = int(connection.execute(due).scalar_one())
+    programme, ledger = order.programme, books.ledger
+    fund, payable = programme.fund_account, payable_account(roll.roll_no)
+    ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
+    if order.check_funds and ledger.balance(fund, connection).net_fen < total:
+        what = f"account {fund} does not hold {total} fen"
+        raise FundsShort(what, step="payout.release", term="资金不足", advice="fund the account and run it again")
+    if total:
+        at = timestamp(order.on)
+        move = Transfer(f"payout:{roll.roll_no}:block", fund, payable, total, "payout.block", at)
+        post(ledger, connection, [move])
+    return rolls.save(connection, roll, state=int(RollState.RELEASING), released_on=order.on.isoformat())

@@ -1,0 +1,71 @@
+"""Codes of the payout room: what a roll, a line of it, a sent line and a person may be."""
+
+from enum import IntEnum
+
+
+class LineState(IntEnum):
+    """What became of one sent line. Own codes."""
+
+    SENT = 10
+    """At the bank, not answered."""
+    PAID = 20
+    RETURNED = 21
+    """支付退票: confirmed as not paid; its money stays payable until it is paid again."""
+    REPAID = 22
+    """Returned, and sent again as another line, which names this one."""
+    CANCELLED = 23
+    """Returned, and given up: its money is back in the fund."""
+    UNKNOWN = 30
+    """The answer is missing, unreadable or contradictory: in suspense, never paid again until the bank confirms."""
+
+
+class RollState(IntEnum):
+    """How far a roll has come. Own codes."""
+
+    DRAFTED = 10
+    """Waits for officers; also again after a line was taken out."""
+    APPROVED = 20
+    NOTICED = 30
+    """公示: shown to the public, or has been."""
+    RELEASING = 40
+    """Its money is blocked; batches are being written."""
+    RELEASED = 50
+    """Every line is at its bank."""
+    CLOSED = 60
+    """Nothing is outstanding."""
+    WITHDRAWN = 70
+    """Given up before its money was blocked."""
+
+
+class RollLineState(IntEnum):
+    """What is done with one line of a roll. Below 50 it is a claim: no second one for the same person and item."""
+
+    READY = 10
+    """To be sent, or sent."""
+    DEDUCTED = 11
+    """Kept back whole for a recovery: nothing to send."""
+    HELD = 12
+    """Suspended: kept for a later back payment (补发)."""
+    REFUSED = 50
+    """Did not match; one finding says why."""
+    REMOVED = 51
+    """Taken out by an objection, a death or an officer."""
+
+
+class Living(IntEnum):
+    """生存状态, AAC060 as one card-management vendor uses it; only NORMAL is paid."""
+
+    NORMAL = 1
+    DEAD = 2
+    IMPRISONED = 3
+    MISSING = 4
+    UNKNOWN = 5
+
+
+class RecoveryMode(IntEnum):
+    """How an overpayment comes back (追回). Own codes."""
+
+    DEDUCTION = 1
+    """Kept back from later rolls of the programme, a part each time."""
+    RETURN = 2
+    """Returned through the bank."""
