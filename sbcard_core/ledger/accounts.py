@@ -48,7 +48,11 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How far credits less debits of one account may go, in fen, both ends included; ``None`` is no bound."""
+    """How far credits less debits of one account may go, in fen, both ends included; ``None`` is no bound.
+
+    Pending amounts count at their worst: what is held for going out is gone for the floor, what is held for
+    coming in is there for the ceiling.
+    """
 
     floor_fen: int | None = None
     ceiling_fen: int | None = None
@@ -65,17 +69,27 @@ class Balance:
     """Both sides of an account, in fen.
 
     Example:
-        >>> Balance(debits_fen=300, credits_fen=1000).net_fen
-        700
+        >>> balance = Balance(debits_fen=300, credits_fen=1000, debits_pending_fen=50)
+        >>> balance.net_fen, balance.available_fen
+        (700, 650)
     """
 
     debits_fen: int
     credits_fen: int
+    debits_pending_fen: int = 0
+    """Held for going out."""
+    credits_pending_fen: int = 0
+    """Held for coming in."""
 
     @property
     def net_fen(self) -> int:
         """What the account holds: credits less debits."""
         return self.credits_fen - self.debits_fen
+
+    @property
+    def available_fen(self) -> int:
+        """What may still go out: what it holds less what is held back (可用余额)."""
+        return self.credits_fen - self.debits_fen - self.debits_pending_fen
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,23 @@
 """The ledger over a database: one writer at a time, a whole batch in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, Refused, SBCardError
-from sbcard_core.ledger import history
+from sbcard_core.ledger import history, periods, proof
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
-from sbcard_core.ledger.posting import NO_BOUNDS, AccountState, judge
-from sbcard_core.ledger.transfers import Transfer, TransferRefused, TransferStatus, is_id
-from sbcard_core.store import Store, insert_many, schema, update_many
+from sbcard_core.ledger.posting import NO_BOUNDS, outcomes
+from sbcard_core.ledger.rows import Rows, chunks, rows_of
+from sbcard_core.ledger.rows import lock_for_posting as lock_for_posting  # its earlier home
+from sbcard_core.ledger.session import Nets, Session
+from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus, is_id, is_timestamp
+from sbcard_core.store import Store
 
 CHUNK_TRANSFERS: Final = 5000
 """How many transfers of a batch are held in memory at once."""
-LOOKUP_IDS: Final = 900
-"""How many ids one query names: below the smallest parameter limit of the databases used."""
-_POSTING_LOCK: Final = 0x5BCA2D
-"""PostgreSQL advisory lock number of the posting writer: any constant, the same in every process."""
-
-_COLUMNS: Final = ("transfer_id", "debit_account", "credit_account", "amount_fen", "code", "at", "memo")
-_FIND_TRANSFERS: Final = sa.select(*(schema.transfer.c[name] for name in _COLUMNS)).where(
-    schema.transfer.c.transfer_id.in_(sa.bindparam("ids", expanding=True))
-)
-_FIND_ACCOUNTS: Final = sa.select(
-    schema.account.c.account_id, schema.account.c.kind, schema.account.c.debits_fen, schema.account.c.credits_fen
-).where(schema.account.c.account_id.in_(sa.bindparam("ids", expanding=True)))
-_OPEN: Final = sa.text(
-    "INSERT INTO account (account_id, kind, debits_fen, credits_fen) VALUES (:account_id, :kind, 0, 0) "
-    "ON CONFLICT (account_id) DO NOTHING"
-)
 
 
 class UnknownAccount(SBCardError, LookupError):
@@ -79,49 +65,66 @@ class Ledger:
                 raise _other_kind(account_id)
         if not wanted:
             return
-        with self._joined(connection) as conn:
-            lock_for_posting(conn)
-            for account_id, kind_there, *_ in _look_up(conn, _FIND_ACCOUNTS, list(wanted)):
+        with self._rows(connection) as rows:
+            rows.lock()
+            for account_id, kind_there, *_ in rows.accounts(list(wanted)):
                 if wanted.pop(account_id) != kind_there:
                     raise _other_kind(account_id)
             if wanted:
-                conn.execute(_OPEN, [{"account_id": name, "kind": kind} for name, kind in wanted.items()])
+                rows.open_accounts(list(wanted.items()))
 
     def post_many(self, transfers: Iterable[Transfer], connection: sa.Connection | None = None) -> list[TransferStatus]:
         """Post a batch in one transaction; one status per transfer, in order.
 
         Transfers are judged one after the other, each seeing those before it. A
-        refused one does not stop the others. When the call returns (without
-        ``connection``), every posted transfer is on the disk.
+        refused one does not stop the others, except those of its linked group. When
+        the call returns (without ``connection``), every posted transfer is on the disk.
         """
+        return self._post(transfers, connection, None)
+
+    def submit_many(self, transfers: Iterable[Transfer], connection: sa.Connection | None = None) -> list[Outcome]:
+        """As ``post_many``, with what both accounts hold right after each transfer."""
+        nets: Nets = []
+        return outcomes(self._post(transfers, connection, nets), nets)
+
+    def _post(
+        self, transfers: Iterable[Transfer], connection: sa.Connection | None, nets: Nets | None
+    ) -> list[TransferStatus]:
         statuses: list[TransferStatus] = []
-        accounts: dict[str, AccountState] = {}
-        source = iter(transfers)
-        with self._joined(connection) as conn:
-            lock_for_posting(conn)
-            while chunk := list(islice(source, CHUNK_TRANSFERS)):
-                statuses += self._post_chunk(conn, chunk, accounts)
-            rows = [(a.debits_fen, a.credits_fen, name) for name, a in accounts.items() if a.touched]
-            update_many(conn, schema.account, ("debits_fen", "credits_fen"), ("account_id",), rows)
+        with self._rows(connection) as rows:
+            session = Session(rows, self._bounds_of)
+            for chunk in chunks(transfers, CHUNK_TRANSFERS):
+                session.load(chunk)
+                statuses += session.judge(chunk, nets)
+                session.flush()
+            session.finish()
         return statuses
 
-    def _post_chunk(
-        self, conn: sa.Connection, chunk: list[Transfer], accounts: dict[str, AccountState]
-    ) -> list[TransferStatus]:
-        ids = [transfer.transfer_id for transfer in chunk if is_id(transfer.transfer_id)]
-        posted = {row[0]: Transfer(*row) for row in _look_up(conn, _FIND_TRANSFERS, ids)}
-        names = {name for t in chunk for name in (t.debit_account, t.credit_account) if is_id(name)}
-        for name, kind, debits, credits_ in _look_up(conn, _FIND_ACCOUNTS, list(names - accounts.keys())):
-            accounts[name] = AccountState(self._bounds.get(kind, NO_BOUNDS), debits, credits_)
-        statuses, rows = [], []
-        for transfer in chunk:
-            status = judge(transfer, posted, accounts)
-            statuses.append(status)
-            if status is TransferStatus.POSTED:
-                posted[transfer.transfer_id] = transfer
-                rows.append(_row(transfer))
-        insert_many(conn, schema.transfer, _COLUMNS, rows)
-        return statuses
+    def post_groups(self, batches: Sequence[Sequence[Transfer]]) -> list[list[Outcome]]:
+        """Post several batches in one durable transaction, each judged as if posted alone, in order."""
+        found = []
+        with self._rows(None) as rows:
+            session = Session(rows, self._bounds_of)
+            session.load([transfer for batch in batches for transfer in batch])
+            for batch in batches:
+                nets: Nets = []
+                found.append(outcomes(session.judge(batch, nets), nets))
+            session.finish()
+        return found
+
+    def expire(self, now: str, connection: sa.Connection | None = None) -> int:
+        """Release every hold whose time had ended by ``now``; returns how many.
+
+        Raises:
+            InvalidValue: ``now`` is not a moment.
+        """
+        if not is_timestamp(now):
+            raise InvalidValue("not a moment YYYY-MM-DDTHH:MM:SS", step="ledger.expire")
+        with self._rows(connection) as rows:
+            session = Session(rows, self._bounds_of)
+            count = session.expire(now)
+            session.finish()
+        return count
 
     def post(self, transfer: Transfer, connection: sa.Connection | None = None) -> TransferStatus:
         """Post one transfer; returns ``POSTED``, or ``EXISTS`` if the same one was posted before.
@@ -147,25 +150,116 @@ class Ledger:
 
     def balances(self, account_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Balance]:
         """Both sides of many accounts, by id; those not open are left out."""
-        with self._joined(connection) as conn:
-            names = [name for name in account_ids if is_id(name)]
-            return {row[0]: Balance(row[2], row[3]) for row in _look_up(conn, _FIND_ACCOUNTS, names)}
+        with self._rows(connection) as rows:
+            return {row[0]: Balance(*row[2:]) for row in rows.accounts([name for name in account_ids if is_id(name)])}
 
     def transfers(self, transfer_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Transfer]:
         """Posted transfers by id; those not posted are left out."""
-        with self._joined(connection) as conn:
+        with self._rows(connection) as rows:
             ids = [name for name in transfer_ids if is_id(name)]
-            return {row[0]: Transfer(*row) for row in _look_up(conn, _FIND_TRANSFERS, ids)}
+            return {row[0]: Transfer(*row) for row in rows.transfers(ids)}
 
     def totals(self, connection: sa.Connection | None = None) -> tuple[int, int]:
         """All debits and all credits of all accounts, in fen: always equal."""
         with self._joined(connection) as conn:
-            return history.totals(conn)
+            return proof.totals(conn)[:2]
+
+    def pending_totals(self, connection: sa.Connection | None = None) -> tuple[int, int]:
+        """All pending debits and all pending credits of all accounts, in fen: always equal."""
+        with self._joined(connection) as conn:
+            return proof.totals(conn)[2:]
 
     def recompute(self, connection: sa.Connection | None = None) -> list[Discrepancy]:
-        """Accounts whose stored balance is not the sum of their transfers: none in a sound book."""
+        """Accounts whose stored balance, pending sides included, is not the sum of their transfers."""
         with self._joined(connection) as conn:
-            return history.discrepancies(conn)
+            return proof.discrepancies(conn)
+
+    def history(
+        self, account_id: str, *, since: str = "", until: str = "", connection: sa.Connection | None = None
+    ) -> Iterator[history.Entry]:
+        """Every movement of one account by business time, with what it holds after each.
+
+        Args:
+            account_id: an open account.
+            since: first moment asked for; empty is the beginning.
+            until: first moment no longer asked for; empty is no end.
+            connection: the caller's transaction.
+
+        Raises:
+            UnknownAccount: it is not open.
+        """
+        self.balance(account_id, connection)
+        with self._joined(connection) as conn:
+            yield from history.entries(conn, account_id, since, until)
+
+    def balance_at(self, account_id: str, at: str, connection: sa.Connection | None = None) -> Balance:
+        """Both sides of one account as all movements up to and including the moment ``at`` make them.
+
+        Raises:
+            UnknownAccount: it is not open.
+        """
+        self.balance(account_id, connection)
+        with self._joined(connection) as conn:
+            return history.balance_at(conn, account_id, at)
+
+    def index_history(self, connection: sa.Connection | None = None) -> int:
+        """Bring the index of movements by account up to date; returns how many entries were added.
+
+        Posting does not keep it, as that would halve its speed: ``history`` and ``balance_at`` read the index
+        and then, one by one, the transfers posted since. Call this after bulk work or once a day.
+        """
+        with self._joined(connection) as conn:
+            rows_of(conn).lock()
+            return history.index(conn)
+
+    def close_period(self, period: str, *, at: str, connection: sa.Connection | None = None) -> periods.ClosedPeriod:
+        """Close a year, month or day: nothing more is posted whose time lies in it. Final, idempotent.
+
+        Args:
+            period: ``YYYY``, ``YYYY-MM`` or ``YYYY-MM-DD``.
+            at: business time of the closing.
+            connection: the caller's transaction.
+
+        Raises:
+            InvalidValue: not a period, or ``at`` lies in it or before it.
+        """
+        with self._joined(connection) as conn:
+            rows_of(conn).lock()
+            return periods.close(conn, period, at)
+
+    def closed_periods(self, connection: sa.Connection | None = None) -> list[periods.ClosedPeriod]:
+        """Every closed period with the count and sum of its movements at the closing."""
+        with self._joined(connection) as conn:
+            return periods.closed(conn)
+
+    def changed_periods(self, connection: sa.Connection | None = None) -> list[periods.ClosedPeriod]:
+        """Closed periods whose movements no longer sum to what was written at the closing: none in a sound book."""
+        with self._joined(connection) as conn:
+            return periods.changed(conn)
+
+    def import_history(
+        self, transfers: Iterable[Transfer], connection: sa.Connection | None = None
+    ) -> periods.ImportReport:
+        """Take over another system's movements, all or none; the same import again changes nothing.
+
+        Bounds are asked at the end, not at each line: another system's order within a day is not ours.
+
+        Raises:
+            Refused: a line is refused, or an account would end outside of its bounds; nothing is imported.
+        """
+        with self._rows(connection) as rows:
+            session = Session(rows, self._bounds_of)
+            report = periods.import_into(session, chunks(transfers, CHUNK_TRANSFERS))
+            session.finish()
+        return report
+
+    def _bounds_of(self, kind: str) -> Bounds:
+        return self._bounds.get(kind, NO_BOUNDS)
+
+    @contextmanager
+    def _rows(self, connection: sa.Connection | None) -> Iterator[Rows]:
+        with self._joined(connection) as conn:
+            yield rows_of(conn)
 
     @contextmanager
     def _joined(self, connection: sa.Connection | None) -> Iterator[sa.Connection]:
@@ -174,35 +268,6 @@ class Ledger:
             return
         with self.store.begin() as own:
             yield own
-
-
-def lock_for_posting(connection: sa.Connection) -> None:
-    """Become the one writer until the transaction ends; balances read after this cannot change under us.
-
-    Raises:
-        InvalidValue: a database whose locking is not known here.
-    """
-    name = connection.dialect.name
-    if name == "sqlite":
-        # The driver begins a (deferred) transaction only at the first write; two deferred readers that
-        # both want to write would fail with "database is locked". IMMEDIATE waits its turn instead.
-        if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTING_LOCK)))
-    else:
-        raise InvalidValue(f"posting on {name} is not supported", step="ledger", advice="use SQLite or PostgreSQL")
-
-
-def _look_up(
-    connection: sa.Connection, statement: sa.Select[*tuple[Any, ...]], ids: list[str]
-) -> Iterator[sa.Row[*tuple[Any, ...]]]:
-    for start in range(0, len(ids), LOOKUP_IDS):
-        yield from connection.execute(statement, {"ids": ids[start : start + LOOKUP_IDS]})
-
-
-def _row(t: Transfer) -> tuple[str, str, str, int, str, str, str]:
-    return (t.transfer_id, t.debit_account, t.credit_account, t.amount_fen, t.code, t.at, t.memo)
 
 
 def _other_kind(account_id: str) -> Refused:

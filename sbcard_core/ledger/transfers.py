@@ -2,13 +2,32 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
-from enum import IntEnum
+from datetime import date, datetime, timedelta
+from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from sbcard_core.errors import Refused
 from sbcard_core.ledger.accounts import ID_MAX_LENGTH
+
+
+class TransferFlag(IntFlag):
+    """What is special about a transfer; 0 is a plain movement."""
+
+    LINKED = 1
+    """This one and the next stand or fall together; a group ends with the first that has no such flag."""
+    PENDING = 2
+    """Holds the amount on both accounts (冻结) until it is posted, voided or expires."""
+    POST_PENDING = 4
+    """Posts the whole or a part of what ``pending_id`` holds and releases the rest."""
+    VOID_PENDING = 8
+    """Releases what ``pending_id`` holds; nothing moves."""
+    IMPORTED = 16
+    """Came from another system's books by ``Ledger.import_history``, which alone sets it."""
+
+
+TIMEOUT_MAX_S: Final = 100 * 366 * 86400
+"""Longest hold with a timeout, in seconds: a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,10 @@ class Transfer:
         code: what kind of movement, e.g. ``"purse.purchase"``.
         at: business time ``YYYY-MM-DDTHH:MM:SS``; ``timestamp()`` makes one.
         memo: free text.
+        flags: ``TransferFlag`` values, joined by ``|``.
+        pending_id: for ``POST_PENDING`` and ``VOID_PENDING``: the id of the transfer that holds the money.
+            Its accounts may be left empty, and an amount of 0 is the whole that is held.
+        timeout_s: for ``PENDING``: seconds after ``at`` from which it can no longer be posted; 0 is never.
 
     Example:
         >>> Transfer("L-1", "fund:pooled", "hospital:H1", 5000, "medical.settle", "2014-07-31T09:00:00").amount_fen
@@ -36,41 +59,93 @@ class Transfer:
     code: str
     at: str
     memo: str = ""
+    flags: int = 0
+    pending_id: str = ""
+    timeout_s: int = 0
+
+    def post(self, transfer_id: str, *, at: str, amount_fen: int = 0, code: str = "", memo: str = "") -> "Transfer":
+        """The transfer that posts this pending one; an amount of 0 is the whole.
+
+        Example:
+            >>> hold = Transfer("H", "a", "b", 100, "hold", "2014-07-31T09:00:00", flags=TransferFlag.PENDING)
+            >>> hold.post("P", at="2014-07-31T10:00:00", amount_fen=60).pending_id
+            'H'
+        """
+        flags = TransferFlag.POST_PENDING
+        return Transfer(
+            transfer_id, self.debit_account, self.credit_account, amount_fen, code or self.code, at, memo, flags,
+            self.transfer_id,
+        )  # fmt: skip
+
+    def void(self, transfer_id: str, *, at: str, code: str = "", memo: str = "") -> "Transfer":
+        """The transfer that releases this pending one."""
+        flags = TransferFlag.VOID_PENDING
+        return Transfer(
+            transfer_id, self.debit_account, self.credit_account, 0, code or self.code, at, memo, flags,
+            self.transfer_id,
+        )  # fmt: skip
 
 
 class TransferStatus(IntEnum):
     """What became of one transfer of a batch: the first that applies, in this order.
 
-    Only ``POSTED`` and ``EXISTS`` mean that the money has moved (once). A refused
+    Only ``POSTED`` and ``EXISTS`` mean that the money has moved, is held or released (once). A refused
     transfer leaves no trace and its id stays free.
     """
 
     POSTED = 0
     EXISTS = 1
     """The same transfer was posted before: nothing done, nothing wrong."""
-    EXISTS_DIFFERENT = 2
+    LINKED_FAILED = 2
+    """Another of its linked group was refused (and says why), or only a part of the group was posted before."""
+    LINKED_OPEN = 3
+    """The batch ends within a linked group."""
+    EXISTS_DIFFERENT = 4
     """The id belongs to a transfer with other contents."""
-    MALFORMED = 3
-    """A field that cannot be stored: empty or overlong id, not text, not an integer, not a time."""
-    UNKNOWN_ACCOUNT = 4
-    SAME_ACCOUNT = 5
-    AMOUNT_NOT_POSITIVE = 6
-    OVERFLOW = 7
-    """A side of an account would pass 2**63 - 1 fen."""
-    INSUFFICIENT = 8
+    MALFORMED = 5
+    """A field that cannot be stored, or flags that contradict each other or the other fields."""
+    PENDING_UNKNOWN = 6
+    """No pending transfer has the id ``pending_id``. Transient: it may still come."""
+    PENDING_DIFFERENT = 7
+    """Other accounts are named than those that hold the money."""
+    PENDING_POSTED = 8
+    PENDING_VOIDED = 9
+    PENDING_EXPIRED = 10
+    PENDING_AMOUNT = 11
+    """More than is held; or a release of something else than the whole."""
+    UNKNOWN_ACCOUNT = 12
+    """Transient: it may be opened later."""
+    SAME_ACCOUNT = 13
+    AMOUNT_NOT_POSITIVE = 14
+    PERIOD_CLOSED = 15
+    """``at`` lies in a closed period."""
+    OVERFLOW = 16
+    """A side of an account, with what it holds, would pass 2**63 - 1 fen. Transient: a hold may be released."""
+    INSUFFICIENT = 17
     """The debited account would fall below its floor. Transient: it may pass later."""
-    ABOVE_CEILING = 9
+    ABOVE_CEILING = 18
     """The credited account would rise above its ceiling. Transient: it may pass later."""
 
     @property
     def is_settled(self) -> bool:
-        """The money has moved, now or before."""
+        """The money has moved (or is held, or released), now or before."""
         return self <= TransferStatus.EXISTS
 
     @property
     def is_transient(self) -> bool:
-        """The same transfer may be accepted later, when balances have changed."""
-        return self >= TransferStatus.OVERFLOW
+        """The same transfer may be accepted later, when balances or accounts have changed."""
+        return self >= TransferStatus.OVERFLOW or self in _MAY_COME
+
+
+_MAY_COME: Final = frozenset({TransferStatus.PENDING_UNKNOWN, TransferStatus.UNKNOWN_ACCOUNT})
+
+
+class Outcome(NamedTuple):
+    """What became of one transfer, and what both accounts hold right after it; None where no such account is open."""
+
+    status: TransferStatus
+    debit_net_fen: int | None
+    credit_net_fen: int | None
 
 
 class TransferRefused(Refused):
@@ -134,7 +209,47 @@ def is_well_formed(transfer: Transfer) -> bool:
     try:
         text = "".join((transfer.debit_account, transfer.credit_account, transfer.code, transfer.memo))
         return (
-            type(transfer.amount_fen) is int and is_storable(text) and is_timestamp(transfer.at) and transfer.code != ""
+            type(transfer.amount_fen) is int
+            and is_storable(text)
+            and is_timestamp(transfer.at)
+            and transfer.code != ""
+            and (is_plain(transfer) or _flags_agree(transfer))
         )
     except TypeError:  # a field that is not text, or not hashable
         return False
+
+
+def is_plain(transfer: Transfer) -> bool:
+    """No flag, no hold, no timeout."""
+    return transfer.flags == 0 and transfer.pending_id == "" and transfer.timeout_s == 0
+
+
+_PHASES: Final = (0, TransferFlag.PENDING, TransferFlag.POST_PENDING, TransferFlag.VOID_PENDING)
+PHASE: Final = TransferFlag.PENDING | TransferFlag.POST_PENDING | TransferFlag.VOID_PENDING
+CLOSES_HOLD: Final = int(TransferFlag.POST_PENDING | TransferFlag.VOID_PENDING)
+
+
+def _flags_agree(transfer: Transfer) -> bool:
+    flags, pending_id, timeout_s = transfer.flags, transfer.pending_id, transfer.timeout_s
+    if not (isinstance(flags, int) and type(timeout_s) is int and 0 <= timeout_s <= TIMEOUT_MAX_S):
+        return False
+    phase = flags & PHASE
+    if flags & ~int(PHASE | TransferFlag.LINKED | TransferFlag.IMPORTED) or phase not in _PHASES:
+        return False
+    closes = bool(flags & CLOSES_HOLD)
+    return (is_id(pending_id) if closes else pending_id == "") and (not timeout_s or phase == TransferFlag.PENDING)
+
+
+def expiry(transfer: Transfer) -> str:
+    """The moment from which a pending transfer can no longer be posted; empty is never.
+
+    Example:
+        >>> expiry(Transfer("H", "a", "b", 1, "hold", "2014-07-31T23:59:30", flags=2, timeout_s=60))
+        '2014-08-01T00:00:30'
+    """
+    if not transfer.timeout_s:
+        return ""
+    try:
+        return timestamp(datetime.fromisoformat(transfer.at) + timedelta(seconds=transfer.timeout_s))
+    except OverflowError:  # beyond the year 9999
+        return ""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sbcard_core.errors import SBCardError
 from sbcard_core.store import schema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class SchemaMismatch(SBCardError):

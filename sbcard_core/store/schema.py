@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store import metadata as _metadata
 from sbcard_core.store import medical_tables, payout_tables
+from sbcard_core.store import metadata as _metadata
 
 metadata = _metadata.metadata
 _table = _metadata.table
@@ -149,6 +149,8 @@ account = _table(
     sa.Column("kind", sa.String, nullable=False),  # ledger.AccountKind
     sa.Column("debits_fen", sa.BigInteger, nullable=False, default=0),
     sa.Column("credits_fen", sa.BigInteger, nullable=False, default=0),
+    sa.Column("debits_pending_fen", sa.BigInteger, nullable=False, server_default="0"),  # held for going out
+    sa.Column("credits_pending_fen", sa.BigInteger, nullable=False, server_default="0"),  # held for coming in
 )
 
 transfer = _table(
@@ -161,6 +163,41 @@ transfer = _table(
     sa.Column("code", sa.String, nullable=False),  # what kind of movement, e.g. "purse.purchase"
     sa.Column("at", sa.String(19), nullable=False),  # YYYY-MM-DDTHH:MM:SS, the business time given by the caller
     sa.Column("memo", sa.String, nullable=False, default=""),
+    sa.Column("flags", sa.SmallInteger, nullable=False, server_default="0"),  # ledger.TransferFlag
+    sa.Column("pending_id", sa.String, nullable=False, server_default=""),  # the pending transfer this one closes
+    sa.Column("timeout_s", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Index(  # a hold is posted or voided once, whatever else goes wrong
+        "transfer_by_pending",
+        "pending_id",
+        unique=True,
+        sqlite_where=sa.text("pending_id <> ''"),
+        postgresql_where=sa.text("pending_id <> ''"),
+    ),
+)
+
+hold = _table(
+    "hold",  # every pending transfer and what became of it
+    sa.Column("transfer_id", sa.String, sa.ForeignKey("transfer.transfer_id"), primary_key=True),
+    sa.Column("state", sa.SmallInteger, nullable=False),  # ledger.HoldState
+    sa.Column("expires_at", sa.String(19), nullable=False),  # empty: never
+    sa.Column("closed_at", sa.String(19), nullable=False, server_default=""),
+    sa.Index("hold_by_state", "state", "expires_at"),
+)
+
+period_close = _table(
+    "period_close",  # no posting whose time begins with a closed period
+    sa.Column("period", sa.String(10), primary_key=True),  # YYYY, YYYY-MM or YYYY-MM-DD
+    sa.Column("closed_at", sa.String(19), nullable=False),
+    sa.Column("transfers", sa.BigInteger, nullable=False),
+    sa.Column("amount_fen", sa.String, nullable=False),  # may pass int64
+)
+
+account_entry = _table(
+    "account_entry",  # transfers by account and time, brought up to date when asked; the rest is read from the end
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("at", sa.String(19), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 # --- use: settlements, offline purchases, payouts ----------------------------------------------------------

@@ -1,0 +1,88 @@
+"""One posting transaction: what it has read of the books, and what it writes back."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from sbcard_core.ledger.accounts import Bounds
+from sbcard_core.ledger.posting import PENDING, AccountState, Hold, HoldState, Page, judge_all
+from sbcard_core.ledger.rows import Rows, hold_of, transfer_row
+from sbcard_core.ledger.transfers import Transfer, TransferStatus, is_id
+
+Nets = list[tuple[int | None, int | None]]
+
+
+class Session:
+    """Judges batches one after the other within one locked transaction; ``finish`` writes the balances.
+
+    Args:
+        rows: the rows of the transaction.
+        bounds_of: the bounds of a kind of account.
+    """
+
+    def __init__(self, rows: Rows, bounds_of: Callable[[str], Bounds]) -> None:
+        self.rows = rows
+        self.page = Page()
+        self._bounds_of = bounds_of
+        rows.lock()
+        self.page.closed_periods = rows.closed_periods()
+
+    def load(self, transfers: Sequence[Transfer]) -> None:
+        """Read what ``transfers`` need and the page does not have."""
+        page = self.page
+        ids = [t.transfer_id for t in transfers if is_id(t.transfer_id) and t.transfer_id not in page.posted]
+        for row in self.rows.transfers(ids):
+            page.posted[row[0]] = Transfer(*row)
+        pending = {t.pending_id for t in transfers if t.pending_id and is_id(t.pending_id)} - page.holds.keys()
+        for row in self.rows.holds(list(pending)):
+            page.holds[row[0]] = hold_of(row)
+        sides = chain.from_iterable((t.debit_account, t.credit_account) for t in transfers)
+        self.load_accounts({name for name in sides if is_id(name)})
+        held = (page.holds[name].transfer for name in pending if name in page.holds)
+        self.load_accounts({name for t in held for name in (t.debit_account, t.credit_account)})
+
+    def load_accounts(self, names: set[str]) -> None:
+        """Read the accounts not read yet."""
+        for name, kind, d, c, dp, cp in self.rows.accounts(list(names - self.page.accounts.keys())):
+            self.page.accounts[name] = AccountState(self._bounds_of(kind), d, c, dp, cp)
+
+    def judge(self, transfers: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
+        """Judge a batch whose needs are loaded."""
+        return judge_all(transfers, self.page, nets)
+
+    def flush(self) -> None:
+        """Write the new transfers and the holds; forget the transfers."""
+        page = self.page
+        if page.new:
+            self.rows.insert_transfers([transfer_row(t) for t in page.new])
+            fresh = [page.holds[t.transfer_id] for t in page.new if t.flags & PENDING]
+            self.rows.insert_holds([_hold_row(hold) for hold in fresh])
+            self.rows.close_holds([(int(h.state), h.closed_at, h.transfer.transfer_id) for h in page.closed])
+        page.new, page.closed, page.posted = [], [], {}
+
+    def expire(self, now: str) -> int:
+        """Release every hold that ended by ``now``; say how many."""
+        count = 0
+        while found := [hold_of(row) for row in self.rows.expired(now)]:
+            sides = {name for h in found for name in (h.transfer.debit_account, h.transfer.credit_account)}
+            self.load_accounts(sides)
+            for hold in found:
+                debit = self.page.accounts[hold.transfer.debit_account]
+                credit = self.page.accounts[hold.transfer.credit_account]
+                debit.debits_pending_fen -= hold.transfer.amount_fen
+                credit.credits_pending_fen -= hold.transfer.amount_fen
+                debit.touched = credit.touched = True
+            self.rows.close_holds([(int(HoldState.EXPIRED), now, h.transfer.transfer_id) for h in found])
+            count += len(found)
+        return count
+
+    def finish(self) -> None:
+        """Write every balance that changed."""
+        self.flush()
+        touched = [(name, a) for name, a in self.page.accounts.items() if a.touched]
+        self.rows.update_accounts(
+            [(a.debits_fen, a.credits_fen, a.debits_pending_fen, a.credits_pending_fen, name) for name, a in touched]
+        )
+
+
+def _hold_row(hold: Hold) -> tuple[str, int, str, str]:
+    return hold.transfer.transfer_id, int(hold.state), hold.expires_at, hold.closed_at
