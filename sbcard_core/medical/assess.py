@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
@@ -69,6 +70,7 @@ class Assessor:
 
     def __init__(self, policies: Iterable[Policy], catalogues: Iterable[Catalogue] = ()) -> None:
         self.book = PolicyBook(policies)
+        self._found: dict[tuple[str, str, str], Policy] = {}
         self._catalogues = {catalogue.region: catalogue for catalogue in catalogues}
 
     def prepare(self, bill: Bill) -> Prepared:
@@ -79,30 +81,38 @@ class Assessor:
         """
         check(bill)
         policy, year = self._policy(bill)
-        benefit = policy.plan(bill.visit(0, 0)).benefit
-        lines = self._graded(bill) if any(type(line) is Charge for line in bill.lines) else bill.lines
+        benefit = policy.plan(bill.kind, bill.level, bill.remote).benefit
+        lines = self._graded(bill) if Charge in map(type, bill.lines) else bill.lines
         if bill.medfee_sumamt is not None and bill.medfee_sumamt != sum(line.det_item_fee_sumamt for line in lines):
             raise TotalsDisagree("the lines do not add up to the bill", step="Bill", term="费用合计")
         key = (bill.psn_no, bill.insutype, year, benefit.bucket)
         return Prepared(bill, policy, lines, key)  # type: ignore[arg-type]
 
     def _policy(self, bill: Bill) -> tuple[Policy, int]:
-        begins, ends = bill.days
-        policy = self.book.find(bill.insutype, ends, bill.insuplc_admdvs)
-        if begins.year == ends.year or policy.year_span is YearSpan.END:
-            return policy, ends.year
+        ends = bill.ends or bill.at[:10]
+        begins = bill.begins or bill.at[:10]
+        policy = self._find(bill.insutype, ends, bill.insuplc_admdvs)
+        if begins[:4] == ends[:4] or policy.year_span is YearSpan.END:
+            return policy, int(ends[:4])
         if policy.year_span is YearSpan.BEGIN:
-            return self.book.find(bill.insutype, begins, bill.insuplc_admdvs), begins.year
+            return self._find(bill.insutype, begins, bill.insuplc_admdvs), int(begins[:4])
         raise SpansYears(
             "the visit runs over two years", step="Bill", term="跨年结算", advice="settle each year by itself"
         )
+
+    def _find(self, insutype: str, day: str, region: str) -> Policy:
+        key = (insutype, day, region)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self.book.find(insutype, date.fromisoformat(day), region)
+        return found
 
     def _graded(self, bill: Bill) -> list[FeeLine]:
         region = bill.mdtrtarea_admvs or bill.insuplc_admdvs
         catalogue = self._catalogues.get(region) or self._catalogues.get("")
         if catalogue is None:
             raise UnknownItem(f"no catalogue of {region!r}", step="medical.catalogue", term="医保目录")
-        day = bill.days[1]
+        day = date.fromisoformat(bill.ends or bill.at[:10])
         return [catalogue.grade(x, day, bill.level) if isinstance(x, Charge) else x for x in bill.lines]
 
     @staticmethod

@@ -2,12 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from hashlib import blake2b
 from typing import Any, Final
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import is_id, is_timestamp
+from sbcard_core.ledger.transfers import is_storable
 from sbcard_core.medical.catalogue import Charge
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.records import encode
@@ -16,6 +16,8 @@ from sbcard_core.medical.visit import Visit, VisitKind
 _MSGID: Final = re.compile(r"[0-9A-Z]{12}\d{14}\d{4}", re.ASCII)
 LINES_MAX: Final = 10_000
 """Most lines of a bill; assumed."""
+TEXT_MAX: Final = 64
+"""Longest code of a place, visit or insurance, on average; assumed."""
 
 
 def is_msgid(text: str) -> bool:
@@ -109,12 +111,6 @@ class Bill:
         """The institution that sends it."""
         return self.msgid[:12]
 
-    @property
-    def days(self) -> tuple[date, date]:
-        """First and last day of the visit."""
-        day = self.at[:10]
-        return date.fromisoformat(self.begins or day), date.fromisoformat(self.ends or day)
-
     def visit(self, account_fen: int, family_fen: int) -> Visit:
         """What the split must know."""
         return Visit(self.level, self.groups, account_fen, self.use_account, self.kind, self.remote, family_fen)
@@ -149,22 +145,33 @@ def check(bill: Bill) -> None:
     Raises:
         InvalidValue: a number, place, time, list or amount that cannot be.
     """
-    texts = (bill.mdtrt_id, bill.insuplc_admdvs, bill.mdtrtarea_admvs, bill.setl_optins, bill.insutype)
     good = (
         is_msgid(bill.msgid)
         and is_id(bill.psn_no)
         and is_timestamp(bill.at)
         and len(bill.card_no) <= 9
-        and all(text == "" or is_id(text) for text in (*texts, bill.card_no))
         and 0 < len(bill.lines) <= LINES_MAX
+        and _storable(bill)
         and _right_place(bill)
+        and _right_days(bill)
         and (bill.purse is None or _right_purse(bill.purse))
     )
     if not good:
         raise InvalidValue("the bill has a number, place or time that cannot be", step="Bill", term="结算请求")
-    begins, ends = bill.days
-    if not begins <= ends <= date.fromisoformat(bill.at[:10]):
-        raise InvalidValue("the visit ends before it begins, or after its settlement", step="Bill", term="结算请求")
+
+
+def _storable(bill: Bill) -> bool:
+    text = "".join((bill.mdtrt_id, bill.insuplc_admdvs, bill.mdtrtarea_admvs, bill.setl_optins, bill.insutype))
+    return is_storable(text + bill.card_no) and len(text) <= 5 * TEXT_MAX
+
+
+def _right_days(bill: Bill) -> bool:
+    """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
+    if not bill.begins and not bill.ends:
+        return True
+    begins, ends = bill.begins or bill.at[:10], bill.ends or bill.at[:10]
+    both = is_timestamp(f"{begins}T00:00:00") and is_timestamp(f"{ends}T00:00:00")
+    return both and begins <= ends <= bill.at[:10]
 
 
 def _right_place(bill: Bill) -> bool:

@@ -5,7 +5,7 @@ them); the order of the cuts is general practice, assumed.
 """
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -20,6 +20,10 @@ ITEM_MAX: Final = 100
 
 DECIMALS_MAX: Final = 6
 """Most decimals of a price in fen or of a quantity; assumed."""
+
+
+_EXACT: Final = Context(prec=100)
+"""No product of two numbers of a line has as many digits, so none is rounded, whatever context the caller works in."""
 
 
 class Grade(StrEnum):
@@ -97,9 +101,8 @@ class FeeLine:
     def _over_limit(self) -> int:
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:
             return 0
-        return min(
-            self.det_item_fee_sumamt, half_up((Fraction(self.pric) - Fraction(self.pric_uplmt_amt)) * self._count())
-        )
+        over = _EXACT.multiply(_EXACT.subtract(self.pric, self.pric_uplmt_amt), self.cnt)
+        return min(self.det_item_fee_sumamt, int(over.to_integral_value(ROUND_HALF_UP)))
 
     def _count(self) -> Fraction:
         return Fraction(self.cnt)

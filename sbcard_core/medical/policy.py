@@ -13,7 +13,7 @@ from typing import Final
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import ALL_BP, share
-from sbcard_core.medical.visit import Visit, VisitKind
+from sbcard_core.medical.visit import VisitKind
 
 PERSONAL_PARTS: Final = ("inscp_scp_amt", "preselfpay_amt", "overlmt_selfpay", "fulamt_ownpay_amt")
 """The parts of what the patient pays, by the national name of the part of the bill they come from."""
@@ -184,24 +184,24 @@ class Policy:
         """Whether the day lies between its first day and its last."""
         return self.effective_from <= day and (self.effective_until is None or day < self.effective_until)
 
-    def plan(self, visit: Visit) -> Plan:
-        """The plan of a visit; made once for each kind, level and category.
+    def plan(self, kind: VisitKind, level: str, remote: str = "") -> Plan:
+        """The plan of a kind of visit, hospital level and category of remote treatment; made once for each.
 
         Raises:
             NotCovered: the table does not know one of them.
         """
-        key = (visit.kind, visit.level, visit.remote)
+        key = (kind, level, remote)
         try:
             return self._plans[key]
         except KeyError:
-            return self._plans.setdefault(key, self._make(visit))
+            return self._plans.setdefault(key, self._make(kind, level, remote))
 
-    def _make(self, visit: Visit) -> Plan:
-        benefit = self.benefits.get(visit.kind)
-        remote = self.remote.get(visit.remote) if visit.remote else Remote()
-        if benefit is None or visit.level not in benefit.deductible_fen or remote is None:
+    def _make(self, kind: VisitKind, level: str, category: str) -> Plan:
+        benefit = self.benefits.get(kind)
+        remote = self.remote.get(category) if category else Remote()
+        if benefit is None or level not in benefit.deductible_fen or remote is None:
             raise NotCovered(
-                f"{self.code} has nothing for {visit.kind.value}, level {visit.level!r}, remote {visit.remote!r}",
+                f"{self.code} has nothing for {kind}, level {level!r}, remote {category!r}",
                 step="medical.split",
                 term="待遇政策",
                 advice=f"levels: {', '.join(self.levels)}; remote: {', '.join(self.remote) or 'none'}",
@@ -209,11 +209,9 @@ class Policy:
         fund = self.catastrophic if benefit.catastrophic else None
         return Plan(
             benefit,
-            tuple(share(fen, remote.deductible_bp) for fen in benefit.deductible_fen[visit.level]),
+            tuple(share(fen, remote.deductible_bp) for fen in benefit.deductible_fen[level]),
             benefit.deductible_basis == "year",
-            tuple(
-                (tier.upto_fen, max(0, tier.ratio_bp[visit.level] - remote.ratio_cut_bp)) for tier in benefit.pool.tiers
-            ),
+            tuple((tier.upto_fen, max(0, tier.ratio_bp[level] - remote.ratio_cut_bp)) for tier in benefit.pool.tiers),
             fund,
-            tuple((tier.upto_fen, tier.ratio_bp[visit.level]) for tier in fund.tiers) if fund else (),
+            tuple((tier.upto_fen, tier.ratio_bp[level]) for tier in fund.tiers) if fund else (),
         )

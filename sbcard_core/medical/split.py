@@ -146,7 +146,7 @@ class _Work:
 
     def __init__(self, policy: Policy, accumulators: Accumulators, visit: Visit) -> None:
         self.policy = policy
-        self.plan = policy.plan(visit)
+        self.plan = policy.plan(visit.kind, visit.level, visit.remote)
         self.before = accumulators
         self.visit = visit
         self.fields: dict[str, int] = dict.fromkeys(AMOUNT_FIELDS, 0)
@@ -183,9 +183,14 @@ class _Work:
         steps = self.steps
         for number, line in enumerate(lines, start=1):
             fen = line.det_item_fee_sumamt
-            parts = line.cut()
             args = (number, _GRADE_ZH[line.grade], line.item)
             total += fen
+            if line.grade is Grade.A and line.pric_uplmt_amt is None:  # the common line, and the result of its cut
+                scope += fen
+                if fen:
+                    steps.append(("inscp_scp_amt", fen, None, fen, _LINE, args))
+                continue
+            parts = line.cut()
             if parts[0]:
                 own += parts[0]
                 steps.append(("fulamt_ownpay_amt", fen, None, parts[0], _LINE, args))
