@@ -1,7 +1,9 @@
 """What every test may ask for: kernel levels, and real parts that must not be skipped in silence."""
 
+import importlib.util
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,13 @@ def real_part() -> Callable[[str, bool, str], None]:
         pytest.skip(f"{name} is absent: {how}")
 
     return demand
+
+
+@pytest.fixture(scope="session")
+def pa(real_part: Callable[[str, bool, str], None]) -> Any:
+    """The module pyarrow: of the extra ``bulk``, so absent from a plain environment."""
+    real_part("pyarrow", importlib.util.find_spec("pyarrow") is not None, "pip install 'sbcard-core[bulk]'")
+    return importlib.import_module("pyarrow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
