@@ -67,11 +67,11 @@ class ColumnBlock:
         csv.writer(out).writerow(self.table.row(index))
         return out.getvalue().encode("utf-8", "surrogatepass")
 
-    def look_through(self, code: Code) -> Looked:
-        """Run a program of the screen: a flag for each row, 0 = clean, and the key of its number."""
+    def look_through(self, code: Code, *, with_keys: bool = True) -> Looked:
+        """Run a program of the screen: a flag for each row, 0 = clean, and the key of its number, where asked for."""
         kernel, level = _kernels.choose("screen")
-        flags, keys = np.zeros(len(self), np.uint8), np.zeros(len(self), np.uint64)
-        kernel.columns(code, self.table.described, flags, keys, level)
+        flags, keys = np.empty(len(self), np.uint8), np.zeros(len(self) if with_keys else 0, np.uint64)
+        kernel.columns(code, self.table.described, flags, keys if with_keys else None, level)
         return flags, keys
 
     def number_keys(self, column: int) -> npt.NDArray[np.uint64]:

@@ -37,8 +37,8 @@ class Readable(Protocol):
     def reading(self) -> str:
         """The encoding of its bytes, ``""`` where no kernel can read them; with a mark for whole lines."""
 
-    def look_through(self, code: Code) -> tuple[Flags, Keys]:
-        """Run a program: a flag and a key for each record, 0 = clean."""
+    def look_through(self, code: Code, *, with_keys: bool = True) -> tuple[Flags, Keys]:
+        """Run a program: a flag for each record, 0 = clean, and a key where asked for."""
 
     def rows(self, at: Sequence[int], layout: Layout, make: Callable[[Sequence[Any]], Any]) -> list[Any]:
         """Make rows of some clean records."""
@@ -51,13 +51,30 @@ class Readable(Protocol):
 
 
 class Lazy:
-    """Clean records of one block, made into rows when they are asked for."""
+    """Clean records of one block, made into rows when they are asked for.
 
-    def __init__(self, block: Readable, at: Places, layout: Layout, make: Callable[[Sequence[Any]], Any]) -> None:
-        self.block, self.at, self.layout, self._make = block, at, layout, make
+    Args:
+        block: where they are.
+        start: the record the marks begin with.
+        clean: a mark for each record.
+        layout: of the block.
+        make: makes a row.
+    """
+
+    def __init__(
+        self, block: Readable, start: int, clean: npt.NDArray[np.bool_], layout: Layout,
+        make: Callable[[Sequence[Any]], Any],
+    ) -> None:  # fmt: skip
+        self.block, self.layout, self._make = block, layout, make
+        self._start, self._clean, self._count = start, clean, int(np.count_nonzero(clean))
 
     def __len__(self) -> int:
-        return len(self.at)
+        return self._count
+
+    @property
+    def at(self) -> Places:
+        """Their places in the block."""
+        return np.flatnonzero(self._clean) + self._start
 
     def rows(self) -> list[Any]:
         """All of them."""
@@ -108,19 +125,18 @@ class Screen:
         if program.closer or program.crosses:
             self._look_in_python(block, layout, program, clean, start)
         make = self._spec.row._make
-        return Screened(
-            Lazy(block, np.flatnonzero(clean) + start, layout, make), (np.flatnonzero(~clean) + start).tolist()
-        )
+        return Screened(Lazy(block, start, clean, layout, make), (np.flatnonzero(~clean) + start).tolist())
 
     def pass_none(self, block: Records, layout: Layout, start: int, stop: int) -> Screened:  # noqa: ARG002
         """What :meth:`look` must be equal to in the end: the judge sees every record."""
         return Screened([], list(range(start, stop)))
 
     def _looked_through(self, block: Readable, program: Program) -> tuple[Flags, Keys]:
-        """Flags and keys of a whole block; its batches follow each other."""
+        """Flags and keys of a whole block, no keys where no number repeats; its batches follow each other."""
         last: tuple[Any, Flags, Keys] | None = getattr(self._own, "last", None)
         if last is None or last[0] is not block:
-            last = self._own.last = (block, *block.look_through(program.code))
+            with_keys = len(self._duplicates) > 0
+            last = self._own.last = (block, *block.look_through(program.code, with_keys=with_keys))
         return last[1:]
 
     def _program(self, block: Readable, layout: Layout) -> Program | None:

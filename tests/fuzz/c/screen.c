@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEAD = 5, TABLES = 64, FREE_FORM = 1, GB = 2, LARGE = 4 | 64, EDGES = 8, COLUMNS = 16 };
+enum { HEAD = 5, TABLES = 64, FREE_FORM = 1, GB = 2, LARGE = 4 | 64, EDGES = 8, COLUMNS = 16, STRIPS = 32 };
 
 static void *copy(const void *data, size_t size) {
     void *out = malloc(size ? size : 1);
@@ -79,24 +79,33 @@ static void by_lines(const sbc_program *program, const sbc_lines *lines, int wid
     free(starts), free(other_starts), free(flags), free(other_flags), free(keys), free(other_keys);
 }
 
-/* The bytes as Arrow columns: the same text in each, cut at places the text itself chooses. */
-static void by_columns(const sbc_program *program, const uint8_t *raw, size_t size, int wide) {
-    size_t n = size / 4 % 300;
-    uint32_t *places = malloc(4 * (n + 1)), at = 0;
+/* The bytes as Arrow columns: the same text in each, cut at places the text itself chooses; with STRIPS, every other
+ * column is cut into cells of one width, but for a cell the text may choose, and the text is readable beyond. */
+static void by_columns(const sbc_program *program, const uint8_t *raw, size_t size, int how, int wide) {
+    size_t n = size / 4 % 600, beyond = how & STRIPS ? SBC_PAD : 0;
+    uint32_t *places = malloc(4 * (n + 1)), at = 0, width = size ? raw[0] % 24 : 0, odd = size ? raw[size - 1] : 0;
+    uint64_t *even = malloc(8 * (n + 1));
     for (size_t i = 0; i <= n; i++) {
         places[i] = at;
         uint32_t step = size ? raw[i % size] % 24 : 0;
         at = at + step <= size ? at + step : (uint32_t)size;
+        even[i] = i * width > size ? size : i * width;
+        if (odd < n && i == odd)
+            even[i] = even[i] ? even[i] - 1 : 0;
     }
-    uint8_t *text = copy(raw, places[n]), *bits = malloc(n / 8 + 1);
-    memset(bits, 0xB7, n / 8 + 1);
+    size_t most = even[n] > places[n] ? even[n] : places[n];
+    uint8_t *text = malloc(most + beyond ? most + beyond : 1), *bits = malloc(n / 8 + 1);
+    memset(text, '7', most + beyond);
+    memcpy(text, raw, most);
+    memset(bits, how & EDGES ? 0xFF : 0xB7, n / 8 + 1);
     sbc_column *columns = calloc(program->columns, sizeof *columns);
     for (uint32_t k = 0; k < program->columns; k++) {
-        columns[k].kind = 4;
+        int strip = how & STRIPS && k % 3;
+        columns[k].kind = strip ? 8 : 4;
         columns[k].validity = k & 1 ? (uint64_t)(uintptr_t)bits : 0;
-        columns[k].places = (uint64_t)(uintptr_t)places;
+        columns[k].places = strip ? (uint64_t)(uintptr_t)even : (uint64_t)(uintptr_t)places;
         columns[k].data = (uint64_t)(uintptr_t)text;
-        columns[k].size = places[n];
+        columns[k].size = most + beyond;
     }
     uint8_t *flags = calloc(n + 1, 1), *other_flags = calloc(n + 1, 1);
     uint64_t *keys = calloc(n + 1, 8), *other_keys = calloc(n + 1, 8);
@@ -106,7 +115,7 @@ static void by_columns(const sbc_program *program, const uint8_t *raw, size_t si
         same(flags, other_flags, n);
         same(keys, other_keys, 8 * n);
     }
-    free(places), free(text), free(bits), free(columns), free(flags), free(other_flags), free(keys), free(other_keys);
+    free(places), free(even), free(text), free(bits), free(columns), free(flags), free(other_flags), free(keys), free(other_keys);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -137,9 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #if defined(__x86_64__)
         wide = __builtin_cpu_supports("avx2") != 0;
 #endif
-        sbc_lines lines = {raw, size - need, data[3], edges, flags & EDGES ? 2 : 0};
+        uint8_t delimiter = data[3] == '\n' || data[3] == '\r' ? ',' : data[3]; /* no end of a line parts cells */
+        sbc_lines lines = {raw, size - need, delimiter, edges, flags & EDGES ? 2 : 0};
         if (flags & COLUMNS)
-            by_columns(&program, raw, size - need, wide);
+            by_columns(&program, raw, size - need, flags, wide);
         else
             by_lines(&program, &lines, wide);
     }

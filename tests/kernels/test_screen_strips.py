@@ -1,0 +1,184 @@
+"""Arrow columns of one width, looked at as strips: every level gives the flags and keys of the readable twin."""
+
+import struct
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbcard_core import _kernels
+from sbcard_core.fields import citizen_id
+from sbcard_core.validation.blocks import Code
+from sbcard_core.validation.column_block import ColumnBlock
+from sbcard_core.validation.columnar import ArrowTable
+from sbcard_core.validation.context import Context
+from sbcard_core.validation.program import compile_program
+from sbcard_core.validation.rules import RecordRules
+from sbcard_core.validation.spec import COLLECTION, layout_of
+
+LEVELS = _kernels.kernel_levels("screen")
+ON = date(2014, 7, 31)
+HEADERS = [field.header for field in COLLECTION.fields]
+FIELDS = [field.field for field in COLLECTION.fields]
+KINDS = [pa.string(), pa.large_string(), pa.string_view()]
+CHECK, CLAUSE = struct.Struct("=HHHHIIIIQ"), struct.Struct("=HHHHII16s")
+SIZES = [0, 1, 2, 31, 32, 33, 127, 129, 255, 256, 257, 290]
+"""Rows: strips are of 256, tiles of 128."""
+
+
+def collection() -> Code:
+    layout = layout_of(HEADERS, COLLECTION, ",")
+    assert layout is not None
+    rules = RecordRules(COLLECTION, Context.of(ON).sent_by("430100"))
+    made = compile_program(COLLECTION, rules, layout, "utf-8", lines=False)
+    assert made is not None
+    return made.code
+
+
+CODE = collection()
+
+
+def number(region: str, day: str, serial: int) -> str:
+    body = f"{region}{day}{serial:03}"
+    return body + citizen_id.check_digit(body)
+
+
+def looked(code: Code, columns: Sequence[pa.Array], *, keyed: bool = True) -> tuple[list[int], list[int]]:
+    """Flags and keys, equal at every level."""
+    table = pa.table(list(columns), [str(at) for at in range(len(columns))])
+    found = []
+    for each in LEVELS:
+        kernel, level = _kernels.choose("screen", each)
+        flags, keys = np.full(len(table), 7, np.uint8), np.zeros(len(table), np.uint64)
+        done = 0
+        for block in ArrowTable("t", table).blocks(COLLECTION):
+            if isinstance(block, ColumnBlock):
+                part = slice(done, done + len(block))
+                kernel.columns(code, block.table.described, flags[part], keys[part] if keyed else None, level)
+                done += len(block)
+        assert done == len(table)
+        found.append((flags.tolist(), keys.tolist()))
+    assert all(each == found[-1] for each in found)
+    return found[-1]
+
+
+def people(count: int) -> list[list[str]]:
+    rows = []
+    for at in range(count):
+        day = f"19{at % 90 + 10}1231"
+        own = {
+            "id_number": number("430102", day, at % 1000), "name": ["张三", "买买提·阿不都", "李"][at * 7 % 3],
+            "sex": "12"[at % 1000 % 2 == 0], "ethnicity": "01", "birth": day, "phone": f"138{at:08}",
+            "category": "4", "county": ["430102", "430104"][at % 2], "bank": "103",
+        }  # fmt: skip
+        rows.append([own.get(field, ["20140701", f"{at:05}"][field in ("seq", "form_no")]) for field in FIELDS])
+    return rows
+
+
+ROWS = people(300)
+ODD = ["", "1", "9", "00", "X", "张", "·", "张·", "·张", "张·三·李", "A1", "龦", "龥", "龴", "𠮷", "é", "\0", "1" * 33]
+ODD += ["19000229", "20140801", "20140731", "430199", "999", "430102194912310025", "43010219491231002x"]
+ODD += [number("430122", "20130101", 21), number("999999", "19900101", 21), "张" * 10, "张" * 11, "张" * 13, "ÿ" * 9]
+
+
+def arrays(rows: Sequence[Sequence[str | None]], kind: Any, *, cut: int, more: int) -> list[pa.Array]:
+    """Columns of the rows; with ``cut`` and ``more`` rows before and behind them that are sliced off."""
+    around = [*ROWS[:cut], *rows, *ROWS[:more]]
+    return [
+        pa.array([row[at] for row in around], pa.string()).cast(kind).slice(cut, len(rows)) for at in range(len(FIELDS))
+    ]
+
+
+def test_clean_rows_pass_and_give_their_keys() -> None:
+    flags, keys = looked(CODE, arrays(ROWS, pa.string(), cut=3, more=40))
+    assert flags == [0] * len(ROWS)
+    assert keys == [int(row[FIELDS.index("id_number")][:17]) for row in ROWS]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("odd", ["", "张3", "1" * 33, "@"])
+def test_one_odd_cell_among_equal_ones(field: str, odd: str) -> None:
+    rows = [[*row] for row in ROWS]
+    for at in (0, 31, 255, 256):
+        rows[at][FIELDS.index(field)] = odd
+    flags, _ = looked(CODE, arrays(rows, pa.string(), cut=0, more=40))
+    assert [at for at, flag in enumerate(flags) if flag] == [0, 31, 255, 256]
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.sampled_from(SIZES),
+    st.lists(st.tuples(st.integers(0, 299), st.integers(0, len(FIELDS) - 1), st.sampled_from([*ODD, None]))),
+    st.sampled_from(KINDS),
+    st.integers(0, 9),
+    st.sampled_from([0, 1, 2, 40]),
+    st.booleans(),
+)
+def test_levels_agree_on_changed_columns(
+    count: int, changes: list[tuple[int, int, str | None]], kind: Any, cut: int, more: int, keyed: bool
+) -> None:
+    rows: list[list[str | None]] = [[*row] for row in ROWS[:count]]
+    for at, field, value in changes:
+        if count:
+            rows[at % count][field] = value
+    looked(CODE, arrays(rows, kind, cut=cut, more=more), keyed=keyed)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.lists(st.sampled_from(["张", "三", "·", "A", "é", "龥", "\u4dff", "豈", "𠮷"]), max_size=12),
+       st.integers(0, 3), st.integers(1, 9), st.sampled_from([0, 0xB7, 0x41, 0x5F20]), st.integers(0, 3),
+       st.integers(1, 2), st.data())  # fmt: skip
+def test_levels_agree_on_texts(
+    blocks: int, characters: list[str], low: int, more: int, mark: int, parts: int, step: int, data: st.DataObject
+) -> None:
+    """Classes of whole blocks of characters and of single ones; texts from the edges of the class."""
+    units = np.zeros(65_536, np.bool_)
+    for _ in range(blocks):
+        start = data.draw(st.sampled_from([1, 64, 128, 0x800, 0x4E00, 0x4DC1, 0x9F80, 0xF000]))
+        units[start : start + data.draw(st.sampled_from([1, 63, 64, 200, 20_992]))] = True
+    units[[ord(each) for each in characters if ord(each) < 65_536]] = True
+    bits = np.packbits(units, bitorder="little").tobytes()
+    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, mark), b"", bits, False, 1
+    edges = [chr(at) for at in (1, 65, 127, 128, 0xB7, 0x7FF, 0x800, 0x4DFF, 0x4E00, 0x5F20, 0x9FA5, 0x9FC0, 0xFFFD)]
+    cells = data.draw(st.lists(st.lists(st.sampled_from([*edges, *characters]), max_size=12).map("".join), max_size=40))
+    looked(code, [pa.array([*cells, *["张"] * 300], pa.string()).slice(0, len(cells) + 40)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_levels_agree_on_rules_over_strips(data: st.DataObject) -> None:
+    """Any conjunctions over columns of one width, one of them with an odd row."""
+    words = ["1", "2", "19491231", "19900101", "4301", "430102", number("430102", "19491231", 21), ""]
+    columns = []
+    for _ in range(3):
+        cells = data.draw(st.lists(st.sampled_from([word for word in words if word]), min_size=1, max_size=3))
+        same = [each for each in cells if len(each) == len(cells[0])] * 20
+        cells = [*same, data.draw(st.sampled_from(words))] if data.draw(st.booleans()) else [*same, same[0]]
+        columns.append((cells * 100)[:100])
+    rows = min(map(len, columns))
+    packed = b""
+    for at in range(count := data.draw(st.integers(1, 3))):
+        word = data.draw(st.sampled_from(words))[:8].encode()
+        start = data.draw(st.sampled_from([0, 6, 8, 16]))
+        size = data.draw(st.sampled_from([len(word), 8])) if start != 6 else len(word)
+        kind = data.draw(st.integers(1, 11))
+        size, start = (min(size, len(word)), max(start, len(word))) if kind == 7 else (size, start)
+        last = at == count - 1 or data.draw(st.booleans())
+        packed += CLAUSE.pack(kind, last, *(data.draw(st.integers(0, 3)) for _ in range(2)), start, size, word)
+    looked((b"", packed, b"", False, 3), [pa.array(column[:rows], pa.string()).slice(0, 60) for column in columns])
+    number_too = CHECK.pack(5, 0, 2, 1, 0, citizen_id.day_key(ON), 0, 1_000_000, 0)
+    tables = b"\x96" * 1_000_000 + b"\xff" * 125_000
+    looked((number_too, packed, tables, False, 3), [pa.array(column, pa.string()).slice(0, 60) for column in columns])
+
+
+def test_a_long_program_goes_by_rows() -> None:
+    checks = CODE[0] * 7
+    assert len(checks) // CHECK.size > 64
+    assert looked((checks, *CODE[1:]), arrays(ROWS, pa.string(), cut=0, more=40))[0] == [0] * len(ROWS)
