@@ -72,6 +72,8 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
             what = f"batch {batch_no} has no result file yet"
             raise PayoutResultRefused(path, "unanswered", what, "read the bank's result file first")
         news = _news(connection, file, path)
+        if not news:
+            return PayoutResultReport(batch_no, repeated=True)  # all of it was known
         paid = [said for said in news if said.paid]
         back = [said for said in news if not said.paid]
         report = PayoutResultReport(batch_no, len(paid), _sum(paid), len(back), _sum(back))

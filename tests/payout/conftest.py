@@ -1,14 +1,17 @@
 """People with live cards, a funded ledger, and a bank that answers payout files."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from sbcard_core.hosts import bankfile
-from sbcard_core.ledger import Ledger
+from sbcard_core.ledger import AccountKind, Ledger, Transfer
 from sbcard_core.payout import SUSPENSE, LineState, PayoutEngine, RollLine
 from sbcard_core.payout.lines import payable_account
 from sbcard_core.store import Store, insert_many, schema
@@ -26,26 +29,125 @@ CARD = (
 )
 
 
+Row = tuple[str, ...]
+
+
+class ChaosBank:
+    """A bank that loses files, is late, answers twice, out of order, in part, wrongly, and for lines it never got.
+
+    It has a book of its own: what it credited to which account. It executes a batch once, whatever it is sent again.
+    One bank for all codes. ``chaos`` = 0 answers plainly; ``returned`` is the share of lines it cannot credit.
+    """
+
+    def __init__(self, seed: int, folder: Path, *, chaos: float = 0.3, returned: float = 0.03) -> None:
+        self.rng, self.folder, self.chaos, self.returned = Random(seed), folder, chaos, returned
+        self.book: Counter[str] = Counter()
+        self.credits = 0
+        self.done: dict[str, tuple[dict[str, str], list[Row]]] = {}  # batch: header, truth
+        self.outbox: list[Path] = []
+        self.delivered: list[Path] = []
+        self.did: Counter[str] = Counter()
+
+    def _now(self, what: str) -> bool:
+        happens = self.rng.random() < self.chaos
+        self.did[what] += happens
+        return happens
+
+    def receive(self, path: Path) -> None:
+        """A request file arrives, or does not."""
+        if self._now("request lost"):
+            return
+        request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
+        batch_no = request.header["batch_no"]
+        if batch_no in self.done:
+            self._answer(batch_no)
+            return
+        assert int(request.header["total_fen"]) == sum(int(row[4]) for row in request.rows)
+        truth = []
+        for seq, account, _, _, amount, _ in request.rows:
+            if self.rng.random() < self.returned:
+                truth.append((seq, account, amount, "21", "户名不符"))
+            else:
+                self.book[account] += int(amount)
+                self.credits += 1
+                truth.append((seq, account, amount, "00", ""))
+        self.done[batch_no] = (request.header, truth)
+        self._answer(batch_no)
+
+    def _answer(self, batch_no: str) -> None:
+        if self._now("answer lost"):
+            return
+        rows = list(self.done[batch_no][1])
+        if self._now("wrong totals"):
+            self._write(batch_no, rows, off=1)
+        if self._now("reordered"):
+            self.rng.shuffle(rows)
+        if self._now("line never sent"):
+            rows.append((str(len(rows) + 7), "6228000000000000000", "100", "00", ""))
+        if self._now("partial"):
+            rows = [row for row in rows if self.rng.random() < 0.9]
+        path = self._write(batch_no, rows)
+        if self._now("twice"):
+            self.outbox.append(path)
+        if self._now("for another batch"):
+            self._write(batch_no + "9", rows)
+
+    def inquiry(self, path: Path) -> None:
+        """Asked about lines, it says what it did with them, or with some; about batches it never got, nothing."""
+        asked = bankfile.read(path, bankfile.PAYOUT_INQUIRY)
+        batch_no = asked.header["batch_no"]
+        if batch_no not in self.done or self._now("inquiry lost"):
+            return
+        wanted = {row[0] for row in asked.rows}
+        rows = [row for row in self.done[batch_no][1] if row[0] in wanted]
+        if self._now("confirmed in part"):
+            rows = rows[: len(rows) // 2]
+        self._write(batch_no, rows, bankfile.PAYOUT_CONFIRMATION)
+
+    def _write(
+        self, batch_no: str, rows: list[Row], spec: bankfile.FileSpec = bankfile.PAYOUT_RESULT, off: int = 0
+    ) -> Path:
+        paid = [int(row[2]) for row in rows if row[3] == "00"]
+        back = [int(row[2]) for row in rows if row[3] != "00"]
+        totals = {"paid": len(paid), "paid_fen": sum(paid) + off, "returned": len(back), "returned_fen": sum(back)}
+        header = {"batch_no": batch_no, "bank": batch_no.split("-")[-2], "date": "20140815"}
+        path = self.folder / f"{spec.kind}_{len(self.outbox)}_{len(self.delivered)}_{batch_no}.txt"
+        bankfile.write(path, spec, header, rows, totals)
+        self.outbox.append(path)
+        return path
+
+    def post(self) -> list[Path]:
+        """The answers that arrive now; late ones stay for a later day."""
+        self.rng.shuffle(self.outbox)
+        late = [path for path in self.outbox if self._now("late")]
+        now = [path for path in self.outbox if path not in late]
+        self.outbox = late
+        self.delivered += now
+        return now
+
+
 class Town:
     """One database with people ``1…n``; person ``n`` gets ``1000 + n`` fen."""
 
     officers = OFFICERS
 
-    def __init__(self, store: Store, folder: Path, people: int, max_lines: int = 5000) -> None:
+    def __init__(self, store: Store, folder: Path, people: int, max_lines: int = 5000, **options: Any) -> None:
         self.store, self.folder, self.ledger = store, folder, Ledger(store)
-        self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines)
+        self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines, **options)
         day = "2014-07-31"
         with store.begin() as connection:
             columns = ("order_no", "city", "ordered_on", "cards", "made")
             insert_many(connection, schema.production_order, columns, [("O1", "430100", day, people, people)])
-            for n in range(1, people + 1):
-                who = (n, self.number(n), f"甲{n}", "1", "01", "1950-01-01", "", 4, "430100", "430102", self.bank(n))
-                insert_many(connection, schema.person, PERSON, [(*who, f"F{n}", day, "c.csv", n)])
-                self.give_card(connection, n, f"A{n:08d}")
+            for first in range(1, people + 1, 10_000):
+                some = range(first, min(first + 10_000, people + 1))
+                who = ((n, self.number(n), f"甲{n}", "1", "01", "1950-01-01", "", 4, "430100", "430102") for n in some)
+                rows = ((*row, self.bank(row[0]), f"F{row[0]}", day, "c.csv", row[0]) for row in who)
+                insert_many(connection, schema.person, PERSON, rows)
+                insert_many(connection, schema.card, CARD, (self.card(n, f"A{n:08d}") for n in some))
 
     @staticmethod
     def number(n: int) -> str:
-        return f"4301021950010{n:05d}"
+        return f"43010219500{n:07d}"
 
     @staticmethod
     def bank(n: int) -> str:
@@ -55,10 +157,13 @@ class Town:
     def account(n: int) -> str:
         return f"62284800{n:011d}"
 
-    def give_card(self, connection: sa.Connection, n: int, card_no: str, state: CardState = CardState.NORMAL) -> None:
+    def card(self, n: int, card_no: str, state: CardState = CardState.NORMAL) -> tuple[object, ...]:
         normal, day = int(CardState.NORMAL), "2014-07-31"
         made = (card_no, card_no.rjust(32, "0"), n, "O1", n, "00" * 8, self.bank(n), self.account(n), day, day)
-        insert_many(connection, schema.card, CARD, [(*made, normal, int(state))])
+        return (*made, normal, int(state))
+
+    def give_card(self, connection: sa.Connection, n: int, card_no: str) -> None:
+        insert_many(connection, schema.card, CARD, [self.card(n, card_no)])
 
     def set_card(self, n: int, **values: object) -> None:
         with self.store.begin() as connection:
@@ -118,6 +223,30 @@ class Town:
         assert self.net(SUSPENSE) == states.get(LineState.UNKNOWN, 0)
         assert self.net("BANK_CLEARING:103") + self.net("BANK_CLEARING:402") == states.get(LineState.PAID, 0)
 
+    def fund(self, fen: int, account: str = "PENSION_FUND") -> None:
+        """The treasury gives a programme its money."""
+        kind = AccountKind.PENSION_FUND if account == "PENSION_FUND" else AccountKind.FISCAL_PROGRAMME
+        self.ledger.open_accounts([("EXTERNAL:treasury", AccountKind.EXTERNAL), (account, kind)])
+        move = Transfer(f"fund:{account}", "EXTERNAL:treasury", account, fen, "fund", "2014-07-01T00:00:00")
+        self.ledger.post(move)
+
+    def ready(self, numbers: Iterable[int], programme: str = "pension", period: str = PERIOD) -> str:
+        """A roll drafted and approved by two officers; its number."""
+        roll = self.engine.draft(programme, period, self.roll(numbers), on=DAY, by="制表人")
+        for officer in OFFICERS["approved_by"]:
+            self.engine.approve(roll.roll_no, officer, roll.digest, on=DAY)
+        return roll.roll_no
+
+    def everything(self) -> dict[str, list[Any]]:
+        """Every row of every payout and ledger table."""
+        names = [name for name in schema.metadata.tables if name.startswith("payout")]
+        names += ["transfer", "account", "finding"]
+        with self.store.begin() as connection:
+            return {
+                name: sorted(map(tuple, connection.execute(sa.text(f"SELECT * FROM {name}"))), key=repr)
+                for name in names
+            }
+
     def net(self, account: str) -> int:
         found = self.ledger.balances([account])
         return found[account].net_fen if found else 0
@@ -138,3 +267,9 @@ def town(store: Store, tmp_path: Path) -> Town:
 def new_town() -> type[Town]:
     """The class, for tests that need a town per example."""
     return Town
+
+
+@pytest.fixture
+def chaos_bank() -> type[ChaosBank]:
+    """The bank nobody wants."""
+    return ChaosBank
