@@ -91,12 +91,16 @@ class FeeLine:
 
     def cut(self) -> "LineParts":
         """Cut the charge into its four parts, which add up to it."""
+        return LineParts(*self.parts())
+
+    def parts(self) -> tuple[int, int, int, int]:
+        """The same as a plain tuple, for the split."""
         total = self.det_item_fee_sumamt
         if self.grade is Grade.C:
-            return LineParts(total, 0, 0, 0)
-        over = self._over_limit()
+            return total, 0, 0, 0
+        over = 0 if self.pric_uplmt_amt is None else self._over_limit()
         first = share(total - over, self.selfpay_prop_bp) if self.grade is Grade.B else 0
-        return LineParts(0, over, first, total - over - first)
+        return 0, over, first, total - over - first
 
     def _over_limit(self) -> int:
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:

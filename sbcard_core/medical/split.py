@@ -16,13 +16,12 @@ from sbcard_core.medical.amounts import AMOUNT_MAX, basis_of, share
 from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy import FUND_FIELDS, PERSONAL_PARTS, Fund, Policy
 from sbcard_core.medical.trace import Rule, TraceStep, explain
-from sbcard_core.medical.visit import Accumulators, Visit
+from sbcard_core.medical.visit import NOTHING, Accumulators, Visit
 
 _LINE, _DEDUCTIBLE, _TIER, _SUPPLEMENT, _PART = (rule.value for rule in Rule)
 _GRADE_ZH: Final = {grade: grade.zh for grade in Grade}
 _PAID: Final = {name: index for index, name in enumerate(Accumulators._fields)}
 
-NOTHING: Final = Accumulators()
 ANY_VISIT: Final = Visit()
 
 RawStep = tuple[str, int, int | None, int, str, tuple[Any, ...]]
@@ -190,19 +189,19 @@ class _Work:
                 if fen:
                     steps.append(("inscp_scp_amt", fen, None, fen, _LINE, args))
                 continue
-            parts = line.cut()
-            if parts[0]:
-                own += parts[0]
-                steps.append(("fulamt_ownpay_amt", fen, None, parts[0], _LINE, args))
-            if parts[1]:
-                over += parts[1]
-                steps.append(("overlmt_selfpay", fen, None, parts[1], _LINE, args))
-            if parts[2]:
-                first += parts[2]
-                steps.append(("preselfpay_amt", fen - parts[1], line.selfpay_prop_bp, parts[2], _LINE, args))
-            if parts[3]:
-                scope += parts[3]
-                steps.append(("inscp_scp_amt", fen, None, parts[3], _LINE, args))
+            ownpay, overlmt, preself, inscp = line.parts()
+            if ownpay:
+                own += ownpay
+                steps.append(("fulamt_ownpay_amt", fen, None, ownpay, _LINE, args))
+            if overlmt:
+                over += overlmt
+                steps.append(("overlmt_selfpay", fen, None, overlmt, _LINE, args))
+            if preself:
+                first += preself
+                steps.append(("preselfpay_amt", fen - overlmt, line.selfpay_prop_bp, preself, _LINE, args))
+            if inscp:
+                scope += inscp
+                steps.append(("inscp_scp_amt", fen, None, inscp, _LINE, args))
         if total > AMOUNT_MAX:
             raise InvalidValue(
                 "the bill is too large for numeric(16,2)", step="medical.split", term="费用合计", advice="check amounts"

@@ -73,6 +73,10 @@ class Accumulators(NamedTuple):
         return self.plus(other.negated())
 
 
+NOTHING: Final = Accumulators()
+"""A year in which nothing has happened."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One visit.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from sbcard_core.medical.visit import OWN, Accumulators
+from sbcard_core.medical.visit import NOTHING, OWN, Accumulators
 from sbcard_core.store import insert_many, schema, update_many
 
 Key = tuple[str, str, int, str]
@@ -15,8 +15,6 @@ SHARED: Final = ""
 """The bucket that stands for all of them."""
 _KEY: Final = ("psn_no", "insutype", "year", "bucket")
 _FIELDS: Final = Accumulators._fields
-_NOTHING: Final = Accumulators()
-_REST: Final = (0,) * (len(_FIELDS) - OWN)
 _LOOKUP_IDS: Final = 900
 _row = schema.medical_year.c
 _FIND: Final = sa.select(*(_row[name] for name in (*_KEY, *_FIELDS))).where(
@@ -43,18 +41,19 @@ cvlserv_fen=0, hifes_fen=0, maf_fen=5, oth_fen=0), 5)
 
     def of(self, key: Key) -> Accumulators:
         """What a visit that counts in this bucket must know."""
-        own, shared = self._held.get(key, _NOTHING), self._held.get((*key[:3], SHARED), _NOTHING)
-        return Accumulators(*own[:OWN], *shared[OWN:])
+        own, shared = self._held.get(key, NOTHING), self._held.get((*key[:3], SHARED), NOTHING)
+        return own if shared is NOTHING else Accumulators(*own[:OWN], *shared[OWN:])
 
     def add(self, key: Key, added: Accumulators) -> None:
         """Count a settlement, or take one back."""
-        shared = (*key[:3], SHARED)
-        self._put(key, Accumulators(*added[:OWN], *_REST))
         if any(added[OWN:]):
-            self._put(shared, Accumulators(0, 0, 0, 0, *added[OWN:]))
+            self._put((*key[:3], SHARED), Accumulators(0, 0, 0, 0, *added[OWN:]))
+            added = Accumulators(*added[:OWN])
+        self._put(key, added)
 
     def _put(self, key: Key, added: Accumulators) -> None:
-        self._held[key] = self._held.get(key, _NOTHING).plus(added)
+        there = self._held.get(key)
+        self._held[key] = added if there is None else there.plus(added)
         self._touched.add(key)
 
     def buckets(self) -> dict[Key, Accumulators]:
@@ -113,7 +112,7 @@ def accumulators_of(
         0
     """
     person = person_of_card(connection, card_no)
-    total = _NOTHING
+    total = NOTHING
     for row in connection.execute(_FIND, {"ids": [person]}):
         own = Accumulators(*row[4:])
         if row[2] == year and insutype in (None, row[1]) and (bucket is None or row[3] in (bucket, SHARED)):
