@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.cli.app import app
+from sbcard_core.crypto.keys import KeyUsage, SecretKey
+from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.replay.openkeys import psam_keys, transport_key
 
 NUMBER = "111111198101011110"
 
@@ -117,3 +121,46 @@ def test_on_a_gbk_console() -> None:
     done = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert "社会保障" in done.stdout.decode("gbk")
+
+
+@pytest.fixture(scope="module")
+def order_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two cards as a replay of seed 5 orders them."""
+    keys = MasterKeys.simulation(5)
+    transport = SecretKey(transport_key(5), KeyUsage.TRANSPORT)
+    cards = [
+        CardRequest(line, number, "430100", bytes((0, 0, 0, line)), bytes.fromhex(f"866014070000000{line}"), NUMBER,
+                    "张珅", "1", "01", "19810101", "20140801", "20240801")
+        for line, number in ((1, "A00000013"), (2, "X00000019"))
+    ]  # fmt: skip
+    path = tmp_path_factory.mktemp("orders") / "orders.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in order_lines(cards, keys, transport)), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("which", ["2", "X00000019"])
+def test_a_card_of_a_replays_order_with_its_psam(order_file: Path, which: str) -> None:
+    where = ("--reader", f"sim:{order_file}#{which}", "--psam", "sim:psam")
+    code, text = run("read", *where, "--replay-seed", "5", "--full")
+    assert (code, "X00000019" in text, "card and PSAM proved" in text) == (0, True, True)
+    code, text = run("read", *where, "--replay-seed", "6")
+    assert (code, "check value" in text) == (2, True)
+
+
+def test_keys_from_a_file(order_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    held = {**psam_keys(5), "TRANSPORT": transport_key(5)}
+    path.write_text(json.dumps({name: key.hex() for name, key in held.items()}), "utf-8")
+    where = ("--reader", f"sim:{order_file}#1", "--psam", "sim:psam", "--keys", path)
+    assert run("read", *where)[0] == 0
+    path.write_text("[]", "utf-8")
+    code, text = run("read", *where)
+    assert (code, "JSON object of keys" in text) == (2, True)
+
+
+def test_a_stock_and_what_can_not_be_shown() -> None:
+    code, text = run("read", "--reader", "sim:stock?seed=7#12", "--psam", "sim:psam?stock=7")
+    assert (code, "card and PSAM proved" in text) == (0, True)
+    assert run("read", "--reader", "sim:stock?seed=7#1001")[0] == 2
+    code, text = run("serve", "--reader", "pcsc:")
+    assert (code, "only sim: devices" in text) == (2, True)
