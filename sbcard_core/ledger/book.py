@@ -1,23 +1,25 @@
 """The ledger over a database: one writer at a time, a whole batch in one transaction."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, nullcontext
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, Refused, SBCardError
 from sbcard_core.ledger import history, periods, proof
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
+from sbcard_core.ledger.columns import Columns
 from sbcard_core.ledger.posting import NO_BOUNDS, outcomes
-from sbcard_core.ledger.rows import Rows, chunks, rows_of
-from sbcard_core.ledger.rows import lock_for_posting as lock_for_posting  # its earlier home
+from sbcard_core.ledger.rows import Rows, chunks, lock_for_posting, rows_of
 from sbcard_core.ledger.session import Nets, Session
 from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus, is_id, is_timestamp
 from sbcard_core.store import Store
 
 CHUNK_TRANSFERS: Final = 5000
 """How many transfers of a batch are held in memory at once."""
+CHUNK_COLUMNS: Final = 100_000
+"""How many transfers given by column are proved to pass at once."""
 
 
 class UnknownAccount(SBCardError, LookupError):
@@ -94,9 +96,52 @@ class Ledger:
         with self._rows(connection) as rows:
             session = Session(rows, self._bounds_of)
             for chunk in chunks(transfers, CHUNK_TRANSFERS):
-                session.load(chunk)
-                statuses += session.judge(chunk, nets)
-                session.flush()
+                statuses += session.post(chunk, nets)
+            session.finish()
+        return statuses
+
+    def post_columns(
+        self,
+        transfer_ids: Any,
+        debit_accounts: Any,
+        credit_accounts: Any,
+        amounts_fen: Any,
+        *,
+        code: Any,
+        at: Any,
+        memo: Any = "",
+        connection: sa.Connection | None = None,
+    ) -> list[TransferStatus]:
+        """As ``post_many``, given by column: the quickest way in, for plain transfers by the million.
+
+        Args:
+            transfer_ids: n ids: a list, an Arrow array or a numpy array, as all columns.
+            debit_accounts: n accounts.
+            credit_accounts: n accounts.
+            amounts_fen: n amounts.
+            code: one code for all, or n.
+            at: one moment for all, or n.
+            memo: one memo for all, or n.
+            connection: the caller's transaction.
+
+        Raises:
+            InvalidValue: columns of different lengths.
+
+        Example:
+            >>> with Store.open("sqlite://") as store:
+            ...     ledger = Ledger(store)
+            ...     ledger.open_accounts([("out", AccountKind.EXTERNAL), ("me", AccountKind.PERSONAL_MEDICAL)])
+            ...     ids, at = ["T1", "T2"], "2014-07-31T00:00:00"
+            ...     found = ledger.post_columns(ids, ["out"] * 2, ["me"] * 2, [100, 50], code="load", at=at)
+            ...     [status.name for status in found], ledger.balance("me").net_fen
+            (['POSTED', 'POSTED'], 150)
+        """
+        columns = Columns.given(transfer_ids, debit_accounts, credit_accounts, amounts_fen, code, at, memo)
+        statuses: list[TransferStatus] = []
+        with self.store.bulk() if connection is None else nullcontext(connection) as conn:
+            session = Session(rows_of(conn), self._bounds_of)
+            for part in columns.slices(CHUNK_COLUMNS):
+                statuses += session.post_columns(part)
             session.finish()
         return statuses
 
@@ -209,7 +254,7 @@ class Ledger:
         and then, one by one, the transfers posted since. Call this after bulk work or once a day.
         """
         with self._joined(connection) as conn:
-            rows_of(conn).lock()
+            lock_for_posting(conn)
             return history.index(conn)
 
     def close_period(self, period: str, *, at: str, connection: sa.Connection | None = None) -> periods.ClosedPeriod:
@@ -224,7 +269,7 @@ class Ledger:
             InvalidValue: not a period, or ``at`` lies in it or before it.
         """
         with self._joined(connection) as conn:
-            rows_of(conn).lock()
+            lock_for_posting(conn)
             return periods.close(conn, period, at)
 
     def closed_periods(self, connection: sa.Connection | None = None) -> list[periods.ClosedPeriod]:

@@ -158,28 +158,31 @@ def judge(transfer: Transfer, page: Page) -> TransferStatus:
         return TransferStatus.EXISTS if earlier == transfer else TransferStatus.EXISTS_DIFFERENT
     if not is_well_formed(transfer):
         return TransferStatus.MALFORMED
+    status = _judge_new(transfer, hold, page)
+    if status is TransferStatus.POSTED:
+        _move(transfer, page)
+        page.posted[transfer.transfer_id] = transfer
+        page.new.append(transfer)
+    return status
+
+
+def _judge_new(transfer: Transfer, hold: Hold | None, page: Page) -> TransferStatus:
     if transfer.pending_id:
         status = _judge_closing(transfer, hold)
         if status:
             return status
     debit = page.accounts.get(transfer.debit_account)
     credit = page.accounts.get(transfer.credit_account)
-    if debit is None or credit is None:
-        return TransferStatus.UNKNOWN_ACCOUNT
-    if debit is credit:
-        return TransferStatus.SAME_ACCOUNT
+    if debit is None or credit is None or debit is credit:
+        missing = debit is None or credit is None
+        return TransferStatus.UNKNOWN_ACCOUNT if missing else TransferStatus.SAME_ACCOUNT
     if transfer.amount_fen <= 0:
         return TransferStatus.AMOUNT_NOT_POSITIVE
     if page.closed_periods and is_closed(transfer.at, page.closed_periods):
         return TransferStatus.PERIOD_CLOSED
-    if hold is None:  # what is posted from a hold was counted when it was held
-        status = _judge_bounds(transfer.amount_fen, debit, credit, page.ignores_bounds)
-        if status:
-            return status
-    _move(transfer, debit, credit, page)
-    page.posted[transfer.transfer_id] = transfer
-    page.new.append(transfer)
-    return TransferStatus.POSTED
+    if hold is not None:  # what is posted from a hold was counted when it was held
+        return TransferStatus.POSTED
+    return _judge_bounds(transfer.amount_fen, debit, credit, page.ignores_bounds)
 
 
 def is_closed(at: str, closed_periods: frozenset[str]) -> bool:
@@ -240,8 +243,9 @@ def _judge_bounds(amount_fen: int, debit: AccountState, credit: AccountState, ig
     return TransferStatus.POSTED
 
 
-def _move(transfer: Transfer, debit: AccountState, credit: AccountState, page: Page, sign: int = 1) -> None:
+def _move(transfer: Transfer, page: Page, sign: int = 1) -> None:
     """Move, hold or release; ``sign`` -1 takes it back."""
+    debit, credit = page.accounts[transfer.debit_account], page.accounts[transfer.credit_account]
     amount_fen, flags = sign * transfer.amount_fen, transfer.flags
     debit.touched = credit.touched = True
     if flags & PENDING:
@@ -266,8 +270,7 @@ def _move(transfer: Transfer, debit: AccountState, credit: AccountState, page: P
 
 
 def _take_back(transfer: Transfer, page: Page) -> None:
-    debit, credit = page.accounts[transfer.debit_account], page.accounts[transfer.credit_account]
-    _move(transfer, debit, credit, page, -1)
+    _move(transfer, page, -1)
     del page.posted[transfer.transfer_id]
 
 

@@ -4,6 +4,7 @@ The driver is called directly: a posting has no time for a general statement bui
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -41,6 +42,10 @@ class Rows(Protocol):
     def closed_periods(self) -> frozenset[str]: ...
     def open_accounts(self, pairs: Sequence[tuple[str, str]]) -> None: ...
     def insert_transfers(self, rows: Iterable[Sequence[Any]]) -> None: ...
+
+    def insert_new(self, rows: Iterable[Sequence[Any]]) -> bool:
+        """Insert all, or none and say False where an id is there already."""
+
     def insert_holds(self, rows: Sequence[tuple[str, int, str, str]]) -> None: ...
     def close_holds(self, rows: Sequence[tuple[int, str, str]]) -> None: ...
     def update_accounts(self, rows: Sequence[SidesRow]) -> None: ...
@@ -76,8 +81,9 @@ class SQLiteRows:
     """SQLite: one writer by ``BEGIN IMMEDIATE``; ids of a query go in as one JSON array."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        self._driver: Any = connection.connection.dbapi_connection
-        self._cursor: Any = self._driver.cursor()
+        driver: Any = connection.connection.dbapi_connection
+        self._driver = driver
+        self._cursor = driver.cursor()
 
     def lock(self) -> None:
         # The driver begins a (deferred) transaction only at the first write; two deferred readers that
@@ -127,6 +133,17 @@ class SQLiteRows:
         marks = ", ".join("?" * len(COLUMNS))
         self._cursor.executemany(f"INSERT INTO transfer ({_NAMES}) VALUES ({marks})", rows)  # noqa: S608
 
+    def insert_new(self, rows: Iterable[Sequence[Any]]) -> bool:
+        self._cursor.execute("SAVEPOINT bulk")
+        try:
+            self.insert_transfers(rows)
+        except sqlite3.IntegrityError:
+            self._cursor.execute("ROLLBACK TO bulk")
+            self._cursor.execute("RELEASE bulk")
+            return False
+        self._cursor.execute("RELEASE bulk")
+        return True
+
     def insert_holds(self, rows: Sequence[tuple[str, int, str, str]]) -> None:
         if rows:
             self._cursor.executemany(
@@ -160,6 +177,8 @@ class PostgresRows:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._cursor: Any = connection.connection.cursor()
+        driver: Any = connection.dialect.dbapi
+        self._unique_violation: type[Exception] = driver.errors.UniqueViolation
 
     def lock(self) -> None:
         # A table lock, not an advisory one: a statement takes its snapshot after it has got its table locks, so
@@ -206,6 +225,16 @@ class PostgresRows:
         with self._cursor.copy(f"COPY {into} FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def insert_new(self, rows: Iterable[Sequence[Any]]) -> bool:
+        self._cursor.execute("SAVEPOINT bulk")
+        try:
+            self.insert_transfers(rows)
+        except self._unique_violation:
+            self._cursor.execute("ROLLBACK TO SAVEPOINT bulk")
+            return False
+        self._cursor.execute("RELEASE SAVEPOINT bulk")
+        return True
 
     def insert_holds(self, rows: Sequence[tuple[str, int, str, str]]) -> None:
         if rows:

@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Final
 
 from sbcard_core.ledger.accounts import Bounds
+from sbcard_core.ledger.columns import Columns, add, fields_pass, sums_if_all_pass
 from sbcard_core.ledger.posting import PENDING, AccountState, Hold, HoldState, Page, judge_all
-from sbcard_core.ledger.rows import Rows, hold_of, transfer_row
+from sbcard_core.ledger.rows import Rows, chunks, hold_of, transfer_row
 from sbcard_core.ledger.transfers import Transfer, TransferStatus, is_id
+
+BULK_FROM: Final = 32
+"""Chunks smaller than this are judged one by one at once."""
+FALLBACK_TRANSFERS: Final = 5000
+"""How many transfers of a column chunk are judged at once."""
 
 Nets = list[tuple[int | None, int | None]]
 
@@ -48,6 +55,40 @@ class Session:
     def judge(self, transfers: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
         """Judge a batch whose needs are loaded."""
         return judge_all(transfers, self.page, nets)
+
+    def post(self, chunk: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
+        """Judge and write a chunk; plain ones that all pass go the short way."""
+        if nets is None and len(chunk) >= BULK_FROM:
+            columns = Columns.of(chunk)
+            if columns is not None and self._post_columns(columns):
+                return [TransferStatus.POSTED] * len(chunk)
+        self.load(chunk)
+        statuses = self.judge(chunk, nets)
+        self.flush()
+        return statuses
+
+    def post_columns(self, columns: Columns) -> list[TransferStatus]:
+        """Judge and write a chunk given by column."""
+        if self._post_columns(columns):
+            return [TransferStatus.POSTED] * len(columns.ids)
+        statuses = []
+        for chunk in chunks(columns.transfers(), FALLBACK_TRANSFERS):
+            self.load(chunk)
+            statuses += self.judge(chunk)
+            self.flush()
+        return statuses
+
+    def _post_columns(self, columns: Columns) -> bool:
+        """Write the chunk if it is certain that all of it passes."""
+        ids = columns.ids
+        if not fields_pass(columns, self.page) or self.rows.transfers([ids[0], ids[len(ids) // 2], ids[-1]]):
+            return False
+        self.load_accounts({name for name in {*columns.debits, *columns.credits} if is_id(name)})
+        sums = sums_if_all_pass(columns, self.page)
+        if sums is None or not self.rows.insert_new(columns.rows()):
+            return False
+        add(sums)
+        return True
 
     def flush(self) -> None:
         """Write the new transfers and the holds; forget the transfers."""

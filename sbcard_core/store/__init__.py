@@ -1,6 +1,6 @@
 """The database room: engine, tables and bulk writes. SQLite by default, any SQLAlchemy URL otherwise."""
 
 from sbcard_core.store.bulk import insert_many, update_many
-from sbcard_core.store.engine import SchemaMismatch, Store
+from sbcard_core.store.engine import SchemaMismatch, Store, StoreFailed
 
-__all__ = ["SchemaMismatch", "Store", "insert_many", "update_many"]
+__all__ = ["SchemaMismatch", "Store", "StoreFailed", "insert_many", "update_many"]

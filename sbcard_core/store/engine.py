@@ -1,5 +1,6 @@
 """One database, opened by URL, with the durability the ledger promises."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,6 +16,34 @@ SCHEMA_VERSION = 2
 
 class SchemaMismatch(SBCardError):
     """The database was made by another version of the library."""
+
+
+class StoreFailed(SBCardError):
+    """The database failed beneath a transaction: disk full, I/O error, locked for too long, connection lost."""
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+        raise _failed(error) from error
+    except Exception as error:
+        # psycopg may not be installed: its errors are told by their module and the name of their base.
+        bases = {f"{base.__module__}.{base.__name__}" for base in type(error).__mro__}
+        if "psycopg.OperationalError" in bases:
+            raise _failed(error) from error
+        raise
+
+
+def _failed(error: Exception) -> StoreFailed:
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    return StoreFailed(
+        f"the database failed: {reason}",
+        step="store",
+        term="数据库故障",
+        advice="see to the disk or the server, then do the same again: what was posted is recognised",
+    )
 
 
 def _on_connect(connection: Any, _record: object) -> None:
@@ -73,9 +102,29 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
-        with self.engine.begin() as connection:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StoreFailed: the database cannot be written or read: disk full, I/O error, locked, connection lost.
+                Nothing was acknowledged; after a failed commit ask the books what is there.
+        """
+        with _typed(), self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def bulk(self) -> Iterator[sa.Connection]:
+        """As ``begin``, for rows whose references the caller has checked itself: SQLite does not check them again."""
+        with _typed(), self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            is_sqlite = connection.dialect.name == "sqlite"
+            if is_sqlite:
+                driver.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if is_sqlite:
+                    driver.execute("PRAGMA foreign_keys=ON")
 
     def close(self) -> None:
         """Give back every connection."""
