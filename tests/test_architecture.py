@@ -15,7 +15,7 @@ PACKAGES = ("apdu", "readers", "sbcard_core")
 FLOORS = [
     ["sbcard_core.cli", "sbcard_core.replay"],
     ["readers"],
-    ["sbcard_core.engines"],
+    ["sbcard_core.backend", "sbcard_core.engines"],
     ["sbcard_core.bulletin"],
     [
         "sbcard_core.registry",

@@ -10,12 +10,15 @@ import typer
 
 from sbcard_core import __version__
 from sbcard_core.cli.card import card_app
+from sbcard_core.cli.money import bill_app, pay_app
 from sbcard_core.cli.progress import RichMeter, console
 from sbcard_core.cli.say import refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(card_app, name="card")
+app.add_typer(pay_app, name="pay")
+app.add_typer(bill_app, name="bill")
 
 
 @app.callback()

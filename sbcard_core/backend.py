@@ -1,0 +1,138 @@
+"""Everything that moves money, over one database: books, medical bills, pensions, subsidies, premiums."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from sbcard_core.ledger import DEFAULT_BOUNDS, AccountKind, Bounds, Ledger
+from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalogue, samples
+from sbcard_core.payout import (
+    PROGRAMMES,
+    Exclusion,
+    PayoutEngine,
+    PensionPayout,
+    Programme,
+    Progress,
+    SubsidyPayout,
+)
+from sbcard_core.premiums import SAMPLE, Premiums, Tariff
+from sbcard_core.store import Store
+from sbcard_core.store.rehearsal import rehearse
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a place; every default is a sample or assumed, so a real place sets its own.
+
+    Args:
+        policies: medical policy tables.
+        catalogues: drugs, items and their prices, by place of treatment.
+        programmes: what is paid out.
+        exclusions: programmes that exclude each other.
+        tariff: premiums.
+        bounds: how far each kind of account may go.
+    """
+
+    policies: Sequence[Policy] = field(default_factory=samples)
+    catalogues: Sequence[Catalogue] = field(default_factory=lambda: (sample_catalogue(),))
+    programmes: Sequence[Programme] = tuple(PROGRAMMES.values())
+    exclusions: Sequence[Exclusion] = ()
+    tariff: Tariff = SAMPLE
+    bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
+
+
+class Backend:
+    """One database and what works on it; each part is made when it is first asked for.
+
+    Args:
+        store: the database; closed with the backend.
+        rules: the rules of the place.
+        progress: told how far long payouts have come.
+
+    Example:
+        >>> with Backend.open("sqlite://") as backend:
+        ...     backend.ledger.open_accounts([("CASH:1", AccountKind.CASH)])
+        ...     backend.ledger.totals(), backend.premiums.tariff.sample
+        ((0, 0), True)
+    """
+
+    def __init__(
+        self, store: Store, *, rules: Rules | None = None, progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self.store = store
+        self.rules = Rules() if rules is None else rules
+        self._progress = progress
+
+    @classmethod
+    def open(cls, url: str, *, rules: Rules | None = None, progress: Callable[[Progress], None] | None = None) -> Self:
+        """Open the database at ``url`` and make its tables where there are none.
+
+        Args:
+            url: ``sqlite:///path/to/file.sqlite``, ``postgresql+psycopg://…``.
+            rules: the rules of the place.
+            progress: told how far long payouts have come.
+
+        Raises:
+            SchemaMismatch: the tables there are of another version.
+        """
+        return cls(Store.open(url), rules=rules, progress=progress)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The books (总账)."""
+        return Ledger(self.store, bounds=self.rules.bounds)
+
+    @cached_property
+    def medical(self) -> MedicalBilling:
+        """Medical bills (医疗费用结算)."""
+        return MedicalBilling(self.store, self.ledger, self.rules.policies, catalogues=self.rules.catalogues)
+
+    @cached_property
+    def payout(self) -> PayoutEngine:
+        """The engine behind pensions and subsidies (待遇代发)."""
+        return PayoutEngine(
+            self.store,
+            self.ledger,
+            catalogue=self.rules.programmes,
+            exclusions=self.rules.exclusions,
+            progress=self._progress,
+        )
+
+    @cached_property
+    def pension(self) -> PensionPayout:
+        """Pensions (养老金)."""
+        return PensionPayout(self.payout)
+
+    @cached_property
+    def subsidy(self) -> SubsidyPayout:
+        """Subsidies (惠民惠农补贴)."""
+        return SubsidyPayout(self.payout)
+
+    @cached_property
+    def premiums(self) -> Premiums:
+        """Premiums (社会保险费)."""
+        return Premiums(self.store, self.ledger, self.rules.tariff)
+
+    @contextmanager
+    def rehearsal(self) -> "Iterator[Backend]":
+        """A backend on the same data that forgets all it did when the block ends (试运行).
+
+        Files that a step writes are not undone: give it another folder.
+        """
+        with rehearse(self.store) as trial:
+            yield Backend(trial, rules=self.rules, progress=self._progress)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

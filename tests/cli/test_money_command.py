@@ -1,0 +1,181 @@
+"""``sbcard pay`` and ``sbcard bill`` over the database of a small replayed month."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from sbcard_core.backend import Backend
+from sbcard_core.cli.app import app
+from sbcard_core.hosts import bankfile
+from sbcard_core.ledger import AccountKind, Transfer
+from sbcard_core.store import schema
+from sbcard_core.values import CardState
+
+ROOT = Path(__file__).parents[2]
+ON = ("--on", "2014-09-01")
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small month."""
+    folder = tmp_path_factory.mktemp("money")
+    command = [sys.executable, "-m", "sbcard_core.cli", "replay", "--scale", "0.0001"]
+    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def db(month: Path, tmp_path: Path) -> str:
+    (source,) = [path for path in (month / "out/hunan-2014-07").rglob("*.sqlite") if "state" not in str(path.parent)]
+    target = tmp_path / "books.sqlite"
+    target.write_bytes(source.read_bytes())
+    return f"sqlite:///{target}"
+
+
+@pytest.fixture
+def roll(db: str, tmp_path: Path) -> Path:
+    """Four people with live cards, and a stranger."""
+    with Backend.open(db) as backend, backend.store.begin() as connection:
+        person, card = schema.person, schema.card
+        wanted = sa.select(person.c.id_number, person.c.name).join(card, card.c.person_id == person.c.person_id)
+        rows = connection.execute(wanted.where(card.c.account_state == CardState.NORMAL).limit(4)).all()
+    with Backend.open(db) as backend:
+        backend.ledger.open_accounts([("TREASURY", AccountKind.EXTERNAL), ("PENSION_FUND", AccountKind.PENSION_FUND)])
+        backend.ledger.post(Transfer("grant", "TREASURY", "PENSION_FUND", 10**8, "grant", "2014-09-01T00:00:00"))
+    lines = ["id_number,name,amount_fen", *(f"{row.id_number},{row.name},{123456 + at}" for at, row in enumerate(rows))]
+    path = tmp_path / "roll.csv"
+    path.write_text("\n".join([*lines, "11010519491231002X,无此人,100"]), "gb18030")
+    return path
+
+
+def totals(db: str) -> tuple[int, int]:
+    with Backend.open(db) as backend:
+        return backend.ledger.totals()
+
+
+def approve(db: str, roll_no: str, digest: str) -> None:
+    for officer in ("李审核", "王复核"):
+        assert run("pay", "approve", roll_no, "--officer", officer, "--digest", digest, "--db", db, *ON)[0] == 0
+
+
+def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None:
+    code, text = run("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    assert (code, "4 人 4,938.30 元,未列入 1 人" in text) == (0, True), text
+    roll_no, digest = re.match(r"(\S+)", text)[1], re.search(r"名册摘要 (\S+)", text)[1]  # type: ignore[index]
+    code, text = run("pay", "release", roll_no, "--db", db, "--out", tmp_path / "early", *ON)
+    assert code == 2  # nobody has approved it
+    code, _ = run("pay", "approve", roll_no, "--officer", "张经办", "--digest", digest, "--db", db, *ON)
+    assert code == 2  # its drafter cannot
+    approve(db, roll_no, digest)
+    before = totals(db)
+    code, text = run("pay", "release", roll_no, "--db", db, "--dry-run", *ON)
+    assert (code, "试运行" in text, totals(db)) == (0, True, before), text
+    out = tmp_path / "files"
+    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 0
+    answers = []
+    for number, path in enumerate(sorted(out.glob("*.txt"))):
+        request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
+        rows = [(row[0], row[1], row[4], "00", "") for row in request.rows]
+        head = {key: request.header[key] for key in ("batch_no", "bank", "date")}
+        paid = sum(int(row[2]) for row in rows)
+        sums = {"paid": len(rows), "paid_fen": paid, "returned": 0, "returned_fen": 0}
+        answers.append(tmp_path / f"answer{number}.txt")
+        bankfile.write(answers[-1], bankfile.PAYOUT_RESULT, head, rows, sums)
+    assert answers
+    assert run("pay", "result", *answers, "--db", db, *ON)[0] == 0
+    after = totals(db)
+    assert run("pay", "result", *answers, "--db", db, *ON)[0] == 0
+    assert totals(db) == after  # the same answer again
+    code, text = run("pay", "status", roll_no, "--db", db)
+    assert (code, "已发放 4,938.30" in text) == (0, True)
+    code, text = run("pay", "close", roll_no, "--db", db, *ON)
+    assert (code, "CLOSED" in text) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("name,amount_fen\n", "lacks id_number"), ("id_number,name,amount_fen\n1,2,1.5\n", "line 2"), ("", "lacks")],
+)
+def test_a_roll_that_is_none(db: str, tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text, "utf-8")
+    code, shown = run("pay", "draft", "pension", "2014-09", path, "--by", "张经办", "--db", db, *ON)
+    assert (code, said in shown) == (2, True)
+
+
+BILL = {
+    "msgid": "H43010000001201409010900000001",
+    "psn_no": "P1",
+    "insutype": "employee",
+    "at": "2014-09-01T09:00:00",
+    "level": "1",
+    "lines": [{"item": "诊查费", "grade": "01", "det_item_fee_sumamt": 50000}],
+}
+
+
+@pytest.fixture
+def bill(tmp_path: Path) -> Path:
+    path = tmp_path / "bill.json"
+    path.write_text(json.dumps(BILL, ensure_ascii=False), "utf-8")
+    return path
+
+
+def test_a_bill_is_shown_settled_and_cancelled(db: str, bill: Path) -> None:
+    before = totals(db)
+    code, text = run("bill", "presettle", bill, "--db", db)
+    assert code == 0
+    assert "起付" in text
+    code, text = run("bill", "settle", bill, "--db", db, "--json", "--dry-run")
+    assert (code, totals(db)) == (0, before)
+    code, text = run("bill", "settle", bill, "--db", db, "--json")
+    found = json.loads(text)
+    assert (code, found["status"], found["medfee_sumamt"]) == (0, "SETTLED", 50000)
+    assert found["fund_pay_sumamt"] + found["psn_part_amt"] + found["hosp_part_amt"] == 50000
+    assert json.loads(run("bill", "settle", bill, "--db", db, "--json")[1])["status"] == "EXISTS"
+    number = "H43010000001201409011000000002"
+    at = "2014-09-01T10:00:00"
+    code, text = run("bill", "cancel", BILL["msgid"], "--msgid", number, "--at", at, "--db", db)
+    assert code == 0, text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"item": "诊查费", "grade": "09", "det_item_fee_sumamt": 50000}]},
+        {"lines": [{"item": "诊查费", "grade": "01", "det_item_fee_sumamt": 500.00}]},
+        {"lines": [{"item": "诊查费", "grade": "01", "det_item_fee_sumamt": -1}]},
+        {"unknown": 1},
+        {"at": "1990-01-01T09:00:00"},
+        {"medfee_sumamt": 49999},
+    ],
+)
+def test_a_bill_that_is_refused_moves_nothing(db: str, bill: Path, change: dict[str, object]) -> None:
+    before = totals(db)
+    bill.write_text(json.dumps({**BILL, **change}, ensure_ascii=False), "utf-8")
+    code, text = run("bill", "settle", bill, "--db", db)
+    assert (code, totals(db)) == (2, before)
+    assert text.startswith("sbcard: ")
+
+
+def test_a_rehearsal_forgets_everything(db: str) -> None:
+    with Backend.open(db) as backend:
+        before = backend.ledger.totals()
+        with backend.rehearsal() as trial:
+            trial.ledger.open_accounts([("A", AccountKind.EXTERNAL), ("B", AccountKind.CASH)])
+            trial.ledger.post(Transfer("rehearsed", "A", "B", 5, "test", "2014-09-01T00:00:00"))
+            assert trial.ledger.balance("B").net_fen == 5
+        assert backend.ledger.totals() == before
+        assert backend.ledger.balances(["A", "B"]) == {}
