@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sbcard_core.replay.stages import Stage
+if TYPE_CHECKING:  # every command prints through this module, few of them replay
+    from sbcard_core.replay.stages import Stage
 
 console = Console(highlight=False)
 
@@ -22,7 +23,7 @@ class RichMeter:
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
 
     @contextmanager
-    def __call__(self, stage: Stage, total: int) -> Iterator[Callable[[int], None]]:
+    def __call__(self, stage: "Stage", total: int) -> Iterator[Callable[[int], None]]:
         """A bar for ``stage``."""
         label = f"{stage.name:<17} {stage.zh}"
         task = self._progress.add_task(label, total=total or None)
