@@ -153,10 +153,9 @@ FROM (SELECT s.line, s.household, s.item, s.area, s.amount_fen, p.person_id, {ba
              END AS reason
       FROM payout_input s
       LEFT JOIN person p ON p.id_number = s.id_number
-      LEFT JOIN card k ON k.card_no = (
-          SELECT c.card_no FROM card c
-          WHERE c.person_id = p.person_id AND c.account_state IN ({payable}) AND c.issued_on IS NOT NULL
-          ORDER BY c.issued_on DESC, c.card_no DESC LIMIT 1)
+      LEFT JOIN card k ON k.person_id = p.person_id AND k.account_state IN ({payable}) AND k.issued_on IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM card n WHERE n.person_id = p.person_id AND n.account_state IN ({payable})
+                          AND (n.issued_on > k.issued_on OR (n.issued_on = k.issued_on AND n.card_no > k.card_no)))
       {told}
       WHERE s.line > :after AND s.line <= :upto) matched
 WHERE line > 0

@@ -13,6 +13,8 @@ from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Severity
 
 STAGE = "payout"
+CACHE_KIB = 128 << 10
+"""Most memory SQLite keeps pages in: a roll touches the registry's pages in any order."""
 SUSPENSE = "SUSPENSE"
 """Account that holds the amounts whose fate is unknown."""
 
@@ -51,6 +53,8 @@ class Books:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction of the one writer: what it reads cannot change before it ends."""
         with self.store.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KIB}")
             lock_for_posting(connection)
             yield connection
 

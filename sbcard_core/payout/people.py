@@ -111,12 +111,13 @@ def held(books: Books, programme: Programme, id_number: str | None = None) -> It
     running = sa.exists().where(
         hold.person_id == line.person_id, hold.programme == programme.code, hold.until.is_(None)
     )
-    later = schema.payout_roll_line.alias("later")
+    later, roll_alias = schema.payout_roll_line.alias("later"), schema.payout_roll.alias("later_roll")
     paid = sa.exists().where(
         later.c.person_id == line.person_id,
-        later.c.item == sa.func.concat(HELD_ITEM, roll.period),
+        later.c.item == sa.literal(HELD_ITEM) + roll.period,
         later.c.item != "",
         later.c.state < 50,
+        later.c.roll_id.in_(sa.select(roll_alias.c.roll_id).where(roll_alias.c.programme == programme.code)),
     )
     query = (
         sa.select(person.id_number, person.name, line.gross_fen, line.household, roll.period, line.area)

@@ -53,6 +53,11 @@ payout_roll_line = table(
         postgresql_where=sa.text("state < 50 AND household <> ''"),
     ),
     sa.Index(
+        *("payout_roll_line_held", "person_id"),
+        sqlite_where=sa.text("state = 12"),
+        postgresql_where=sa.text("state = 12"),
+    ),
+    sa.Index(
         *("payout_roll_line_item", "person_id", "item"),
         sqlite_where=sa.text("item <> ''"),
         postgresql_where=sa.text("item <> ''"),
