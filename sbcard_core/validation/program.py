@@ -114,6 +114,7 @@ def _runs(held: str) -> list[tuple[int, int]]:
     return runs
 
 
+@lru_cache(maxsize=64)
 def _ranges(shape: Shape) -> tuple[bytes, int]:
     """The ranges of each place, as many as the widest class needs; a place with fewer repeats its first."""
     runs = [_runs(held) for held in shape.classes]

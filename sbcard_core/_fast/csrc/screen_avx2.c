@@ -85,6 +85,18 @@ static inline int shape32(const uint8_t *ranges, uint32_t count, sbc_cell cell) 
         }                                                                                          \
     } while (0)
 
+#include "screen_classes.h"
+
+#define texts(check, tables, tile, k, gb)                                                \
+    do {                                                                                 \
+        if ((tile)->classes) {                                                           \
+            const text_class own = (tile)->classes[k]; /* flags cannot change it */      \
+            EACH(tile, check, cell, text_holds(&own, check, tables, cell, gb));          \
+        } else {                                                                         \
+            EACH(tile, check, cell, is_text(check, tables, cell, gb));                   \
+        }                                                                                \
+    } while (0)
+
 #include "screen_level.h"
 
 SBC_TARGET_END

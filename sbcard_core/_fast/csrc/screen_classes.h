@@ -21,7 +21,8 @@ static inline void hold(byte_class *class, unsigned byte) {
 }
 
 /* SBC_TEXT in UTF-8: 7-bit characters, and those of three bytes between two pairs of first bytes whose blocks of 64
- * are in the class as a whole; `mark` are the two bytes of the sign between parts, 0 = none. */
+ * are in the class as a whole. In GB 18030: those of two bytes from A1 to FE whose lead bytes are so, and no 7-bit ones.
+ * `mark` are the two bytes of the sign between parts, 0 = none. */
 typedef struct {
     byte_class bytes;
     uint8_t first, last;         /* lead bytes */
@@ -32,26 +33,46 @@ typedef struct {
 
 #define BLOCKS 1024 /* of 64 units */
 
+static int full_block(const uint8_t *class, uint32_t block, int gb) {
+    uint32_t trail;
+    if (!gb) {
+        return !~table64(class + 8 * block);
+    }
+    for (trail = 0xA1; trail < 0xFF && has_bit(class, block << 8 | trail); trail++) {
+    }
+    return trail == 0xFF;
+}
+
 static text_class text_class_of(const sbc_check *check, const uint8_t *tables, int gb) {
     const uint8_t *class = tables + check->table;
-    uint32_t start = 0, most = 0, from = 32, k;
+    uint32_t start = 0, most = 0, from = gb ? 0x81 : 32, end = gb ? 0xFF : BLOCKS, k;
     text_class out;
     memset(&out, 0, sizeof out);
-    out.usable = !gb && check->step == 1;
-    for (k = 1; k < 128; k++) {
+    out.usable = check->step == 1;
+    for (k = 1; k < 128 && !gb; k++) {
         if (has_bit(class, k)) {
             hold(&out.bytes, k);
             out.has_bytes = 1;
         }
     }
-    for (k = 32; k <= BLOCKS; k++) { /* the longest run of full blocks */
-        if (k == BLOCKS || ~table64(class + 8 * k)) {
+    for (k = from; k <= end; k++) { /* the longest run of full blocks */
+        if (k == end || !full_block(class, k, gb)) {
             if (k - from > most) {
                 most = k - from;
                 start = from;
             }
             from = k + 1;
         }
+    }
+    if (gb) {
+        out.usable = out.usable && most;
+        out.first = (uint8_t)start;
+        out.last = (uint8_t)(start + most - 1);
+        if (check->alt >= 0x8100 && check->alt <= 0xFFFF && check->size > 1 && !has_bit(class, check->alt)) {
+            out.mark[0] = (uint8_t)(check->alt >> 8);
+            out.mark[1] = (uint8_t)check->alt;
+        }
+        return out;
     }
     if (most) {
         out.first = (uint8_t)(0xE0 | start >> 6);
@@ -79,6 +100,13 @@ static inline uint32_t bits_of(vec v) {
     return (uint32_t)_mm256_movemask_epi8(v);
 }
 
+/* Bits of units and of marks: enough units on each side of the mark, if there is one; more are not looked at here. */
+static inline int parts_hold(uint32_t units, uint32_t marks, uint32_t min, uint32_t max) {
+    uint32_t before = ones(units & (marks - 1)), count = ones(units) - before;
+    return ((marks & (marks - 1)) == 0) & (before >= min) & (before <= max) &
+           ((marks == 0) | ((count >= min) & (count <= max)));
+}
+
 /* Whether a cell of 1 to 32 bytes surely passes. */
 static inline int text_passes(const text_class *class, uint32_t min, uint32_t max, sbc_cell cell) {
     vec v = load256(cell.at), over = _mm256_permute2x128_si256(v, v, 0x81);
@@ -89,7 +117,7 @@ static inline int text_passes(const text_class *class, uint32_t min, uint32_t ma
     vec high = _mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->last));
     vec least = _mm256_blendv_epi8(_mm256_set1_epi8(-128), _mm256_set1_epi8((char)class->first_next), low);
     vec most = _mm256_blendv_epi8(_mm256_set1_epi8(-65), _mm256_set1_epi8((char)class->last_next), high);
-    uint32_t within = (uint32_t)(((uint64_t)1 << cell.length) - 1), whole, units, marks, before, count;
+    uint32_t within = (uint32_t)(((uint64_t)1 << cell.length) - 1), whole, units, marks;
     lead = _mm256_and_si256(lead, _mm256_cmpgt_epi8(after, third));
     lead = _mm256_andnot_si256(_mm256_or_si256(_mm256_cmpgt_epi8(least, next), _mm256_cmpgt_epi8(next, most)), lead);
     units = bits_of(lead);
@@ -103,8 +131,45 @@ static inline int text_passes(const text_class *class, uint32_t min, uint32_t ma
         units |= plain;
         whole |= plain;
     }
-    before = ones(units & (marks - 1));
-    count = ones(units) - before;
-    return (whole == within) & ((marks & (marks - 1)) == 0) & (before >= min) & (before <= max) &
-           ((marks == 0) | ((count >= min) & (count <= max)));
+    return (whole == within) & parts_hold(units, marks, min, max);
+}
+
+static inline int gb_text_passes(const text_class *class, uint32_t min, uint32_t max, sbc_cell cell) {
+    const uint32_t even = 0x55555555u;
+    vec v = load256(cell.at);
+    uint32_t within = (uint32_t)(((uint64_t)1 << cell.length) - 1), units, marks;
+    units = bits_of(from_to(v, class->first, class->last)) & bits_of(from_to(v, 0xA1, 0xFE)) >> 1;
+    marks = bits_of(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->mark[0]))) &
+            bits_of(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->mark[1]))) >> 1;
+    marks = class->mark[0] ? marks & within & even : 0;
+    units &= within & even & ~marks;
+    return ((units | units << 1 | marks | marks << 1) == within) & parts_hold(units, marks, min, max);
+}
+
+/* As is_text(), faster where the class's vectors say yes. */
+static inline int text_holds(const text_class *class, const sbc_check *check, const uint8_t *tables, sbc_cell cell,
+                             int gb) {
+    if (class->usable && cell.length <= SBC_PAD) {
+        if (gb ? gb_text_passes(class, check->min, check->max, cell)
+               : text_passes(class, check->min, check->max, cell)) {
+            return 1;
+        }
+    }
+    return is_text(check, tables, cell, gb);
+}
+
+#define SBC_PLANS 64 /* checks made ready; a longer program does without */
+
+/* The classes of a program's texts, one for each check; NULL where it has too many. */
+static const text_class *ready_texts(const sbc_program *program, text_class *texts) {
+    size_t k;
+    if (program->check_count > SBC_PLANS) {
+        return 0;
+    }
+    for (k = 0; k < program->check_count; k++) {
+        if (program->checks[k].kind == SBC_TEXT) {
+            texts[k] = text_class_of(program->checks + k, program->tables, program->gb);
+        }
+    }
+    return texts;
 }

@@ -95,8 +95,8 @@ static void LEVEL(clear)(const sbc_program *program, LEVEL(room) *room) {
 
 /* Looks through n rows from the first one on, a tile of cells at a time; flags may be set already. */
 static void LEVEL(by_rows)(const sbc_program *program, const sbc_column *columns, size_t first, size_t n,
-                           uint8_t *flags, uint64_t *keys, LEVEL(room) *room) {
-    sbc_tile tile = {room->cells, flags, keys, 0, program->columns};
+                           uint8_t *flags, uint64_t *keys, const text_class *classes, LEVEL(room) *room) {
+    sbc_tile tile = {room->cells, flags, keys, 0, program->columns, classes};
     uint8_t used[SBC_COLUMNS + 1];
     size_t end = first + n, k;
     LEVEL(find_used)(program, columns, used);
@@ -122,6 +122,6 @@ void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *col
     LEVEL(room) room;
     memset(flags, 0, n);
     LEVEL(clear)(program, &room);
-    LEVEL(by_rows)(program, columns, 0, n, flags, keys, &room);
+    LEVEL(by_rows)(program, columns, 0, n, flags, keys, 0, &room);
 }
 #endif

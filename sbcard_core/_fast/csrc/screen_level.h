@@ -3,6 +3,7 @@
  *   SBC_IDCHECK        the level's check of citizen numbers
  *   events64(p, d)     bit k: byte k of 64 is the delimiter d, LF or CR
  *   shapes(...)        the check SBC_SHAPE over the rows of a tile
+ *   texts(...)         the check SBC_TEXT, with classes that ready_texts() has made of a program, SBC_PLANS at most
  *   SBC_STRIPS         defined where it also looks at Arrow columns one by one (screen_strips.h)
  */
 #include "idcheck.h"
@@ -12,6 +13,7 @@ typedef struct {
     uint8_t *flags;  /* of the tile's first row */
     uint64_t *keys;
     size_t rows, columns;
+    const text_class *classes; /* by check, or NULL */
 } sbc_tile;
 
 #define EACH(tile, check, cell, verdict)                                                  \
@@ -110,9 +112,9 @@ static void LEVEL(look)(const sbc_program *program, sbc_tile *tile) {
             break;
         case SBC_TEXT:
             if (program->gb) {
-                EACH(tile, check, cell, is_text(check, tables, cell, 1));
+                texts(check, tables, tile, k, 1);
             } else {
-                EACH(tile, check, cell, is_text(check, tables, cell, 0));
+                texts(check, tables, tile, k, 0);
             }
             break;
         case SBC_LUHN:

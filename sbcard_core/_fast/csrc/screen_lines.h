@@ -74,7 +74,9 @@ static inline void LEVEL(close_line)(LEVEL(reader) *r, const uint8_t *line, cons
 size_t LEVEL(sbc_screen_lines)(const sbc_program *program, const sbc_lines *lines, size_t n, uint32_t *starts,
                                uint8_t *flags, uint64_t *keys) {
     sbc_cell cells[SBC_TILE * (SBC_COLUMNS + 1)];
-    LEVEL(reader) r = {{cells, flags, keys, 0, program->columns}, lines, program, lines->raw, cells, 0, 0, 0, {0}};
+    text_class texts[SBC_PLANS];
+    sbc_tile tile = {cells, flags, keys, 0, program->columns, ready_texts(program, texts)};
+    LEVEL(reader) r = {tile, lines, program, lines->raw, cells, 0, 0, 0, {0}};
     const uint8_t *raw = lines->raw, *line = raw;
     size_t base, done = 0;
     int tricky = program->gb && lines->delimiter >= 0x40;

@@ -64,6 +64,20 @@ static inline int has_shape(const sbc_check *check, const uint8_t *ranges, sbc_c
 
 #define shapes(check, ranges, tile) EACH(tile, check, cell, has_shape(check, ranges, cell))
 
+/* Nothing is made ready for texts here. */
+#define SBC_PLANS 1
+typedef struct {
+    int none;
+} text_class;
+
+static const text_class *ready_texts(const sbc_program *program, text_class *texts) {
+    (void)program;
+    (void)texts;
+    return 0;
+}
+
+#define texts(check, tables, tile, k, gb) EACH(tile, check, cell, is_text(check, tables, cell, gb))
+
 #include "screen_level.h"
 
 static int fits(const sbc_program *program, uint64_t place, uint64_t bytes) {

@@ -42,9 +42,9 @@ static int check_strip(strips *s, size_t k, size_t first, size_t rows, uint8_t *
     const sbc_check *check = s->program->checks + k;
     const uint8_t *tables = s->program->tables;
     const strip *found = s->strips + check->column;
-    if (check->kind == SBC_TEXT && found->form != OTHER && s->plans[k].text.usable &&
+    if (check->kind == SBC_TEXT && found->form != OTHER && s->texts[k].usable && !s->program->gb &&
         s->columns[check->column].kind) {
-        look_at_texts(&s->plans[k].text, check, tables, s->columns + check->column, first, rows, flags);
+        look_at_texts(s->texts + k, check, tables, s->columns + check->column, first, rows, flags);
         return 1;
     }
     if (found->form != EQUAL || check->kind == SBC_TEXT || check->kind == SBC_LUHN || check->kind == SBC_CARD ||
@@ -117,6 +117,9 @@ static sbc_program look_at_strips(strips *s, size_t first, size_t rows, uint8_t 
     }
     for (k = 0; k < program->check_count; k++) {
         if (!check_strip(s, k, first, rows, flags, keys)) {
+            if (program->checks[k].kind == SBC_TEXT) {
+                s->rest_texts[rest.check_count] = s->texts[k];
+            }
             s->checks[rest.check_count++] = program->checks[k];
         }
     }
@@ -142,7 +145,7 @@ void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *col
     memset(flags, 0, n);
     LEVEL(clear)(program, &room);
     if (program->check_count > SBC_PLANS || program->clause_count > SBC_PLANS || n < SBC_PAD) {
-        LEVEL(by_rows)(program, columns, 0, n, flags, keys, &room);
+        LEVEL(by_rows)(program, columns, 0, n, flags, keys, 0, &room);
         return;
     }
     s.program = program;
@@ -156,7 +159,7 @@ void LEVEL(sbc_screen_columns)(const sbc_program *program, const sbc_column *col
         size_t rows = n - first < SBC_STRIP ? n - first : SBC_STRIP;
         sbc_program rest = look_at_strips(&s, first, rows, flags + first, keys ? keys + first : 0);
         if (rest.check_count || rest.clause_count) {
-            LEVEL(by_rows)(&rest, columns, first, rows, flags + first, keys ? keys + first : 0, &room);
+            LEVEL(by_rows)(&rest, columns, first, rows, flags + first, keys ? keys + first : 0, s.rest_texts, &room);
         }
     }
 }

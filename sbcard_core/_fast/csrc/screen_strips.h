@@ -4,11 +4,8 @@
  * runs over the bytes; characters of texts are counted straight from the offsets. What has no such form (nulls among
  * the rows, views, the last bytes of a buffer) or no such check is left to the rows of cells, as a smaller program.
  */
-#include "screen_classes.h"
-
 #define SBC_STRIP 256 /* rows, a multiple of SBC_TILE: what they hold stays in the first cache */
 #define SBC_AHEAD 2   /* strips */
-#define SBC_PLANS 64  /* checks and clauses; a longer program goes by rows of cells */
 
 enum { OTHER = 0, EQUAL = 1, RISING = 2 };
 
@@ -21,7 +18,6 @@ typedef struct {
 /* What a check looks for, as vectors want it. */
 typedef struct {
     byte_class bytes;
-    text_class text;
     int by_bytes; /* each byte of a cell, wherever it stands */
 } plan;
 
@@ -29,6 +25,7 @@ typedef struct {
     const sbc_program *program;
     const sbc_column *columns;
     plan plans[SBC_PLANS];
+    text_class texts[SBC_PLANS], rest_texts[SBC_PLANS];
     strip strips[SBC_COLUMNS + 1];
     uint64_t settled; /* clauses done with a check */
     sbc_check checks[SBC_PLANS];
@@ -77,14 +74,13 @@ static void plan_checks(strips *s) {
     const sbc_program *program = s->program;
     size_t k;
     memset(s->plans, 0, sizeof s->plans);
+    ready_texts(program, s->texts);
     for (k = 0; k < program->check_count; k++) {
         const sbc_check *check = program->checks + k;
         if (check->kind == SBC_SET) {
             s->plans[k].by_bytes = bytes_of_set(check, program->tables, &s->plans[k].bytes);
         } else if (check->kind == SBC_SHAPE) {
             s->plans[k].by_bytes = bytes_of_shape(check, program->tables + check->table, &s->plans[k].bytes);
-        } else if (check->kind == SBC_TEXT) {
-            s->plans[k].text = text_class_of(check, program->tables, program->gb);
         }
     }
 }
@@ -255,11 +251,7 @@ static void look_at_days(const sbc_check *check, const uint8_t *tables, const st
 
 static inline uint8_t text_fails(const text_class *class, const sbc_check *check, const uint8_t *tables,
                                  sbc_cell cell) {
-    if (!cell.length) {
-        return !(check->options & SBC_OPTIONAL);
-    }
-    return !(cell.length <= SBC_PAD && text_passes(class, check->min, check->max, cell)) &&
-           !is_text(check, tables, cell, 0);
+    return cell.length ? !text_holds(class, check, tables, cell, 0) : !(check->options & SBC_OPTIONAL);
 }
 
 static void look_at_texts(const text_class *given, const sbc_check *check, const uint8_t *tables, const sbc_column *c,
