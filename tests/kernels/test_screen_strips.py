@@ -182,3 +182,35 @@ def test_a_long_program_goes_by_rows() -> None:
     checks = CODE[0] * 7
     assert len(checks) // CHECK.size > 64
     assert looked((checks, *CODE[1:]), arrays(ROWS, pa.string(), cut=0, more=40))[0] == [0] * len(ROWS)
+
+
+GB_PIECES = [b"\xb0\xa1", b"\xd6\xfe", b"\xd7\xfa", b"\xd8\xa1", b"\xf7\xfe", b"\xb0\x40", b"\xb0\xff", b"\xa1\xa4"]
+GB_PIECES += [b"\xa1", b"\xb0", b"A", b"\x80", b"\xff\xa1", b"\x81\x30\x81\x30"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(GB_PIECES), max_size=18).map(b"".join), min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0x81, 0xFE), st.integers(0, 40), st.sampled_from([0x40, 0xA1])), max_size=3),
+    st.tuples(st.integers(0, 3), st.integers(1, 9), st.sampled_from([0, 0xA1A4, 0x41, 0xB0A1]), st.integers(0, 3)),
+    st.integers(1, 2),
+)
+def test_levels_agree_on_texts_of_two_bytes(
+    cells: list[bytes], leads: list[tuple[int, int, int]], limits: tuple[int, int, int, int], step: int
+) -> None:
+    """Lines of GB 18030 against classes of whole and of half lead bytes."""
+    low, more, mark, parts = limits
+    units = np.zeros((256, 256), np.bool_)
+    for first, count, trail in leads:
+        units[first : min(first + count, 0xFF), trail:0xFF] = True
+    units[0xD7, 0xFA:0xFF] = False
+    bits = np.packbits(units.reshape(-1), bitorder="little").tobytes()
+    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, mark), b"", bits, True, 1
+    raw, found = b"\n".join([*cells, b"\xb0\xa1" * 20]), []
+    for each in LEVELS:
+        kernel, level = _kernels.choose("screen", each)
+        count = kernel.count(raw, level)
+        starts, flags = np.empty(count + 1, np.uint32), np.zeros(count, np.uint8)
+        kernel.lines(code, raw, b",", b"", starts, flags, None, level)
+        found.append(flags.tolist())
+    assert all(each == found[-1] for each in found)
