@@ -13,6 +13,8 @@ from sbcard_core.medical.catalogue import (
     sample_catalogue,
 )
 from sbcard_core.medical.lines import FeeLine, Grade, LineParts
+from sbcard_core.medical.hunan import from_hunan, to_hunan
+from sbcard_core.medical.national import as_national, from_national
 from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, PolicyRefused, YearSpan
 from sbcard_core.medical.policy_book import PolicyBook, in_force
 from sbcard_core.medical.policy_file import parse, samples
@@ -28,6 +30,10 @@ from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
 from sbcard_core.medical.years import Years, accumulators_of
 
 __all__ = [
+    "from_national",
+    "as_national",
+    "to_hunan",
+    "from_hunan",
     "Accumulators",
     "Assessor",
     "Bill",

@@ -1,0 +1,72 @@
+"""The names a Hunan hospital spoke before the national platform of 2020, and the national ones, both ways.
+
+As public vendor code of that lineage shows them. ``ake029`` is hifmi_pay and
+hifob_pay together: which one it was follows from the insurance.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sbcard_core.medical.amounts import fen_of, numeric
+from sbcard_core.medical.catalogue import TotalsDisagree
+
+NAMES: Final = {
+    "medfee_sumamt": "akc264",
+    "fulamt_ownpay_amt": "bka825",
+    "overlmt_selfpay": "bka826",
+    "act_pay_dedc": "aka151",
+    "hifp_pay": "ake039",
+    "cvlserv_pay": "ake035",
+    "hifes_pay": "ake026",
+    "acct_pay": "akb066",
+    "psn_cash_pay": "akb067",
+    "fund_pay_sumamt": "bka832",
+}
+"""National amount and its older name, one to one."""
+BOTH_CATASTROPHIC: Final = "ake029"
+REST: Final = "bka831"
+"""akc264 less bka832."""
+VISIT: Final = {"mdtrt_id": "aaz217", "psn_no": "aac001"}
+"""Numbers, one to one; aaz217 is the visit."""
+
+
+def to_hunan(amounts: Mapping[str, int], *, mdtrt_id: str = "") -> dict[str, str]:
+    """Write a settlement's amounts, in fen under national names, as the older interface has them.
+
+    What it has no name for (先行自付, 救助, 共济, 医院负担 …) is not carried, as it was not then.
+
+    Example:
+        >>> old = to_hunan({"medfee_sumamt": 1500, "hifp_pay": 1000, "fund_pay_sumamt": 1000, "psn_cash_pay": 500})
+        >>> old["akc264"], old["ake039"], old["bka831"]
+        ('15.00', '10.00', '5.00')
+    """
+    out = {old: numeric(amounts.get(name, 0)) for name, old in NAMES.items()}
+    out[BOTH_CATASTROPHIC] = numeric(amounts.get("hifmi_pay", 0) + amounts.get("hifob_pay", 0))
+    out[REST] = numeric(amounts.get("medfee_sumamt", 0) - amounts.get("fund_pay_sumamt", 0))
+    if mdtrt_id:
+        out[VISIT["mdtrt_id"]] = mdtrt_id
+    return out
+
+
+def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]:
+    """Read the older interface's amounts as fen under national names.
+
+    Args:
+        reply: amounts in yuan; one that is missing or empty is 0.
+        catastrophic: what ake029 is: ``"hifob_pay"`` for employees, ``"hifmi_pay"`` for residents.
+
+    Raises:
+        TotalsDisagree: bka831 is given and is not akc264 less bka832.
+        InvalidValue: an amount that is none.
+
+    Example:
+        >>> from_hunan({"akc264": "15", "ake029": "3"}, catastrophic="hifmi_pay")["hifmi_pay"]
+        300
+    """
+    out = {name: fen_of(reply.get(old) or "0") for name, old in NAMES.items()}
+    out["hifob_pay"] = out["hifmi_pay"] = 0
+    out[catastrophic] = fen_of(reply.get(BOTH_CATASTROPHIC) or "0")
+    rest = reply.get(REST)
+    if rest and fen_of(rest) != out["medfee_sumamt"] - out["fund_pay_sumamt"]:
+        raise TotalsDisagree("bka831 is not akc264 less bka832", step="medical.hunan", term="结算结果")
+    return out
