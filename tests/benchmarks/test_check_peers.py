@@ -106,7 +106,7 @@ def _run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_headline_counts_what_it_made(tmp_path: Path) -> None:
+def test_the_headline_counts_what_it_made(pa: Any, tmp_path: Path) -> None:
     out = _run("benchmarks.headline", "--records", "12000", "--folder", str(tmp_path), "--out", str(tmp_path))
     (saved,) = tmp_path.glob("headline-*.json")
     small, large = json.loads(saved.read_text("utf-8"))["rows"]
@@ -120,7 +120,7 @@ def test_the_headline_counts_what_it_made(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [saved.name]  # the file is gone
 
 
-def test_the_report_and_the_sweep_run(tmp_path: Path) -> None:
+def test_the_report_and_the_sweep_run(pa: Any, tmp_path: Path) -> None:
     small = ("--count", "2000", "--rounds", "1", "--out", str(tmp_path))
     out = _run("benchmarks.checks", "--cases", "records", "--quick", *small)
     assert "2 of 100 faulty" in out

@@ -388,7 +388,7 @@ HARNESSES = [
     Harness("utf16", wide, _wide_seeds, (b"\0\r\0\n", b"\r\0\n\0", b"\t\0", b'"\0', b"\0\xd8")),
     Harness("fixed", fixed, _fixed_seeds, _GB),
     Harness("dbf", dbf, _dbf_seeds, (b"*", b"\x0d", *_GB)),
-    Harness("detect", detect, _detect_seeds, (b"PK\3\4", b"PAR1", *_GB), "python_calamine"),
+    Harness("detect", detect, _detect_seeds, (b"PK\3\4", b"PAR1", *_GB), "pyarrow"),
     Harness("workbook", workbook, _workbook_seeds, _XML, "python_calamine"),
     Harness("readback", readback, _readback_seeds, _XML, "python_calamine"),
     Harness("parquet", parquet_file, lambda: [_parquet_bytes()], (), "pyarrow"),
