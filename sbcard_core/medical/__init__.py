@@ -12,8 +12,8 @@ from sbcard_core.medical.catalogue import (
     parse_catalogue,
     sample_catalogue,
 )
-from sbcard_core.medical.lines import FeeLine, Grade, LineParts
 from sbcard_core.medical.hunan import from_hunan, to_hunan
+from sbcard_core.medical.lines import FeeLine, Grade, LineParts
 from sbcard_core.medical.national import as_national, from_national
 from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, PolicyRefused, YearSpan
 from sbcard_core.medical.policy_book import PolicyBook, in_force
@@ -30,10 +30,6 @@ from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
 from sbcard_core.medical.years import Years, accumulators_of
 
 __all__ = [
-    "from_national",
-    "as_national",
-    "to_hunan",
-    "from_hunan",
     "Accumulators",
     "Assessor",
     "Bill",
@@ -69,8 +65,11 @@ __all__ = [
     "YearSpan",
     "Years",
     "accumulators_of",
+    "as_national",
     "cancel",
     "explain",
+    "from_hunan",
+    "from_national",
     "hospital_account",
     "in_force",
     "is_msgid",
@@ -81,4 +80,5 @@ __all__ = [
     "settle",
     "settle_many",
     "split",
+    "to_hunan",
 ]

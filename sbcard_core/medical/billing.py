@@ -16,7 +16,7 @@ from sbcard_core.medical.policy import Policy
 from sbcard_core.medical.records import Row, Settlement, encode, find
 from sbcard_core.medical.refund import Refund, refund_in
 from sbcard_core.medical.reversal import Reversal, reversed_among, take_back
-from sbcard_core.medical.settle import LedgerRefused, cancel, refusal_of, write
+from sbcard_core.medical.settle import LedgerRefused, cancel, write
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.totals import DailyTotal, Detail, daily_totals, details
@@ -207,7 +207,7 @@ class MedicalBilling:
         try:
             statuses = write(self._ledger, connection, settlements)
         except LedgerRefused as refused:
-            raise _GiveUp(refusal_of(refused.status)) from None
+            raise _GiveUp(refused.status) from None
         for status in statuses:
             if status is not SettleStatus.SETTLED:
                 raise _GiveUp(status)

@@ -236,7 +236,7 @@ def post_all(ledger: Ledger, connection: sa.Connection, transfers: Sequence[Tran
     """Post all, or raise ``Refused``; the caller's transaction must then be given up."""
     refused = [status for status in ledger.post_many(transfers, connection) if not status.is_settled]
     if refused:
-        raise _refused(refused)
+        raise LedgerRefused(refused)
 
 
 def _row(connection: sa.Connection, s: Settlement) -> Row | None:
@@ -300,7 +300,7 @@ def _post_personal(
         if status.is_settled:
             continue
         if status not in _STATUS or i in both:
-            raise _refused([status])
+            raise LedgerRefused([status], _STATUS.get(status, SettleStatus.LEDGER_REFUSED))
         statuses[i] = _STATUS[status]
 
 
@@ -313,23 +313,14 @@ def _share_fate(batch: Sequence[Settlement], statuses: list[SettleStatus]) -> No
             statuses[i] = refused[s.setl_id]
 
 
-def refusal_of(status: TransferStatus) -> SettleStatus:
-    """The status of a settlement whose posting got this answer."""
-    return _STATUS.get(status, SettleStatus.LEDGER_REFUSED)
-
-
 class LedgerRefused(Refused):
-    """The ledger refused a posting of a settlement; ``status`` is its answer."""
+    """The ledger refused a posting of a settlement; ``status`` is what that makes of the settlement."""
 
-    def __init__(self, statuses: Sequence[TransferStatus]) -> None:
-        self.status = statuses[0]
+    def __init__(self, statuses: Sequence[TransferStatus], status: SettleStatus = SettleStatus.LEDGER_REFUSED) -> None:
+        self.status = status
         super().__init__(
             f"the ledger refused {len(statuses)} postings, the first as {statuses[0].name}",
             step="medical.settle",
             term="医保结算",
             advice="check the bounds of the accounts, and whether the period is closed",
         )
-
-
-def _refused(statuses: Sequence[TransferStatus]) -> Refused:
-    return LedgerRefused(statuses)
