@@ -1,0 +1,200 @@
+"""Posting processes killed at every write and at random moments; every write failed once."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.ledger import AccountKind, Balance, Ledger
+from sbcard_core.store import Store
+
+HERE = Path(__file__).parent
+SIZE = 7
+BATCH = Balance(debits_fen=1 + 2 + 3 + 4 + 5 + 60, credits_fen=0)
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
+
+
+class Children:
+    """The process that forks posting processes, with or without the library that fails writes."""
+
+    def __init__(self, library: Path | None = None, **environment: str) -> None:
+        if library is not None:
+            environment["LD_PRELOAD"] = str(library)
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "crash_child.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
+        )
+
+    def run(self, url: str, name: str, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
+        """Batches acknowledged, how many refusals, exit status."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\t".join((url, name, str(count), fault, delay)) + "\n")
+        self.process.stdin.flush()
+        acknowledged, refused = set(), 0
+        for line in self.process.stdout:
+            word, number = line.split()
+            if word == "end":
+                return acknowledged, refused, int(number)
+            refused += word == "refused"
+            acknowledged |= {int(number)} if word == "ack" else set()
+        raise AssertionError("the forking process is gone")
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait() == 0
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    found = Children()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    real_part("cc", compiler is not None, "install a C compiler")
+    library = tmp_path / "faults.so"
+    command = [str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(HERE / "faults.c"), "-ldl"]
+    subprocess.run(command, check=True)
+    found = Children(library, FAULT_LOG=str(tmp_path / "calls"))
+    yield found
+    found.close()
+
+
+def open_books(store: Store) -> None:
+    Ledger(store).open_accounts([("out", AccountKind.EXTERNAL), ("in", AccountKind.PERSONAL_MEDICAL)])
+
+
+def there(store: Store, name: str) -> set[int]:
+    """The batches of a run that are in the books, each whole."""
+    with store.begin() as connection:
+        found = connection.execute(
+            sa.text("SELECT transfer_id FROM transfer WHERE transfer_id >= :first AND transfer_id < :after"),
+            {"first": f"{name}/", "after": f"{name}0"},
+        ).scalars()
+        ids = [transfer_id.split("/") for transfer_id in found]
+    numbers = {int(number) for _, number, _ in ids}
+    assert sorted((int(n), int(i)) for _, n, i in ids) == [(n, i) for n in sorted(numbers) for i in range(SIZE)]
+    return numbers
+
+
+def assert_sound(store: Store, batches: int) -> None:
+    ledger = Ledger(store)
+    assert ledger.balance("out") == Balance(batches * BATCH.debits_fen, 0)
+    assert ledger.balance("in") == Balance(0, batches * BATCH.debits_fen)
+    assert ledger.recompute() == []
+    with store.begin() as connection:
+        assert connection.execute(sa.text("SELECT COUNT(*) FROM hold WHERE state = 0")).scalar() == 0
+
+
+def assert_kept(acknowledged: set[int], found: set[int], count: int) -> None:
+    """All that was acknowledged, in order, and at most the one in flight."""
+    assert acknowledged == set(range(len(acknowledged)))
+    assert found in (acknowledged, acknowledged | {len(acknowledged)})
+    assert len(found) <= count
+
+
+COUNT = 3
+
+
+def books_of(folder: Path) -> Path:
+    """A database whose next commits also fold the log into the file."""
+    path = folder / "books.sqlite"
+    with Store.open(f"sqlite:///{path}") as store:
+        open_books(store)
+    return path
+
+
+def copy(template: Path, folder: Path, name: str) -> str:
+    path = folder / f"{name}.sqlite"
+    shutil.copy(template, path)
+    return f"sqlite:///{path}"
+
+
+def calls_of(faulty: Children, template: Path, folder: Path) -> int:
+    acknowledged, refused, status = faulty.run(copy(template, folder, "counted"), "r", COUNT, "0:count")
+    assert (acknowledged, refused, status) == (set(range(COUNT)), 0, 0)
+    calls = int((folder / "calls").read_text())
+    assert calls > 12 * COUNT  # frames, fsyncs, the folding of the log
+    return calls
+
+
+@pytest.mark.parametrize("deed", ["kill", "torn", "after"])
+def test_killed_at_every_write_and_fsync(faulty: Children, tmp_path: Path, deed: str) -> None:
+    template = books_of(tmp_path)
+    kept = set()
+    for at in range(1, calls_of(faulty, template, tmp_path) + 1):
+        url = copy(template, tmp_path, f"{deed}{at}")
+        acknowledged, _, status = faulty.run(url, "r", COUNT, f"{at}:{deed}")
+        assert status == -9
+        with Store.open(url) as store:
+            found = there(store, "r")
+            assert_kept(acknowledged, found, COUNT)
+            assert_sound(store, len(found))
+        kept.add((len(acknowledged), len(found)))
+    assert {acknowledged for acknowledged, _ in kept} == set(range(COUNT + 1))
+
+
+@pytest.mark.parametrize("deed", ["enospc", "eio"])
+def test_every_write_failed_once(faulty: Children, tmp_path: Path, deed: str) -> None:
+    """A typed refusal, and the same process goes on: what it was refused is posted when it is posted again."""
+    template = books_of(tmp_path)
+    refusals = 0
+    for at in range(1, calls_of(faulty, template, tmp_path) + 1):
+        url = copy(template, tmp_path, f"{deed}{at}")
+        acknowledged, refused, status = faulty.run(url, "r", COUNT, f"{at}:{deed}")
+        assert status in (0, 3)
+        assert status == 0 or refused
+        refusals += bool(refused)
+        with Store.open(url) as store:
+            found = there(store, "r")
+            assert found >= acknowledged
+            assert status == 3 or found == set(range(COUNT))
+            assert_sound(store, len(found))
+    assert refusals > COUNT
+
+
+def kill_at_random(children: Children, store: Store, url: str, kills: int, longest_ms: float) -> None:
+    open_books(store)
+    pause = random.Random(20140804)
+    total = acknowledged_in_all = 0
+    for kill in range(kills):
+        delay = pause.uniform(4, longest_ms)
+        acknowledged, _, status = children.run(url, f"k{kill}", 100_000, "-", str(delay))
+        assert status == -9
+        found = there(store, f"k{kill}")
+        assert_kept(acknowledged, found, 100_000)
+        total += len(found)
+        acknowledged_in_all += len(acknowledged)
+        if kill % 100 == 99 or kill == kills - 1:
+            assert_sound(store, total)
+    assert acknowledged_in_all > kills  # most were killed while they posted
+
+
+KILLS = {"sqlite": 1_000, "postgresql": 200}
+
+
+def test_killed_at_random(children: Children, store_url: str, store: Store) -> None:
+    kill_at_random(children, store, store_url, KILLS[store.engine.dialect.name], 40)
+
+
+@pytest.mark.soak
+def test_killed_at_random_ten_thousand_times(children: Children, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.sqlite"
+    with Store.open(url) as store:
+        kill_at_random(children, store, url, 10_000, 40)
