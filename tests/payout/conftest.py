@@ -135,6 +135,8 @@ class Town:
         self.store, self.folder, self.ledger = store, folder, Ledger(store)
         self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines, **options)
         day = "2014-07-31"
+        if not people:
+            return
         with store.begin() as connection:
             columns = ("order_no", "city", "ordered_on", "cards", "made")
             insert_many(connection, schema.production_order, columns, [("O1", "430100", day, people, people)])
