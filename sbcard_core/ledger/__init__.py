@@ -2,6 +2,7 @@
 
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
 from sbcard_core.ledger.book import Ledger, UnknownAccount
+from sbcard_core.ledger.group import GroupCommitter
 from sbcard_core.ledger.history import Entry
 from sbcard_core.ledger.periods import ClosedPeriod, ImportReport
 from sbcard_core.ledger.posting import HoldState
@@ -25,6 +26,7 @@ __all__ = [
     "ClosedPeriod",
     "Discrepancy",
     "Entry",
+    "GroupCommitter",
     "HoldState",
     "ImportReport",
     "Ledger",

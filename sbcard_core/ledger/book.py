@@ -7,14 +7,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, Refused, SBCardError
-from sbcard_core.ledger import history, periods, proof
+from sbcard_core.ledger import history, periods, proof, single
 from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
 from sbcard_core.ledger.columns import Columns
+from sbcard_core.ledger.group import GROUP_TRANSFERS, GroupCommitter
 from sbcard_core.ledger.posting import NO_BOUNDS, outcomes
 from sbcard_core.ledger.rows import Rows, chunks, lock_for_posting, rows_of
 from sbcard_core.ledger.session import Nets, Session
 from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus, is_id, is_timestamp
-from sbcard_core.store import Store
+from sbcard_core.store import Store, typed
 
 CHUNK_TRANSFERS: Final = 5000
 """How many transfers of a batch are held in memory at once."""
@@ -49,6 +50,7 @@ class Ledger:
     def __init__(self, store: Store, *, bounds: Mapping[AccountKind, Bounds] = DEFAULT_BOUNDS) -> None:
         self.store = store
         self._bounds = {kind.value: bound for kind, bound in bounds.items()}
+        self._single = single.statement(self._bounds) if store.engine.dialect.name == "postgresql" else None
 
     def open_accounts(
         self, accounts: Iterable[tuple[str, AccountKind]], *, connection: sa.Connection | None = None
@@ -171,13 +173,39 @@ class Ledger:
             session.finish()
         return count
 
+    def submit(self, transfer: Transfer, connection: sa.Connection | None = None) -> Outcome:
+        """Post one transfer and say what became of it and of both accounts.
+
+        On PostgreSQL, without ``connection``, this is one statement, beside those of other processes.
+        """
+        if connection is None and self._single is not None:
+            with typed():
+                found = single.post(self.store.engine, self._single, transfer)
+            if found is not None:
+                return found
+        (outcome,) = self.submit_many([transfer], connection)
+        return outcome
+
+    def batching(self, *, max_transfers: int = GROUP_TRANSFERS) -> GroupCommitter:
+        """Group commit for many threads: their posts share transactions, each durable when its call returns.
+
+        Example:
+            >>> with Store.open("sqlite://") as store:
+            ...     ledger = Ledger(store)
+            ...     ledger.open_accounts([("out", AccountKind.EXTERNAL), ("me", AccountKind.PERSONAL_MEDICAL)])
+            ...     committer = ledger.batching()
+            ...     committer.post(Transfer("T1", "out", "me", 100, "load", "2014-07-31T00:00:00")).name
+            'POSTED'
+        """
+        return GroupCommitter(self.post_groups, max_transfers=max_transfers)
+
     def post(self, transfer: Transfer, connection: sa.Connection | None = None) -> TransferStatus:
         """Post one transfer; returns ``POSTED``, or ``EXISTS`` if the same one was posted before.
 
         Raises:
             TransferRefused: any other status.
         """
-        (status,) = self.post_many([transfer], connection)
+        status = self.submit(transfer, connection).status
         if not status.is_settled:
             raise TransferRefused(status, transfer.transfer_id)
         return status

@@ -1,6 +1,6 @@
 """The database room: engine, tables and bulk writes. SQLite by default, any SQLAlchemy URL otherwise."""
 
 from sbcard_core.store.bulk import insert_many, update_many
-from sbcard_core.store.engine import SchemaMismatch, Store, StoreFailed
+from sbcard_core.store.engine import SchemaMismatch, Store, StoreFailed, typed
 
-__all__ = ["SchemaMismatch", "Store", "StoreFailed", "insert_many", "update_many"]
+__all__ = ["SchemaMismatch", "Store", "StoreFailed", "insert_many", "typed", "update_many"]

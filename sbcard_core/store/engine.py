@@ -23,7 +23,8 @@ class StoreFailed(SBCardError):
 
 
 @contextmanager
-def _typed() -> Iterator[None]:
+def typed() -> Iterator[None]:
+    """Turn a driver's operational error, whichever the driver, into ``StoreFailed``."""
     try:
         yield
     except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
@@ -108,13 +109,13 @@ class Store:
             StoreFailed: the database cannot be written or read: disk full, I/O error, locked, connection lost.
                 Nothing was acknowledged; after a failed commit ask the books what is there.
         """
-        with _typed(), self.engine.begin() as connection:
+        with typed(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def bulk(self) -> Iterator[sa.Connection]:
         """As ``begin``, for rows whose references the caller has checked itself: SQLite does not check them again."""
-        with _typed(), self.engine.connect() as connection:
+        with typed(), self.engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             is_sqlite = connection.dialect.name == "sqlite"
             if is_sqlite:
