@@ -218,6 +218,17 @@ def kind_of(path: Path) -> str:
     return parts[1].decode("ascii", "replace") if len(parts) == 3 and parts[0] == b"H" else ""
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """One file decoded and cut into lines, header and trailer read; ``lines`` are the others, None undecodable."""
+
+    spec: FileSpec
+    header: dict[str, str]
+    lines: list[str | None] = field(repr=False)
+    trailer: dict[str, str]
+    sha256: str
+
+
 def read(path: Path, spec: FileSpec) -> BankFile:
     """Read one file whole.
 
@@ -226,6 +237,15 @@ def read(path: Path, spec: FileSpec) -> BankFile:
     Raises:
         BankFileRefused: too big, no header or trailer, of another kind, or its trailer counts other than the lines
             it brought; ``code`` says which.
+    """
+    return split(load(path, spec))
+
+
+def load(path: Path, spec: FileSpec) -> LoadedFile:
+    """Read one file without splitting its lines: a caller that knows which lines to expect compares them whole.
+
+    Raises:
+        BankFileRefused: as :func:`read`.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size", "file is larger than a batch may be", "ask for it in parts")
@@ -237,29 +257,34 @@ def read(path: Path, spec: FileSpec) -> BankFile:
             path, "kind", f"file is of kind {_told(header['kind'])}, not {spec.kind}", "check which file it is"
         )
     trailer = _read_edge(path, spec, "T", spec.trailer, lines[-1] if len(lines) > 1 else None)
+    found = LoadedFile(spec, header, lines[1:-1], trailer, hashlib.sha256(raw).hexdigest())
+    if "lines" in trailer and trailer["lines"] != str(len(found.lines)):
+        what = f"trailer counts {_told(trailer['lines'])} lines, the file brought {len(found.lines)}"
+        raise _refused(path, "count", what, "the file is incomplete: ask for a new one")
+    return found
+
+
+def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
+    """Split the lines of a loaded file, or ``only`` those at these places (0 is the first data line)."""
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
     bad: list[BadLine] = []
-    columns = len(spec.line) + 1
-    for number in range(1, len(lines) - 1):
-        text = lines[number]
+    columns = len(file.spec.line) + 1
+    for place in range(len(file.lines)) if only is None else only:
+        text, number = file.lines[place], place + 2
         if text is None:
-            bad.append(BadLine(number + 1, "undecodable", "不是 GB18030 文字"))
+            bad.append(BadLine(number, "undecodable", "不是 GB18030 文字"))
             continue
         parts = text.split("|")
         if parts[0] != "D":
-            bad.append(BadLine(number + 1, "kind", "不是明细行"))
+            bad.append(BadLine(number, "kind", "不是明细行"))
         elif len(parts) != columns:
-            bad.append(BadLine(number + 1, "columns", f"应有 {columns - 1} 个字段,实有 {len(parts) - 1} 个"))
+            bad.append(BadLine(number, "columns", f"应有 {columns - 1} 个字段,实有 {len(parts) - 1} 个"))
         else:
             del parts[0]
             rows.append(tuple(parts))
-            numbers.append(number + 1)
-    found = BankFile(header, rows, numbers, bad, trailer, hashlib.sha256(raw).hexdigest())
-    if "lines" in trailer and trailer["lines"] != str(found.delivered):
-        what = f"trailer counts {_told(trailer['lines'])} lines, the file brought {found.delivered}"
-        raise _refused(path, "count", what, "the file is incomplete: ask for a new one")
-    return found
+            numbers.append(number)
+    return BankFile(file.header, rows, numbers, bad, file.trailer, file.sha256)
 
 
 def compact_date(day: date) -> str:

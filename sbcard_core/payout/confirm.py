@@ -61,7 +61,7 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
         PayoutResultRefused: ``batch``, ``bank``, ``unanswered`` (the batch waits for its result file), ``line``
             (wrong, or twice), ``contradiction`` or ``totals``; nothing changed.
     """
-    file = bankfile.read(path, bankfile.PAYOUT_CONFIRMATION)
+    file = bankfile.load(path, bankfile.PAYOUT_CONFIRMATION)
     batch_no = file.header["batch_no"]
     with books.writing() as connection:
         bank, answered_by = batch_of(connection, file, path)
@@ -71,7 +71,7 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
         if answered_by is None:
             what = f"batch {batch_no} has no result file yet"
             raise PayoutResultRefused(path, "unanswered", what, "read the bank's result file first")
-        news = _news(connection, file, path)
+        news = _news(connection, bankfile.split(file), path)
         if not news:
             return PayoutResultReport(batch_no, repeated=True)  # all of it was known
         paid = [said for said in news if said.paid]

@@ -68,6 +68,8 @@ def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
     with books.writing() as connection:
         _INPUT.create(connection)
         count = _take_in(books, connection, order.lines)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE payout_input")  # else it is planned as empty
         source = rolls.digest_rows(connection, "payout_input", RollLine._fields, "line > 0", {})
         there = rolls.of_run(connection, programme.code, order.period)
         for roll in there:

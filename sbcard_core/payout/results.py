@@ -1,7 +1,7 @@
 """Reading a bank's payout results (代发回盘): paid, returned, or unknown; never guessed, never paid twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
 from pathlib import Path
@@ -66,7 +66,7 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
         BankFileRefused: the file is wrong as a whole, or the trailer counts other lines than it brought.
         PayoutResultRefused: no such batch, another bank, answered by another file, or wrong totals.
     """
-    file = bankfile.read(path, bankfile.PAYOUT_RESULT)
+    file = bankfile.load(path, bankfile.PAYOUT_RESULT)
     batch_no = file.header["batch_no"]
     with books.writing() as connection:
         bank, answered_by = batch_of(connection, file, path)
@@ -75,8 +75,9 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
         if answered_by is not None:
             what = f"batch {batch_no} was answered by another file"
             raise PayoutResultRefused(path, "answered", what, "clear it with the bank before anything is changed")
-        sent = _sent(connection, batch_no)
-        answers, strays = _answers(file, sent)
+        batch = _sent(connection, batch_no)
+        sent = batch.sent
+        answers, strays = _answers(file, batch)
         report = _report(batch_no, sent, answers, strays)
         _check_totals(path, file, report, len(strays))
         post(books, connection, (batch_no, bank, on), sent, answers)
@@ -102,7 +103,7 @@ def _mark(
     update_many(connection, line, ("state", "reason"), ("batch_no", "seq"), rows)
 
 
-def note_answer(connection: sa.Connection, file: bankfile.BankFile, path: Path, on: date) -> None:
+def note_answer(connection: sa.Connection, file: bankfile.LoadedFile, path: Path, on: date) -> None:
     """Remember an answer that was taken."""
     batch_no, batch = file.header["batch_no"], schema.payout_batch
     if file.header["kind"] == bankfile.PAYOUT_RESULT.kind:
@@ -112,7 +113,7 @@ def note_answer(connection: sa.Connection, file: bankfile.BankFile, path: Path, 
     insert_many(connection, schema.payout_answer, columns, [row])
 
 
-def batch_of(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str | None]:
+def batch_of(connection: sa.Connection, file: bankfile.LoadedFile, path: Path) -> tuple[str, str | None]:
     """Bank and answer so far of the batch a file speaks of.
 
     Raises:
@@ -129,26 +130,35 @@ def batch_of(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> 
     return row[0], row[1]
 
 
-def _sent(connection: sa.Connection, batch_no: str) -> dict[int, tuple[str, int]]:
-    line = schema.payout_line.c
-    query = sa.select(line.seq, line.account_no, line.amount_fen).where(line.batch_no == batch_no).order_by(line.seq)
-    return {seq: (account_no, amount) for seq, account_no, amount in connection.execute(query)}
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The lines of a batch: account and amount by number, and the number by the line that says it is paid."""
+
+    sent: dict[int, tuple[str, int]]
+    paid: dict[str, int]
 
 
-def _answers(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
-    """The answer of every line; lines answered once, as paid, are told by comparing whole sets."""
-    wanted = {(str(seq), account_no, str(amount), "00", ""): seq for seq, (account_no, amount) in sent.items()}
-    paid = wanted.keys() & set(file.rows)
-    odd = len(file.rows) - len(paid)
-    if file.bad_lines or len(file.rows) != len(sent) or {row[0] for row in file.rows} != {row[0] for row in wanted}:
-        return _judge(file, sent)  # something is missing, twice, or not ours: line by line
-    answers = dict.fromkeys((wanted[row] for row in paid), _PAID)
-    if not odd:
-        return answers, []
-    left = [(n, row) for n, row in zip(file.line_numbers, file.rows, strict=True) if row not in paid]
-    rest = replace(file, rows=[row for _, row in left], line_numbers=[n for n, _ in left])
-    more, strays = _judge(rest, sent)
-    return answers | more, strays
+def _sent(connection: sa.Connection, batch_no: str) -> _Batch:
+    query = sa.text(
+        "SELECT seq, account_no, amount_fen, 'D|' || CAST(seq AS TEXT) || '|' || account_no || '|' "
+        "|| CAST(amount_fen AS TEXT) || '|00|' FROM payout_line WHERE batch_no = :batch ORDER BY seq"
+    )
+    rows = connection.execute(query, {"batch": batch_no}).all()
+    return _Batch({row[0]: (row[1], row[2]) for row in rows}, {row[3]: row[0] for row in rows})
+
+
+def _answers(file: bankfile.LoadedFile, batch: _Batch) -> tuple[dict[int, Answer], list[_Stray]]:
+    """The answer of every line: nearly all are paid, and told by comparing whole lines; the rest one by one."""
+    delivered = set(file.lines)
+    answers = {seq: _PAID for text, seq in batch.paid.items() if text in delivered}
+    odd = [place for place, text in enumerate(file.lines) if text not in batch.paid]
+    if len(delivered) == len(file.lines) == len(batch.sent):
+        rest = bankfile.split(file, odd)
+        open_ = sorted(str(seq) for seq in batch.sent.keys() - answers.keys())
+        if not rest.bad_lines and sorted(row[0] for row in rest.rows) == open_:
+            more, strays = _judge(rest, batch.sent) if odd else ({}, [])
+            return answers | more, strays
+    return _judge(bankfile.split(file), batch.sent)  # something is missing, twice, or not ours: line by line
 
 
 def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
@@ -228,7 +238,7 @@ def _report(
     )
 
 
-def _check_totals(path: Path, file: bankfile.BankFile, report: PayoutResultReport, strays: int) -> None:
+def _check_totals(path: Path, file: bankfile.LoadedFile, report: PayoutResultReport, strays: int) -> None:
     read = {"paid": report.paid, "returned": report.returned}
     sums = {"paid_fen": report.paid_fen, "returned_fen": report.returned_fen}
     for name, value in (read | sums).items():

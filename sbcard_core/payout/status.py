@@ -113,11 +113,12 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
 def check(books: Books, roll_no: str) -> list[str]:
     """Everything in which lines, batches and ledger disagree about a roll: nothing, in sound books."""
     with books.store.begin() as connection:
-        return _check(books, connection, rolls.load(connection, roll_no))
+        return _check(books, connection, read(connection, rolls.load(connection, roll_no)))
 
 
-def _check(books: Books, connection: sa.Connection, roll: Roll) -> list[str]:
-    found = [] if read(connection, roll).is_conserved else [f"{roll.roll_no}: the parts do not sum to the roll"]
+def _check(books: Books, connection: sa.Connection, there: RollStatus) -> list[str]:
+    roll = there.roll
+    found = [] if there.is_conserved else [f"{roll.roll_no}: the parts do not sum to the roll"]
     blocked = (int(LineState.SENT), int(LineState.RETURNED))
     query = sa.text(
         "SELECT b.batch_no, b.lines, b.total_fen, COUNT(*), SUM(l.amount_fen), "  # noqa: S608 - numbers of ours
@@ -130,11 +131,11 @@ def _check(books: Books, connection: sa.Connection, roll: Roll) -> list[str]:
     for batch_no, lines, total, count, fen, open_fen in rows:
         if (lines, total) != (count, int(fen)):
             found.append(f"{batch_no}: the batch says {lines} lines, {total} fen; it has {count}, {fen}")
-        there = held.get(payable_account(batch_no))
-        if there is None or there.net_fen != int(open_fen):
-            found.append(f"{batch_no}: the ledger blocks {there and there.net_fen} fen, the lines {open_fen}")
+        booked = held.get(payable_account(batch_no))
+        if booked is None or booked.net_fen != int(open_fen):
+            found.append(f"{batch_no}: the ledger blocks {booked and booked.net_fen} fen, the lines {open_fen}")
     left = books.ledger.balances([payable_account(roll.roll_no)], connection)
-    unsent = read(connection, roll).unsent_fen if roll.state is RollState.RELEASING else 0
+    unsent = there.unsent_fen if roll.state is RollState.RELEASING else 0
     if sum(balance.net_fen for balance in left.values()) != unsent:
         found.append(f"{roll.roll_no}: the ledger blocks other than the {unsent} fen unsent")
     return found
@@ -156,6 +157,6 @@ def close(books: Books, roll_no: str, on: date) -> Roll:
         if there.outstanding_fen:
             what = f"{there.outstanding_fen} fen are outstanding"
             raise RollRefused("open", what, "read the banks' answers, pay returned lines again, or give them up")
-        if _check(books, connection, roll):
+        if _check(books, connection, there):
             raise RollRefused("books", "lines and ledger disagree", "see what check() lists")
         return rolls.save(connection, roll, state=int(RollState.CLOSED), closed_on=on.isoformat())
