@@ -276,7 +276,7 @@ class _Desk:
             return Outcome(SettleStatus.CARD_PAYMENT_DIFFERS, bill.msgid, detail=detail), None
         self._count(one.key, bill, split)
         outcome = Outcome(SettleStatus.SETTLED, bill.msgid, split, account - split.acct_pay)
-        return outcome, None if self._presettle else _settlement(assessed)
+        return outcome, None if self._presettle else settlement_of(assessed)
 
     def _count(self, key: Key, bill: Bill, split: Split) -> None:
         self.years.add(key, split.added)
@@ -292,7 +292,8 @@ class _GiveUp(Exception):
         super().__init__(f"the books answered {status.name}")
 
 
-def _settlement(assessed: Assessed) -> Settlement:
+def settlement_of(assessed: Assessed) -> Settlement:
+    """What is written of a bill that was split."""
     bill, visit, policy = assessed.prepared.bill, assessed.visit, assessed.prepared.policy
     made_of: dict[str, Any] = {
         "digest": bill.digest(),

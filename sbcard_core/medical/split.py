@@ -266,19 +266,22 @@ class _Work:
 
     def patient(self, rest_fen: int) -> None:
         """What is left: accounts pay what they may, cash the rest, residues of rounding included."""
-        fields = self.fields
+        fields, steps = self.fields, self.steps
         parts = {name: fields[name] for name in PERSONAL_PARTS}
         parts["inscp_scp_amt"] = rest_fen
         if self.policy.overlimit_by_hospital:
             over = parts.pop("overlmt_selfpay")
             self.put("hosp_part_amt", over, over, _PART, ("overlmt_selfpay",))
-        fields["psn_part_amt"] = sum(parts.values())
+        fields["psn_part_amt"] = cash = sum(parts.values())
         visit, benefit = self.visit, self.plan.benefit
-        if visit.use_account:
+        if visit.use_account and (visit.account_fen or visit.family_fen):
             self.account("acct_pay", visit.account_fen, benefit.account_scope, parts)
             self.account("acct_mulaid_pay", visit.family_fen, benefit.family_scope, parts)
+            cash -= fields["acct_pay"] + fields["acct_mulaid_pay"]
+        fields["psn_cash_pay"] = cash
         for name, fen in parts.items():
-            self.put("psn_cash_pay", fen, fen, _PART, (name,))
+            if fen:
+                steps.append(("psn_cash_pay", fen, None, fen, _PART, (name,)))
 
     def account(self, field: str, held_fen: int, scope: Sequence[str], parts: dict[str, int]) -> None:
         for name in scope:
