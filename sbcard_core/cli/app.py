@@ -31,7 +31,8 @@ def version() -> None:
     """Print the version and the level each kernel runs at here."""
     from sbcard_core import _kernels  # noqa: PLC0415
 
-    levels = ", ".join(f"{name} {_kernels.choose(name)[1]}" for name in ("apdu", "dedupe", "des", "idcheck", "screen", "sm4"))
+    kernels = ("apdu", "dedupe", "des", "idcheck", "screen", "sm4")
+    levels = ", ".join(f"{name} {_kernels.choose(name)[1]}" for name in kernels)
     typer.echo(f"sbcard-core {__version__}; kernels: {levels}")
 
 

@@ -8,8 +8,8 @@ from itertools import islice
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import AccountKind, Ledger
-from sbcard_core.ledger.book import lock_for_posting
+from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
+
 from sbcard_core.premiums import posting
 from sbcard_core.premiums.records import (
     Arrear,
