@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
-
 from sbcard_core.premiums import posting
 from sbcard_core.premiums.records import (
     Arrear,
