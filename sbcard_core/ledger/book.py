@@ -50,7 +50,8 @@ class Ledger:
     def __init__(self, store: Store, *, bounds: Mapping[AccountKind, Bounds] = DEFAULT_BOUNDS) -> None:
         self.store = store
         self._bounds = {kind.value: bound for kind, bound in bounds.items()}
-        self._single = single.statement(self._bounds) if store.engine.dialect.name == "postgresql" else None
+        in_one_statement = store.engine.dialect.name == "postgresql" and store.owns_transactions
+        self._single = single.statement(self._bounds) if in_one_statement else None
 
     def open_accounts(
         self, accounts: Iterable[tuple[str, AccountKind]], *, connection: sa.Connection | None = None

@@ -9,9 +9,9 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from sbcard_core.errors import SBCardError
-from sbcard_core.store import schema
+from sbcard_core.store import migrate, schema
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = migrate.VERSION
 
 
 class SchemaMismatch(SBCardError):
@@ -47,6 +47,16 @@ def _failed(error: Exception) -> StoreFailed:
     )
 
 
+def _lock_schema(connection: sa.Connection) -> None:
+    """One process makes or upgrades the tables, and in one transaction."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE")
+
+
 def _on_connect(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # FULL: a commit that returned is on the disk, also after a power failure.
@@ -66,16 +76,21 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.owns_transactions = True
+        """Whether a connection of ``engine`` may commit by itself; not so in a rehearsal."""
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open the database at ``url`` and make the tables where there are none.
+        """Open the database at ``url``; make the tables where there are none, upgrade those of an older release.
+
+        Back up before the first opening with a new release (``store.migrate`` says how); an upgrade cannot be undone.
 
         Args:
             url: a SQLAlchemy URL: ``sqlite:///path/to/file.sqlite``, ``postgresql+psycopg://…``.
 
         Raises:
-            SchemaMismatch: the tables there are of another version.
+            SchemaMismatch: the tables there are of a newer version.
+            StoreFailed: the database cannot be opened.
         """
         kwargs: dict[str, Any] = {}
         if url in ("sqlite://", "sqlite:///:memory:"):
@@ -83,23 +98,48 @@ class Store:
         engine = sa.create_engine(url, **kwargs)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _on_connect)
-        schema.metadata.create_all(engine)
         store = cls(engine)
-        store._check_version()
+        try:
+            store._bring_up()
+        except BaseException:
+            engine.dispose()
+            raise
         return store
 
-    def _check_version(self) -> None:
-        with self.begin() as connection:
-            found = connection.execute(sa.select(schema.schema_version.c.version)).scalar()
+    def _bring_up(self) -> None:
+        """Make the tables where there are none; upgrade older ones; refuse newer ones."""
+        with typed():
+            found = self._version()
+            if found == SCHEMA_VERSION:
+                return
             if found is None:
+                schema.metadata.create_all(self.engine)
+        with self.bulk() as connection:
+            _lock_schema(connection)
+            found = self._version(connection)
+            if found is None:
+                revision = migrate.REVISION_OF[SCHEMA_VERSION]
                 connection.execute(sa.insert(schema.schema_version).values(version=SCHEMA_VERSION))
-            elif found != SCHEMA_VERSION:
+                connection.execute(sa.insert(schema.alembic_version).values(version_num=revision))
+            elif found > SCHEMA_VERSION or found not in migrate.REVISION_OF:
                 raise SchemaMismatch(
-                    f"database has schema version {found}, this library needs {SCHEMA_VERSION}",
+                    f"database has schema version {found}, this library knows up to {SCHEMA_VERSION}",
                     step="store.open",
                     term="数据库版本",
-                    advice="open it with the library version that made it, or start with an empty database",
+                    advice="open it with the library version that made it",
                 )
+            elif found < SCHEMA_VERSION:
+                migrate.upgrade(connection, found)
+                connection.execute(sa.update(schema.schema_version).values(version=SCHEMA_VERSION))
+
+    def _version(self, connection: sa.Connection | None = None) -> int | None:
+        if connection is None:
+            with self.engine.connect() as own:
+                return self._version(own)
+        if not sa.inspect(connection).has_table(schema.schema_version.name):
+            return None
+        found: int | None = connection.execute(sa.select(schema.schema_version.c.version)).scalar()
+        return found
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:

@@ -14,12 +14,19 @@ class _Rehearsal(Store):
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
         super().__init__(engine)
         self._connection = connection
+        self.owns_transactions = False
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A part of the rehearsal: kept for its later parts when the block ends, undone when it raises."""
         with self._connection.begin_nested():
             yield self._connection
+
+    @contextmanager
+    def bulk(self) -> Iterator[sa.Connection]:
+        """As ``begin``."""
+        with self.begin() as connection:
+            yield connection
 
 
 @contextmanager

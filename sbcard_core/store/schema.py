@@ -9,6 +9,12 @@ metadata = _metadata.metadata
 _table = _metadata.table
 
 schema_version = _table("schema_version", sa.Column("version", sa.Integer, primary_key=True))
+alembic_version = sa.Table(  # as Alembic itself makes it
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 # --- collection and findings -------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ import time
 from sbcard_core.ledger import Ledger, Transfer, TransferFlag, TransferStatus
 from sbcard_core.store import Store, StoreFailed
 
+with contextlib.suppress(ImportError):
+    import psycopg  # noqa: F401 - paid once, before the forks
+
 AT = "2014-07-31T00:00:00"
 LINKED, PENDING, POST = TransferFlag.LINKED, TransferFlag.PENDING, TransferFlag.POST_PENDING
 

@@ -1,0 +1,1 @@
+"""Schema changes by Alembic, one file a release; ``Store.open`` applies them."""

@@ -1,0 +1,133 @@
+"""Databases of older and newer releases, and of broken disks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.ledger import Ledger
+from sbcard_core.store import SchemaMismatch, Store, StoreFailed, migrate, schema
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[sa.Engine]:
+    found = sa.create_engine(store_url)
+    yield found
+    if found.dialect.name == "postgresql":
+        with found.begin() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+    found.dispose()
+
+
+def described(engine: sa.Engine) -> dict[str, object]:
+    """Everything a database says of its tables, without order and given names."""
+    seen = sa.inspect(engine)
+    found: dict[str, object] = {}
+    for table in seen.get_table_names():
+        columns = [
+            (c["name"], str(c["type"]), c["nullable"], str(c["default"] or "").split("::")[0].strip("'()"))
+            for c in seen.get_columns(table)
+            if not str(c["default"]).startswith("nextval")
+        ]
+        indexes = [
+            (
+                i["name"],
+                i["column_names"],
+                bool(i["unique"]),
+                sorted((k, str(v)) for k, v in i.get("dialect_options", {}).items()),
+            )
+            for i in seen.get_indexes(table)
+            if not i.get("duplicates_constraint")
+        ]
+        keys = [
+            (f["constrained_columns"], f["referred_table"], f["referred_columns"]) for f in seen.get_foreign_keys(table)
+        ]
+        unique = [u["column_names"] for u in seen.get_unique_constraints(table)]
+        primary = seen.get_pk_constraint(table)["constrained_columns"]
+        found[table] = [sorted(map(str, some)) for some in (columns, indexes, keys, unique)] + [primary]
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            query = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+        else:
+            query = "SELECT tgname, tgrelid::regclass::text, tgtype FROM pg_trigger WHERE NOT tgisinternal"
+        found["triggers"] = sorted(map(str, connection.execute(sa.text(query))))
+    return found
+
+
+def make_old(engine: sa.Engine, version: int = 1) -> None:
+    with engine.begin() as connection:
+        migrate.upgrade(connection, 0, version)
+        connection.execute(sa.text("INSERT INTO schema_version (version) VALUES (:v)"), {"v": version})
+
+
+ROWS = (
+    "INSERT INTO account (account_id, kind, debits_fen, credits_fen) VALUES ('out', 'external', 5, 0)",
+    "INSERT INTO account (account_id, kind, debits_fen, credits_fen) VALUES ('me', 'personal_medical', 0, 5)",
+    "INSERT INTO transfer (transfer_id, debit_account, credit_account, amount_fen, code, at, memo) "
+    "VALUES ('T', 'out', 'me', 5, 'load', '2014-07-31T00:00:00', '')",
+    "INSERT INTO settlement (setl_id, card_no, hospital, at, medfee_sumamt, fund_pay_sumamt, acct_pay, psn_cash_pay, "
+    "trace) VALUES ('S', '431234567', 'H', '2014-07-31T00:00:00', 5, 0, 5, 0, '[]')",
+)
+
+
+def test_an_upgraded_database_is_a_new_one(engine: sa.Engine, store_url: str) -> None:
+    make_old(engine)
+    with engine.begin() as connection:
+        for row in ROWS:
+            connection.execute(sa.text(row))
+        connection.execute(sa.text("DROP TABLE alembic_version"))  # the first release wrote none
+    with Store.open(store_url) as store:
+        assert Ledger(store).recompute() == []
+        assert Ledger(store).balance("me").net_fen == 5
+        assert Ledger(store).transfers(["T"])["T"].flags == 0
+        with store.begin() as connection:
+            year = connection.execute(sa.select(schema.settlement.c.year)).scalar_one()
+            assert year == 2014
+            assert connection.execute(sa.select(schema.schema_version.c.version)).scalar_one() == migrate.VERSION
+        with pytest.raises(sa.exc.DBAPIError, match="immutable"), store.begin() as connection:
+            connection.execute(sa.text("DELETE FROM transfer"))
+    upgraded = described(engine)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+        else:
+            schema.metadata.drop_all(connection)
+    with Store.open(store_url):
+        pass
+    assert upgraded == described(engine)
+    assert upgraded.keys() - {"triggers"} == schema.metadata.tables.keys()
+
+
+def test_a_failed_upgrade_leaves_the_old_database(
+    engine: sa.Engine, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_old(engine)
+    before = described(engine)
+    real = migrate.upgrade
+
+    def fails(connection: sa.Connection, found: int) -> None:
+        real(connection, found)
+        raise RuntimeError("power")
+
+    monkeypatch.setattr(migrate, "upgrade", fails)
+    with pytest.raises(RuntimeError):
+        Store.open(store_url)
+    assert described(engine) == before
+    monkeypatch.undo()
+    with Store.open(store_url) as store:
+        assert Ledger(store).totals() == (0, 0)
+
+
+def test_a_newer_database_is_refused(engine: sa.Engine, store_url: str) -> None:
+    with Store.open(store_url) as store, store.begin() as connection:
+        connection.execute(sa.update(schema.schema_version).values(version=migrate.VERSION + 1))
+    with pytest.raises(SchemaMismatch, match="knows up to"):
+        Store.open(store_url)
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed):
+        Store.open(f"sqlite:///{tmp_path}")
