@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Balance, Ledger, is_timestamp, lock_for_posting
-from sbcard_core.medical.assess import FAULTS, Assessed, Assessor, Prepared, status_of
+from sbcard_core.medical.assess import FAULTS, Assessed, Assessor, Prepared, collection_paused, status_of
 from sbcard_core.medical.bill import Bill, is_msgid, line_values
 from sbcard_core.medical.catalogue import Catalogue
 from sbcard_core.medical.policy import Policy
@@ -195,7 +195,7 @@ class MedicalBilling:
             return Outcome(refused.status, bill.msgid, detail=str(refused))
 
     def _run(self, bills: Sequence[Bill]) -> list[Outcome]:
-        with self._store.begin() as connection:
+        with self._store.begin() as connection, collection_paused():
             lock_for_posting(connection)
             plans = self._plan(connection, bills, presettle=False)
             settlements = [settlement for _, settlement in plans if settlement is not None]
