@@ -1,0 +1,133 @@
+"""Posting by column decides as posting one by one does, and a million transfers end where plain sums say."""
+
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferStatus
+from sbcard_core.store import Store
+from sbcard_core.values import FEN_MAX
+
+AT = "2014-07-31T10:00:00"
+BOUNDS = {AccountKind.PERSONAL_MEDICAL: Bounds(floor_fen=0), AccountKind.PURSE_FLOAT: Bounds(-50, 500)}
+KINDS = {"out": AccountKind.EXTERNAL, "me": AccountKind.PERSONAL_MEDICAL, "purse": AccountKind.PURSE_FLOAT}
+Row = tuple[str, str, str, int]
+NAME = st.sampled_from(list(KINDS))
+ROWS = st.lists(st.tuples(NAME, NAME, st.sampled_from([1, 40, 60, 300])), min_size=1, max_size=12)
+ODD: list[Row] = [
+    ("", "out", "me", 1),
+    ("x" * 129, "out", "me", 1),
+    ("\0", "out", "me", 1),
+    ("\ud800", "out", "me", 1),
+    ("odd", "out", "nobody", 1),
+    ("odd", "out", "\0", 1),
+    ("odd", "out", "me", 0),
+    ("odd", "out", "me", FEN_MAX),
+    ("odd", "out", "me", FEN_MAX + 1),
+    ("r0", "out", "me", 1),
+]
+
+
+@pytest.fixture
+def prefixes() -> Iterator[int]:
+    return iter(range(10**6))
+
+
+def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
+    """The same rows by column and one by one, on accounts of their own: the same statuses and balances."""
+    ledger = Ledger(store, bounds=BOUNDS)
+    found = []
+    for way in ("c", "o"):
+        start = f"{mark}{way}:"
+        ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
+        ids = [start + row[0] if 0 < len(row[0]) < 100 else row[0] for row in rows]
+        debits, credits_ = [start + row[1] for row in rows], [start + row[2] for row in rows]
+        fens = [row[3] for row in rows]
+        if way == "c":
+            statuses = ledger.post_columns(ids, debits, credits_, fens, code="t", at=[AT] * len(rows))
+        else:
+            columns = zip(ids, debits, credits_, fens, strict=True)
+            statuses = [ledger.post_many([Transfer(*row, "t", AT)])[0] for row in columns]
+        balances = ledger.balances(start + name for name in KINDS)
+        found.append((statuses, [balances[start + name] for name in KINDS]))
+    assert found[0] == found[1]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS, odd=st.one_of(st.none(), st.tuples(st.sampled_from(ODD), st.integers(0, 12))))
+def test_by_column_is_one_by_one(
+    store: Store, prefixes: Iterator[int], rows: list[tuple[str, str, int]], odd: tuple[Row, int] | None
+) -> None:
+    named: list[Row] = [("load", "out", "me", 500), *((f"r{i}", *row) for i, row in enumerate(rows))]
+    if odd:
+        named.insert(odd[1], odd[0])
+    both_ways(store, str(next(prefixes)), named)
+
+
+def test_columns_may_be_arrays_and_a_second_delivery_exists(store: Store) -> None:
+    np = pytest.importorskip("numpy")
+    ledger = Ledger(store)
+    ledger.open_accounts(KINDS.items())
+    ids = np.array([f"T{i}" for i in range(1000)])
+    columns = (ids, np.repeat("out", 1000), np.repeat("me", 1000), np.arange(1, 1001))
+    assert set(ledger.post_columns(*columns, code="t", at=AT)) == {TransferStatus.POSTED}
+    assert set(ledger.post_columns(*columns, code="t", at=AT)) == {TransferStatus.EXISTS}
+    more = ["new", "T1", "new2"]
+    found = ledger.post_columns(more, ["out"] * 3, ["me"] * 3, [1, 1, 1], code="t", at=AT)
+    assert [s.name for s in found] == ["POSTED", "EXISTS_DIFFERENT", "POSTED"]
+    assert ledger.balance("me").net_fen == 500_500 + 2
+    assert ledger.post_columns([], [], [], [], code="t", at=AT) == []
+    with pytest.raises(InvalidValue):
+        ledger.post_columns(["a"], ["out"] * 2, ["me"], [1], code="t", at=AT)
+    assert ledger.recompute() == []
+
+
+PEOPLE = 400
+
+
+def post_random(ledger: Ledger, start: int, count: int, nets: dict[str, int], rng: random.Random) -> None:
+    """Loads and spendings at random; the plain sums are kept beside them, with what bounds refuse left out."""
+    people = [f"p{i}" for i in range(PEOPLE)]
+    who = rng.choices(people, k=count)
+    loads = rng.choices((True, False), (6, 4), k=count)
+    fens = rng.choices(range(1, 10_000), k=count)
+    debits = ["fund" if load else name for load, name in zip(loads, who, strict=True)]
+    credits_ = [name if load else "shop" for load, name in zip(loads, who, strict=True)]
+    ids = [f"{start + i:012d}" for i in range(count)]
+    statuses = ledger.post_columns(ids, debits, credits_, fens, code="t", at=AT)
+    for status, debit, credit, fen in zip(statuses, debits, credits_, fens, strict=True):
+        may = debit == "fund" or nets[debit] >= fen
+        assert (status is TransferStatus.POSTED) == may
+        if may:
+            nets[debit] -= fen
+            nets[credit] += fen
+
+
+def prove_random(store: Store, total: int, step: int, told: Callable[[int], None] = lambda _: None) -> None:
+    ledger, rng = Ledger(store), random.Random(20140804)
+    nets = {"fund": 0, "shop": 0} | {f"p{i}": 0 for i in range(PEOPLE)}
+    kinds = {"fund": AccountKind.POOLED_FUND, "shop": AccountKind.MERCHANT_PAYABLE}
+    ledger.open_accounts((name, kinds.get(name, AccountKind.PERSONAL_MEDICAL)) for name in nets)
+    for start in range(0, total, step):
+        post_random(ledger, start, step, nets, rng)
+        debits, credits_ = ledger.totals()
+        assert debits == credits_
+        assert {name: balance.net_fen for name, balance in ledger.balances(nets).items()} == nets
+        told(start + step)
+    assert ledger.recompute() == []
+
+
+def test_a_million_postings(store: Store) -> None:
+    total = 1_000_000 if store.engine.dialect.name == "sqlite" else 100_000
+    prove_random(store, total, total // 10)
+
+
+@pytest.mark.soak
+def test_a_hundred_million_postings(store_url: str, store: Store) -> None:
+    if store.engine.dialect.name != "sqlite":
+        pytest.skip("the full count on SQLite alone")
+    prove_random(store, 100_000_000, 1_000_000, lambda done: print(f"{done:,} posted", flush=True))
