@@ -104,8 +104,10 @@ def _fund(table: dict[str, Any], field: str, *, of_burden: bool = False) -> Fund
             None if tier.get("upto_fen") is None else _number(tier["upto_fen"]),
             {level: _number(bp) for level, bp in tier["ratio_bp"].items()},
         )
-        for tier in table.pop("tiers")
+        for tier in table["tiers"]
     )
+    if any(tier.keys() - {"upto_fen", "ratio_bp"} for tier in table.pop("tiers")):
+        raise refused(f"{field}: unknown entry of a tier")
     cap = _number(table.pop("pay_cap_fen")) if "pay_cap_fen" in table else None
     fund = Fund(field, _text(table.pop("fund_pay_type")), _text(table.pop("name")), tiers, cap, of_burden)
     _empty(table)
@@ -142,8 +144,11 @@ def _check(policy: Policy) -> None:
         _check_benefit(policy, kind, benefit)
         if basis.setdefault(benefit.bucket, benefit.deductible_basis) != benefit.deductible_basis:
             raise refused(f"bucket {benefit.bucket}: two bases of the deductible")
-    if policy.catastrophic is not None and policy.catastrophic.field not in CATASTROPHIC_FIELDS:
-        raise refused("catastrophic.field")
+    if policy.catastrophic is not None:
+        if policy.catastrophic.field not in CATASTROPHIC_FIELDS:
+            raise refused("catastrophic.field")
+        if policy.catastrophic.pay_cap_fen is not None:
+            raise refused("catastrophic.pay_cap_fen: its cap is the end of its last tier")
     _check_supplements(policy)
     for name, remote in policy.remote.items():
         if not (name and 0 <= remote.deductible_bp <= 10 * ALL_BP and 0 <= remote.ratio_cut_bp <= ALL_BP):

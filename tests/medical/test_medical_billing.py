@@ -418,5 +418,21 @@ def test_a_message_number_has_its_shape(wrong: str) -> None:
     assert not is_msgid(wrong)
 
 
+def test_what_one_bucket_used_up_is_used_up_in_the_other(store: Store, books: Ledger) -> None:
+    """A supplement's cap is one for the year, whatever the kind of visit; deductible and tiers are the bucket's own."""
+    billing = MedicalBilling(store, books, samples())
+    groups = frozenset({"enterprise_supplement"})
+    first = billing.settle(bill(1, 5_000_000, groups=groups)).split
+    assert first is not None
+    assert first.hifes_pay == 300_000
+    second = billing.settle(bill(2, 900_000, groups=groups, kind=VisitKind.OUTPATIENT)).split
+    assert second is not None
+    assert (second.hifes_pay, second.act_pay_dedc) == (0, 30_000)
+    billing.cancel(number(1), msgid=number(3), at=AT)
+    third = billing.settle(bill(4, 900_000, groups=groups, kind=VisitKind.OUTPATIENT)).split
+    assert third is not None
+    assert third.hifes_pay > 0
+
+
 def test_no_person_shows_in_a_bill() -> None:
     assert "P1" not in repr(bill())

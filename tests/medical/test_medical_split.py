@@ -303,6 +303,8 @@ def sample_text() -> str:
         ('year_span = "end"', 'year_span = "both"'),
         ("[benefit.inpatient]", "[benefit.dental]"),
         ('basis = "above"', 'basis = "below"'),
+        ('basis = "above"', 'basis = "above"\npay_cap_fen = 100'),
+        ("{ upto_fen = 8000000,", "{ upto = 8000000,"),
         ("pay_cap_fen = 40000", "pay_cap_fen = -1"),
         ('field = "maf_pay"', 'field = "hifp_pay"'),
         ("ratio_cut_bp = 1000", "ratio_cut_bp = 10001"),
