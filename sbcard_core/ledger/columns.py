@@ -118,6 +118,37 @@ def _texts_of(column: Sequence[str]) -> set[str] | None:
     return set(column) if set(map(type, column)) == {str} else None
 
 
+def move_while_passing(columns: Columns, page: Page) -> int:
+    """Move the amounts of a small chunk one by one; how many passed before the first that does not."""
+    accounts = page.accounts
+    passed = 0
+    for debit_name, credit_name, fen in zip(columns.debits, columns.credits, columns.amounts_fen, strict=False):
+        debit, credit = accounts.get(debit_name), accounts.get(credit_name)
+        if debit is None or credit is None or debit is credit or fen <= 0:
+            return passed
+        gone, come = debit.debits_fen + fen, credit.credits_fen + fen
+        out, into = gone + debit.debits_pending_fen, come + credit.credits_pending_fen
+        floor_fen, ceiling_fen = debit.bounds.floor_fen, credit.bounds.ceiling_fen
+        if (
+            out > FEN_MAX
+            or into > FEN_MAX
+            or (floor_fen is not None and debit.credits_fen - out < floor_fen)
+            or (ceiling_fen is not None and into - credit.debits_fen > ceiling_fen)
+        ):
+            return passed
+        debit.debits_fen, credit.credits_fen = gone, come
+        debit.touched = credit.touched = True
+        passed += 1
+    return passed
+
+
+def take_back(columns: Columns, page: Page, count: int) -> None:
+    """Undo ``move_while_passing``."""
+    for at in range(count):
+        page.accounts[columns.debits[at]].debits_fen -= columns.amounts_fen[at]
+        page.accounts[columns.credits[at]].credits_fen -= columns.amounts_fen[at]
+
+
 _SAFE: Final = 1 << 62
 
 

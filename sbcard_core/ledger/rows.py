@@ -105,8 +105,7 @@ class SQLiteRows:
 
     def accounts(self, names: Sequence[str]) -> list[AccountRow]:
         return self._among(
-            f"SELECT account_id, kind, {_SIDES} FROM account "  # noqa: S608
-            "WHERE account_id IN (SELECT value FROM json_each(?))",
+            f"SELECT account_id, kind, {_SIDES} FROM json_each(?) CROSS JOIN account ON account_id = value",  # noqa: S608
             names,
         )
 
@@ -273,6 +272,10 @@ def lock_for_posting(connection: sa.Connection) -> None:
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items, longer where a linked group would be cut."""
     chunk: list[Any] = []
+    if isinstance(items, list) and len(items) <= size:
+        if items:
+            yield items
+        return
     for item in items:
         chunk.append(item)
         if len(chunk) >= size and not (isinstance(item.flags, int) and item.flags & 1):

@@ -5,13 +5,15 @@ from itertools import chain
 from typing import Final
 
 from sbcard_core.ledger.accounts import Bounds
-from sbcard_core.ledger.columns import Columns, add, fields_pass, sums_if_all_pass
+from sbcard_core.ledger.columns import Columns, add, fields_pass, move_while_passing, sums_if_all_pass, take_back
 from sbcard_core.ledger.posting import PENDING, AccountState, Hold, HoldState, Page, judge_all
 from sbcard_core.ledger.rows import Rows, chunks, hold_of, transfer_row
-from sbcard_core.ledger.transfers import Transfer, TransferStatus, is_id
+from sbcard_core.ledger.transfers import Transfer, TransferStatus, is_id, is_storable
 
 BULK_FROM: Final = 32
 """Chunks smaller than this are judged one by one at once."""
+NUMPY_FROM: Final = 2000
+"""Smaller column chunks are followed one by one."""
 FALLBACK_TRANSFERS: Final = 5000
 """How many transfers of a column chunk are judged at once."""
 
@@ -49,8 +51,9 @@ class Session:
 
     def load_accounts(self, names: set[str]) -> None:
         """Read the accounts not read yet."""
-        for name, kind, d, c, dp, cp in self.rows.accounts(list(names - self.page.accounts.keys())):
-            self.page.accounts[name] = AccountState(self._bounds_of(kind), d, c, dp, cp)
+        accounts, bounds_of = self.page.accounts, self._bounds_of
+        for name, kind, d, c, dp, cp in self.rows.accounts(list(names - accounts.keys())):
+            accounts[name] = AccountState(bounds_of(kind), d, c, dp, cp)
 
     def judge(self, transfers: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
         """Judge a batch whose needs are loaded."""
@@ -83,12 +86,24 @@ class Session:
         ids = columns.ids
         if not fields_pass(columns, self.page) or self.rows.transfers([ids[0], ids[len(ids) // 2], ids[-1]]):
             return False
-        self.load_accounts({name for name in {*columns.debits, *columns.credits} if is_id(name)})
+        names = {*columns.debits, *columns.credits}
+        if set(map(type, names)) != {str} or not is_storable("".join(names)):
+            return False
+        self.load_accounts(names)
+        if len(ids) < NUMPY_FROM:
+            return self._post_few(columns)
         sums = sums_if_all_pass(columns, self.page)
         if sums is None or not self.rows.insert_new(columns.rows()):
             return False
         add(sums)
         return True
+
+    def _post_few(self, columns: Columns) -> bool:
+        passed = move_while_passing(columns, self.page)
+        if passed == len(columns.ids) and self.rows.insert_new(columns.rows()):
+            return True
+        take_back(columns, self.page, passed)
+        return False
 
     def flush(self) -> None:
         """Write the new transfers and the holds; forget the transfers."""
