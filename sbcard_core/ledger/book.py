@@ -96,7 +96,7 @@ class Ledger:
         self, transfers: Iterable[Transfer], connection: sa.Connection | None, nets: Nets | None
     ) -> list[TransferStatus]:
         statuses: list[TransferStatus] = []
-        with self._rows(connection) as rows:
+        with self._bulk(connection) as rows:
             session = Session(rows, self._bounds_of)
             for chunk in chunks(transfers, CHUNK_TRANSFERS):
                 statuses += session.post(chunk, nets)
@@ -141,8 +141,8 @@ class Ledger:
         """
         columns = Columns.given(transfer_ids, debit_accounts, credit_accounts, amounts_fen, code, at, memo)
         statuses: list[TransferStatus] = []
-        with self.store.bulk() if connection is None else nullcontext(connection) as conn:
-            session = Session(rows_of(conn), self._bounds_of)
+        with self._bulk(connection) as rows:
+            session = Session(rows, self._bounds_of)
             for part in columns.slices(CHUNK_COLUMNS):
                 statuses += session.post_columns(part)
             session.finish()
@@ -151,7 +151,7 @@ class Ledger:
     def post_groups(self, batches: Sequence[Sequence[Transfer]]) -> list[list[Outcome]]:
         """Post several batches in one durable transaction, each judged as if posted alone, in order."""
         found = []
-        with self._rows(None) as rows:
+        with self._bulk(None) as rows:
             session = Session(rows, self._bounds_of)
             session.load([transfer for batch in batches for transfer in batch])
             for batch in batches:
@@ -333,6 +333,12 @@ class Ledger:
     @contextmanager
     def _rows(self, connection: sa.Connection | None) -> Iterator[Rows]:
         with self._joined(connection) as conn:
+            yield rows_of(conn)
+
+    @contextmanager
+    def _bulk(self, connection: sa.Connection | None) -> Iterator[Rows]:
+        """For transfers alone: each names accounts that were read under the lock, so that none is looked up again."""
+        with self.store.bulk() if connection is None else nullcontext(connection) as conn:
             yield rows_of(conn)
 
     @contextmanager
