@@ -65,7 +65,7 @@ def ours(ledger: Ledger, batch: list[Transfer], size: int) -> None:
 
 
 def bare(path: Path, batch: list[Transfer], size: int) -> None:
-    """Three prepared statements for each transfer, ``size`` a commit; nothing asked, foreign keys off as in the ledger."""
+    """Three prepared statements for each transfer, ``size`` a commit; nothing asked; foreign keys off."""
     insert = f"INSERT INTO transfer ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
     with closing(sqlite3.connect(path, isolation_level=None)) as driver:
         driver.execute("PRAGMA synchronous=FULL")
