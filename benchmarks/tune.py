@@ -8,6 +8,8 @@ compiler or release. Wall-clock times, as threads are what is tuned: run it on a
 "as chosen" is not among the quickest, SBC_DEDUPE_OPEN and SBC_DEDUPE_PART in csrc/dedupe.h suit another machine.
 
 ``check_files`` and ``check_sources, Arrow`` are swept over what is read at once, records a batch and threads.
+
+``ledger.batching`` is swept over the transfers of one commit, for several numbers of threads.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
-from benchmarks import data, dedupe, machine, process, saved, tune_checks
+from benchmarks import data, dedupe, machine, process, saved, tune_checks, tune_posting
 from sbcard_core.crypto import diversify, mac, tac
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 
@@ -149,6 +151,7 @@ def show(run: dict[str, Any]) -> str:
         out.append(f"  {name}: workers={best['workers']}, {best['size']} messages a call ({best['ns']:.0f} ns each)")
     out += told([row for row in run["rows"] if row["case"].startswith(PARTS)])
     out += tune_checks.told([row for row in run["rows"] if row["case"] in tune_checks.CASES])
+    out += tune_posting.told([row for row in run["rows"] if row["case"] == tune_posting.CASE])
     if any(best["high"] > BUSY * best["low"] for best in run["recommended"].values()):
         out.append(
             "The times of one setting differ much: the machine was busy. Repeat on an idle one, or with more --rounds."
@@ -171,7 +174,7 @@ def main(arguments: list[str]) -> None:
         print(saved.compare(*asked.compare))
         return
     before, known = machine.describe(), calls(asked.count)
-    there = [*known, PARTS, *tune_checks.CASES]
+    there = [*known, PARTS, *tune_checks.CASES, tune_posting.CASE]
     unknown = set(asked.calls or ()) - set(there)
     if unknown:
         parser.error(f"no such call: {', '.join(sorted(unknown))}; there are {'; '.join(there)}")
@@ -188,6 +191,8 @@ def main(arguments: list[str]) -> None:
     for case in tune_checks.CASES:
         if asked.calls is None or case in asked.calls:
             run["rows"] += tune_checks.sweep(case, asked.count, asked.workers, asked.rounds)
+    if asked.calls is None or tune_posting.CASE in asked.calls:
+        run["rows"] += tune_posting.sweep(asked.rounds)
     print(show(run))
     print(f"saved: {saved.save('tune', run, asked.out)}")
 
