@@ -52,8 +52,11 @@ class Session:
     def load_accounts(self, names: set[str]) -> None:
         """Read the accounts not read yet."""
         accounts, bounds_of = self.page.accounts, self._bounds_of
+        known: dict[str, Bounds] = {}
         for name, kind, d, c, dp, cp in self.rows.accounts(list(names - accounts.keys())):
-            accounts[name] = AccountState(bounds_of(kind), d, c, dp, cp)
+            if kind not in known:
+                known[kind] = bounds_of(kind)
+            accounts[name] = AccountState(known[kind], d, c, dp, cp)
 
     def judge(self, transfers: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
         """Judge a batch whose needs are loaded."""
