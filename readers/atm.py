@@ -15,8 +15,19 @@ from apdu.errors import MalformedData
 from apdu.instructions import KID_READ_EF06, read_record, select_aid
 from apdu.tlv import find, parse_ber
 from readers.base import Display, PinPad, PinPurpose
-from readers.errors import HostRefused, ReaderError
-from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, take_back
+from readers.errors import ReaderError
+from readers.online import (
+    BankLink,
+    BankRequest,
+    Entry,
+    HostLost,
+    Journal,
+    Kind,
+    State,
+    Traces,
+    refused,
+    take_back,
+)
 from readers.terminal import Terminal
 from readers.visit import Visit
 from sbcard_core.card.basic import CardBasic
@@ -141,7 +152,7 @@ class ATMTerminal(Terminal):
         request = self._request(Kind.BALANCE, at)
         reply = self._host.send(request)
         if not reply.approved or reply.balance_fen is None:
-            raise _refused(reply, "balance")
+            raise refused(reply, "balance")
         return reply.balance_fen
 
     def change_bank_pin(self, at: datetime) -> None:
@@ -156,7 +167,7 @@ class ATMTerminal(Terminal):
         new = self._pad.read_pin_block(PinPurpose.NEW, request.account_no)
         reply = self._host.send(replace(request, new_pin_block=new))
         if not reply.approved:
-            raise _refused(reply, "change_bank_pin")
+            raise refused(reply, "change_bank_pin")
 
     def withdraw(self, amount_fen: int, at: datetime) -> Entry:
         """Give out cash against the account.
@@ -188,7 +199,7 @@ class ATMTerminal(Terminal):
                 return self._end(take_back(self._host, self._journal, _reversing(started, amount_fen, 0)))
             if not reply.approved:
                 self._journal.write(replace(started, state=State.REFUSED, code=reply.code))
-                raise _refused(reply, "withdraw")
+                raise refused(reply, "withdraw")
             return self._end(self._pay_out(replace(started, state=State.DISPENSING, code=reply.code)))
 
     def close_open(self) -> list[Entry]:
@@ -274,7 +285,3 @@ def read_account_no(card: CardChannel, session: CardSession) -> str:
 
 def _reversing(entry: Entry, amount_fen: int, given: int) -> Entry:
     return replace(entry, state=State.REVERSING, reverse_fen=amount_fen, done_fen=given)
-
-
-def _refused(reply: BankReply, step: str) -> HostRefused:
-    return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")

@@ -7,14 +7,14 @@ public: the link is a port, and the integrator's own messages stand behind it.
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from readers.errors import ReaderError
+from readers.errors import HostRefused, ReaderError
 from sbcard_core.errors import InvalidValue
 
 MAX_TRACE = 999_999
@@ -261,6 +261,11 @@ class Traces:
         raise ReaderError("every trace number belongs to an open transaction", step="online", term="跟踪号")
 
 
+def refused(reply: BankReply, step: str) -> HostRefused:
+    """The error of a bank's no; raise it."""
+    return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")
+
+
 def take_back(link: BankLink, journal: Journal, entry: Entry) -> Entry:
     """Reverse ``entry.reverse_fen`` and write down how it ended; still REVERSING where the bank did not answer."""
     journal.write(entry)
@@ -274,7 +279,3 @@ def take_back(link: BankLink, journal: Journal, entry: Entry) -> Entry:
     ended = replace(entry, state=state, reverse_fen=0, code=reply.code)
     journal.write(ended)
     return ended
-
-
-Clock = Callable[[], datetime]
-"""Local time of a terminal."""

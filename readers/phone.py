@@ -14,17 +14,13 @@ from apdu.channel import CardChannel
 from apdu.instructions import KID_READ_EF06
 from readers.atm import EncryptingPinPad, read_account_no
 from readers.base import Display, PinPurpose
-from readers.errors import HostRefused
-from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces
+from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, refused
 from readers.terminal import Terminal
 from readers.visit import Visit
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.errors import InvalidValue
-
-NEVER_SEEN = "25"
-"""原始交易不存在: what a bank answers about a transaction it never got."""
 
 
 class PhoneTerminal(Terminal):
@@ -72,7 +68,7 @@ class PhoneTerminal(Terminal):
         """
         reply = self._host.send(self._request(Kind.BALANCE, at))
         if not reply.approved or reply.balance_fen is None:
-            raise _refused(reply, "balance")
+            raise refused(reply, "balance")
         return reply.balance_fen
 
     def transfer(self, amount_fen: int, to_account: str, at: datetime) -> Entry:
@@ -118,7 +114,7 @@ class PhoneTerminal(Terminal):
                 return self._ask(started)
         ended = self._end(started, reply)
         if ended.state is State.REFUSED:
-            raise _refused(reply, kind.name.lower())
+            raise refused(reply, kind.name.lower())
         self.show("交易成功")
         return ended
 
@@ -138,7 +134,3 @@ class PhoneTerminal(Terminal):
         account = read_account_no(self.card, self.session)
         block = self._pad.read_pin_block(PinPurpose.VERIFY, account)
         return BankRequest(kind, self.terminal_no, next(self._traces), at, account, amount_fen, block)
-
-
-def _refused(reply: BankReply, step: str) -> HostRefused:
-    return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")
