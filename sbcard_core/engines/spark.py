@@ -172,8 +172,9 @@ def validate(
         InvalidValue: a column is missing, stands twice or has another type; nothing has run yet.
         MissingPart: pyspark or pyarrow is not installed.
 
-    Example:
-        >>> validate(df, on=date(2014, 7, 31), file="file", line="row").findings.show()    # doctest: +SKIP
+    Example (the tests run it in a local session)::
+
+        validate(df, on=date(2014, 7, 31), file="file", line="row").findings.show()
     """
     functions = _functions()
     layout = _layout(df, spec)
@@ -305,9 +306,10 @@ def verify_tacs(
         InvalidValue: no description, a column is missing or of another type, or ``status`` is there already.
         MissingPart: pyspark or pyarrow is not installed.
 
-    Example:
-        >>> source = "keyfile:/keys/dtk.json?passphrase-file=/run/secrets/keys"
-        >>> verify_tacs(journal, source).groupBy("tac_status").count().show()    # doctest: +SKIP
+    Example (the tests run it in a local session)::
+
+        source = "keyfile:/keys/dtk.json?passphrase-file=/run/secrets/keys"
+        verify_tacs(journal, source).groupBy("tac_status").count().show()
     """
     _functions()
     source, types = KeySource.parse(key_source), dict(df.dtypes)
