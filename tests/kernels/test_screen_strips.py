@@ -1,12 +1,12 @@
 """Arrow columns of one width, looked at as strips: every level gives the flags and keys of the readable twin."""
 
+import importlib.util
 import struct
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,14 +21,21 @@ from sbcard_core.validation.program import compile_program
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import COLLECTION, layout_of
 
+pa: Any = importlib.import_module("pyarrow") if importlib.util.find_spec("pyarrow") else None
 LEVELS = _kernels.kernel_levels("screen")
 ON = date(2014, 7, 31)
 HEADERS = [field.header for field in COLLECTION.fields]
 FIELDS = [field.field for field in COLLECTION.fields]
-KINDS = [pa.string(), pa.large_string(), pa.string_view()]
+KINDS = ["string", "large_string", "string_view"]
 CHECK, CLAUSE = struct.Struct("=HHHHIIIIQ"), struct.Struct("=HHHHII16s")
 SIZES = [0, 1, 2, 31, 32, 33, 127, 129, 255, 256, 257, 290]
 """Rows: strips are of 256, tiles of 128."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needs_arrow(request: pytest.FixtureRequest) -> None:
+    """Every test here looks at Arrow columns."""
+    request.getfixturevalue("pa")
 
 
 def collection() -> Code:
@@ -48,7 +55,7 @@ def number(region: str, day: str, serial: int) -> str:
     return body + citizen_id.check_digit(body)
 
 
-def looked(code: Code, columns: Sequence[pa.Array], *, keyed: bool = True) -> tuple[list[int], list[int]]:
+def looked(code: Code, columns: Sequence[Any], *, keyed: bool = True) -> tuple[list[int], list[int]]:
     """Flags and keys, equal at every level."""
     table = pa.table(list(columns), [str(at) for at in range(len(columns))])
     found = []
@@ -86,16 +93,17 @@ ODD += ["19000229", "20140801", "20140731", "430199", "999", "430102194912310025
 ODD += [number("430122", "20130101", 21), number("999999", "19900101", 21), "张" * 10, "张" * 11, "张" * 13, "ÿ" * 9]
 
 
-def arrays(rows: Sequence[Sequence[str | None]], kind: Any, *, cut: int, more: int) -> list[pa.Array]:
+def arrays(rows: Sequence[Sequence[str | None]], kind: str, *, cut: int, more: int) -> list[Any]:
     """Columns of the rows; with ``cut`` and ``more`` rows before and behind them that are sliced off."""
     around = [*ROWS[:cut], *rows, *ROWS[:more]]
     return [
-        pa.array([row[at] for row in around], pa.string()).cast(kind).slice(cut, len(rows)) for at in range(len(FIELDS))
+        pa.array([row[at] for row in around], pa.string()).cast(getattr(pa, kind)()).slice(cut, len(rows))
+        for at in range(len(FIELDS))
     ]
 
 
 def test_clean_rows_pass_and_give_their_keys() -> None:
-    flags, keys = looked(CODE, arrays(ROWS, pa.string(), cut=3, more=40))
+    flags, keys = looked(CODE, arrays(ROWS, "string", cut=3, more=40))
     assert flags == [0] * len(ROWS)
     assert keys == [int(row[FIELDS.index("id_number")][:17]) for row in ROWS]
 
@@ -106,7 +114,7 @@ def test_one_odd_cell_among_equal_ones(field: str, odd: str) -> None:
     rows = [[*row] for row in ROWS]
     for at in (0, 31, 255, 256):
         rows[at][FIELDS.index(field)] = odd
-    flags, _ = looked(CODE, arrays(rows, pa.string(), cut=0, more=40))
+    flags, _ = looked(CODE, arrays(rows, "string", cut=0, more=40))
     assert [at for at, flag in enumerate(flags) if flag] == [0, 31, 255, 256]
 
 
@@ -120,7 +128,7 @@ def test_one_odd_cell_among_equal_ones(field: str, odd: str) -> None:
     st.booleans(),
 )
 def test_levels_agree_on_changed_columns(
-    count: int, changes: list[tuple[int, int, str | None]], kind: Any, cut: int, more: int, keyed: bool
+    count: int, changes: list[tuple[int, int, str | None]], kind: str, cut: int, more: int, keyed: bool
 ) -> None:
     rows: list[list[str | None]] = [[*row] for row in ROWS[:count]]
     for at, field, value in changes:
@@ -181,7 +189,7 @@ def test_levels_agree_on_rules_over_strips(data: st.DataObject) -> None:
 def test_a_long_program_goes_by_rows() -> None:
     checks = CODE[0] * 7
     assert len(checks) // CHECK.size > 64
-    assert looked((checks, *CODE[1:]), arrays(ROWS, pa.string(), cut=0, more=40))[0] == [0] * len(ROWS)
+    assert looked((checks, *CODE[1:]), arrays(ROWS, "string", cut=0, more=40))[0] == [0] * len(ROWS)
 
 
 GB_PIECES = [b"\xb0\xa1", b"\xd6\xfe", b"\xd7\xfa", b"\xd8\xa1", b"\xf7\xfe", b"\xb0\x40", b"\xb0\xff", b"\xa1\xa4"]
