@@ -24,7 +24,7 @@ from sbcard_core.validation.proposals import Proposal, propose_many
 from sbcard_core.validation.records import Finding
 from sbcard_core.validation.repair import Kind, repair_form
 from sbcard_core.validation.slips import Slip
-from sbcard_core.validation.spec import RecordSpec
+from sbcard_core.validation.spec import RecordSpec, Sensitivity
 from sbcard_core.values import Disposition, Severity
 
 DIGEST, RECORD, REASON, ORIGINAL = "文件摘要", "记录号", "退回原因", "原文(整行)"
@@ -152,6 +152,7 @@ class _Book:
         self.book, self.spec, self.title, self.max_rows = book, spec, title, max_rows
         text = {"num_format": "@"}
         self.plain = book.add_format(text)
+        self.wrapped = book.add_format(text | {"text_wrap": True})  # or one long line would make the page unreadable
         self.bold = book.add_format(text | {"bold": True, "bg_color": "#D9E1F2"})
         self.faulty = book.add_format(text | {"bg_color": "#F8CBAD"})
         self.doubtful = book.add_format(text | {"bg_color": "#FFF2CC"})
@@ -180,8 +181,9 @@ class _Book:
         sheet = self.book.add_worksheet(name)
         last = len(self.headers) - 1
         sheet.set_column(0, 1, 10, self.plain, {"hidden": True})
-        sheet.set_column(2, last - 2, 16, self.plain)
-        sheet.set_column(last - 1, last, 60, self.plain)
+        for column, one in enumerate(self.spec.fields, 2):
+            sheet.set_column(column, column, 21 if one.sensitivity is Sensitivity.NUMBER else 13, self.plain)
+        sheet.set_column(last - 1, last, 48, self.wrapped)
         for column, header in enumerate(self.headers):
             sheet.write_string(0, column, header, self.bold)
         sheet.freeze_panes(1, 0)
@@ -216,8 +218,8 @@ class _Book:
                 text = "\n".join(map(_advice, wrong)) + (proposed if key == "id_number" else "")
                 sheet.write_comment(at, column, text, {"author": "", "x_scale": 3, "y_scale": 1 + text.count("\n") / 4})
         reasons = ";".join(self._reason(finding) for finding in findings)
-        sheet.write_string(at, len(cells), cell_text(reasons), self.plain)
-        sheet.write_string(at, len(cells) + 1, whole, self.faulty if whole else self.plain)
+        sheet.write_string(at, len(cells), cell_text(reasons), self.wrapped)
+        sheet.write_string(at, len(cells) + 1, whole, self.faulty if whole else self.wrapped)
 
     def _format(self, wrong: list[Finding]) -> Any:
         if not wrong:
