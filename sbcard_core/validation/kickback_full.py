@@ -145,6 +145,10 @@ def _advice(finding: Finding) -> str:
     return f"{finding.message_zh}\n{todo}{proposal}"
 
 
+_HAN_IN_REASONS = 26
+"""Chinese characters that fit into one line of the column of reasons."""
+
+
 class _Book:
     """The workbook in the making."""
 
@@ -218,6 +222,8 @@ class _Book:
                 text = "\n".join(map(_advice, wrong)) + (proposed if key == "id_number" else "")
                 sheet.write_comment(at, column, text, {"author": "", "x_scale": 3, "y_scale": 1 + text.count("\n") / 4})
         reasons = ";".join(self._reason(finding) for finding in findings)
+        if (lines := -(-max(len(reasons), len(whole) // 2) // _HAN_IN_REASONS)) > 1:
+            sheet.set_row(at, 15 * lines)
         sheet.write_string(at, len(cells), cell_text(reasons), self.wrapped)
         sheet.write_string(at, len(cells) + 1, whole, self.faulty if whole else self.wrapped)
 
