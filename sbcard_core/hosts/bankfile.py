@@ -101,11 +101,11 @@ class BadLine:
 class BankFile:
     """One file as read: ``rows[i]`` (fields in spec order) stands on line ``line_numbers[i]`` of the file."""
 
-    header: dict[str, str]
+    header: dict[str, str] = field(repr=False)  # a bank may put anything anywhere, a citizen number too
     rows: list[tuple[str, ...]] = field(repr=False)
     line_numbers: list[int] = field(repr=False)
     bad_lines: list[BadLine]
-    trailer: dict[str, str]
+    trailer: dict[str, str] = field(repr=False)
     sha256: str
 
     @property
@@ -225,7 +225,7 @@ class LoadedFile:
     spec: FileSpec
     header: dict[str, str]
     lines: list[str | None] = field(repr=False)
-    trailer: dict[str, str]
+    trailer: dict[str, str] = field(repr=False)
     sha256: str
 
 
