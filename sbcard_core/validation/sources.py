@@ -26,7 +26,7 @@ from sbcard_core.validation.blocks import (
     is_blank,
 )
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
-from sbcard_core.validation.titles import MAX_TITLES, are_titles
+from sbcard_core.validation.titles import MAX_TITLES, are_titles, split_unreadable
 
 __all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "cells", "codec", "is_blank"]
 
@@ -206,10 +206,10 @@ class Delimited:
 
 
 def _title(line: bytes, header: tuple[str, Layout, int]) -> list[str]:
-    """The cells of a line above a header; an unreadable one is a title of one long word."""
+    """The cells of a line above a header."""
     text = decode_line(line, header[0])
     row = None if text is None else cells(text, header[1].delimiter)
-    return [line.decode("latin-1")] if row is None else row
+    return split_unreadable(line.decode("latin-1"), header[1].delimiter) if row is None else row
 
 
 def _head_together(parts: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:

@@ -32,6 +32,16 @@ def are_titles(rows: Sequence[Sequence[str]], columns: int) -> bool:
     return len(rows) <= MAX_TITLES and all(is_title(row, columns) for row in rows)
 
 
+def split_unreadable(text: str, delimiter: str) -> list[str]:
+    """The cells of a line that can't be read as cells: every one is filled and none is a header's.
+
+    Example:
+        >>> is_title(split_unreadable("1,张\\0三,", ","), 6), is_title(split_unreadable("附\\0件", ","), 6)
+        (False, True)
+    """
+    return ["\0" + cell for cell in text.split(delimiter)]
+
+
 def header_row(
     rows: Sequence[Sequence[str]], layout_of: Callable[[list[str]], LayoutT | None]
 ) -> tuple[int, LayoutT | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, cells
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
-from sbcard_core.validation.titles import MAX_TITLES, header_row
+from sbcard_core.validation.titles import MAX_TITLES, header_row, split_unreadable
 
 _LITTLE, _BIG = "utf-16-le", "utf-16-be"
 _MARKS = {codecs.BOM_UTF16_LE: _LITTLE, codecs.BOM_UTF16_BE: _BIG}
@@ -121,7 +121,7 @@ class Utf16:
     def _header(self, head: list["_Line"], spec: RecordSpec) -> tuple[int, Layout | None]:
         found: tuple[int, Layout | None] = -1, None
         for delimiter in sources.DELIMITERS[1::-1] + sources.DELIMITERS[2:]:
-            rows = [self._cells(line, delimiter) or ["?"] for line in head]
+            rows = [self._title(line, delimiter) for line in head]
             at, layout = header_row(rows, lambda row, mark=delimiter: layout_of(row, spec, mark))  # type: ignore[misc]
             if layout is not None:
                 return at, layout
@@ -131,6 +131,11 @@ class Utf16:
     def _cells(self, line: "_Line", delimiter: str) -> list[str] | None:
         text = self._text(line)
         return None if text is None else cells(text, delimiter)
+
+    def _title(self, line: "_Line", delimiter: str) -> list[str]:
+        """The cells of a line that may stand above a header; those of an unreadable one are no header's."""
+        row = self._cells(line, delimiter)
+        return split_unreadable(line[0].decode(self.encoding, "replace"), delimiter) if row is None else row
 
     def _block(self, number: int, lines: list["_Line"], layout: Layout | None) -> RowBlock:
         delimiter = layout.delimiter if layout is not None else ","

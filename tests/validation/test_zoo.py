@@ -195,6 +195,18 @@ ZOO: dict[str, Beast] = {
     "unicode text with half a character": Beast(
         text(*CLEAN, mark="\t").encode("utf-16") + b"\x00\xd8\r\0\n\0\x31", (3, 0, 2), {"record.undecodable": 2}
     ),
+    "unicode text, a record with a NUL above the header": Beast(
+        ("一\0" + text(header=CLEAN[0], mark="\t") + text(*CLEAN, mark="\t")).encode("utf-16"),
+        (0, 0, 4),
+        UNREAD,
+        suffix=".txt",
+    ),
+    "a record with a NUL above the header": Beast(
+        ("\0" + text(header=CLEAN[0]) + text(*CLEAN)).encode(GB), (0, 0, 4), UNREAD
+    ),
+    "few cells with a NUL above the header": Beast(
+        ("\0,a,b,c,d,e,f,g\r\n" + text(*CLEAN)).encode(GB), (0, 0, 4), UNREAD
+    ),
     "web page named .xls": Beast(page(HEADERS, *CLEAN), NONE, KIND, ".xls"),
     "web page named .csv": Beast(b"\r\n" + page(HEADERS, *CLEAN), NONE, KIND),
     "XML workbook of an old program": Beast(b'<?xml version="1.0"?><Workbook/>', NONE, KIND, ".xls"),
