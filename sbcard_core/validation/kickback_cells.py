@@ -76,15 +76,12 @@ def text_of(value: Any) -> str | BadCell:
 
 def _by_openpyxl(path: Path) -> Iterator[tuple[str, list[Row]]]:
     """Formulas are seen as such."""
-    book = import_module("openpyxl").load_workbook(path, read_only=True)
-    try:
-        for sheet in book.worksheets:
+    with path.open("rb") as file:  # openpyxl leaves a damaged one open
+        for sheet in import_module("openpyxl").load_workbook(file, read_only=True).worksheets:
             rows = []
             for at, row in enumerate(sheet.iter_rows(), 1):
                 rows.append((at, tuple(BAD if cell.data_type in ("f", "e") else text_of(cell.value) for cell in row)))
             yield sheet.title, rows
-    finally:
-        book.close()
 
 
 def _by_calamine(path: Path) -> Iterator[tuple[str, list[Row]]]:

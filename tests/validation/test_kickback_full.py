@@ -1,5 +1,7 @@
 """The workbook in full: written for its submitter, corrected as clerks do, and read back without losing a record."""
 
+import gc
+import warnings
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -229,6 +231,19 @@ def test_other_and_damaged_workbooks_are_refused(case: Case, tmp_path: Path) -> 
         (tmp_path / f"bad{at}.xlsx").write_bytes(bad)
         with pytest.raises(Refused):
             kickback.read_back(tmp_path / f"bad{at}.xlsx", case.digests)
+
+
+def test_a_damaged_workbook_is_left_closed(case: Case, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.xlsx"
+    with zipfile.ZipFile(case.book) as whole, zipfile.ZipFile(bad, "w") as part:
+        for name in whole.namelist():
+            part.writestr(name, b"<" if name == "xl/workbook.xml" else whole.read(name))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(Refused):
+            kickback.read_back(bad, case.digests)
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
 
 
 def test_a_sheet_with_other_columns_is_not_read(case: Case) -> None:
