@@ -4,7 +4,7 @@ DES is kept because the cards of 1.x and 2.x know nothing else. Any key of 8, 16
 or 24 bytes works, weak ones and ones of wrong parity too: blank cards carry them.
 """
 
-from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto import bulk, engine, runs
 from sbcard_core.crypto.bulk import Keys, Messages, Rows
 from sbcard_core.crypto.errors import KeyRefused
 from sbcard_core.crypto.keys import NO_CIPHER, Algorithm, Cipher, Key, SecretKey
@@ -137,18 +137,8 @@ def ecb_many(
     block = cipher.block
     if len(batch.data) != block * batch.count or not batch.all_are(block):
         raise InvalidValue(f"one block of {block} bytes for each key", step=_STEP)
-    out = bytearray(block * batch.count)
-
-    def work(start: int, end: int) -> None:
-        run.ecb(
-            packed.part(start, end, batch.count), packed.length, memoryview(batch.data)[block * start : block * end],
-            decrypt, memoryview(out)[block * start : block * end],
-        )  # fmt: skip
-
-    run = engine.of(cipher)
     try:
-        if batch.count:
-            bulk.share(batch.count, workers, engine.LANES[cipher], work)
+        out = runs.ecb(cipher, packed, batch.data, batch.count, decrypt=decrypt, workers=workers)
     finally:
         packed.wipe()
     return bulk.deliver(out, block, block, batch.form)

@@ -6,7 +6,7 @@ Source: NIST SP 800-38B; ISO/IEC 9797-1 algorithm 5; RFC 4493 for AES.
 from array import array
 from typing import Any
 
-from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto import bulk, engine, runs
 from sbcard_core.crypto.bulk import Keys, Messages, Rows
 from sbcard_core.crypto.keys import NO_MAC, Cipher, Key
 from sbcard_core.crypto.padding import Padding
@@ -91,16 +91,7 @@ def cmac_many(
         subkeys = bytearray(len(zeros))
         run.ecb(packed.data, packed.length, zeros, False, subkeys)
         ready = _ready(batch, subkeys, block)
-        out = bytearray(block * count)
-
-        def work(start: int, end: int) -> None:
-            data, places = bulk.cut(ready, start, end)
-            run.cbc_mac(
-                packed.part(start, end, count), packed.length, bytes(block), data, places, Padding.ZEROS, False,
-                bulk.room(out, block, start, end),
-            )  # fmt: skip
-
-        bulk.share(count, workers, engine.LANES[cipher], work)
+        out = runs.cbc_mac(cipher, packed, bytes(block), ready, Padding.ZEROS, False, workers)
     finally:
         packed.wipe()
     return bulk.deliver(out, block, length, batch.form)

@@ -27,9 +27,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
+from sbcard_core.crypto import auth
 from sbcard_core.crypto.bulk import Messages, Rows
-from sbcard_core.crypto.errors import HolderUnable
-from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.crypto.errors import HolderUnable, KeyRefused
+from sbcard_core.crypto.keys import NO_CIPHER, NO_MAC, ONLY_DERIVE, KeyUsage
 from sbcard_core.errors import InvalidValue
 
 _STEP = "crypto.holder"
@@ -169,6 +170,16 @@ class HolderBase:
         self.close()
 
 
+def check_rows(factors: bytes, levels: int, count: int) -> None:
+    """Refuse factors of another size.
+
+    Raises:
+        InvalidValue: not n × ``levels`` × 8 bytes.
+    """
+    if len(factors) != 8 * levels * count:
+        raise InvalidValue(f"{count} rows of {levels} × 8 bytes of factors", step=_STEP, term="分散因子")
+
+
 def rows_of(factors: bytes, levels: int, count: int) -> list[list[bytes]]:
     """Cut factors into n paths, highest level first.
 
@@ -179,10 +190,39 @@ def rows_of(factors: bytes, levels: int, count: int) -> list[list[bytes]]:
         >>> rows_of(b"430100sxcardcard", 2, 1)
         [[b'430100sx', b'cardcard']]
     """
-    if len(factors) != 8 * levels * count:
-        raise InvalidValue(f"{count} rows of {levels} × 8 bytes of factors", step=_STEP, term="分散因子")
+    check_rows(factors, levels, count)
     parts = [bytes(factors[at : at + 8]) for at in range(0, len(factors), 8)]
     return [parts[levels * i : levels * i + levels] for i in range(count)]
+
+
+def may_authenticate(usage: KeyUsage) -> None:
+    """Refuse a key that is not for 内部认证 or 外部认证.
+
+    Raises:
+        KeyRefused: it is for something else.
+    """
+    if usage not in auth.USAGES:
+        raise KeyRefused(f"a {usage.value} key does not authenticate", step=_STEP, term="密钥用途")
+
+
+def may_mac(usage: KeyUsage) -> None:
+    """Refuse a key that never touches a message, or that is for encryption.
+
+    Raises:
+        KeyRefused: it makes no MACs.
+    """
+    if usage in NO_MAC:
+        raise KeyRefused(f"a {usage.value} key makes no MACs", step=_STEP, term="密钥用途")
+
+
+def may_encrypt(usage: KeyUsage) -> None:
+    """Refuse a key that is for MACs, or for deriving only.
+
+    Raises:
+        KeyRefused: it encrypts nothing.
+    """
+    if usage in NO_CIPHER | ONLY_DERIVE:
+        raise KeyRefused(f"a {usage.value} key encrypts nothing", step=_STEP, term="密钥用途")
 
 
 def count_of(originals: bytes, process: bytes) -> int:

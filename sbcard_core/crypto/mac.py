@@ -13,7 +13,7 @@ PSAM or a security module works one message at a time, see ``crypto.holder``.
 import hmac
 from typing import Any
 
-from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto import bulk, engine, runs
 from sbcard_core.crypto.bulk import Keys, Messages, Rows
 from sbcard_core.crypto.cmac import cmac, cmac_many
 from sbcard_core.crypto.errors import KeyRefused, MacMismatch
@@ -182,23 +182,13 @@ def _many(
     workers: int,
 ) -> Rows:
     cipher, packed = bulk.pack_keys(keys, batch.count, cipher, NO_MAC, lengths=lengths, step=_STEP)
-    block, count = cipher.block, batch.count
+    block = cipher.block
     try:
         _check(padding, length, block, fold)
         if retail and cipher is not Cipher.TDES:
             raise KeyRefused("the retail MAC takes 16-byte 3DES keys", step=_STEP, term="密钥长度")
-        ivs = _BLOCKS[block] if iv is None else bulk.pack_blocks(iv, block, count, "iv", step=_STEP)
-        out, run = bytearray(block * count), engine.of(cipher)
-
-        def work(start: int, end: int) -> None:
-            data, offsets = bulk.cut(batch, start, end)
-            run.cbc_mac(
-                packed.part(start, end, count), packed.length, bulk.sliced(ivs, block, start, end, count), data,
-                offsets, padding, retail, bulk.room(out, block, start, end),
-            )  # fmt: skip
-
-        if count:
-            bulk.share(count, workers, engine.LANES[cipher], work)
+        ivs = _BLOCKS[block] if iv is None else bulk.pack_blocks(iv, block, batch.count, "iv", step=_STEP)
+        out = runs.cbc_mac(cipher, packed, ivs, batch, padding, retail, workers)
     finally:
         packed.wipe()
     if fold:
@@ -313,11 +303,7 @@ def x9_9_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: in
         >>> x9_9_many([bytes(8)], [b"text"]) == [x9_9(bytes(8), b"text")]
         True
     """
-    batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
-    if batch.has_empty():
-        raise _refuse("an empty message has no X9 MAC")
-    iv = how.pop("iv", None)
-    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, iv, length, False, _ONE_KEY, False, **_only(how))
+    return _x9_many(keys, messages, offsets, length, how, retail=False)
 
 
 def x9_19_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: int = 4, **how: Any) -> Rows:
@@ -327,18 +313,18 @@ def x9_19_many(keys: Keys, messages: Messages, offsets: Any = None, *, length: i
         >>> x9_19_many([bytes(16)], [b"text"]) == [x9_19(bytes(16), b"text")]
         True
     """
+    return _x9_many(keys, messages, offsets, length, how, retail=True)
+
+
+def _x9_many(keys: Keys, messages: Messages, offsets: Any, length: int, how: dict[str, Any], *, retail: bool) -> Rows:
     batch = bulk.pack(messages, offsets, how.pop("message_length", None), step=_STEP)
     if batch.has_empty():
         raise _refuse("an empty message has no X9 MAC")
-    iv = how.pop("iv", None)
-    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, iv, length, False, _TWO_KEYS, True, **_only(how))
-
-
-def _only(how: dict[str, Any]) -> dict[str, int]:
-    workers = how.pop("workers", 1)
+    iv, workers = how.pop("iv", None), how.pop("workers", 1)
     if how:
         raise _refuse(f"no such argument: {', '.join(how)}")
-    return {"workers": workers}
+    lengths = _TWO_KEYS if retail else _ONE_KEY
+    return _many(keys, batch, Cipher.TDES, Padding.ZEROS, iv, length, False, lengths, retail, workers)
 
 
 def verify(expected: bytes, received: bytes, *, step: str = "crypto.mac.verify") -> None:

@@ -20,9 +20,17 @@ from sbcard_core.crypto.auth import AuthRules, ProcessKeyRule
 from sbcard_core.crypto.bulk import Messages, Rows
 from sbcard_core.crypto.diversify import spread
 from sbcard_core.crypto.errors import HolderFailed, KeyMissing, KeyRefused
-from sbcard_core.crypto.holder import HolderBase, count_of, rows_of, whole
+from sbcard_core.crypto.holder import (
+    HolderBase,
+    count_of,
+    may_authenticate,
+    may_encrypt,
+    may_mac,
+    rows_of,
+    whole,
+)
 from sbcard_core.crypto.kcv import check_value
-from sbcard_core.crypto.keys import NO_CIPHER, NO_MAC, ONLY_DERIVE, Cipher, KeyUsage, SecretKey
+from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.padding import pad
 from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue, MissingPart
@@ -200,8 +208,7 @@ class Pkcs11KeyHolder(HolderBase):
             AssumptionNotSet: the process key rule is not set.
             HolderFailed: the token refuses.
         """
-        if usage not in auth.USAGES:
-            raise KeyRefused(f"a {usage.value} key does not authenticate", step=_STEP, term="密钥用途")
+        may_authenticate(usage)
         rule = self._rules.process_key
         if rule is None:
             raise unset("process key rule is", "过程密钥", _STEP)
@@ -233,8 +240,7 @@ class Pkcs11KeyHolder(HolderBase):
         Raises:
             HolderUnable: a 3DES key that is not derived: its halves can't be used one by one.
         """
-        if usage in NO_MAC:
-            raise KeyRefused(f"a {usage.value} key makes no MACs", step=_STEP, term="密钥用途")
+        may_mac(usage)
         batch = bulk.pack(messages, offsets, message_length, step=_STEP)
         texts = [bytes(batch.data[batch.offsets[i] : batch.offsets[i + 1]]) for i in range(batch.count)]
         if not levels:
@@ -271,8 +277,7 @@ class Pkcs11KeyHolder(HolderBase):
 
     def encrypt_many(self, usage: KeyUsage, factors: bytes, data: Sequence[bytes], *, levels: int = 2) -> list[bytes]:
         """See ``KeyHolder``."""
-        if usage in NO_CIPHER | ONLY_DERIVE:
-            raise KeyRefused(f"a {usage.value} key encrypts nothing", step=_STEP, term="密钥用途")
+        may_encrypt(usage)
         cipher, key = self._key(usage)
         rows = rows_of(factors, levels, len(data))
         if levels:

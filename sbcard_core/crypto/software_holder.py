@@ -12,8 +12,18 @@ from sbcard_core.crypto.auth import AuthRules
 from sbcard_core.crypto.bulk import Messages, Rows
 from sbcard_core.crypto.cmac import cmac_many
 from sbcard_core.crypto.diversify import diversify, diversify_many
-from sbcard_core.crypto.errors import HolderFailed, KeyRefused, TestKeyRefused
-from sbcard_core.crypto.holder import HolderBase, PurchaseOpening, PurchaseRequest, count_of, whole
+from sbcard_core.crypto.errors import HolderFailed, TestKeyRefused
+from sbcard_core.crypto.holder import (
+    HolderBase,
+    PurchaseOpening,
+    PurchaseRequest,
+    check_rows,
+    count_of,
+    may_authenticate,
+    may_encrypt,
+    may_mac,
+    whole,
+)
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.mac import cbc_mac_many, retail_mac_many, verify
@@ -69,8 +79,7 @@ class SoftwareKeyHolder(HolderBase):
 
     def _card_keys(self, usage: KeyUsage, factors: bytes, levels: int, count: int) -> tuple[Cipher, bytearray]:
         master = self._keys.get(usage)
-        if len(factors) != 8 * levels * count:
-            raise InvalidValue(f"{count} rows of {levels} × 8 bytes of factors", step=_STEP, term="分散因子")
+        check_rows(factors, levels, count)
         if not count:
             return master.algorithm, bytearray()
         rows = diversify_many(master, [factors[at : at + 8 * levels] for at in range(0, len(factors), 8 * levels)],
@@ -86,8 +95,7 @@ class SoftwareKeyHolder(HolderBase):
             AssumptionNotSet: the process key rule is not set.
             KeyRefused: a usage that does not authenticate.
         """
-        if usage not in auth.USAGES:
-            raise KeyRefused(f"a {usage.value} key does not authenticate", step=_STEP, term="密钥用途")
+        may_authenticate(usage)
         count = count_of(originals, process)
         cipher, keys = self._card_keys(usage, factors, levels, count)
         try:
@@ -109,8 +117,7 @@ class SoftwareKeyHolder(HolderBase):
         workers: int = 1,
     ) -> Rows:
         """See :class:`KeyHolder`; ``workers`` threads."""
-        if usage in {KeyUsage.DLK, KeyUsage.DPK, KeyUsage.DTK, KeyUsage.ENC}:
-            raise KeyRefused(f"a {usage.value} key makes no MACs", step=_STEP, term="密钥用途")
+        may_mac(usage)
         how: dict[str, Any] = {"message_length": message_length, "workers": workers, "length": length}
         if not levels:
             return self._mac(self._keys.get(usage).algorithm, self._keys.get(usage), messages, offsets, iv, how)
@@ -135,8 +142,7 @@ class SoftwareKeyHolder(HolderBase):
             KeyRefused: a key that is for MACs, or for deriving only.
             InvalidValue: data that is no whole number of blocks.
         """
-        if usage in {KeyUsage.DLK, KeyUsage.DPK, KeyUsage.DTK, KeyUsage.MAC}:
-            raise KeyRefused(f"a {usage.value} key encrypts nothing", step=_STEP, term="密钥用途")
+        may_encrypt(usage)
         if not levels:
             key = self._keys.get(usage)
             return [engine.ecb(key.algorithm, key.buffer(), whole(item, key.algorithm.block)) for item in data]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sbcard_core.crypto import bulk, engine
+from sbcard_core.crypto import bulk, runs
 from sbcard_core.crypto.bulk import Keys, Messages, Rows
 from sbcard_core.crypto.keys import NO_MAC, Cipher, Key
 from sbcard_core.crypto.padding import Padding, pad
@@ -64,11 +64,9 @@ def unionpay_mac_many(
     try:
         texts = b"".join(_mixed(bytes(batch.data[batch.offsets[i] : batch.offsets[i + 1]])) for i in range(count))
         first, second = _halves(texts)
-        once = bytearray(8 * count)
-        _encrypt(packed, first, once, count, workers)
+        once = runs.ecb(Cipher.TDES, packed, first, count, workers=workers)
         mixed = int.from_bytes(once, "big") ^ int.from_bytes(second, "big")
-        twice = bytearray(8 * count)
-        _encrypt(packed, mixed.to_bytes(8 * count, "big"), twice, count, workers)
+        twice = runs.ecb(Cipher.TDES, packed, mixed.to_bytes(8 * count, "big"), count, workers=workers)
     finally:
         packed.wipe()
     text = twice.hex().upper().encode("ascii")
@@ -78,14 +76,3 @@ def unionpay_mac_many(
 def _halves(texts: bytes) -> tuple[bytes, bytes]:
     lanes = memoryview(texts).cast("Q")
     return lanes[0::2].tobytes(), lanes[1::2].tobytes()
-
-
-def _encrypt(packed: bulk.PackedKeys, blocks: bytes, out: bytearray, count: int, workers: int) -> None:
-    def work(start: int, end: int) -> None:
-        engine.of(Cipher.TDES).ecb(
-            packed.part(start, end, count), packed.length, memoryview(blocks)[8 * start : 8 * end], False,
-            memoryview(out)[8 * start : 8 * end],
-        )  # fmt: skip
-
-    if count:
-        bulk.share(count, workers, engine.LANES[Cipher.TDES], work)
