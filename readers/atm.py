@@ -4,43 +4,28 @@ Withdrawals go against the bank account on the same chip. The law of this file: 
 account's debit, whatever is lost, jammed or switched off; what cannot be known stays open and says so.
 """
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Unpack
 
-from apdu.channel import CardChannel, GetResponseChannel, exchange
-from apdu.errors import MalformedData
-from apdu.instructions import KID_READ_EF06, read_record, select_aid
-from apdu.tlv import find, parse_ber
-from readers.base import Display, PinPad, PinPurpose
+from apdu.channel import CardChannel
+from readers.bank_terminal import BANK_AID, BankTerminal, EncryptingPinPad, read_account_no
+from readers.base import PinPurpose
 from readers.errors import ReaderError
-from readers.online import (
-    BankLink,
-    BankRequest,
-    Entry,
-    HostLost,
-    Journal,
-    Kind,
-    State,
-    Traces,
-    refused,
-    take_back,
-)
-from readers.terminal import Terminal
-from readers.visit import Visit
+from readers.online import BankLink, Entry, HostLost, Journal, Kind, State, refused, take_back
+from readers.terminal import TerminalOptions
 from sbcard_core.card.basic import CardBasic
-from sbcard_core.card.profile import Profile
-from sbcard_core.card.profiles.v2 import V2
-from sbcard_core.card.session import CardSession
 from sbcard_core.errors import InvalidValue
 
-BANK_AID = bytes.fromhex("A000000333010101")
-"""PBOC debit application of the bank on the same chip; three public sources."""
-
-_PAN_FILES = (2, 3)  # the PAN stands in record 1 of SFI 2 or of SFI 3; three public sources
-_PAN_TAG = 0x5A
+__all__ = [
+    "BANK_AID",
+    "ATMTerminal",
+    "CashDispenser",
+    "DispenserFailed",
+    "EncryptingPinPad",
+    "InterfaceClosed",
+    "read_account_no",
+]
 
 
 class InterfaceClosed(ReaderError):
@@ -53,18 +38,6 @@ class DispenserFailed(ReaderError):
     def __init__(self, what: str, *, dispensed_fen: int | None) -> None:
         self.dispensed_fen = dispensed_fen
         super().__init__(what, step="dispense", term="出钞故障", advice="count the cassettes")
-
-
-class EncryptingPinPad(PinPad, Protocol):
-    """A PIN pad that encrypts for the bank (加密键盘): the digits of a bank PIN never leave it."""
-
-    def read_pin_block(self, purpose: PinPurpose, account_no: str) -> bytes:
-        """Return the encrypted PIN block.
-
-        Raises:
-            PinEntryFailed: cancelled or too slow.
-        """
-        ...
 
 
 class CashDispenser(Protocol):
@@ -83,11 +56,11 @@ class CashDispenser(Protocol):
         ...
 
 
-class ATMTerminal(Terminal):
+class ATMTerminal(BankTerminal):
     """One customer's visit.
 
     Args:
-        card, psam, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
+        card, psam, options: see :class:`readers.terminal.Terminal`.
         pin_pad: also encrypts for the bank.
         host: the line to the bank.
         dispenser: the cash.
@@ -107,17 +80,10 @@ class ATMTerminal(Terminal):
         *,
         note_fen: int = 10_000,
         reads_social_data: bool = True,
-        profile: Profile = V2,
-        terminal_no: bytes | None = None,
-        rng: Callable[[int], bytes] = os.urandom,
-        display: Display | None = None,
-        visit: Visit | None = None,
+        **options: Unpack[TerminalOptions],
     ) -> None:
-        super().__init__(
-            card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng, display=display, visit=visit
-        )
-        self._pad, self._host, self._dispenser, self._journal = pin_pad, host, dispenser, journal
-        self._traces = Traces(journal)
+        super().__init__(card, psam, pin_pad, host, journal, **options)
+        self._dispenser = dispenser
         self._note_fen, self._reads_social_data = note_fen, reads_social_data
 
     def read_holder(self) -> CardBasic:
@@ -134,26 +100,7 @@ class ATMTerminal(Terminal):
                 term="未开放社保卡读取接口",
                 advice="use another bank's machine",
             )
-        self.session.internal_authenticate()
-        self.session.external_authenticate(KID_READ_EF06)
-        return self.session.read_basic()
-
-    def account_no(self) -> str:
-        """Read the account number (主账号); see :func:`read_account_no`."""
-        return read_account_no(self.card, self.session)
-
-    def balance(self, at: datetime) -> int:
-        """Ask the bank for the account's balance, in fen.
-
-        Raises:
-            HostLost: no answer; nothing has changed.
-            HostRefused: the bank said no.
-        """
-        request = self._request(Kind.BALANCE, at)
-        reply = self._host.send(request)
-        if not reply.approved or reply.balance_fen is None:
-            raise refused(reply, "balance")
-        return reply.balance_fen
+        return super().read_holder()
 
     def change_bank_pin(self, at: datetime) -> None:
         """Have the bank replace the account's PIN; the new one is typed twice.
@@ -258,29 +205,6 @@ class ATMTerminal(Terminal):
     def _end(self, entry: Entry) -> Entry:
         self.show("交易成功,请取走现金和卡片" if entry.state is State.DONE else "交易未完成,请取卡并联系银行")
         return entry
-
-    def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
-        account = self.account_no()
-        block = self._pad.read_pin_block(PinPurpose.VERIFY, account)
-        return BankRequest(kind, self.terminal_no, next(self._traces), at, account, amount_fen, block)
-
-
-def read_account_no(card: CardChannel, session: CardSession) -> str:
-    """Read the account number (主账号) from the bank's application; keep it out of logs.
-
-    Raises:
-        UnexpectedStatus: the card has no bank application.
-        MalformedData: no account number where the three public sources have it.
-    """
-    channel = GetResponseChannel(card)
-    session.leave_environment()
-    exchange(channel, select_aid(BANK_AID)).require("select bank application", advice="the card has no account")
-    for sfi in _PAN_FILES:
-        answer = exchange(channel, read_record(1, sfi=sfi))
-        found = find(parse_ber(answer.data), _PAN_TAG) if answer.sw.is_ok else None
-        if found is not None:
-            return found.value.hex().upper().rstrip("F")
-    raise MalformedData("no account number in the bank application", step="read account", term="主账号")
 
 
 def _reversing(entry: Entry, amount_fen: int, given: int) -> Entry:

@@ -1,24 +1,19 @@
 """The terminal of a hospital or pharmacy (医保终端): prove the card, read the holder, settle a bill."""
 
-import os
-from collections.abc import Callable
+from typing import Unpack
 
 from apdu.channel import CardChannel
-from apdu.instructions import KID_READ_EF06
-from readers.base import Bill, Display, HostLink, PinPad, SettleReply, SettleRequest
+from readers.base import Bill, HostLink, PinPad, SettleReply, SettleRequest
 from readers.errors import HostRefused, TerminalState
-from readers.terminal import Terminal
-from readers.visit import Visit
+from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
-from sbcard_core.card.profile import Profile
-from sbcard_core.card.profiles.v2 import V2
 
 
 class MedicalTerminal(Terminal):
     """One patient's visit.
 
     Args:
-        card, psam, pin_pad, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
+        card, psam, pin_pad, options: see :class:`readers.terminal.Terminal`.
         host: the line to the insurance centre.
 
     Example:
@@ -51,16 +46,9 @@ class MedicalTerminal(Terminal):
         psam: CardChannel,
         pin_pad: PinPad,
         host: HostLink,
-        *,
-        profile: Profile = V2,
-        terminal_no: bytes | None = None,
-        rng: Callable[[int], bytes] = os.urandom,
-        display: Display | None = None,
-        visit: Visit | None = None,
+        **options: Unpack[TerminalOptions],
     ) -> None:
-        super().__init__(
-            card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng, display=display, visit=visit
-        )
+        super().__init__(card, psam, pin_pad, **options)
         self._host = host
         self._holder: CardBasic | None = None
 
@@ -73,9 +61,7 @@ class MedicalTerminal(Terminal):
             CardLost: the card went away.
         """
         self._holder = None
-        self.session.internal_authenticate()
-        self.session.external_authenticate(KID_READ_EF06)
-        self._holder = self.session.read_basic()
+        self._holder = self._read_authenticated()
         return self._holder
 
     def settle(self, bill: Bill) -> SettleReply:

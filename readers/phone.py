@@ -5,71 +5,20 @@ whoever knows the messages puts them behind it. No cash is involved, so a lost a
 taken back on a guess.
 """
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from apdu.channel import CardChannel
-from apdu.instructions import KID_READ_EF06
-from readers.atm import EncryptingPinPad, read_account_no
-from readers.base import Display, PinPurpose
-from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, refused
-from readers.terminal import Terminal
-from readers.visit import Visit
-from sbcard_core.card.basic import CardBasic
-from sbcard_core.card.profile import Profile
-from sbcard_core.card.profiles.v2 import V2
+from readers.bank_terminal import BankTerminal
+from readers.online import BankReply, Entry, HostLost, Kind, State, refused
 from sbcard_core.errors import InvalidValue
 
 
-class PhoneTerminal(Terminal):
+class PhoneTerminal(BankTerminal):
     """One customer's visit.
 
     Args:
-        card, psam, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
-        pin_pad: also encrypts for the bank.
-        host: the line to the bank.
-        journal: what the telephone keeps; give every visit the same one.
+        card, psam, pin_pad, host, journal, options: see :class:`readers.bank_terminal.BankTerminal`.
     """
-
-    def __init__(
-        self,
-        card: CardChannel,
-        psam: CardChannel,
-        pin_pad: EncryptingPinPad,
-        host: BankLink,
-        journal: Journal,
-        *,
-        profile: Profile = V2,
-        terminal_no: bytes | None = None,
-        rng: Callable[[int], bytes] = os.urandom,
-        display: Display | None = None,
-        visit: Visit | None = None,
-    ) -> None:
-        super().__init__(
-            card, psam, pin_pad, profile=profile, terminal_no=terminal_no, rng=rng, display=display, visit=visit
-        )
-        self._pad, self._host, self._journal = pin_pad, host, journal
-        self._traces = Traces(journal)
-
-    def read_holder(self) -> CardBasic:
-        """Let card and PSAM authenticate each other, then read issuer and holder data."""
-        self.session.internal_authenticate()
-        self.session.external_authenticate(KID_READ_EF06)
-        return self.session.read_basic()
-
-    def balance(self, at: datetime) -> int:
-        """Ask the bank for the account's balance, in fen.
-
-        Raises:
-            HostLost: no answer; nothing has changed.
-            HostRefused: the bank said no.
-        """
-        reply = self._host.send(self._request(Kind.BALANCE, at))
-        if not reply.approved or reply.balance_fen is None:
-            raise refused(reply, "balance")
-        return reply.balance_fen
 
     def transfer(self, amount_fen: int, to_account: str, at: datetime) -> Entry:
         """Transfer money to another account.
@@ -129,8 +78,3 @@ class PhoneTerminal(Terminal):
         ended = replace(entry, state=state, done_fen=done, code=reply.code)
         self._journal.write(ended)
         return ended
-
-    def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
-        account = read_account_no(self.card, self.session)
-        block = self._pad.read_pin_block(PinPurpose.VERIFY, account)
-        return BankRequest(kind, self.terminal_no, next(self._traces), at, account, amount_fen, block)

@@ -50,7 +50,7 @@ class POSTerminal(Terminal):
     """One customer's visit.
 
     Args:
-        card, psam, pin_pad, profile, terminal_no, rng, display, visit: see :class:`readers.terminal.Terminal`.
+        card, psam, pin_pad, options: see :class:`readers.terminal.Terminal`.
             The terminal number must be the PSAM's own: it stands inside MAC1.
 
     Example:

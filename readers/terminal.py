@@ -3,16 +3,29 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypedDict
 
 from apdu.channel import CardChannel, GetResponseChannel, exchange
+from apdu.instructions import KID_READ_EF06
 from apdu.psam import read_terminal_number
 from readers.base import Display, PinPad, PinPurpose
 from readers.errors import PinEntryFailed
 from readers.visit import Visit
+from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.session import CardSession
 from sbcard_core.errors import InvalidValue
+
+
+class TerminalOptions(TypedDict, total=False):
+    """What may be named when any terminal is made; see :class:`Terminal` for each."""
+
+    profile: Profile
+    terminal_no: bytes | None
+    rng: Callable[[int], bytes]
+    display: Display | None
+    visit: Visit | None
 
 
 class Terminal:
@@ -80,6 +93,12 @@ class Terminal:
             raise PinEntryFailed("the two new PINs differ", driver_code=-34, advice="type the new PIN twice")
         self.session.change_pin(old, new)
         self.show("密码修改成功")
+
+    def _read_authenticated(self) -> CardBasic:
+        """Card and PSAM prove themselves to each other, then issuer and holder data are read."""
+        self.session.internal_authenticate()
+        self.session.external_authenticate(KID_READ_EF06)
+        return self.session.read_basic()
 
     def _ask_pin(self, purpose: PinPurpose) -> str:
         self._check("pin_pad")
