@@ -1,0 +1,116 @@
+"""Sessions in two steps, with the keys in a security module that answers in text."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sbcard_core.card.errors import (
+    HsmDiffers,
+    InternalAuthFailed,
+    StepOutOfOrder,
+)
+from sbcard_core.card.profile import Profile
+from sbcard_core.card.profiles.v1 import V1
+from sbcard_core.card.profiles.v2 import V2
+from sbcard_core.card.profiles.v3 import V3
+from sbcard_core.crypto.errors import AssumptionNotSet, HolderFailed, MalformedHsmText
+from sbcard_core.crypto.hsm_strings import BasicStep2, KeyStep2, answer
+from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.crypto.keystore import MasterKeys
+from tests.card.generations import FACTOR, KEYS, NAME, PATH, lock, make_card, make_holder, open_session
+
+
+def answered(asked: Any, keys: MasterKeys = KEYS) -> BasicStep2:
+    return answer(asked, make_holder(keys))
+
+
+@pytest.mark.parametrize(("profile", "count"), [(V1, 15), (V2, 16), (V3, 18)], ids=lambda p: getattr(p, "name", None))
+def test_a_basic_read_in_two_steps(profile: Profile, count: int) -> None:
+    session = open_session(make_card(profile), profile=replace(V2, assumed=replace(V2.assumed)))
+    asked = session.begin_basic("430100000001")
+    assert asked.region == "430100"
+    assert asked.reset_info[-8:] == FACTOR
+    assert bool(asked.external_process) is (profile is V3)
+    text = asked.format()
+    assert text.count("|") == 9
+    basic = session.finish_basic(answered(type(asked).parse(text)).format())
+    assert (basic.name, basic.card_no) == (NAME, "X00000019")
+    assert session.apdu_count == count
+
+
+def test_two_steps_serve_a_card_of_ssf33() -> None:
+    session = open_session(make_card(algorithm=1))
+    asked = session.begin_basic()
+    assert asked.algorithm == "02"
+    assert session.finish_basic(answered(asked)).name == NAME
+
+
+def test_a_forged_card_in_two_steps() -> None:
+    session = open_session(make_card(keys=MasterKeys.simulation(9)))
+    asked = session.begin_basic()
+    with pytest.raises(HsmDiffers) as forged:
+        session.finish_basic(answered(asked))
+    assert (forged.value.driver_code, isinstance(forged.value, InternalAuthFailed)) == (-25, True)
+
+
+def test_nothing_may_touch_the_card_between_the_steps() -> None:
+    session = open_session(make_card(V3), profile=V2)
+    with pytest.raises(StepOutOfOrder):
+        session.finish_basic("")
+    asked = session.begin_basic()
+    session.read_basic(("issuer",))
+    with pytest.raises(StepOutOfOrder, match="touched"):
+        session.finish_basic(answered(asked))
+    session.begin_key("UK_SSSE")
+    with pytest.raises(StepOutOfOrder, match="not begun"):
+        session.finish_basic(answered(asked))
+    for text, error in (("x", MalformedHsmText), (answered(asked), HolderFailed)):
+        session.begin_basic()
+        with pytest.raises(error):
+            session.finish_basic(text)  # type: ignore[arg-type]
+
+
+def key_answer(asked: Any, usage: KeyUsage) -> str:
+    path = b"".join(PATH)
+    return KeyStep2(make_holder().cryptogram_many(usage, path, asked.process, asked.original), asked.original).format()
+
+
+def test_a_write_in_two_steps() -> None:
+    card = make_card()
+    session = open_session(card, profile=V2)
+    session.select_environment()
+    asked = session.begin_key("UK_SSSE")
+    assert (asked.address, asked.algorithm) == ("0094", "01")
+    session.finish_key(key_answer(asked, KeyUsage.UK_SSSE))
+    session.write_file("SSSE/EF06", {"sex": "9"}, authenticate=False)
+    assert open_session(card).read_basic().sex == "9"
+    first = session.begin_key("UK_SSSE")
+    session.begin_key("UK_SSSE")
+    with pytest.raises(HolderFailed):
+        session.finish_key(key_answer(first, KeyUsage.UK_SSSE))
+    with pytest.raises(AssumptionNotSet):
+        session.begin_key("RK_DF02")
+
+
+@pytest.mark.parametrize("new", ["135792", ""])
+def test_pin_messages_in_three_steps(new: str) -> None:
+    card = make_card()
+    lock(card)
+    session = open_session(card, profile=V2)
+    asked = session.begin_pin_message(new)
+    assert asked.address == "0090"
+    step = session.continue_pin_message(key_answer(asked, KeyUsage.RPK))
+    assert (step.address, step.header) == ("0173", "8424000114" if new else "8424000004")
+    assert new not in repr(step) or not new
+    holder, path = make_holder(), b"".join(PATH)
+    body = b""
+    if new:
+        plain = (b"\x03" + bytes.fromhex(new) + b"\x80").ljust(16, b"\x00")
+        body = holder.encrypt_many(KeyUsage.RPK, path, [plain])[0]
+    message = bytes.fromhex(step.header) + body
+    mac = bytes(holder.mac_many(KeyUsage.RPK, path, [message], iv=step.process)[0])
+    session.finish_pin_message((body + mac).hex())
+    session.verify_pin(new or "123456")
+    with pytest.raises(StepOutOfOrder):
+        session.finish_pin_message(body + mac)
