@@ -21,6 +21,7 @@ CHUNK_TRANSFERS: Final = 5000
 """How many transfers of a batch are held in memory at once."""
 CHUNK_COLUMNS: Final = 100_000
 """How many transfers given by column are proved to pass at once."""
+_KEPT: Final = "sbcard_core.ledger.kept"
 
 
 class UnknownAccount(SBCardError, LookupError):
@@ -96,11 +97,9 @@ class Ledger:
         self, transfers: Iterable[Transfer], connection: sa.Connection | None, nets: Nets | None
     ) -> list[TransferStatus]:
         statuses: list[TransferStatus] = []
-        with self._bulk(connection) as rows:
-            session = Session(rows, self._bounds_of)
+        with self._session(connection) as session:
             for chunk in chunks(transfers, CHUNK_TRANSFERS):
                 statuses += session.post(chunk, nets)
-            session.finish()
         return statuses
 
     def post_columns(
@@ -141,23 +140,19 @@ class Ledger:
         """
         columns = Columns.given(transfer_ids, debit_accounts, credit_accounts, amounts_fen, code, at, memo)
         statuses: list[TransferStatus] = []
-        with self._bulk(connection) as rows:
-            session = Session(rows, self._bounds_of)
+        with self._session(connection) as session:
             for part in columns.slices(CHUNK_COLUMNS):
                 statuses += session.post_columns(part)
-            session.finish()
         return statuses
 
     def post_groups(self, batches: Sequence[Sequence[Transfer]]) -> list[list[Outcome]]:
         """Post several batches in one durable transaction, each judged as if posted alone, in order."""
         found = []
-        with self._bulk(None) as rows:
-            session = Session(rows, self._bounds_of)
+        with self._session(None) as session:
             session.load([transfer for batch in batches for transfer in batch])
             for batch in batches:
                 nets: Nets = []
                 found.append(outcomes(session.judge(batch, nets), nets))
-            session.finish()
         return found
 
     def expire(self, now: str, connection: sa.Connection | None = None) -> int:
@@ -225,7 +220,7 @@ class Ledger:
     def balances(self, account_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Balance]:
         """Both sides of many accounts, by id; those not open are left out."""
         with self._rows(connection) as rows:
-            return {row[0]: Balance(*row[2:]) for row in rows.accounts([name for name in account_ids if is_id(name)])}
+            return {row[0]: Balance(*row[2:6]) for row in rows.accounts([name for name in account_ids if is_id(name)])}
 
     def transfers(self, transfer_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Transfer]:
         """Posted transfers by id; those not posted are left out."""
@@ -336,10 +331,17 @@ class Ledger:
             yield rows_of(conn)
 
     @contextmanager
-    def _bulk(self, connection: sa.Connection | None) -> Iterator[Rows]:
+    def _session(self, connection: sa.Connection | None) -> Iterator[Session]:
         """For transfers alone: each names accounts that were read under the lock, so that none is looked up again."""
         with self.store.bulk() if connection is None else nullcontext(connection) as conn:
-            yield rows_of(conn)
+            keeps = connection is None and self.store.owns_transactions
+            info = conn.info
+            session = Session(rows_of(conn), self._bounds_of, info.pop(_KEPT, None) if keeps else None)
+            yield session
+            session.finish()
+            kept = session.kept() if keeps else None
+        if kept is not None:  # only now is it committed
+            info[_KEPT] = kept
 
     @contextmanager
     def _joined(self, connection: sa.Connection | None) -> Iterator[sa.Connection]:

@@ -52,6 +52,8 @@ class AccountState:
     debits_pending_fen: int = 0
     credits_pending_fen: int = 0
     touched: bool = False
+    place: int = 0
+    """Where the database keeps its row, if it says so."""
 
 
 @dataclass(slots=True)

@@ -23,10 +23,10 @@ _NAMES: Final = ", ".join(COLUMNS)
 _T: Final = ", ".join(f"t.{name}" for name in COLUMNS)
 _SIDES: Final = "debits_fen, credits_fen, debits_pending_fen, credits_pending_fen"
 
-AccountRow = tuple[str, str, int, int, int, int]
-"""Id, kind, debits, credits, pending debits, pending credits."""
-SidesRow = tuple[int, int, int, int, str]
-"""Debits, credits, pending debits, pending credits, id."""
+AccountRow = tuple[str, str, int, int, int, int, int]
+"""Id, kind, debits, credits, pending debits, pending credits, place of the row (0: not known)."""
+SidesRow = tuple[int, int, int, int, int, str]
+"""Debits, credits, pending debits, pending credits, place of the row, id."""
 
 
 class Rows(Protocol):
@@ -34,6 +34,9 @@ class Rows(Protocol):
 
     def lock(self) -> None:
         """Become the one writer until the transaction ends."""
+
+    def mark(self) -> tuple[int, int] | None:
+        """Asked under the lock: equal to an earlier answer of this connection where nobody wrote since; else None."""
 
     def transfers(self, ids: Sequence[str]) -> list[Any]: ...
     def accounts(self, names: Sequence[str]) -> list[AccountRow]: ...
@@ -99,6 +102,12 @@ class SQLiteRows:
         if not self._driver.in_transaction:
             self._cursor.execute("BEGIN IMMEDIATE")
 
+    def mark(self) -> tuple[int, int] | None:
+        # The first changes with every commit of another connection, of whatever process; the second with every
+        # row that this connection writes, also where that is rolled back.
+        (version,) = self._cursor.execute("PRAGMA data_version").fetchone()
+        return version, self._driver.total_changes
+
     def _among(self, sql: str, ids: Sequence[str]) -> list[Any]:
         if not ids:
             return []
@@ -113,7 +122,8 @@ class SQLiteRows:
 
     def accounts(self, names: Sequence[str]) -> list[AccountRow]:
         return self._among(
-            f"SELECT account_id, kind, {_SIDES} FROM json_each(?) CROSS JOIN account ON account_id = value",  # noqa: S608
+            f"SELECT account_id, kind, {_SIDES}, account.rowid "  # noqa: S608
+            "FROM json_each(?) CROSS JOIN account ON account_id = value",
             names,
         )
 
@@ -162,12 +172,12 @@ class SQLiteRows:
             self._cursor.executemany("UPDATE hold SET state = ?, closed_at = ? WHERE transfer_id = ?", rows)
 
     def update_accounts(self, rows: Sequence[SidesRow]) -> None:
-        if rows:
-            self._cursor.executemany(
-                "UPDATE account SET debits_fen = ?, credits_fen = ?, debits_pending_fen = ?, credits_pending_fen = ? "
-                "WHERE account_id = ?",
-                rows,
-            )
+        if not rows:
+            return
+        change = "UPDATE account SET debits_fen = ?, credits_fen = ?, debits_pending_fen = ?, credits_pending_fen = ? "
+        self._cursor.executemany(f"{change} WHERE rowid = ? AND +account_id = ?", rows)
+        if self._cursor.rowcount != len(rows):  # rows have moved (VACUUM): find them by name
+            self._cursor.executemany(f"{change} WHERE account_id = ?", [(*row[:4], row[5]) for row in rows])
 
 
 _EXPIRED: Final = (
@@ -192,6 +202,9 @@ class PostgresRows:
         # that nothing that waited for us can act on what it saw before.
         self._cursor.execute("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE")
 
+    def mark(self) -> tuple[int, int] | None:
+        return None
+
     def _among(self, sql: str, ids: Sequence[str]) -> list[Any]:
         if not ids:
             return []
@@ -202,7 +215,7 @@ class PostgresRows:
         return self._among(f"SELECT {_NAMES} FROM transfer WHERE transfer_id = ANY(%s)", ids)  # noqa: S608
 
     def accounts(self, names: Sequence[str]) -> list[AccountRow]:
-        return self._among(f"SELECT account_id, kind, {_SIDES} FROM account WHERE account_id = ANY(%s)", names)  # noqa: S608
+        return self._among(f"SELECT account_id, kind, {_SIDES}, 0 FROM account WHERE account_id = ANY(%s)", names)  # noqa: S608
 
     def holds(self, ids: Sequence[str]) -> list[Any]:
         return self._among(
@@ -261,7 +274,7 @@ class PostgresRows:
                 "UPDATE account a SET debits_fen = v.d, credits_fen = v.c, debits_pending_fen = v.dp, "
                 "credits_pending_fen = v.cp FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], "
                 "%s::text[]) AS v(d, c, dp, cp, id) WHERE a.account_id = v.id",
-                [list(column) for column in zip(*rows, strict=True)],
+                [list(column) for column in zip(*((*row[:4], row[5]) for row in rows), strict=True)],
             )
 
 

@@ -1,6 +1,7 @@
 """One posting transaction: what it has read of the books, and what it writes back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -18,6 +19,18 @@ FALLBACK_TRANSFERS: Final = 5000
 """How many transfers of a column chunk are judged at once."""
 
 Nets = list[tuple[int | None, int | None]]
+KEPT_ACCOUNTS: Final = 100_000
+"""Most accounts that a connection keeps between its transactions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a connection has read of the books and may use again, where nobody has written since."""
+
+    mark: tuple[int, int]
+    bounds_of: Callable[[str], Bounds]
+    accounts: dict[str, AccountState]
+    closed_periods: frozenset[str]
 
 
 class Session:
@@ -26,14 +39,26 @@ class Session:
     Args:
         rows: the rows of the transaction.
         bounds_of: the bounds of a kind of account.
+        kept: what the last session of this connection left; it must not be used by another.
     """
 
-    def __init__(self, rows: Rows, bounds_of: Callable[[str], Bounds]) -> None:
+    def __init__(self, rows: Rows, bounds_of: Callable[[str], Bounds], kept: Kept | None = None) -> None:
         self.rows = rows
         self.page = Page()
         self._bounds_of = bounds_of
+        self._used: set[str] = set()
         rows.lock()
-        self.page.closed_periods = rows.closed_periods()
+        if kept is not None and kept.bounds_of == bounds_of and kept.mark == rows.mark():
+            self.page.accounts, self.page.closed_periods = kept.accounts, kept.closed_periods
+        else:
+            self.page.closed_periods = rows.closed_periods()
+
+    def kept(self) -> Kept | None:
+        """What the next session of this connection may use, if this one is committed; this one is over."""
+        mark = self.rows.mark()
+        if mark is None or len(self.page.accounts) > KEPT_ACCOUNTS:
+            return None
+        return Kept(mark, self._bounds_of, self.page.accounts, self.page.closed_periods)
 
     def load(self, transfers: Sequence[Transfer]) -> None:
         """Read what ``transfers`` need and the page does not have."""
@@ -52,11 +77,12 @@ class Session:
     def load_accounts(self, names: set[str]) -> None:
         """Read the accounts not read yet."""
         accounts, bounds_of = self.page.accounts, self._bounds_of
+        self._used |= names
         known: dict[str, Bounds] = {}
-        for name, kind, d, c, dp, cp in self.rows.accounts(list(names - accounts.keys())):
+        for name, kind, d, c, dp, cp, place in self.rows.accounts([name for name in names if name not in accounts]):
             if kind not in known:
                 known[kind] = bounds_of(kind)
-            accounts[name] = AccountState(known[kind], d, c, dp, cp)
+            accounts[name] = AccountState(known[kind], d, c, dp, cp, False, place)
 
     def judge(self, transfers: Sequence[Transfer], nets: Nets | None = None) -> list[TransferStatus]:
         """Judge a batch whose needs are loaded."""
@@ -137,10 +163,15 @@ class Session:
     def finish(self) -> None:
         """Write every balance that changed."""
         self.flush()
-        touched = [(name, a) for name, a in self.page.accounts.items() if a.touched]
-        self.rows.update_accounts(
-            [(a.debits_fen, a.credits_fen, a.debits_pending_fen, a.credits_pending_fen, name) for name, a in touched]
-        )
+        accounts, changed = self.page.accounts, []
+        for name in self._used:
+            a = accounts.get(name)
+            if a is not None and a.touched:
+                a.touched = False
+                changed.append(
+                    (a.debits_fen, a.credits_fen, a.debits_pending_fen, a.credits_pending_fen, a.place, name)
+                )
+        self.rows.update_accounts(changed)
 
 
 def _hold_row(hold: Hold) -> tuple[str, int, str, str]:
