@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store import medical_tables, payout_tables
+from sbcard_core.store import medical_tables, payout_tables, premium_tables
 from sbcard_core.store import metadata as _metadata
 
 metadata = _metadata.metadata
@@ -242,42 +242,12 @@ payout_recovery_entry = payout_tables.payout_recovery_entry
 
 # --- premiums ------------------------------------------------------------------------------------------------
 
-premium_bill = _table(
-    "premium_bill",
-    sa.Column("bill_no", sa.String(128), primary_key=True),
-    sa.Column("period", sa.String(10), nullable=False),
-    sa.Column("insurance", sa.String, nullable=False),
-    sa.Column("id_number", sa.String(18), nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("category", sa.SmallInteger, nullable=False),  # values.PersonCategory
-    sa.Column("amount_fen", sa.BigInteger, nullable=False),
-    sa.Column("rate_since", sa.String(10), nullable=False),  # which of the tariff's rates
-    sa.Column("due_on", sa.String(10), nullable=False),
-    sa.Column("state", sa.SmallInteger, nullable=False),  # premiums.BillState
-    sa.Column("issued_on", sa.String(10), nullable=False),
-    sa.Index("premium_bill_by_state", "state", "period", "due_on"),
-    sa.UniqueConstraint("period", "insurance", "id_number"),  # one bill per person and period
-)
-
-premium_payment = _table(
-    "premium_payment",
-    sa.Column("payment_id", sa.String(128), primary_key=True),
-    sa.Column("bill_no", sa.String(128), sa.ForeignKey("premium_bill.bill_no"), nullable=False, unique=True),
-    sa.Column("amount_fen", sa.BigInteger, nullable=False),
-    sa.Column("channel", sa.String, nullable=False),
-    sa.Column("agent", sa.String, nullable=False),
-    sa.Column("at", sa.String(19), nullable=False),
-    sa.Column("refunded", sa.String, nullable=False),  # fen given back so far, one figure per share
-)
-
-premium_refund = _table(
-    "premium_refund",
-    sa.Column("refund_id", sa.String(128), primary_key=True),
-    sa.Column("payment_id", sa.String(128), sa.ForeignKey("premium_payment.payment_id"), nullable=False),
-    sa.Column("amount_fen", sa.BigInteger, nullable=False),
-    sa.Column("at", sa.String(19), nullable=False),
-    sa.Column("reason", sa.String, nullable=False, default=""),
-)
+premium_bill = premium_tables.premium_bill
+premium_payment = premium_tables.premium_payment
+premium_refund = premium_tables.premium_refund
+premium_batch = premium_tables.premium_batch
+premium_batch_line = premium_tables.premium_batch_line
+premium_suspended = premium_tables.premium_suspended
 
 # --- a transfer is a fact: the database itself refuses to change or to remove one ----------------------------
 
