@@ -52,10 +52,19 @@ def authenticated(reader: Reader) -> CardBasic:
     raise AssertionError
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A shell's background job, and all that it starts, is born deaf to Ctrl-C: what is started here hears it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("arguments", "version"),
     [([], "2.00"), (["--reader", "sim:stock?seed=7&version=3.00#12", "--psam", "sim:psam?stock=7"], "3.00")],
 )
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_command(reader: Reader, until: Callable[..., None], arguments: list[str], version: str) -> None:
     command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
@@ -67,7 +76,10 @@ def test_the_command(reader: Reader, until: Callable[..., None], arguments: list
         assert len(basic.name) >= 2
     finally:
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=15)
+        try:
+            out, error = process.communicate(timeout=15)
+        finally:
+            process.kill()
     assert process.returncode == 0, error
     assert "commands answered" in out
     assert int(out.split()[-3]) >= 16
