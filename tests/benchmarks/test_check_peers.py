@@ -94,8 +94,8 @@ def test_a_peer_that_judges_otherwise_stops_the_run(cases: ModuleType) -> None:
         cases.compare(check, results | {"numpy in blocks": wrong})
 
 
-def test_python_stdnum_judges_what_it_can(cases: ModuleType) -> None:
-    pytest.importorskip("stdnum")
+def test_python_stdnum_judges_what_it_can(cases: ModuleType, real_part: RealPart) -> None:
+    real_part("stdnum", cases.has("stdnum"), "pip install 'sbcard-core[test]'")
     counts = _compare(cases, cases.stdnum(1_500))
     assert 1_000 < counts["ours"] == counts["python-stdnum"] < 1_500  # it finds the faults it can
 

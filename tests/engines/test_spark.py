@@ -404,8 +404,7 @@ def test_without_pyspark_the_advice_names_the_extra(monkeypatch: pytest.MonkeyPa
         spark.local_session()
 
 
-def test_keys_bring_together_what_a_search_may_see_as_one() -> None:
-    pa = pytest.importorskip("pyarrow")
+def test_keys_bring_together_what_a_search_may_see_as_one(pa: Any) -> None:
     full, short = "11010519491231002X", "110105491231002"
     same = [full, full.lower(), short, f" {full[:6]} {full[6:]}", "１" + full[1:], full[:6] + "18" + full[8:]]
     odd = ["h0123456701 ", "H0123456701", "12345", "", None, "张三"]
