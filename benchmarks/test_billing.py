@@ -20,7 +20,7 @@ from typing import Any
 from sbcard_core.ledger import Ledger
 from sbcard_core.medical import Bill, FeeLine, Grade, MedicalBilling, SettleStatus, VisitKind, Years, samples
 from sbcard_core.medical.assess import Assessed, Assessor
-from sbcard_core.medical.billing import settlement_of
+from sbcard_core.medical.desk import settlement_of
 from sbcard_core.medical.records import make_row
 from sbcard_core.store import Store
 

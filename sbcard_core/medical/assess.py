@@ -9,7 +9,7 @@ from typing import Final
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.bill import Bill, check
-from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem
+from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem, refused
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, YearSpan
 from sbcard_core.medical.policy_book import PolicyBook
@@ -85,12 +85,16 @@ class Assessor:
 
     Raises:
         PolicyRefused: tables that contradict each other.
+        CatalogueRefused: two catalogues of one region.
     """
 
     def __init__(self, policies: Iterable[Policy], catalogues: Iterable[Catalogue] = ()) -> None:
         self.book = PolicyBook(policies)
         self._found: dict[tuple[str, str, str], Policy] = {}
-        self._catalogues = {catalogue.region: catalogue for catalogue in catalogues}
+        self._catalogues: dict[str, Catalogue] = {}
+        for catalogue in catalogues:
+            if self._catalogues.setdefault(catalogue.region, catalogue) is not catalogue:
+                raise refused(f"two catalogues of the region {catalogue.region!r}")
 
     def prepare(self, bill: Bill) -> Prepared:
         """Find the tables of a bill, grade its lines.
@@ -102,14 +106,16 @@ class Assessor:
         policy, year = self._policy(bill)
         benefit = policy.plan(bill.kind, bill.level, bill.remote).benefit
         lines = self._graded(bill) if Charge in map(type, bill.lines) else bill.lines
+        for line in lines:
+            if not line.agrees():  # type: ignore[union-attr]
+                raise TotalsDisagree("price times quantity is not the charge", step="Bill", term="费用明细")
         if bill.medfee_sumamt is not None and bill.medfee_sumamt != sum(line.det_item_fee_sumamt for line in lines):
             raise TotalsDisagree("the lines do not add up to the bill", step="Bill", term="费用合计")
         key = (bill.psn_no, bill.insutype, year, benefit.bucket)
         return Prepared(bill, policy, lines, key)  # type: ignore[arg-type]
 
     def _policy(self, bill: Bill) -> tuple[Policy, int]:
-        ends = bill.ends or bill.at[:10]
-        begins = bill.begins or bill.at[:10]
+        begins, ends = bill.first_day, bill.last_day
         policy = self._find(bill.insutype, ends, bill.insuplc_admdvs)
         if begins[:4] == ends[:4] or policy.year_span is YearSpan.END:
             return policy, int(ends[:4])
@@ -131,8 +137,11 @@ class Assessor:
         catalogue = self._catalogues.get(region) or self._catalogues.get("")
         if catalogue is None:
             raise UnknownItem(f"no catalogue of {region!r}", step="medical.catalogue", term="医保目录")
-        day = date.fromisoformat(bill.ends or bill.at[:10])
-        return [catalogue.grade(x, day, bill.level) if isinstance(x, Charge) else x for x in bill.lines]
+        first, last = date.fromisoformat(bill.first_day), date.fromisoformat(bill.last_day)
+        for x in bill.lines:
+            if isinstance(x, Charge) and x.on is not None and not first <= x.on <= last:
+                raise InvalidValue("a charge of a day outside of the visit", step="Bill", term="费用明细")
+        return [catalogue.grade(x, last, bill.level) if isinstance(x, Charge) else x for x in bill.lines]
 
     @staticmethod
     def assess(prepared: Prepared, years: Years, account_fen: int = 0, family_fen: int = 0) -> Assessed:

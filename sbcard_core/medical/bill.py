@@ -1,6 +1,7 @@
 """A bill as a hospital or pharmacy sends it for settlement, and the number its message carries."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
@@ -77,10 +78,11 @@ class Bill:
         remote: category of treatment in another region (异地); must be given there, and only there.
         setl_optins: the institution that settles; default the insured place.
         groups: groups the person belongs to.
-        personal_account: ledger account that pays acct_pay; empty: none.
+        personal_account: ledger account that pays acct_pay; empty: none. The centre names it, by the person; only
+            accounts of the kind ``PERSONAL_MEDICAL`` are taken.
         family_account: ledger account that pays acct_mulaid_pay after it; empty: none.
         use_account: whether the holder lets them pay.
-        purse: the card's own purse pays instead of ``personal_account``.
+        purse: the card's own purse pays instead of ``personal_account``; whoever settles has checked its TAC.
         medfee_sumamt: what the hospital says the lines add up to; checked if given.
     """
 
@@ -111,21 +113,36 @@ class Bill:
         """The institution that sends it."""
         return self.msgid[:12]
 
+    @property
+    def first_day(self) -> str:
+        """Of the visit."""
+        return self.begins or self.at[:10]
+
+    @property
+    def last_day(self) -> str:
+        """Of the visit: its policy and its catalogue are taken."""
+        return self.ends or self.at[:10]
+
     def visit(self, account_fen: int, family_fen: int) -> Visit:
         """What the split must know."""
         return Visit(self.level, self.groups, account_fen, self.use_account, self.kind, self.remote, family_fen)
 
-    def digest(self) -> str:
-        """Of everything in it: the same number with another digest is another bill."""
+    def digest(self, lines: str | None = None) -> str:
+        """Of everything in it: the same number with another digest is another bill; ``lines`` as ``lines_json``."""
         purse = self.purse
         values = [
             *(self.msgid, self.psn_no, self.insutype, self.at, self.kind, self.level, self.begins, self.ends),
             *(self.card_no, self.mdtrt_id, self.insuplc_admdvs, self.mdtrtarea_admvs, self.remote, self.setl_optins),
             *(sorted(self.groups), self.personal_account, self.family_account, self.use_account, self.medfee_sumamt),
             purse and (purse.terminal_no, purse.terminal_txn_no, purse.balance_fen, purse.paid_fen),
-            [line_values(line) for line in self.lines],
         ]
-        return blake2b(encode(values).encode(), digest_size=16).hexdigest()
+        text = encode(values) + (lines_json(self.lines) if lines is None else lines)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def lines_json(lines: Iterable[FeeLine | Charge]) -> str:
+    """Lines as they are kept."""
+    return encode([line_values(line) for line in lines])
 
 
 def line_values(line: FeeLine | Charge) -> list[Any]:
@@ -152,6 +169,7 @@ def check(bill: Bill) -> None:
         and len(bill.card_no) <= 9
         and 0 < len(bill.lines) <= LINES_MAX
         and _storable(bill)
+        and _right_types(bill)
         and _right_place(bill)
         and _right_days(bill)
         and (bill.purse is None or _right_purse(bill.purse))
@@ -165,11 +183,23 @@ def _storable(bill: Bill) -> bool:
     return is_storable(text + bill.card_no) and len(text) <= 5 * TEXT_MAX
 
 
+def _right_types(bill: Bill) -> bool:
+    """What is read only after the split, when it must no longer fail."""
+    return (
+        type(bill.groups) is frozenset
+        and set(map(type, bill.groups)) <= {str}
+        and is_storable("".join(bill.groups) + bill.level + bill.personal_account + bill.family_account)
+        and isinstance(bill.kind, str)
+        and type(bill.use_account) is bool
+        and (bill.medfee_sumamt is None or type(bill.medfee_sumamt) is int)
+    )
+
+
 def _right_days(bill: Bill) -> bool:
     """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
     if not bill.begins and not bill.ends:
         return True
-    begins, ends = bill.begins or bill.at[:10], bill.ends or bill.at[:10]
+    begins, ends = bill.first_day, bill.last_day
     both = is_timestamp(f"{begins}T00:00:00") and is_timestamp(f"{ends}T00:00:00")
     return both and begins <= ends <= bill.at[:10]
 
@@ -181,8 +211,10 @@ def _right_place(bill: Bill) -> bool:
 
 def _right_purse(purse: PursePayment) -> bool:
     return (
-        is_id(purse.transfer_id)
-        and type(purse.terminal_txn_no) is int
+        type(purse.terminal_no) is str
+        and is_id(purse.transfer_id)
+        and type(purse.terminal_txn_no) is type(purse.balance_fen) is int
+        and (purse.paid_fen is None or type(purse.paid_fen) is int)
         and purse.balance_fen >= 0
         and (purse.paid_fen is None or 0 <= purse.paid_fen <= purse.balance_fen)
     )

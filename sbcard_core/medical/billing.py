@@ -1,50 +1,33 @@
 """Billing as one object: pre-settle, settle by the bill or by the thousand, cancel, refund, reverse, reconcile."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
-from sbcard_core.ledger import Balance, Ledger, is_timestamp, lock_for_posting
-from sbcard_core.medical.assess import FAULTS, Assessed, Assessor, Prepared, collection_paused, status_of
-from sbcard_core.medical.bill import Bill, is_msgid, line_values
+from sbcard_core.ledger import Ledger, is_timestamp, lock_for_posting
+from sbcard_core.medical.assess import FAULTS, Assessor, Prepared, collection_paused
+from sbcard_core.medical.bill import Bill, is_msgid
+from sbcard_core.medical.cancel import Cancellation, cancel, cancel_all
 from sbcard_core.medical.catalogue import Catalogue
+from sbcard_core.medical.desk import Desk, Outcome, again, refused_outcome
+from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import Policy
-from sbcard_core.medical.records import Row, Settlement, encode, find
+from sbcard_core.medical.records import Settlement, find
 from sbcard_core.medical.refund import Refund, refund_in
 from sbcard_core.medical.reversal import Reversal, reversed_among, take_back
-from sbcard_core.medical.settle import LedgerRefused, cancel, write
+from sbcard_core.medical.settle import LedgerRefused, write
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.totals import DailyTotal, Detail, daily_totals, details
 from sbcard_core.medical.visit import Accumulators
-from sbcard_core.medical.years import Key, Years
+from sbcard_core.medical.years import Years
 from sbcard_core.store import Store
 
 CHUNK_BILLS: Final = 2000
 """How many bills of a batch are settled in one transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one bill.
-
-    Attributes:
-        status: ``SETTLED`` (or, of a pre-settlement, would be), or why not.
-        setl_id: the settlement's number, the bill's msgid.
-        split: who pays what; ``None`` if it was refused.
-        balc_fen: what the personal account holds afterwards; ``None`` if it was refused or settled earlier.
-        detail: of a refusal, in words, without any personal data.
-    """
-
-    status: SettleStatus
-    setl_id: str
-    split: Split | None = None
-    balc_fen: int | None = None
-    detail: str = ""
+_Item = TypeVar("_Item")
 
 
 class MedicalBilling:
@@ -88,6 +71,17 @@ class MedicalBilling:
         outcome = plans[0][0]
         return self._or_raise(outcome)
 
+    def fee_lines(self, bill: Bill) -> tuple[FeeLine, ...]:
+        """The bill's lines as the catalogue grades them (2204/2301); nothing is kept.
+
+        Raises:
+            SettlementRefused: the bill cannot be; ``status`` says why.
+        """
+        prepared = self._prepared(bill)
+        if isinstance(prepared, Outcome):
+            raise SettlementRefused(prepared.status, prepared.setl_id, prepared.detail)
+        return tuple(prepared.lines)
+
     def settle(self, bill: Bill) -> Outcome:
         """Settle one bill (2207/2304); the same bill again gets the same answer.
 
@@ -103,13 +97,16 @@ class MedicalBilling:
         Bills are settled by the thousand in one transaction; when the call returns all are on the disk. A run that
         broke off is simply started again: what was settled answers ``EXISTS``.
         """
-        out: list[Outcome] = []
-        for chunk in _chunks(bills):
+        return list(self.settle_each(bills))
+
+    def settle_each(self, bills: Iterable[Bill]) -> Iterator[Outcome]:
+        """As ``settle_many``, in flat memory and with its progress to be seen: what comes out is on the disk."""
+        for chunk in _chunks(bills, lambda bill: (getattr(bill, "msgid", None),)):
             try:
-                out += self._run(chunk)
+                done = self._run(chunk)
             except _GiveUp:  # the books refused something: only that bill must fail, and those after it must not see it
-                out += [self._one(bill) for bill in chunk]
-        return out
+                done = [self._one(bill) for bill in chunk]
+            yield from done
 
     def cancel(self, setl_id: str, *, msgid: str, at: str, psn_no: str | None = None) -> SettleStatus:
         """Cancel a settlement (2208/2305): the exact negative of what is left of it; the person's year is as before.
@@ -117,7 +114,7 @@ class MedicalBilling:
         Args:
             setl_id: the settlement.
             msgid: message number of the cancellation.
-            at: its business time.
+            at: its business time, not before the settlement.
             psn_no: whose settlement it must be; default anyone's.
 
         Returns:
@@ -131,25 +128,58 @@ class MedicalBilling:
             raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "msgid")
         return cancel(self._store, self._ledger, setl_id, at=at, cancel_id=msgid, psn_no=psn_no)
 
-    def refund(self, setl_id: str, returned: Mapping[int, Decimal | None], *, msgid: str, at: str) -> Refund:
+    def cancel_many(self, cancellations: Iterable[Cancellation]) -> list[SettleStatus]:
+        """Cancel settlements by the thousand in one transaction; one status each, and none stops the others."""
+        out: list[SettleStatus] = []
+        for chunk in _chunks(cancellations, lambda one: (getattr(one, "setl_id", None), getattr(one, "msgid", None))):
+            try:
+                out += self._cancel(chunk)
+            except LedgerRefused:
+                out += [self._cancel_one(one) for one in chunk]
+        return out
+
+    def _cancel(self, chunk: Sequence[Cancellation]) -> list[SettleStatus]:
+        named = [isinstance(one, Cancellation) and is_msgid(one.msgid) for one in chunk]
+        with self._store.bulk() as connection, collection_paused():
+            lock_for_posting(connection)
+            done = iter(cancel_all(self._ledger, connection, [c for c, good in zip(chunk, named, strict=True) if good]))
+        return [next(done) if good else SettleStatus.MALFORMED for good in named]
+
+    def _cancel_one(self, one: Cancellation) -> SettleStatus:
+        try:
+            return self._cancel([one])[0]
+        except LedgerRefused as refused:
+            return refused.status
+
+    def refund(
+        self,
+        setl_id: str,
+        returned: Mapping[int, Decimal | None],
+        *,
+        msgid: str,
+        at: str,
+        psn_no: str | None = None,
+    ) -> Refund:
         """Take lines of a settled bill back (退费): the rest is split anew as on the day, the difference moves.
 
         Args:
             setl_id: the settlement.
             returned: by line number (from 1) the quantity that came back; ``None`` is all that is left of the line.
             msgid: message number of the refund.
-            at: its business time.
+            at: its business time, not before the settlement.
+            psn_no: whose settlement it must be; default anyone's.
 
         Raises:
             SettlementRefused: no such settlement, it was cancelled, a line or quantity that is not there, or the
                 table it was made by is not loaded.
             Refused: the ledger refuses; nothing has moved.
         """
-        if not is_msgid(msgid) or not is_timestamp(at):
-            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "msgid or time")
+        if not (is_msgid(msgid) and type(at) is str and is_timestamp(at) and _are_lines(returned)):
+            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "msgid, time or lines")
+        book = self._assessor.book
         with self._store.begin() as connection:
             lock_for_posting(connection)
-            return refund_in(self._ledger, connection, self._assessor.book, setl_id, returned, refund_id=msgid, at=at)
+            return refund_in(self._ledger, connection, book, setl_id, returned, refund_id=msgid, at=at, psn_no=psn_no)
 
     def reverse(self, omsgid: str, *, oinfno: str, psn_no: str, msgid: str, at: str) -> Reversal:
         """Take back a settlement whose outcome the sender does not know (2601 冲正).
@@ -195,7 +225,7 @@ class MedicalBilling:
             return Outcome(refused.status, bill.msgid, detail=str(refused))
 
     def _run(self, bills: Sequence[Bill]) -> list[Outcome]:
-        with self._store.begin() as connection, collection_paused():
+        with self._store.bulk() as connection, collection_paused():  # nothing but postings has a reference
             lock_for_posting(connection)
             plans = self._plan(connection, bills, presettle=False)
             settlements = [settlement for _, settlement in plans if settlement is not None]
@@ -219,15 +249,15 @@ class MedicalBilling:
         prepared = [self._prepared(bill) for bill in bills]
         good = [one for one in prepared if isinstance(one, Prepared)]
         ids = [one.bill.msgid for one in good]
-        there = {} if presettle else find(connection, ids)
+        there = find(connection, ids)
         gone = reversed_among(connection, ids)
-        desk = _Desk(connection, self._ledger, good, presettle=presettle)
+        desk = Desk(connection, good, presettle=presettle)
         plans: list[tuple[Outcome, Settlement | None]] = []
         for one in prepared:
             if isinstance(one, Outcome):
                 plans.append((one, None))
             elif one.bill.msgid in there:
-                plans.append((_again(one.bill, there[one.bill.msgid]), None))
+                plans.append((again(one.bill, there[one.bill.msgid]), None))
             elif one.bill.msgid in gone:
                 plans.append((Outcome(SettleStatus.REVERSED, one.bill.msgid), None))
             else:
@@ -238,7 +268,7 @@ class MedicalBilling:
         try:
             return self._assessor.prepare(bill)
         except FAULTS as error:
-            return _refused(bill, error)
+            return refused_outcome(bill, error)
 
     @staticmethod
     def _or_raise(outcome: Outcome) -> Outcome:
@@ -247,101 +277,28 @@ class MedicalBilling:
         return outcome
 
 
-class _Desk:
-    """Years and balances while a batch is assessed: each bill sees those before it."""
-
-    def __init__(
-        self, connection: sa.Connection, ledger: Ledger, prepared: Sequence[Prepared], *, presettle: bool
-    ) -> None:
-        self._presettle = presettle
-        self.years = Years().load(connection, [one.bill.psn_no for one in prepared])
-        names = {name for one in prepared for name in (one.bill.personal_account, one.bill.family_account) if name}
-        held: dict[str, Balance] = ledger.balances(names, connection) if names else {}
-        self._held = {name: max(0, balance.net_fen) for name, balance in held.items()}
-
-    def assess(self, one: Prepared) -> tuple[Outcome, Settlement | None]:
-        bill = one.bill
-        for name in (bill.personal_account, bill.family_account):
-            if name and name not in self._held:
-                return Outcome(SettleStatus.UNKNOWN_ACCOUNT, bill.msgid), None
-        account = bill.purse.balance_fen if bill.purse else self._held.get(bill.personal_account, 0)
-        same = bill.family_account == bill.personal_account
-        try:
-            assessed = Assessor.assess(one, self.years, account, 0 if same else self._held.get(bill.family_account, 0))
-        except FAULTS as error:
-            return _refused(bill, error), None
-        split, purse = assessed.split, bill.purse
-        if purse and not (self._presettle and purse.paid_fen is None) and purse.paid_fen != split.acct_pay:
-            detail = f"the card has to pay {split.acct_pay} fen"
-            return Outcome(SettleStatus.CARD_PAYMENT_DIFFERS, bill.msgid, detail=detail), None
-        self._count(one.key, bill, split)
-        outcome = Outcome(SettleStatus.SETTLED, bill.msgid, split, account - split.acct_pay)
-        return outcome, None if self._presettle else settlement_of(assessed)
-
-    def _count(self, key: Key, bill: Bill, split: Split) -> None:
-        self.years.add(key, split.added)
-        if split.acct_pay and not bill.purse:
-            self._held[bill.personal_account] -= split.acct_pay
-        if split.acct_mulaid_pay:
-            self._held[bill.family_account] -= split.acct_mulaid_pay
-
-
 class _GiveUp(Exception):
     def __init__(self, status: SettleStatus) -> None:
         self.status = status
         super().__init__(f"the books answered {status.name}")
 
 
-def settlement_of(assessed: Assessed) -> Settlement:
-    """What is written of a bill that was split."""
-    bill, visit, policy = assessed.prepared.bill, assessed.visit, assessed.prepared.policy
-    made_of: dict[str, Any] = {
-        "digest": bill.digest(),
-        "mdtrt_id": bill.mdtrt_id,
-        "policy_digest": policy.digest,
-        "lines": [line_values(line) for line in assessed.prepared.lines],
-        "visit": [visit.level, sorted(visit.groups), visit.account_fen, visit.use_account, visit.kind],
-        "elsewhere": [visit.remote, visit.family_fen],
-        "before": assessed.before,
-    }
-    return Settlement(
-        bill.msgid,
-        bill.card_no,
-        bill.hospital,
-        bill.at,
-        assessed.split,
-        bill.personal_account,
-        bill.psn_no,
-        bill.insutype,
-        assessed.prepared.key[2],
-        bill.kind.clr_type,
-        bill.setl_optins or bill.insuplc_admdvs,
-        bill.family_account,
-        bill.purse.transfer_id if bill.purse and assessed.split.acct_pay else "",
-        encode(made_of),
+def _are_lines(returned: object) -> bool:
+    return isinstance(returned, Mapping) and all(
+        type(line) is int and (cnt is None or type(cnt) is Decimal) for line, cnt in returned.items()
     )
 
 
-def _again(bill: Bill, row: Row) -> Outcome:
-    if row.reverses is None and row.bill and json.loads(row.bill)["digest"] == bill.digest():
-        return Outcome(SettleStatus.EXISTS, bill.msgid, row.split)
-    return Outcome(SettleStatus.EXISTS_DIFFERENT, bill.msgid)
-
-
-def _refused(bill: Bill, error: Exception) -> Outcome:
-    return Outcome(status_of(error), getattr(bill, "msgid", ""), detail=getattr(error, "what", "") or "wrong type")
-
-
-def _chunks(bills: Iterable[Bill]) -> Iterator[list[Bill]]:
+def _chunks(items: Iterable[_Item], numbers_of: Callable[[_Item], tuple[object, ...]]) -> Iterator[list[_Item]]:
     """Batches in which no number stands twice: the second is judged when the first is settled."""
-    chunk: list[Bill] = []
+    chunk: list[_Item] = []
     seen: set[object] = set()
-    for bill in bills:
-        number = getattr(bill, "msgid", None)
-        if len(chunk) == CHUNK_BILLS or (isinstance(number, str) and number in seen):
+    for item in items:
+        numbers = [number for number in numbers_of(item) if isinstance(number, str)]
+        if len(chunk) == CHUNK_BILLS or not seen.isdisjoint(numbers):
             yield chunk
             chunk, seen = [], set()
-        chunk.append(bill)
-        seen.add(number if isinstance(number, str) else None)
+        chunk.append(item)
+        seen.update(numbers)
     if chunk:
         yield chunk

@@ -94,7 +94,7 @@ class Catalogue:
             entries = sorted(given, key=lambda entry: entry.begins)
             for one, other in pairwise(entries):
                 if one.begins == other.begins or (one.until is not None and one.until > other.begins):
-                    raise _refused(f"{code}: entries overlap on {other.begins}")
+                    raise refused(f"{code}: entries overlap on {other.begins}")
             self._items[code] = (name, [entry.begins for entry in entries], entries)
 
     def find(self, code: str, on: date) -> tuple[str, Entry | None]:
@@ -148,19 +148,19 @@ def parse_catalogue(text: str) -> Catalogue:
         table = tomllib.loads(text)
         unlisted = table["unlisted"]
         if unlisted not in ("refuse", "ownpay") or not isinstance(table["region"], str):
-            raise _refused("unlisted or region")
+            raise refused("unlisted or region")
         items: dict[str, tuple[str, list[Entry]]] = {}
         for item in table["item"]:
             if items.setdefault(item["code"], (item["name"], [])) != (item["name"], []):
-                raise _refused(f"item {item['code']} stands twice")
+                raise refused(f"item {item['code']} stands twice")
             items[item["code"]] = (item["name"], [_entry(entry) for entry in item["entries"]])
         return Catalogue(table["region"], items, unlisted_is_ownpay=unlisted == "ownpay")
     except tomllib.TOMLDecodeError as error:
-        raise _refused(str(error)) from None
+        raise refused(str(error)) from None
     except CatalogueRefused:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise _refused(f"missing or of the wrong kind: {error}") from None
+        raise refused(f"missing or of the wrong kind: {error}") from None
 
 
 def sample_catalogue() -> Catalogue:
@@ -176,12 +176,13 @@ def _entry(table: Mapping[str, Any]) -> Entry:
     grade = Grade(table["grade"])
     days = type(begins) is date and (until is None or (type(until) is date and until > begins))
     if unknown or not days or type(bp) is not int or (bp and grade is not Grade.B):
-        raise _refused(f"entry {dict(table)}")
+        raise refused(f"entry {dict(table)}")
     limits = {level: Decimal(text) for level, text in table.get("limit_fen", {}).items()}
     for limit in limits.values():
         FeeLine("", grade, 0, Decimal(1), Decimal(1), limit, bp)  # its own limits of what a number may be
     return Entry(begins, until, grade, bp, limits)
 
 
-def _refused(what: str) -> CatalogueRefused:
+def refused(what: str) -> CatalogueRefused:
+    """The error of a catalogue, for this module and whoever holds several."""
     return CatalogueRefused(f"catalogue: {what}", step="medical.catalogue", term="医保目录", advice="correct the entry")

@@ -7,8 +7,12 @@ hifob_pay together: which one it was follows from the insurance.
 from collections.abc import Mapping
 from typing import Final
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import fen_of, numeric
+from sbcard_core.medical.bill import Bill
 from sbcard_core.medical.catalogue import TotalsDisagree
+from sbcard_core.medical.policy import CATASTROPHIC_FIELDS
+from sbcard_core.medical.visit import VisitKind
 
 NAMES: Final = {
     "medfee_sumamt": "akc264",
@@ -26,8 +30,10 @@ NAMES: Final = {
 BOTH_CATASTROPHIC: Final = "ake029"
 REST: Final = "bka831"
 """akc264 less bka832."""
-VISIT: Final = {"mdtrt_id": "aaz217", "psn_no": "aac001"}
+VISIT: Final = {"mdtrt_id": "aaz217", "psn_no": "aac001", "card_no": "aaz500"}
 """Numbers, one to one; aaz217 is the visit."""
+BUSINESS: Final = {"12": "住院", "42": "工伤住院", "44": "工伤家床", "45": "辅助器具"}
+"""aka130, as far as public code shows it; for 门诊 and 药店 no code was found."""
 
 
 def to_hunan(amounts: Mapping[str, int], *, mdtrt_id: str = "") -> dict[str, str]:
@@ -48,6 +54,29 @@ def to_hunan(amounts: Mapping[str, int], *, mdtrt_id: str = "") -> dict[str, str
     return out
 
 
+def request_of(bill: Bill, *, ipt_no: str = "", medins_no: str = "") -> dict[str, str]:
+    """The keys by which the older interface asked for an inpatient's settlement.
+
+    Args:
+        bill: an inpatient's.
+        ipt_no: the hospital's own number of the stay (住院号).
+        medins_no: the hospital's older code; default the one of the message.
+
+    Raises:
+        InvalidValue: another kind of visit: its code is not public.
+
+    Example:
+        >>> bill = Bill("H43010000001201407310900000001", "P1", "employee", "2014-07-31T09:00:00", (),
+        ...     VisitKind.INPATIENT, mdtrt_id="V1")
+        >>> request_of(bill, ipt_no="77")["akc190"], request_of(bill)["aka130"]
+        ('77', '12')
+    """
+    if bill.kind is not VisitKind.INPATIENT:
+        raise InvalidValue("aka130 is public for inpatients alone", step="medical.hunan", term="业务类型")
+    numbers = {old: getattr(bill, name) for name, old in VISIT.items()}
+    return {"akb020": medins_no or bill.hospital, "aka130": "12", "akc190": ipt_no, **numbers}
+
+
 def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]:
     """Read the older interface's amounts as fen under national names.
 
@@ -57,12 +86,14 @@ def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]
 
     Raises:
         TotalsDisagree: bka831 is given and is not akc264 less bka832.
-        InvalidValue: an amount that is none.
+        InvalidValue: an amount that is none, or ``catastrophic`` is neither.
 
     Example:
         >>> from_hunan({"akc264": "15", "ake029": "3"}, catastrophic="hifmi_pay")["hifmi_pay"]
         300
     """
+    if catastrophic not in CATASTROPHIC_FIELDS:
+        raise InvalidValue(f"{BOTH_CATASTROPHIC} is one of {CATASTROPHIC_FIELDS}", step="medical.hunan")
     out = {name: fen_of(reply.get(old) or "0") for name, old in NAMES.items()}
     out["hifob_pay"] = out["hifmi_pay"] = 0
     out[catastrophic] = fen_of(reply.get(BOTH_CATASTROPHIC) or "0")

@@ -22,6 +22,7 @@ DECIMALS_MAX: Final = 6
 """Most decimals of a price in fen or of a quantity; assumed."""
 
 
+_ZERO: Final = Decimal(0)
 _EXACT: Final = Context(prec=100)
 """No product of two numbers of a line has as many digits, so none is rounded, whatever context the caller works in."""
 
@@ -57,7 +58,7 @@ class FeeLine:
 
     Raises:
         InvalidValue: an item that cannot be printed, a negative or oversized amount, a ratio outside 0..10 000,
-            a limit without a price.
+            a limit without a price, a grade that is no ``Grade``, a number that is no ``Decimal``.
 
     Example:
         >>> FeeLine("CT", Grade.B, 30_000, selfpay_prop_bp=1000).cut()
@@ -73,13 +74,17 @@ class FeeLine:
     selfpay_prop_bp: int = 0
 
     def __post_init__(self) -> None:
-        numbers = (self.pric, self.cnt, self.pric_uplmt_amt or Decimal(0))
+        numbers = (self.pric, self.cnt, self.pric_uplmt_amt or _ZERO)
         good = (
-            self.item.isprintable()
+            type(self.item) is str
+            and self.item.isprintable()
             and len(self.item) <= ITEM_MAX
+            and type(self.grade) is Grade
             and type(self.det_item_fee_sumamt) is int
             and 0 <= self.det_item_fee_sumamt <= FEN_MAX
+            and type(self.selfpay_prop_bp) is int
             and 0 <= self.selfpay_prop_bp <= ALL_BP
+            and type(self.pric) is type(self.cnt) is type(numbers[2]) is Decimal
             and all(number.is_finite() and 0 <= number <= FEN_MAX for number in numbers)
             and all(int(number.as_tuple().exponent) >= -DECIMALS_MAX for number in numbers)
             and (self.pric_uplmt_amt is None or self.pric > 0)
@@ -102,6 +107,18 @@ class FeeLine:
         first = share(total - over, self.selfpay_prop_bp) if self.grade is Grade.B else 0
         return 0, over, first, total - over - first
 
+    def agrees(self) -> bool:
+        """Whether the charge is price times quantity, rounded half-up; a line without a price is not asked.
+
+        Example:
+            >>> [FeeLine("片", Grade.A, fen, Decimal("333.3"), Decimal(3)).agrees() for fen in (999, 1000)]
+            [False, True]
+        """
+        fen, pric, cnt = self.det_item_fee_sumamt, self.pric, self.cnt
+        if not pric or (pric == fen and cnt == 1):
+            return True
+        return int(_EXACT.multiply(pric, cnt).to_integral_value(ROUND_HALF_UP)) == fen
+
     def _over_limit(self) -> int:
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:
             return 0
@@ -123,7 +140,8 @@ class FeeLine:
         """
         if cnt is None:
             return replace(self, det_item_fee_sumamt=0, cnt=Decimal(0))
-        if not cnt.is_finite() or not 0 < cnt <= self.cnt:
+        whole = type(cnt) is Decimal and cnt.is_finite() and int(cnt.as_tuple().exponent) >= -DECIMALS_MAX
+        if not (whole and 0 < cnt <= self.cnt):
             raise InvalidValue("more comes back than was charged", step="FeeLine", term="退费", advice="check quantity")
         left = self._count() - Fraction(cnt)
         fen = half_up(self.det_item_fee_sumamt * left / self._count())

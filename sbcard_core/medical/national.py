@@ -4,10 +4,12 @@ Field names as public vendor code shows them; amounts are numeric(16,2) text.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from sbcard_core.medical.amounts import fen_of, numeric
 from sbcard_core.medical.catalogue import TotalsDisagree
+from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import FUND_FIELDS
 from sbcard_core.medical.split import AMOUNT_FIELDS, Split
 from sbcard_core.medical.visit import VisitKind
@@ -56,6 +58,39 @@ def as_national(
     return reply
 
 
+def line_as_national(line: FeeLine) -> dict[str, str]:
+    """A graded line as the answer to a charge's upload (2204, 2301); selfpay_prop is a share of 1.
+
+    Example:
+        >>> from sbcard_core.medical.lines import Grade
+        >>> line = FeeLine("CT", Grade.B, 30_000, Decimal(30_000), pric_uplmt_amt=Decimal(22_000), selfpay_prop_bp=500)
+        >>> reply = line_as_national(line)
+        >>> reply["overlmt_amt"], reply["preselfpay_amt"], reply["selfpay_prop"], reply["pric_uplmt_amt"]
+        ('80.00', '11.00', '0.0500', '220.00')
+    """
+    parts = line.cut()
+    limit = line.pric_uplmt_amt
+    return {
+        "det_item_fee_sumamt": numeric(line.det_item_fee_sumamt),
+        "cnt": f"{line.cnt:f}",
+        "pric": _price(line.pric),
+        "pric_uplmt_amt": "" if limit is None else _price(limit),
+        "selfpay_prop": f"{Decimal(line.selfpay_prop_bp).scaleb(-4):.4f}",
+        "fulamt_ownpay_amt": numeric(parts.fulamt_ownpay_amt),
+        "overlmt_amt": numeric(parts.overlmt_selfpay),
+        "preselfpay_amt": numeric(parts.preselfpay_amt),
+        "inscp_scp_amt": numeric(parts.inscp_scp_amt),
+        "chrgitm_lv": line.grade.value,
+    }
+
+
+def _price(fen: Decimal) -> str:
+    """Yuan with two decimals, or as many as it takes."""
+    sign, digits, exponent = fen.as_tuple()
+    yuan = Decimal((sign, digits, int(exponent) - 2))
+    return f"{yuan:f}" if int(exponent) <= 0 else numeric(int(fen))
+
+
 def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) -> dict[str, int]:
     """Read the amounts of a centre's reply as fen and check what must add up.
 
@@ -75,7 +110,10 @@ def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) 
     """
     fen = {name: fen_of(str(reply.get(name) or "0")) for name in AMOUNT_FIELDS}
     counted = fen["acct_pay"] if fund_sum_includes_account else 0
-    detail = [fen_of(str(pay.get("fund_payamt") or "0")) for pay in reply.get("setldetail") or ()]
+    funds = reply.get("setldetail") or ()
+    if not all(isinstance(pay, Mapping) for pay in funds):
+        raise _disagree("setldetail is no list of funds")
+    detail = [fen_of(str(pay.get("fund_payamt") or "0")) for pay in funds]
     lines = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
     wrong = {
         "medfee_sumamt": fen["fund_pay_sumamt"] - counted + fen["psn_part_amt"] + fen["hosp_part_amt"],
@@ -84,6 +122,8 @@ def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) 
     }
     if any(fen[name] for name in lines) and fen["medfee_sumamt"] != sum(fen[name] for name in lines):
         raise _disagree("medfee_sumamt and its lines")
+    if any(fen[name] for name in lines) and abs(fen["act_pay_dedc"]) > abs(fen["inscp_scp_amt"]):
+        raise _disagree("act_pay_dedc is more than inscp_scp_amt")
     for name, total in wrong.items():
         if fen[name] != total:
             raise _disagree(name)

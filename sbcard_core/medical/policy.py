@@ -147,14 +147,15 @@ class Policy:
     Attributes:
         code: its own name, kept with every settlement made by it.
         insutype: the insurance.
-        sample: made up, never to be settled by.
+        sample: made up, for demonstrations and tests; a real place is never settled by one.
         effective_from: first day.
         effective_until: first day it no longer holds; ``None``: until the next table.
         region: insured place (insuplc_admdvs); empty: wherever no other table names the place.
         fund_sum_includes_account: whether fund_pay_sumamt counts the personal account (Zhuhai) or not (Hunan).
         overlimit_by_hospital: whether what is charged above the price limit is the hospital's loss (hosp_part_amt).
         year_span: what becomes of a visit over two years.
-        digest: of the file it was read from; a settlement is only computed again by the same table.
+        digest: of the file it was read from; a settlement is only computed again by the same table. Whoever
+            alters a table in code gives it another.
     """
 
     code: str

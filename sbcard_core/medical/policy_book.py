@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 
 from sbcard_core.medical.policy import NoPolicy, Policy
-from sbcard_core.medical.policy_file import refused
+from sbcard_core.medical.policy_file import check, refused
 
 
 class PolicyBook:
@@ -15,8 +15,8 @@ class PolicyBook:
         policies: in any order. Without an ``effective_until`` a table holds until the next one begins.
 
     Raises:
-        PolicyRefused: two tables begin on the same day, one still holds when the next begins though it says when
-            it ends, or two have the same code.
+        PolicyRefused: a table that cannot be used, also one made in code; two tables begin on the same day, one
+            still holds when the next begins though it says when it ends, or two have the same code.
 
     Example:
         >>> from sbcard_core.medical.policy_file import samples
@@ -29,6 +29,7 @@ class PolicyBook:
         self._by_code: dict[str, Policy] = {}
         self._found: dict[tuple[str, str, date], Policy] = {}
         for policy in policies:
+            check(policy)
             if self._by_code.setdefault(policy.code, policy) is not policy:
                 raise refused(f"two tables are called {policy.code}")
             self._tables.setdefault((policy.region, policy.insutype), []).append(policy)

@@ -38,7 +38,7 @@ def parse(text: str) -> Policy:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise refused(f"missing or of the wrong kind: {error}") from None
-    _check(policy)
+    check(policy)
     return policy
 
 
@@ -134,7 +134,12 @@ def _remote(table: dict[str, Any]) -> Remote:
     return remote
 
 
-def _check(policy: Policy) -> None:
+def check(policy: Policy) -> None:
+    """Check what no single entry shows.
+
+    Raises:
+        PolicyRefused: an entry out of range, or two that contradict each other.
+    """
     if policy.effective_until is not None and policy.effective_until <= policy.effective_from:
         raise refused("effective_until must come after effective_from")
     if not policy.benefits:

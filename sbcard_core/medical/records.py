@@ -81,7 +81,9 @@ COLUMNS: Final = Row._fields
 _TABLE: Final = schema.settlement.c
 _SELECT: Final = sa.select(*(_TABLE[name] for name in COLUMNS))
 _FIND: Final = _SELECT.where(_TABLE.setl_id.in_(sa.bindparam("ids", expanding=True)))
-_AFTER: Final = _SELECT.where(_TABLE.reverses == sa.bindparam("setl_id")).order_by(_TABLE.at, _TABLE.setl_id)
+_AFTER: Final = _SELECT.where(_TABLE.reverses.in_(sa.bindparam("ids", expanding=True))).order_by(
+    _TABLE.at, _TABLE.setl_id
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,11 @@ def find(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
     return {row[0]: Row(*row) for chunk in chunks for row in connection.execute(_FIND, {"ids": chunk})}
 
 
-def taken_from(connection: sa.Connection, setl_id: str) -> list[Row]:
-    """The refunds and the cancellation of a settlement."""
-    return [Row(*row) for row in connection.execute(_AFTER, {"setl_id": setl_id})]
+def taken_from(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Row]]:
+    """The refunds and the cancellations of settlements, by settlement; those with none are left out."""
+    found: dict[str, list[Row]] = {}
+    for start in range(0, len(ids), LOOKUP_IDS):
+        for values in connection.execute(_AFTER, {"ids": list(ids[start : start + LOOKUP_IDS])}):
+            row = Row(*values)
+            found.setdefault(row.reverses or "", []).append(row)
+    return found

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger
+from sbcard_core.medical.cancel import REFUNDED_CODE, Taking, combined, is_cancellation, standing, take
 from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy_book import PolicyBook
 from sbcard_core.medical.records import Row, encode, find, taken_from, taking_row
-from sbcard_core.medical.settle import REFUNDED_CODE, combined, is_cancellation, standing, take
 from sbcard_core.medical.split import RawStep, Split, split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
@@ -47,6 +47,7 @@ def refund_in(
     *,
     refund_id: str,
     at: str,
+    psn_no: str | None = None,
 ) -> Refund:
     """Refund in the caller's transaction, after ``lock_for_posting``; see ``MedicalBilling.refund``.
 
@@ -55,25 +56,31 @@ def refund_in(
     """
     found = find(connection, [setl_id, refund_id])
     original = found.get(setl_id)
-    if original is None:
+    if original is None or psn_no not in (None, original.psn_no):
         raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id)
-    after = taken_from(connection, setl_id)
+    after = taken_from(connection, [setl_id]).get(setl_id, [])
     asked = _asked(setl_id, returned, at)
     if refund_id in found:
         return _again(found[refund_id], original, after, asked)
     if original.reverses is not None or not original.bill or any(map(is_cancellation, after)):
         raise SettlementRefused(SettleStatus.NOT_CANCELLABLE, setl_id)
+    if at < original.at:
+        raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "a time before the settlement")
     made_of = json.loads(original.bill)
     lines = _lines(made_of["lines"], [*map(_returned, after), returned], setl_id)
     policy = book.by_code(original.split.policy)
     if policy is None or policy.digest != made_of["policy_digest"]:
         raise SettlementRefused(SettleStatus.POLICY_CHANGED, setl_id)
-    now = split(lines, policy, Accumulators(*made_of["before"]), _visit(made_of))
-    difference = combined(now, standing(original, after), -1)
+    there = standing(original, after)
+    # No account pays more because something came back: rounding might ask for a fen that is no longer held.
+    visit = _visit(made_of)
+    visit = replace(visit, account_fen=there.acct_pay, family_fen=there.acct_mulaid_pay)
+    now = split(lines, policy, Accumulators(*made_of["before"]), visit)
+    difference = combined(now, there, -1)
     difference = replace(difference, steps=net(difference.steps))
     bill = encode({"digest": asked, "returned": _plain(returned)})
     row = taking_row(original, refund_id, at, difference, bill)
-    take(ledger, connection, original, row, f"refund:{refund_id}", REFUNDED_CODE)
+    take(ledger, connection, [Taking(original, row, f"refund:{refund_id}")], REFUNDED_CODE)
     return Refund(SettleStatus.SETTLED, refund_id, difference, now)
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, is_id, is_timestamp
 from sbcard_core.medical.bill import is_msgid
+from sbcard_core.medical.cancel import Cancellation, cancel_in
 from sbcard_core.medical.records import LOOKUP_IDS, find
-from sbcard_core.medical.settle import cancel_in
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.store import schema
 
@@ -37,8 +37,8 @@ def take_back(
     ledger: Ledger, connection: sa.Connection, omsgid: str, *, oinfno: str, psn_no: str, msgid: str, at: str
 ) -> Reversal:
     """Reverse in the caller's transaction, after ``lock_for_posting``; see ``MedicalBilling.reverse``."""
-    good = is_msgid(omsgid) and is_msgid(msgid) and omsgid != msgid and is_id(psn_no) and is_timestamp(at)
-    if not good or oinfno not in REVERSIBLE:
+    good = is_msgid(omsgid) and is_msgid(msgid) and omsgid != msgid and is_id(psn_no) and type(at) is str
+    if not good or not is_timestamp(at) or oinfno not in REVERSIBLE:
         raise SettlementRefused(SettleStatus.MALFORMED, omsgid, f"a number, the time, or a trade not in {REVERSIBLE}")
     earlier = connection.execute(_FIND, {"omsgid": omsgid}).one_or_none()
     if earlier is not None:
@@ -47,7 +47,7 @@ def take_back(
         return Reversal(SettleStatus.EXISTS, earlier[2])
     there = omsgid in find(connection, [omsgid])
     if there:
-        cancel_in(ledger, connection, omsgid, at=at, cancel_id=msgid, psn_no=psn_no)
+        cancel_in(ledger, connection, Cancellation(omsgid, msgid, at, psn_no))
     connection.execute(
         sa.insert(schema.medical_reversal).values(
             omsgid=omsgid, oinfno=oinfno, msgid=msgid, psn_no=psn_no, at=at, cancelled=there

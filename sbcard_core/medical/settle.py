@@ -1,9 +1,8 @@
-"""Settle splits in the ledger and keep them; cancel one exactly (结算、撤销).
+"""Settle splits in the ledger and keep them (结算).
 
 Money moves to the hospital's account from each fund that pays, from the
 personal and the family account (or what the card's own purse has paid at the
-terminal), and from cash. A cancellation moves the same amounts back and keeps
-a second row with every amount negative; nothing is ever removed.
+terminal), and from cash. ``cancel`` takes back; nothing is ever removed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
-from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, is_id, is_timestamp, lock_for_posting
+from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
 from sbcard_core.medical.records import (
     COLUMNS,
     PAID_PARTS,
@@ -24,18 +23,12 @@ from sbcard_core.medical.records import (
     hospital_account,
     is_well_formed,
     make_row,
-    taken_from,
-    taking_row,
 )
-from sbcard_core.medical.split import AMOUNT_FIELDS, FundPay, Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
-from sbcard_core.medical.visit import Accumulators
 from sbcard_core.medical.years import Years, person_of_card
 from sbcard_core.store import Store, insert_many, schema
 
 SETTLED_CODE: Final = "medical.settle"
-CANCELLED_CODE: Final = "medical.cancel"
-REFUNDED_CODE: Final = "medical.refund"
 PURSE_FLOAT: Final = "PURSE_FLOAT"
 """Where the money of purses lies until what a card has paid is posted."""
 PAYERS: Final[dict[str, tuple[str, AccountKind]]] = {
@@ -114,119 +107,6 @@ def write(
     return statuses
 
 
-def cancel(
-    store: Store, ledger: Ledger, setl_id: str, *, at: str, cancel_id: str | None = None, psn_no: str | None = None
-) -> SettleStatus:
-    """Cancel a settlement: the exact negative of what is left of it, in the ledger and as a row (结算撤销).
-
-    Args:
-        store: the database.
-        ledger: the books over the same database.
-        setl_id: the settlement to cancel.
-        at: business time of the cancellation.
-        cancel_id: number of the cancelling row; default ``<setl_id>/cancel``. A settlement is cancelled once,
-            whatever number is given.
-        psn_no: whose settlement it must be; default anyone's.
-
-    Returns:
-        ``SETTLED``, or ``EXISTS`` if it was cancelled before.
-
-    Raises:
-        SettlementRefused: no such settlement, or it is a cancellation.
-    """
-    with store.begin() as connection:
-        lock_for_posting(connection)
-        return cancel_in(ledger, connection, setl_id, at=at, cancel_id=cancel_id, psn_no=psn_no)
-
-
-def cancel_in(
-    ledger: Ledger,
-    connection: sa.Connection,
-    setl_id: str,
-    *,
-    at: str,
-    cancel_id: str | None = None,
-    psn_no: str | None = None,
-) -> SettleStatus:
-    """What ``cancel`` does, in the caller's transaction, after ``lock_for_posting``."""
-    cancel_id = cancel_id or f"{setl_id}/cancel"
-    if not (is_id(cancel_id) and is_timestamp(at)):
-        raise SettlementRefused(SettleStatus.MALFORMED, setl_id)
-    found = find(connection, [setl_id, cancel_id])
-    original = found.get(setl_id)
-    if original is None or psn_no not in (None, original.psn_no):
-        raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id)
-    if original.reverses is not None:
-        raise SettlementRefused(SettleStatus.NOT_CANCELLABLE, setl_id)
-    after = taken_from(connection, setl_id)
-    if any(is_cancellation(row) for row in after):
-        return SettleStatus.EXISTS
-    if cancel_id in found:
-        raise SettlementRefused(SettleStatus.EXISTS_DIFFERENT, cancel_id)
-    taken = standing(original, after).negated()
-    take(ledger, connection, original, taking_row(original, cancel_id, at, taken), f"cancel:{setl_id}", CANCELLED_CODE)
-    return SettleStatus.SETTLED
-
-
-def is_cancellation(row: Row) -> bool:
-    """Whether a row that takes from a settlement takes all that is left of it: a refund keeps its bill."""
-    return row.bill == ""
-
-
-def standing(original: Row, after: Sequence[Row]) -> Split:
-    """What is left of a settlement after what was taken from it."""
-    left = original.split
-    for row in after:
-        left = combined(left, row.split, 1)
-    return left
-
-
-def combined(one: Split, other: Split, sign: int) -> Split:
-    """``one + sign * other``, amount by amount and fund by fund, exact; the trace is of both."""
-    amounts = {name: getattr(one, name) + sign * getattr(other, name) for name in AMOUNT_FIELDS}
-    detail: dict[tuple[str, str, str], FundPay] = {}
-    for pay, factor in [*((pay, 1) for pay in one.setldetail), *((pay, sign) for pay in other.setldetail)]:
-        key = (pay.field, pay.fund_pay_type, pay.fund_pay_type_name)
-        there = detail.get(key, pay._replace(inscp_scp_amt=0, fund_payamt=0))
-        detail[key] = there._replace(
-            inscp_scp_amt=there.inscp_scp_amt + factor * pay.inscp_scp_amt,
-            fund_payamt=there.fund_payamt + factor * pay.fund_payamt,
-        )
-    steps = tuple(
-        (field, sign * basis, ratio, sign * fen, rule, args) for field, basis, ratio, fen, rule, args in other.steps
-    )
-    return Split(
-        **amounts,
-        setldetail=tuple(pay for pay in detail.values() if pay.fund_payamt or pay.inscp_scp_amt),
-        added=Accumulators(*(a + sign * b for a, b in zip(one.added, other.added, strict=True))),
-        policy=one.policy,
-        bucket=one.bucket,
-        steps=one.steps + steps,
-    )
-
-
-def take(ledger: Ledger, connection: sa.Connection, original: Row, row: Row, transfer_id: str, code: str) -> None:
-    """Post what a cancellation or refund moves, keep its row, and change the person's year.
-
-    Raises:
-        Refused: the ledger refuses; the caller's transaction must be given up.
-    """
-    taken, payers = row.split, original.payers
-    hospital = hospital_account(original.hospital)
-    transfers = []
-    for part in PAID_PARTS:
-        fen = getattr(taken, part)
-        if fen:
-            payer = _payer(part, payers)
-            gives, gets = (hospital, payer) if fen < 0 else (payer, hospital)
-            transfers.append(Transfer(f"{transfer_id}:{part}", gives, gets, abs(fen), code, row.at, original.card_no))
-    post_all(ledger, connection, transfers)
-    insert_many(connection, schema.settlement, COLUMNS, [row])
-    years = Years().load(connection, [original.psn_no])
-    years.add(year_key(original), taken.added)
-    years.save(connection)
-
-
 def year_key(row: Row) -> tuple[str, str, int, str]:
     """Which year and bucket a row counts in."""
     return row.psn_no, row.insutype, row.year, row.bucket or "-"
@@ -270,7 +150,8 @@ def _open_accounts(ledger: Ledger, connection: sa.Connection, settlements: Seque
         ledger.open_accounts(accounts, connection=connection)
 
 
-def _payer(part: str, payers: Payers) -> str:
+def payer_of(part: str, payers: Payers) -> str:
+    """The account that pays a part."""
     if part == "acct_pay":
         return PURSE_FLOAT if payers.card_transfer else payers.personal
     return payers.family if part == "acct_mulaid_pay" else PAYERS[part][0]
@@ -285,7 +166,7 @@ def _transfers(s: Settlement, parts: Sequence[str]) -> Iterator[Transfer]:
             memo = s.card_no
             if part == "acct_pay" and s.card_transfer:  # the id under which the terminal's journal would be posted
                 transfer_id, memo = s.card_transfer, s.setl_id
-            yield Transfer(transfer_id, _payer(part, s.payers), hospital, fen, SETTLED_CODE, s.at, memo)
+            yield Transfer(transfer_id, payer_of(part, s.payers), hospital, fen, SETTLED_CODE, s.at, memo)
 
 
 def _post_personal(

@@ -17,6 +17,7 @@ from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy import FUND_FIELDS, PERSONAL_PARTS, Fund, Policy
 from sbcard_core.medical.trace import Rule, TraceStep, explain
 from sbcard_core.medical.visit import NOTHING, Accumulators, Visit
+from sbcard_core.values import FEN_MAX
 
 _LINE, _DEDUCTIBLE, _TIER, _SUPPLEMENT, _PART = (rule.value for rule in Rule)
 _GRADE_ZH: Final = {grade: grade.zh for grade in Grade}
@@ -84,6 +85,15 @@ class Split:
         """The trace as sentences for a clerk."""
         return explain(self.trace)
 
+    def as_json(self) -> dict[str, Any]:
+        """Every amount in fen by its national name, each fund, and the trace: ready for ``json.dumps``."""
+        return {
+            "policy": self.policy,
+            **{name: getattr(self, name) for name in AMOUNT_FIELDS},
+            "setldetail": [pay._asdict() for pay in self.setldetail],
+            "trace": [step.as_json() for step in self.trace],
+        }
+
     @property
     def funds_fen(self) -> int:
         """What the funds pay, the personal account never counted (fund_pay_sumamt may count it)."""
@@ -121,7 +131,7 @@ def split(
 
     Raises:
         NotCovered: a kind, level or category the policy does not know.
-        InvalidValue: a negative accumulator or account, or a bill too large for numeric(16,2).
+        InvalidValue: a negative accumulator or account, a bill too large for numeric(16,2), a year too large for int64.
 
     Example:
         >>> from sbcard_core.medical.lines import Grade
@@ -135,6 +145,8 @@ def split(
     work = _Work(policy, accumulators, visit)
     if min(accumulators) < 0 or visit.account_fen < 0 or visit.family_fen < 0:
         raise InvalidValue("a negative accumulator or account", step="medical.split", term="费用分割")
+    if max(accumulators) > FEN_MAX - AMOUNT_MAX:
+        raise InvalidValue("the year's amounts cannot be counted further", step="medical.split", term="年度累计")
     return work.run(lines)
 
 

@@ -1,6 +1,7 @@
 """Totals and details of a period for reconciliation with the centre (3201 对总账, 3202 对明细账)."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -37,8 +38,8 @@ class DailyTotal:
     fixmedins_setl_cnt: int
     refd_setl_flag: str
 
-    def as_national(self) -> dict[str, str]:
-        """Input of 3201 as text: amounts numeric(16,2).
+    def as_national(self, *, detail: bool = False) -> dict[str, str]:
+        """Input of 3201 as text, or with ``detail`` of 3202, which has cash_payamt in place of acct_pay.
 
         Example:
             >>> DailyTotal("390", "21", "430100", "2014-07-31", "2014-07-31", 100, 70, 0, 30, 1, "1").as_national()[
@@ -53,7 +54,7 @@ class DailyTotal:
             "stmt_enddate": self.stmt_enddate,
             "medfee_sumamt": numeric(self.medfee_sumamt),
             "fund_pay_sumamt": numeric(self.fund_pay_sumamt),
-            "acct_pay": numeric(self.acct_pay),
+            **({"cash_payamt": numeric(self.cash_payamt)} if detail else {"acct_pay": numeric(self.acct_pay)}),
             "fixmedins_setl_cnt": str(self.fixmedins_setl_cnt),
             "refd_setl_flag": self.refd_setl_flag,
         }
@@ -74,6 +75,28 @@ class Detail:
     acct_pay: int
     cash_payamt: int
     reverses: str | None
+    psn_no: str = field(default="", repr=False)
+    mdtrt_id: str = ""
+
+    def as_national(self) -> dict[str, str]:
+        """A row of the file that 3202 has uploaded first (9101). The number of a settlement is its msgid.
+
+        Example:
+            >>> Detail("S1", "390", "21", "430100", "0", 100, 70, 0, 30, None).as_national()["fund_pay_sumamt"]
+            '0.70'
+        """
+        return {
+            "psn_no": self.psn_no,
+            "mdtrt_id": self.mdtrt_id,
+            "setl_id": self.setl_id,
+            "msgid": self.setl_id,
+            "stmt_rslt": "",
+            "refd_setl_flag": self.refd_setl_flag,
+            "memo": "",
+            "medfee_sumamt": numeric(self.medfee_sumamt),
+            "fund_pay_sumamt": numeric(self.fund_pay_sumamt),
+            "acct_pay": numeric(self.acct_pay),
+        }
 
 
 def daily_totals(
@@ -106,13 +129,19 @@ def details(
     connection: sa.Connection, begins: str, ends: str, *, hospital: str | None = None, refunds: bool = True
 ) -> list[Detail]:
     """See ``MedicalBilling.details``; the arguments are those of ``daily_totals``."""
-    columns = (_row.setl_id, _row.insutype, _row.clr_type, _row.setl_optins, _row.reverses, *_AMOUNTS)
-    query = sa.select(*columns).where(*_where(begins, ends, hospital, refunds)).order_by(_row.at, _row.setl_id)
+    taken = schema.settlement.alias()  # a cancellation or refund is of the visit it takes from
+    bill = sa.func.coalesce(taken.c.bill, _row.bill)
+    columns = (_row.setl_id, _row.insutype, _row.clr_type, _row.setl_optins, _row.reverses, _row.psn_no, bill)
+    query = sa.select(*columns, *_AMOUNTS).outerjoin_from(schema.settlement, taken, taken.c.setl_id == _row.reverses)
+    query = query.where(*_where(begins, ends, hospital, refunds)).order_by(_row.at, _row.setl_id)
     out = []
-    for setl_id, insutype, clr_type, optins, reverses, *amounts in connection.execute(query):
+    for setl_id, insutype, clr_type, optins, reverses, psn_no, kept, *amounts in connection.execute(query):
         medfee, fund, account, cash = amounts
+        visit = json.loads(kept)["mdtrt_id"] if kept else ""
         flag = "0" if reverses is None else "1"
-        out.append(Detail(setl_id, insutype, clr_type, optins, flag, medfee, fund, account, cash, reverses))
+        out.append(
+            Detail(setl_id, insutype, clr_type, optins, flag, medfee, fund, account, cash, reverses, psn_no, visit)
+        )
     return out
 
 
