@@ -21,7 +21,7 @@ from sbcard_core.payout.programmes import (
 from sbcard_core.payout.recovery import RecoveryRefused
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.rolls import Roll, RollRefused
-from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import RETURN_CODES, LineState, Living, RecoveryMode, RollLineState, RollState
 from sbcard_core.payout.status import RollStatus
 from sbcard_core.payout.subsidy import Claim, Head, SubsidyPayout
 
@@ -30,6 +30,7 @@ __all__ = [
     "LAND_SUBSIDY",
     "PENSION",
     "PROGRAMMES",
+    "RETURN_CODES",
     "SUSPENSE",
     "Adjustment",
     "Claim",

@@ -81,7 +81,7 @@ def notice(books: Books, programme: Programme, roll_no: str, on: date) -> Roll:
     """Begin the public notice (公示) on a day; it ends after the programme's working days, that day excluded.
 
     Raises:
-        RollRefused: ``state``: not approved, or past it.
+        RollRefused: ``state``: not approved, or past it; ``notice``: before the roll was drafted.
     """
     with books.writing() as connection:
         roll = rolls.load(connection, roll_no)
@@ -89,6 +89,8 @@ def notice(books: Books, programme: Programme, roll_no: str, on: date) -> Roll:
             return roll
         if roll.state is not RollState.APPROVED:
             raise RollRefused("state", "only an approved roll is shown to the public", "have it approved first")
+        if on.isoformat() < roll.drafted_on:
+            raise RollRefused("notice", "a notice can't begin before the roll was drafted", "give the day it is posted")
         until = add_working_days(on, programme.notice_days)
         state = int(RollState.NOTICED)
         dates = {"notice_from": on.isoformat(), "notice_until": until.isoformat()}

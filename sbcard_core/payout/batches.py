@@ -1,5 +1,11 @@
-"""Writing one payout batch: rows, money and file together, or none of them."""
+"""Writing one payout batch: rows, money and file together, or none of them.
 
+The file is staged under a name no bank looks at, on the disk before the batch is committed, and gets its own name
+after. So a bank never sees half a file, nor one of a batch that was taken back; a staged file a crash left behind is
+handed over, or thrown away, by the next step that writes into the same folder.
+"""
+
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,11 +58,7 @@ Block = Callable[[sa.Connection, str], None]
 
 
 def write_again(books: Books, heading: Heading, bank: str, lines: Sequence[NewLine], block: Block) -> str:
-    """Store one batch of returned lines, block its money, write its file; returns the batch number.
-
-    The file is written before the commit: a crash leaves either all three, or a file that the next run writes
-    again under the same number.
-    """
+    """Store one batch of returned lines, block its money, write its file; returns the batch number."""
     total = sum(line.amount_fen for line in lines)
     with books.writing() as connection:
         batch_no = _new_batch(connection, heading, bank, len(lines), total)
@@ -68,7 +70,8 @@ def write_again(books: Books, heading: Heading, bank: str, lines: Sequence[NewLi
         insert_many(connection, schema.payout_line, _LINE_COLUMNS, rows)
         open_for_batch(books.ledger, connection, batch_no, bank)
         block(connection, batch_no)
-        write_file(connection, heading, bank, batch_no)
+        staged = stage(connection, heading, bank, batch_no)
+    hand_over(staged)
     return batch_no
 
 
@@ -104,7 +107,8 @@ def write_next(books: Books, heading: Heading, roll: Roll, bank: str, max_lines:
         source, target = payable_account(roll.roll_no), payable_account(batch_no)
         at = timestamp(heading.on)
         post(books.ledger, connection, [Transfer(f"payout:{batch_no}", source, target, int(total), "payout.batch", at)])
-        write_file(connection, heading, bank, batch_no)
+        staged = stage(connection, heading, bank, batch_no)
+    hand_over(staged)
     return batch_no, count
 
 
@@ -127,6 +131,10 @@ def _new_batch(
     head = (batch_no, programme.code, heading.period, bank, heading.round, count, total, heading.on.isoformat())
     insert_many(connection, schema.payout_batch, _BATCH_COLUMNS, [(*head, roll_id, last)])
     return batch_no
+
+
+STAGED = ".new"
+"""Ends the name of a file whose batch may not be committed yet."""
 
 
 def request_name(batch_no: str) -> str:
@@ -155,8 +163,8 @@ def body(connection: sa.Connection, batch_no: str, tail: str, states: Sequence[i
     return block or "", count
 
 
-def write_file(connection: sa.Connection, heading: Heading, bank: str, batch_no: str) -> Path:
-    """Write a batch's request file from the database: the same bytes whenever it is written."""
+def stage(connection: sa.Connection, heading: Heading, bank: str, batch_no: str) -> Path:
+    """Write a batch's request file from the database under its staged name: the same bytes whenever it is written."""
     batch, programme = schema.payout_batch.c, heading.programme
     sums = sa.select(batch.lines, batch.total_fen).where(batch.batch_no == batch_no)
     lines, total = connection.execute(sums).one()
@@ -164,9 +172,53 @@ def write_file(connection: sa.Connection, heading: Heading, bank: str, batch_no:
     day = bankfile.compact_date(heading.on)
     header = {"batch_no": batch_no, "programme": programme.code, "period": heading.period, "bank": bank, "date": day}
     sums_there = {"lines": lines, "total_fen": total}
-    path = heading.out_dir / request_name(batch_no)
+    path = heading.out_dir / (request_name(batch_no) + STAGED)
     bankfile.write_block(path, bankfile.PAYOUT_REQUEST, {**header, **sums_there}, block, count, sums_there)
+    _sync_folder(heading.out_dir)
     return path
+
+
+def hand_over(staged: Path) -> Path:
+    """Give a staged file, whose batch is committed, the name under which it goes to the bank."""
+    path = staged.with_name(staged.name.removesuffix(STAGED))
+    try:
+        os.replace(staged, path)
+    except FileNotFoundError:
+        if not path.exists():  # else another process was quicker
+            raise
+    _sync_folder(path.parent)
+    return path
+
+
+def take_up(connection: sa.Connection, out_dir: Path) -> None:
+    """What a crash left in a folder, under the writer's lock: nobody else is between a file and its commit.
+
+    Raises:
+        InvalidValue: there is no such folder; nothing was done yet.
+    """
+    if not out_dir.is_dir():
+        raise InvalidValue(
+            "no such folder", step="payout", term="代发文件", advice="make the folder for the bank files"
+        )
+    for part in out_dir.glob(f"PAYREQ_*{STAGED}.part"):
+        part.unlink(missing_ok=True)
+    for staged in sorted(out_dir.glob(f"PAYREQ_*{STAGED}")):
+        batch_no = staged.name.removeprefix("PAYREQ_").removesuffix(f".txt{STAGED}")
+        there = sa.select(schema.payout_batch.c.lines).where(schema.payout_batch.c.batch_no == batch_no)
+        if connection.execute(there).first() is not None:
+            hand_over(staged)
+        else:
+            staged.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # a folder can't be opened there; its names are in the journal of the file system
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @dataclass(frozen=True, slots=True)

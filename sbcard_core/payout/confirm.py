@@ -1,6 +1,6 @@
 """What became of lines nobody knows: an inquiry to the bank, and its confirmation; only that ends UNKNOWN."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,8 +11,8 @@ from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.payout.batches import body
 from sbcard_core.payout.lines import SUSPENSE, Books, clearing_account, payable_account, post
-from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer
-from sbcard_core.payout.states import LineState
+from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer, take
+from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import schema, update_many
 
 _NOT_PAID = (LineState.RETURNED, LineState.REPAID, LineState.CANCELLED)
@@ -54,12 +54,12 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
 
     Every line must be one of the batch's with its account and amount. An UNKNOWN one becomes paid or returned
     and its money leaves suspense; about others the bank may only say what it said before. Lines the file does not
-    speak of stay UNKNOWN.
+    speak of stay UNKNOWN. Of a batch without a result file the confirmation of all its lines stands for it.
 
     Raises:
         BankFileRefused: the file is wrong as a whole.
-        PayoutResultRefused: ``batch``, ``bank``, ``unanswered`` (the batch waits for its result file), ``line``
-            (wrong, or twice), ``contradiction`` or ``totals``; nothing changed.
+        PayoutResultRefused: ``batch``, ``bank``, ``unanswered`` (the batch waits for its result file, this is only a
+            part), ``line`` (wrong, or twice), ``contradiction`` or ``totals``; nothing changed.
     """
     file = bankfile.load(path, bankfile.PAYOUT_CONFIRMATION)
     batch_no = file.header["batch_no"]
@@ -69,9 +69,8 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
         if connection.execute(sa.select(answer.file).where(answer.sha256 == file.sha256)).first() is not None:
             return PayoutResultReport(batch_no, repeated=True)
         if answered_by is None:
-            what = f"batch {batch_no} has no result file yet"
-            raise PayoutResultRefused(path, "unanswered", what, "read the bank's result file first")
-        news = _news(connection, bankfile.split(file), path)
+            return _instead(books, connection, file, (path, bank, on))
+        news = _news(connection, bankfile.split(file), path, books.return_codes)
         if not news:
             return PayoutResultReport(batch_no, repeated=True)  # all of it was known
         paid = [said for said in news if said.paid]
@@ -94,11 +93,23 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
     return report
 
 
+def _instead(
+    books: Books, connection: sa.Connection, file: bankfile.LoadedFile, place: tuple[Path, str, date]
+) -> PayoutResultReport:
+    """Of a batch without a result file, a confirmation that answers every line is the result."""
+    path, bank, on = place
+    report = take(books, connection, file, path, bank=bank, on=on)
+    if report.unknown or report.findings:
+        what = f"batch {report.batch_no} has no result file yet, and this does not answer all its lines"
+        raise PayoutResultRefused(path, "unanswered", what, "read the bank's result file first")
+    return report
+
+
 def _sum(part: Iterable[_Said]) -> int:
     return sum(said.amount_fen for said in part)
 
 
-def _news(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> list[_Said]:
+def _news(connection: sa.Connection, file: bankfile.BankFile, path: Path, codes: Mapping[str, str]) -> list[_Said]:
     """What the file says about lines that were unknown; the rest of it must be true already."""
     line = schema.payout_line.c
     query = sa.select(line.seq, line.account_no, line.amount_fen, line.state)
@@ -109,16 +120,16 @@ def _news(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> lis
     news, seen, sums = [], set(), {"paid": 0, "paid_fen": 0, "returned": 0, "returned_fen": 0}
     for number, (seq, account_no, amount, status, reason) in zip(file.line_numbers, file.rows, strict=True):
         row = there.get(seq)
-        two_digits = len(status) == 2 and status.isascii() and status.isdigit()
-        if row is None or seq in seen or not two_digits or (account_no, amount) != (row[1], str(row[2])):
+        known = status == PAID_CODE or status in codes
+        if row is None or seq in seen or not known or (account_no, amount) != (row[1], str(row[2])):
             raise _wrong(path, number)
         seen.add(seq)
-        paid, state = status == "00", LineState(row[3])
+        paid, state = status == PAID_CODE, LineState(row[3])
         word = "paid" if paid else "returned"
         sums[word] += 1
         sums[f"{word}_fen"] += row[2]
         if state is LineState.UNKNOWN:
-            news.append(_Said(row[0], paid, row[2], reason or ("" if paid else f"银行返回码 {status}")))
+            news.append(_Said(row[0], paid, row[2], reason or ("" if paid else codes[status])))
         elif (state is LineState.PAID) is not paid or (not paid and state not in _NOT_PAID):
             what = f"line {number} says the opposite of the bank's result file"
             raise PayoutResultRefused(path, "contradiction", what, "clear it with the bank before anything is changed")

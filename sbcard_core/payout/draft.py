@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
-from sbcard_core.payout import deductions, rolls
+from sbcard_core.payout import deductions, rolls, rules
 from sbcard_core.payout.lines import Books, PayoutFinding, RollLine, record
 from sbcard_core.payout.programmes import Exclusion, Programme
-from sbcard_core.payout.states import Living, RollLineState, RollState
+from sbcard_core.payout.states import RollLineState, RollState
 from sbcard_core.store import insert_many, schema
 from sbcard_core.values import FEN_MAX, mask_id
 
 CHUNK = 20_000
-"""Lines taken in, and matched, by one statement."""
+"""Lines taken in by one statement; SQLite matches as many, by index, at a time."""
 
 _INPUT = sa.Table(
     "payout_input",  # the roll as handed in, for the length of the draft
@@ -78,7 +79,7 @@ def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
                 return roll, False
         roll = _new_roll(connection, order, there, source)
         _match(books, connection, order, roll, count)
-        _judge(connection, order, roll)
+        rules.judge(connection, rules.Rules(programme, order.period, order.exclusions), roll)
         deductions.keep_back(connection, programme.code, roll, order.on)
         record(connection, f"{programme.code}:{order.period}", _findings(connection, roll))
         _INPUT.drop(connection)
@@ -91,10 +92,20 @@ def _take_in(books: Books, connection: sa.Connection, lines: Iterable[RollLine])
     while part := list(islice(source, CHUNK)):
         if not _storable(part):
             part = [line if _storable([line]) else _blanked(line) for line in part]
-        rows = ((n, *line) for n, line in enumerate(part, count + 1))
-        count += insert_many(connection, _INPUT, _INPUT_COLUMNS, rows)
+        _put(connection, ((n, *line) for n, line in enumerate(part, count + 1)))
+        count += len(part)
         books.tell("roll", count)
     return count
+
+
+def _put(connection: sa.Connection, rows: Iterable[Sequence[object]]) -> None:
+    if connection.dialect.name == "sqlite":
+        insert_many(connection, _INPUT, _INPUT_COLUMNS, rows)
+        return
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY payout_input ({', '.join(_INPUT_COLUMNS)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _storable(part: Sequence[RollLine]) -> bool:
@@ -191,65 +202,14 @@ def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Ro
     values = {"roll": roll.roll_id, "run": roll.run_id}
     limits = {"limit": programme.limit_fen, "household": int(programme.household)}
     stored = 0
-    for after in range(0, count, CHUNK):
-        upto = min(after + CHUNK, count)
+    # PostgreSQL joins a large roll by reading the registry whole: once, not once for every chunk.
+    chunk = CHUNK if connection.dialect.name == "sqlite" else max(count, 1)
+    for after in range(0, count, chunk):
+        upto = min(after + chunk, count)
         stored += connection.execute(match, {**values, **limits, "after": after, "upto": upto}).rowcount
         books.tell("match", upto, count)
     if stored < count:
         connection.execute(sa.text(_NOT_CLAIMED.format(refused=refused)), values)
-
-
-_READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
-_OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
-
-
-def _judge(connection: sa.Connection, order: Draft, roll: rolls.Roll) -> None:
-    """The rules that look beyond the line: other programmes, other people, life, suspension."""
-    programme, period = order.programme, order.period
-    ids = {"roll": roll.roll_id, "run": roll.run_id}
-
-    def refuse(code: str, rule: str, state: RollLineState = RollLineState.REFUSED, **values: object) -> None:
-        update = f"UPDATE payout_roll_line SET state = {int(state)}, reason = '{code}' WHERE {_OF_ROLL} AND {rule}"  # noqa: S608
-        connection.execute(sa.text(update), {**ids, **values})
-
-    some_item = connection.execute(sa.text("SELECT 1 FROM payout_input WHERE item <> '' LIMIT 1")).first()
-    if some_item is not None:
-        before = (
-            "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id WHERE "
-            "o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
-            "AND o.state < 50 AND o.roll_id <> :roll AND r.programme = :programme)"
-        )
-        refuse("item", f"item <> '' AND {before}", programme=programme.code)
-    for rule in order.exclusions:
-        if programme.code in rule.codes:
-            others = _runs(connection, rule.codes - {programme.code}, period)
-            key = "household" if rule.per_household else "person_id"
-            if others:
-                there = f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({others}) AND state < 50"  # noqa: S608
-                refuse("excluded", f"{key} IN ({there}) AND ('{key}' = 'person_id' OR household <> '')")
-    shared = f"SELECT account_no FROM payout_roll_line WHERE roll_id = :roll AND {_READY} GROUP BY account_no"  # noqa: S608
-    refuse("account_shared", f"account_no IN ({shared} HAVING MIN(person_id) <> MAX(person_id))")
-    refuse("living", *_not_living(programme, period))
-    held = (
-        "person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period "
-        "AND (until IS NULL OR until > :period))"
-    )
-    refuse("suspended", f"item = '' AND {held}", RollLineState.HELD, programme=programme.code, period=period)
-
-
-def _not_living(programme: Programme, period: str) -> tuple[str]:
-    """Dead before the period, or not known to live. ``period`` holds only digits, letters and hyphens."""
-    due = "1 = 0"
-    if programme.pays_month_of_death:
-        due = f"living = {int(Living.DEAD)} AND died_on IS NOT NULL AND '{period}' <= substr(died_on, 1, {len(period)})"
-    rule = f"living <> {int(Living.NORMAL)} AND NOT ({due})"
-    return (f"person_id IN (SELECT person_id FROM payout_standing WHERE {rule})",)  # noqa: S608
-
-
-def _runs(connection: sa.Connection, codes: frozenset[str], period: str) -> str:
-    roll = schema.payout_roll.c
-    query = sa.select(roll.run_id).where(roll.programme.in_(sorted(codes)), roll.period == period).distinct()
-    return ", ".join(str(run_id) for run_id in connection.execute(query).scalars())
 
 
 def _findings(connection: sa.Connection, roll: rolls.Roll) -> Iterator[PayoutFinding]:

@@ -23,11 +23,12 @@ from sbcard_core.payout import (
     repay,
     results,
     rolls,
+    rules,
     status,
 )
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import RecoveryMode
+from sbcard_core.payout.states import RETURN_CODES, RecoveryMode
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
@@ -44,6 +45,8 @@ class PayoutEngine:
         catalogue: the programmes there are; those handed to a call join them.
         exclusions: which programmes exclude each other in one period; none by default, the rules are local.
         itemised: post every paid line as a transfer of its own, not one per answer.
+        return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads; a line with
+            any other code but ``00`` stays unknown.
         progress: told how far long steps have come.
     """
 
@@ -56,11 +59,12 @@ class PayoutEngine:
         catalogue: Iterable[Programme] = tuple(PROGRAMMES.values()),
         exclusions: Sequence[Exclusion] = (),
         itemised: bool = False,
+        return_codes: Mapping[str, str] = RETURN_CODES,
         progress: Callable[[lines.Progress], None] | None = None,
     ) -> None:
         if max_lines < 1:
             raise InvalidValue("a batch holds at least one line", step="payout", term="代发批次")
-        self._books = lines.Books(store, ledger, progress, itemised)
+        self._books = lines.Books(store, ledger, progress, itemised, return_codes)
         self._max_lines = max_lines
         self._known = {programme.code: programme for programme in catalogue}
         self._exclusions = tuple(exclusions)
@@ -135,6 +139,12 @@ class PayoutEngine:
         """Take lines out before release; see :func:`sbcard_core.payout.approval.remove`."""
         return approval.remove(self._books, self._of(roll_no), roll_no, roll_line_numbers, reason)
 
+    def stale(self, roll_no: str) -> list[tuple[int, str]]:
+        """Lines of a roll not yet released whose card, account or life changed since it was drafted: line, reason."""
+        with self._books.store.begin() as connection:
+            roll = rolls.load(connection, roll_no)
+            return rules.stale(connection, self._programme(roll.programme), roll)
+
     def withdraw(self, roll_no: str) -> Roll:
         """Give a roll up before its money is blocked."""
         return approval.withdraw(self._books, roll_no)
@@ -148,7 +158,7 @@ class PayoutEngine:
         """Write a batch's request file again, the same bytes, where a bank did not get it; nothing else changes."""
         with self._books.store.begin() as connection:
             heading, bank = self._heading(batches.find(connection, batch_no), out_dir)
-            return batches.write_file(connection, heading, bank, batch_no)
+            return batches.hand_over(batches.stage(connection, heading, bank, batch_no))
 
     def close(self, roll_no: str, *, on: date) -> Roll:
         """Close a roll of which nothing is outstanding; see :func:`sbcard_core.payout.status.close`."""
@@ -192,9 +202,11 @@ class PayoutEngine:
         out_dir: Path,
         corrections: Mapping[str, str] | None = None,
         only: Collection[str] | None = None,
+        approved_by: Sequence[str] = (),
     ) -> list[str]:
         """Send the returned lines of one programme and period again; see :func:`sbcard_core.payout.repay.repay`."""
-        order = repay.Repayment(self._programme(programme), period, on, out_dir, corrections or {}, only)
+        found = self._programme(programme)
+        order = repay.Repayment(found, period, on, out_dir, corrections or {}, only, tuple(approved_by))
         return repay.repay(self._books, order, self._max_lines)
 
     def cancel_returned(self, programme: Programme | str, returned: Iterable[tuple[str, int]], *, on: date) -> int:
@@ -288,7 +300,10 @@ class PayoutEngine:
         if isinstance(programme, str) and programme in self._known:
             return self._known[programme]
         found = programmes.find(programme)
-        self._known[found.code] = found
+        if self._known.setdefault(found.code, found) != found:
+            what = "another programme has this code"  # else a second one could do without officers, or pay elsewhere
+            advice = "use a code of its own, or give the engine its catalogue"
+            raise InvalidValue(what, step="payout.programmes", term="代发项目", advice=advice)
         return found
 
     def _of(self, roll_no: str) -> Programme:

@@ -1,14 +1,15 @@
 """What a roll line and a sent line are, and how both are written down."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
+from sbcard_core.payout.states import RETURN_CODES
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Severity
 
@@ -36,13 +37,15 @@ class Progress:
 class Books:
     """The database and its ledger: every step writes to both in one transaction.
 
-    ``itemised`` posts a transfer for every paid line, not one for all lines an answer pays.
+    ``itemised`` posts a transfer for every paid line, not one for all lines an answer pays. ``return_codes`` are those
+    by which the banks say that a line is not paid.
     """
 
     store: Store
     ledger: Ledger
     progress: Callable[[Progress], None] | None = None
     itemised: bool = False
+    return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
 
     def tell(self, stage: str, done: int, total: int = 0) -> None:
         """Report progress, where somebody listens."""

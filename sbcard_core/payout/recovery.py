@@ -145,13 +145,17 @@ def cancel(books: Books, programme: Programme, returned: Iterable[tuple[str, int
     """Give up returned lines (batch, number): their money goes back to the fund; returns how many were.
 
     Raises:
-        RecoveryRefused: ``line``: one is not in state RETURNED.
+        RecoveryRefused: ``line``: one is not in state RETURNED; ``programme``: one is of another. Nothing changed.
     """
     line, count = schema.payout_line, 0
     with books.writing() as connection:
         for batch_no, seq in returned:
             mine = sa.and_(line.c.batch_no == batch_no, line.c.seq == seq)
-            row = connection.execute(sa.select(line.c.state, line.c.amount_fen).where(mine)).one_or_none()
+            query = sa.select(line.c.state, line.c.amount_fen, schema.payout_batch.c.programme)
+            query = query.join_from(line, schema.payout_batch, schema.payout_batch.c.batch_no == line.c.batch_no)
+            row = connection.execute(query.where(mine)).one_or_none()
+            if row is not None and row[2] != programme.code:
+                raise RecoveryRefused("programme", "the line is of another programme", "its money goes to its own fund")
             if row is not None and row[0] == LineState.CANCELLED:
                 continue
             if row is None or row[0] != LineState.RETURNED:

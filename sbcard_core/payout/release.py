@@ -7,9 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Transfer, timestamp
-from sbcard_core.payout import rolls
+from sbcard_core.payout import rolls, rules
 from sbcard_core.payout.approval import approvals
-from sbcard_core.payout.batches import Heading, write_next
+from sbcard_core.payout.batches import Heading, take_up, write_next
 from sbcard_core.payout.lines import Books, FundsShort, payable_account, post
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import Roll, RollRefused
@@ -33,13 +33,16 @@ class Release:
 def release(books: Books, order: Release) -> list[str]:
     """Block the roll's money, then send it batch by batch; returns the batches made by this call.
 
-    Called again after a crash it goes on behind the last whole batch; a roll that is out stays as it is.
+    Called again after a crash, with the same folder, it goes on behind the last whole batch; a roll that is out stays
+    as it is.
 
     Raises:
-        RollRefused: ``state``, ``approval``, ``notice`` or ``digest``; nothing changed.
+        RollRefused: ``state``, ``approval``, ``notice``, ``stale`` (see ``PayoutEngine.stale``) or ``digest``; nothing
+            changed.
         FundsShort: the fund does not hold the sum; nothing changed.
     """
     with books.writing() as connection:
+        take_up(connection, order.out_dir)
         roll = rolls.load(connection, order.roll_no)
         if roll.state in (RollState.RELEASED, RollState.CLOSED):
             return []
@@ -76,6 +79,9 @@ def _check(connection: sa.Connection, order: Release, roll: Roll) -> None:
     shown = roll.notice_until is not None and order.on.isoformat() > roll.notice_until
     if order.programme.notice_days and not order.notice_over and not shown:
         raise RollRefused("notice", "the public notice is not over", "release it after its last day")
+    if stale := rules.stale(connection, order.programme, roll):
+        what = f"{len(stale)} lines of the roll can't be paid any more"
+        raise RollRefused("stale", what, "see which with stale(), take them out and have the rest approved anew")
     if rolls.digest(connection, roll.roll_id) != roll.digest:
         what = "the stored lines are not the ones that were approved"
         raise RollRefused("digest", what, "find out who changed the database")

@@ -1,5 +1,6 @@
 """Paying returned lines again (退票重发): a new line for each, linked to it; the money outstanding stays the same."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,10 +12,13 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.ledger import Transfer, timestamp
-from sbcard_core.payout.batches import Heading, NewLine, write_again
+from sbcard_core.payout.approval import officer_name
+from sbcard_core.payout.batches import Heading, NewLine, take_up, write_again
 from sbcard_core.payout.lines import Books, payable_account, post
 from sbcard_core.payout.programmes import Programme
-from sbcard_core.payout.states import LineState, Living
+from sbcard_core.payout.rolls import RollRefused
+from sbcard_core.payout.rules import not_living
+from sbcard_core.payout.states import LineState
 from sbcard_core.store import schema, update_many
 
 
@@ -29,6 +33,8 @@ class Repayment:
         out_dir: where the files are written.
         corrections: corrected account number by social security number; others keep the account they had.
         only: social security numbers approved to be paid again; None approves all.
+        approved_by: officers who verified the corrections: as many as the programme's rolls need, none of them
+            drafted the roll (assumed).
     """
 
     programme: Programme
@@ -37,18 +43,26 @@ class Repayment:
     out_dir: Path
     corrections: Mapping[str, str] = field(repr=False)
     only: Collection[str] | None = field(default=None, repr=False)
+    approved_by: tuple[str, ...] = ()
 
 
 def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
     """Send every approved line in state RETURNED again and return the new batches.
 
     Only confirmed returns are touched; a line is paid again at most once (it becomes REPAID), and a line that
-    comes back again may be sent again in a later round. Nobody who is told not to live is paid again.
+    comes back again may be sent again in a later round. Nobody who is told not to live, or is suspended, is paid
+    again: the money waits.
+
+    Raises:
+        RollRefused: ``account``: a correction names somebody else's account; ``approval``: too few officers verified
+            the corrections. Nothing changed.
     """
     if any(not account or set(account) & set("|\r\n\0") for account in order.corrections.values()):
         raise InvalidValue("a corrected account number is unusable", step="payout.repay", term="账号")
-    with books.store.begin() as connection:
+    with books.writing() as connection:
+        take_up(connection, order.out_dir)
         rows = [row for row in connection.execute(_returned(order)) if order.only is None or row[5] in order.only]
+        _verify(connection, order, rows)
     made: list[str] = []
     for (bank, round_), group in groupby(rows, key=lambda row: (row[0], row[1])):
         heading = Heading(order.programme, order.period, round_ + 1, order.on, order.out_dir)
@@ -61,6 +75,10 @@ def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
 
 def _returned(order: Repayment) -> sa.Select[Any]:
     line, batch, person, told = schema.payout_line.c, schema.payout_batch.c, schema.person.c, schema.payout_standing.c
+    hold = schema.payout_hold.c
+    dead = sa.select(told.person_id).where(sa.text(not_living(order.programme, order.period)))
+    held = sa.select(hold.person_id).where(hold.programme == order.programme.code, hold.since <= order.period)
+    held = held.where(sa.or_(hold.until.is_(None), hold.until > order.period))
     return (
         sa.select(
             *(batch.bank, batch.round, line.batch_no, line.seq, person.person_id, person.id_number),
@@ -68,11 +86,45 @@ def _returned(order: Repayment) -> sa.Select[Any]:
         )
         .join_from(schema.payout_line, schema.payout_batch, line.batch_no == batch.batch_no)
         .join(schema.person, person.person_id == line.person_id)
-        .join(schema.payout_standing, told.person_id == line.person_id, isouter=True)
         .where(batch.programme == order.programme.code, batch.period == order.period)
-        .where(line.state == int(LineState.RETURNED), sa.func.coalesce(told.living, 1) == int(Living.NORMAL))
+        .where(line.state == int(LineState.RETURNED))
+        .where(line.person_id.not_in(dead), line.person_id.not_in(held))
         .order_by(batch.bank, batch.round, line.batch_no, line.seq)
     )
+
+
+def _verify(connection: sa.Connection, order: Repayment, rows: Sequence[Any]) -> None:
+    """A returned line goes to another account only if it is nobody else's, and officers saw it."""
+    new = {row[5]: order.corrections[row[5]] for row in rows if order.corrections.get(row[5], row[6]) != row[6]}
+    if not new:
+        return
+    card, person, told = schema.card.c, schema.person.c, schema.payout_standing.c
+    accounts = sorted(set(new.values()))
+    owned = set()
+    for table, number in ((schema.card, card.account_no), (schema.payout_standing, told.account_no)):
+        query = sa.select(number, person.id_number).join_from(
+            table, schema.person, person.person_id == table.c.person_id
+        )
+        for first in range(0, len(accounts), 500):
+            owned |= {tuple(row) for row in connection.execute(query.where(number.in_(accounts[first : first + 500])))}
+    if len(accounts) < len(new) or any(account in new.values() and new.get(who) != account for account, who in owned):
+        what = "a correction names somebody else's account"
+        raise RollRefused("account", what, "name, account and number must agree: ask the payee again")
+    text = "\n".join(f"{who}|{account}" for who, account in sorted(new.items()))
+    digest = hashlib.sha256(f"repay|{order.period}\n{text}".encode()).hexdigest()
+    table, roll = schema.payout_approval, schema.payout_roll.c
+    rolls_of = sorted({row[8] for row in rows if row[5] in new and row[8] is not None})
+    query = sa.select(roll.drafted_by).where(roll.roll_id.in_(rolls_of))
+    drafters = {officer_name(name) for name in connection.execute(query).scalars()}
+    officers = {officer_name(name) for name in order.approved_by} - drafters
+    if len(officers) < order.programme.approvals:
+        what = f"corrected accounts need {order.programme.approvals} officers who did not draft the roll"
+        raise RollRefused("approval", what, "have the corrections verified")
+    for roll_id in rolls_of:
+        there = sa.select(table.c.officer).where(table.c.roll_id == roll_id, table.c.digest == digest)
+        for name in sorted(officers - set(connection.execute(there).scalars())):
+            values = {"roll_id": roll_id, "digest": digest, "officer": name, "on_date": order.on.isoformat()}
+            connection.execute(sa.insert(table).values(values))
 
 
 def _send_again(books: Books, heading: Heading, bank: str, rows: Sequence[Any], corrections: Mapping[str, str]) -> str:

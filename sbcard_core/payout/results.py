@@ -13,7 +13,7 @@ from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.payout import lines
 from sbcard_core.payout.lines import SUSPENSE, Books, PayoutFinding
-from sbcard_core.payout.states import LineState
+from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import insert_many, schema, update_many
 
 Answer = tuple[LineState, str | None]  # state, reason
@@ -55,7 +55,8 @@ class _Stray:
 def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
     """Take in one result file, in one transaction; a batch is answered by one file.
 
-    A line counts when number, account and amount are those sent and its status has two digits. Otherwise the sent
+    A line counts when number, account and amount are those sent and its status is known: ``00``, or one of the books'
+    codes of return. Otherwise the sent
     line is UNKNOWN: its amount goes to suspense with exactly one finding, and it is not paid again. A sent line
     the file does not speak of is UNKNOWN too. A wrong line and the sent line it leaves unanswered are one finding.
 
@@ -75,15 +76,26 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
         if answered_by is not None:
             what = f"batch {batch_no} was answered by another file"
             raise PayoutResultRefused(path, "answered", what, "clear it with the bank before anything is changed")
-        batch = _sent(connection, batch_no)
-        sent = batch.sent
-        answers, strays = _answers(file, batch)
-        report = _report(batch_no, sent, answers, strays)
-        _check_totals(path, file, report, len(strays))
-        post(books, connection, (batch_no, bank, on), sent, answers)
-        _mark(connection, batch_no, sent, answers)
-        note_answer(connection, file, path, on)
-        lines.record(connection, path.name, report.findings)
+        return take(books, connection, file, path, bank=bank, on=on)
+
+
+def take(
+    books: Books, connection: sa.Connection, file: bankfile.LoadedFile, path: Path, *, bank: str, on: date
+) -> PayoutResultReport:
+    """Take in the first answer of a batch, inside the caller's transaction."""
+    batch_no = file.header["batch_no"]
+    batch = _sent(connection, batch_no)
+    sent = batch.sent
+    answers, strays = _answers(file, batch, books.return_codes)
+    report = _report(batch_no, sent, answers, strays)
+    _check_totals(path, file, report, len(strays))
+    post(books, connection, (batch_no, bank, on), sent, answers)
+    _mark(connection, batch_no, sent, answers)
+    note_answer(connection, file, path, on)
+    batch_table = schema.payout_batch
+    answered = sa.update(batch_table).where(batch_table.c.batch_no == batch_no)
+    connection.execute(answered.values(answer_sha256=file.sha256))
+    lines.record(connection, path.name, report.findings)
     return report
 
 
@@ -105,9 +117,7 @@ def _mark(
 
 def note_answer(connection: sa.Connection, file: bankfile.LoadedFile, path: Path, on: date) -> None:
     """Remember an answer that was taken."""
-    batch_no, batch = file.header["batch_no"], schema.payout_batch
-    if file.header["kind"] == bankfile.PAYOUT_RESULT.kind:
-        connection.execute(sa.update(batch).where(batch.c.batch_no == batch_no).values(answer_sha256=file.sha256))
+    batch_no = file.header["batch_no"]
     columns = ("sha256", "batch_no", "kind", "file", "read_on")
     row = (file.sha256, batch_no, file.header["kind"], path.name, on.isoformat())
     insert_many(connection, schema.payout_answer, columns, [row])
@@ -147,7 +157,9 @@ def _sent(connection: sa.Connection, batch_no: str) -> _Batch:
     return _Batch({row[0]: (row[1], row[2]) for row in rows}, {row[3]: row[0] for row in rows})
 
 
-def _answers(file: bankfile.LoadedFile, batch: _Batch) -> tuple[dict[int, Answer], list[_Stray]]:
+def _answers(
+    file: bankfile.LoadedFile, batch: _Batch, codes: Mapping[str, str]
+) -> tuple[dict[int, Answer], list[_Stray]]:
     """The answer of every line: nearly all are paid, and told by comparing whole lines; the rest one by one."""
     delivered = set(file.lines)
     answers = {seq: _PAID for text, seq in batch.paid.items() if text in delivered}
@@ -156,12 +168,14 @@ def _answers(file: bankfile.LoadedFile, batch: _Batch) -> tuple[dict[int, Answer
         rest = bankfile.split(file, odd)
         open_ = sorted(str(seq) for seq in batch.sent.keys() - answers.keys())
         if not rest.bad_lines and sorted(row[0] for row in rest.rows) == open_:
-            more, strays = _judge(rest, batch.sent) if odd else ({}, [])
+            more, strays = _judge(rest, batch.sent, codes) if odd else ({}, [])
             return answers | more, strays
-    return _judge(bankfile.split(file), batch.sent)  # something is missing, twice, or not ours: line by line
+    return _judge(bankfile.split(file), batch.sent, codes)  # something is missing, twice, or not ours: line by line
 
 
-def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tuple[dict[int, Answer], list[_Stray]]:
+def _judge(
+    file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]], codes: Mapping[str, str]
+) -> tuple[dict[int, Answer], list[_Stray]]:
     by_text = {str(seq): (seq, account_no, str(amount)) for seq, (account_no, amount) in sent.items()}
     answers: dict[int, Answer] = {}
     strays = [_Stray(bad.line, f"payout.{bad.code}", bad.detail) for bad in file.bad_lines]
@@ -176,10 +190,10 @@ def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tupl
             strays.append(_Stray(number, "payout.account_no", f"序号 {seq} 的账号与发送的不符", seq))
         elif line[2] != amount:
             strays.append(_Stray(number, "payout.amount_fen", f"序号 {seq} 的金额与发送的不符", seq))
-        elif not (len(status) == 2 and status.isascii() and status.isdigit()):
+        elif status != PAID_CODE and status not in codes:
             strays.append(_Stray(number, "payout.status", f"序号 {seq} 的状态无法识别: {status[:8]!r}", seq))
         else:
-            answer = _answer(status, reason)
+            answer = _PAID if status == PAID_CODE else (LineState.RETURNED, reason or codes[status])
             before = answers.get(seq)
             if before is None:
                 answers[seq] = answer
@@ -193,10 +207,6 @@ def _judge(file: bankfile.BankFile, sent: Mapping[int, tuple[str, int]]) -> tupl
 
 
 _PAID: Answer = (LineState.PAID, None)
-
-
-def _answer(status: str, reason: str) -> Answer:
-    return _PAID if status == "00" else (LineState.RETURNED, reason or f"银行返回码 {status}")
 
 
 def _findings(sent: Mapping[int, tuple[str, int]], open_: list[int], strays: list[_Stray]) -> list[PayoutFinding]:

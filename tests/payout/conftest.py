@@ -1,7 +1,7 @@
 """People with live cards, a funded ledger, and a bank that answers payout files."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -252,12 +252,6 @@ class Town:
     def net(self, account: str) -> int:
         found = self.ledger.balances([account])
         return found[account].net_fen if found else 0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path}/payout.sqlite") as store:
-        yield store
 
 
 @pytest.fixture

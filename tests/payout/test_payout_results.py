@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.hosts.bankfile import BankFileRefused
-from sbcard_core.payout import LineState, PayoutResultRefused
+from sbcard_core.payout import LineState, PayoutResultRefused, RollRefused
 from sbcard_core.store import Store
 
 ON = date(2014, 8, 2)
@@ -123,8 +123,17 @@ def test_returned_lines_are_paid_again_and_again(town) -> None:
     town.pay(range(1, 9))
     town.engine.read_result(town.answer(FIRST, fail={2, 5}), on=ON)
     again = {"on": date(2014, 8, 5), "out_dir": town.folder}
-    corrected = {town.number(2): "6228480099999999999"}
-    (second,) = town.engine.repay_returned("pension", "2014-07", **again, corrections=corrected)
+    corrected = {"corrections": {town.number(2): "6228480099999999999"}}
+    for officers in ((), ("李审核",), ("李审核", " 李审核 "), ("李审核", "PAY")):  # the roll was drafted by "pay"
+        with pytest.raises(RollRefused) as few:
+            town.engine.repay_returned("pension", "2014-07", **again, **corrected, approved_by=officers)
+        assert few.value.code == "approval"
+    for other in (town.account(3), "6228480099999999999"):  # another's in the registry; one account for two
+        theirs = {"corrections": {town.number(7): other, town.number(2): "6228480099999999999"}}
+        with pytest.raises(RollRefused) as error:
+            town.engine.repay_returned("pension", "2014-07", **again, **theirs, approved_by="ab")
+        assert error.value.code == "account"
+    (second,) = town.engine.repay_returned("pension", "2014-07", **again, **corrected, approved_by=("李审核", "王复核"))
     rows = town.request(second).rows
     assert [(row[1], row[4]) for row in rows] == [("6228480099999999999", "1002"), (town.account(7), "1007")]
     assert town.engine.repay_returned("pension", "2014-07", **again, corrections={}) == []

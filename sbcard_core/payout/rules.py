@@ -1,0 +1,129 @@
+"""The rules that look beyond a line: other programmes, other people, life, suspension, and what changed since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from sbcard_core.payout.programmes import Exclusion, Programme
+from sbcard_core.payout.rolls import Roll
+from sbcard_core.payout.states import Living, RollLineState
+from sbcard_core.store import schema, update_many
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides beside the lines themselves."""
+
+    programme: Programme
+    period: str
+    exclusions: Sequence[Exclusion] = ()
+
+
+def not_living(programme: Programme, period: str) -> str:
+    """Rule on a standing: dead before the period, or not known to live.
+
+    It is SQL; ``period`` holds only digits, letters and hyphens.
+    """
+    due = "1 = 0"
+    if programme.pays_month_of_death:
+        due = f"living = {int(Living.DEAD)} AND died_on IS NOT NULL AND '{period}' <= substr(died_on, 1, {len(period)})"
+    return f"living <> {int(Living.NORMAL)} AND NOT ({due})"
+
+
+_READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
+_OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
+
+
+def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
+    """The rules that look beyond the line: other programmes, other people, life, suspension."""
+    programme, period = order.programme, order.period
+    ids = {"roll": roll.roll_id, "run": roll.run_id}
+
+    def refuse(code: str, rule: str, state: RollLineState = RollLineState.REFUSED, **values: object) -> None:
+        update = f"UPDATE payout_roll_line SET state = {int(state)}, reason = '{code}' WHERE {_OF_ROLL} AND {rule}"  # noqa: S608
+        connection.execute(sa.text(update), {**ids, **values})
+
+    some_item = connection.execute(sa.text("SELECT 1 FROM payout_input WHERE item <> '' LIMIT 1")).first()
+    if some_item is not None:
+        before = (
+            "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id WHERE "
+            "o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
+            "AND o.state < 50 AND o.roll_id <> :roll AND r.programme = :programme)"
+        )
+        refuse("item", f"item <> '' AND {before}", programme=programme.code)
+    for rule in order.exclusions:
+        if programme.code in rule.codes:
+            others = _runs(connection, rule.codes - {programme.code}, period)
+            key = "household" if rule.per_household else "person_id"
+            if others:
+                there = f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({others}) AND state < 50"  # noqa: S608
+                refuse("excluded", f"{key} IN ({there}) AND ('{key}' = 'person_id' OR household <> '')")
+    _refuse_shared(connection, roll)
+    dead = f"SELECT person_id FROM payout_standing WHERE {not_living(programme, period)}"  # noqa: S608
+    refuse("living", f"person_id IN ({dead})")
+    held = (
+        "person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period "
+        "AND (until IS NULL OR until > :period))"
+    )
+    refuse("suspended", f"item = '' AND {held}", RollLineState.HELD, programme=programme.code, period=period)
+
+
+_SHARED = (
+    "SELECT line FROM (SELECT roll_id, line, state, MIN(person_id) OVER same AS low, MAX(person_id) OVER same AS high "
+    "FROM payout_roll_line WHERE {rows} AND account_no <> '' AND state < 50 "
+    "WINDOW same AS (PARTITION BY account_no)) x "
+    "WHERE low <> high AND roll_id = :roll AND state = {ready}"
+)
+
+
+def _refuse_shared(connection: sa.Connection, roll: Roll) -> None:
+    """One account, two people in a run of rolls: none of them is paid, or not the later one.
+
+    One sort and then the lines by their key: whatever a planner believes of rows it has never counted, it can't
+    make of this a search of the whole roll for every line.
+    """
+    rows_of = "roll_id = :roll" if roll.run_id == roll.roll_id else "run_id = :run"
+    query = sa.text(_SHARED.format(rows=rows_of, ready=int(RollLineState.READY)))
+    ids = {"roll": roll.roll_id} if roll.run_id == roll.roll_id else {"roll": roll.roll_id, "run": roll.run_id}
+    found = connection.execute(query, ids).scalars().all()
+    refused, code = int(RollLineState.REFUSED), "account_shared"
+    rows = [(refused, code, roll.roll_id, line) for line in found]
+    update_many(connection, schema.payout_roll_line, ("state", "reason"), ("roll_id", "line"), rows)
+
+
+def _runs(connection: sa.Connection, codes: frozenset[str], period: str) -> str:
+    roll = schema.payout_roll.c
+    query = sa.select(roll.run_id).where(roll.programme.in_(sorted(codes)), roll.period == period).distinct()
+    return ", ".join(str(run_id) for run_id in connection.execute(query).scalars())
+
+
+_CLAIM = f"l.run_id = :run AND l.roll_id = :roll AND l.state < 50 AND l.state = {int(RollLineState.READY)}"
+_STALE = (
+    "SELECT l.line, 'living' FROM payout_standing CROSS JOIN payout_roll_line l "
+    "WHERE l.person_id = payout_standing.person_id AND {claim} AND {not_living}",
+    "SELECT l.line, 'account' FROM payout_standing t CROSS JOIN payout_roll_line l "
+    "WHERE l.person_id = t.person_id AND {claim} AND t.account_no IS NOT NULL "
+    "AND (t.account_no <> l.account_no OR t.account_state NOT IN ({payable}))",
+    "SELECT l.line, 'card' FROM card k CROSS JOIN payout_roll_line l "
+    "WHERE l.person_id = k.person_id AND {claim} AND k.account_no = l.account_no "
+    "AND k.account_state NOT IN ({payable}) "
+    "AND NOT EXISTS (SELECT 1 FROM payout_standing t WHERE t.person_id = k.person_id AND t.account_no IS NOT NULL) "
+    "AND NOT EXISTS (SELECT 1 FROM card n WHERE n.person_id = k.person_id AND n.account_no = k.account_no "
+    "AND n.account_state IN ({payable}) AND n.issued_on IS NOT NULL)",
+)
+
+
+def stale(connection: sa.Connection, programme: Programme, roll: Roll) -> list[tuple[int, str]]:
+    """Lines that could be paid when the roll was drafted and can't be now, each with the code of its reason.
+
+    It starts at what is not in order, which is little: cards out of use and people told of, not at the lines.
+    """
+    payable = ", ".join(str(int(state)) for state in sorted(programme.payable)) or "-1"
+    names = {"claim": _CLAIM, "payable": payable, "not_living": not_living(programme, roll.period)}
+    ids = {"roll": roll.roll_id, "run": roll.run_id}
+    found: dict[int, str] = {}
+    for query in _STALE:
+        for line, code in connection.execute(sa.text(query.format(**names)), ids):
+            found.setdefault(line, code)
+    return sorted(found.items())

@@ -1,0 +1,259 @@
+"""A programme's month in processes killed at random moments and at every write: everyone is paid once all the same."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.hosts import bankfile
+from sbcard_core.payout import LineState, RollState
+from sbcard_core.store import Store
+
+HERE = Path(__file__).parent
+PEOPLE = 8
+DUE = sum(1000 + n for n in range(1, PEOPLE + 1))
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
+
+
+class Children:
+    """The process that forks the bureau's processes, with or without the library that kills at a write."""
+
+    def __init__(self, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "month_child.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
+        )
+
+    def run(self, url: str, folder: Path, fault: str = "-", delay: str = "-") -> tuple[bool, int]:
+        """Whether the roll was closed, and the exit status."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\t".join((url, str(folder), str(PEOPLE), fault, delay)) + "\n")
+        self.process.stdin.flush()
+        closed = False
+        for line in self.process.stdout:
+            word, number = line.split()
+            if word == "end":
+                return closed, int(number)
+            closed |= word == "ack"
+        raise AssertionError("the forking process is gone")
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait() == 0
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    found = Children()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    real_part("cc", compiler is not None, "install a C compiler")
+    library = tmp_path / "faults.so"
+    source = HERE.parent / "ledger" / "faults.c"
+    subprocess.run([str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    found = Children(LD_PRELOAD=str(library), FAULT_LOG=str(tmp_path / "calls"))
+    yield found
+    found.close()
+
+
+class Counterpart:
+    """The bank: it takes whatever stands in the folder under a request's name, at once and for good."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.folder, self.store = folder, store
+        self.taken: dict[str, bytes] = {}
+        self.fates: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.book: Counter[str] = Counter()
+        for name in ("requests", "answers", "inquiries"):
+            (folder / name).mkdir(parents=True)
+
+    def work(self) -> None:
+        for path in sorted((self.folder / "requests").glob("PAYREQ_*.txt")):
+            content = path.read_bytes()
+            if path.name not in self.taken:
+                self.execute(path)
+            assert self.taken.setdefault(path.name, content) == content
+        for path in (self.folder / "inquiries").glob("*.txt"):
+            asked = bankfile.read(path, bankfile.PAYOUT_INQUIRY)
+            batch_no = asked.header["batch_no"]
+            if len(asked.rows) < len(self.fates[batch_no]):  # answered, but for these
+                self.answer(
+                    batch_no, [self.fates[batch_no][row[0]] for row in asked.rows], bankfile.PAYOUT_CONFIRMATION
+                )
+            path.unlink()
+
+    def execute(self, path: Path) -> None:
+        """Whole, of a batch that is in the bureau's books, and paid once."""
+        request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
+        assert not request.bad_lines
+        total = sum(int(row[4]) for row in request.rows)
+        edges = {(edge["lines"], edge["total_fen"]) for edge in (request.header, request.trailer)}
+        assert edges == {(str(len(request.rows)), str(total))}
+        batch_no = request.header["batch_no"]
+        with self.store.begin() as connection:
+            query = sa.text("SELECT lines, total_fen, round FROM payout_batch WHERE batch_no = :batch")
+            lines, fen, round_ = connection.execute(query, {"batch": batch_no}).one()
+        assert (lines, fen) == (len(request.rows), total)
+        fates: dict[str, tuple[str, ...]] = {}
+        for seq, account, _, _, amount, _ in request.rows:
+            good = round_ > 1 or int(amount) % 3 > 0
+            self.book[account] += int(amount) if good else 0
+            fates[seq] = (seq, account, amount, *(("00", "") if good else ("14", "户名不符")))
+        self.fates[batch_no] = fates
+        silent = round_ == 1 and lines > 1 and total % 2  # the second line of some is forgotten
+        self.answer(batch_no, list(fates.values())[: 1 if silent else None], bankfile.PAYOUT_RESULT)
+
+    def answer(self, batch_no: str, rows: list[Any], spec: bankfile.FileSpec) -> None:
+        paid = [int(row[2]) for row in rows if row[3] == "00"]
+        back = [int(row[2]) for row in rows if row[3] != "00"]
+        sums = {"paid": len(paid), "paid_fen": sum(paid), "returned": len(back), "returned_fen": sum(back)}
+        header = {"batch_no": batch_no, "bank": batch_no.split("-")[-2], "date": "20140816"}
+        bankfile.write(self.folder / "answers" / f"{spec.kind}_{batch_no}.txt", spec, header, rows, sums)
+
+
+class Bureau:
+    """One month of one town, from processes that may die to the proof."""
+
+    def __init__(self, new_town: Any, folder: Path, url: str) -> None:
+        self.url, self.folder = url, folder
+        self.store = Store.open(url)
+        self.bank = Counterpart(folder, self.store)
+        self.town = new_town(self.store, folder, 0)
+
+    def go(self, children: Children, delays: Iterator[str] | None = None) -> int:
+        """Until the roll is closed; how often a process was killed."""
+        kills = 0
+        for _ in range(200):
+            closed, status = children.run(self.url, self.folder, delay=next(delays) if delays else "-")
+            assert status in (0, -9)
+            kills += status == -9
+            self.bank.work()
+            if closed and status == 0:
+                return kills
+        raise AssertionError("it does not end")
+
+    def prove(self, children: Children) -> None:
+        """The bank's book, the files, the ledger and the tables; then the same once more."""
+        assert self.bank.book == {self.town.account(n): 1000 + n for n in range(1, PEOPLE + 1)}
+        status = self.town.engine.status("pension-2014-07-R001")
+        assert (status.paid_fen, status.total_fen, status.roll.state) == (DUE, DUE, RollState.CLOSED)
+        assert self.town.engine.check(status.roll.roll_no) == []
+        assert self.town.states()[LineState.PAID] == DUE
+        assert self.town.net("PENSION_FUND") == 100_000 - DUE
+        with self.store.begin() as connection:
+            batches = set(connection.execute(sa.text("SELECT batch_no FROM payout_batch")).scalars())
+        assert {path.name for path in (self.folder / "requests").iterdir()} == {f"PAYREQ_{no}.txt" for no in batches}
+        self.town.check_books()
+        before = self.town.everything()
+        assert children.run(self.url, self.folder) == (True, 0)
+        assert self.town.everything() == before
+
+
+@pytest.fixture
+def ready(new_town: Any, tmp_path: Path) -> Path:
+    """A town with its money, and nothing done."""
+    path = tmp_path / "ready.sqlite"
+    with Store.open(f"sqlite:///{path}") as store:
+        new_town(store, tmp_path, PEOPLE).fund(100_000)
+    return path
+
+
+def months(new_town: Any, children: Children, ready: Path, folder: Path, kills: int) -> None:
+    pause, done, number = random.Random(20140815), 0, 0
+    while done < kills:
+        number += 1
+        place = folder / f"{number}"
+        place.mkdir()
+        shutil.copy(ready, place / "books.sqlite")
+        bureau = Bureau(new_town, place, f"sqlite:///{place}/books.sqlite")
+        done += bureau.go(children, delays=iter(lambda: f"{pause.uniform(2, 160):.1f}", None))
+        bureau.prove(children)
+        bureau.store.close()
+        shutil.rmtree(place)
+
+
+def test_killed_at_random(new_town, children: Children, ready: Path, tmp_path: Path) -> None:
+    months(new_town, children, ready, tmp_path, 25)
+
+
+@pytest.mark.soak
+def test_killed_at_random_a_thousand_times(new_town, children: Children, ready: Path, tmp_path: Path) -> None:
+    months(new_town, children, ready, tmp_path, 1_000)
+
+
+def test_killed_at_random_on_postgresql(new_town, children: Children, postgres_url: str, tmp_path: Path) -> None:
+    from sbcard_core.store import schema
+
+    pause = random.Random(20140815)
+    with Store.open(postgres_url) as store:
+        try:
+            new_town(store, tmp_path, PEOPLE).fund(100_000)
+            bureau = Bureau(new_town, tmp_path, postgres_url)
+            assert bureau.go(children, delays=iter(lambda: f"{pause.uniform(20, 400):.1f}", None)) > 0
+            bureau.prove(children)
+            bureau.store.close()
+        finally:
+            schema.metadata.drop_all(store.engine)
+
+
+def at_every_write(new_town: Any, faulty: Children, ready: Path, folder: Path, step: int) -> None:
+    """Each process of the month killed at every ``step``-th write and fsync of the books and the bank files."""
+
+    def start(name: str) -> Bureau:
+        place = folder / f"{name}.sqlite.d"  # so that the bank files are counted too
+        place.mkdir()
+        shutil.copy(ready, place / "books.sqlite")
+        return Bureau(new_town, place, f"sqlite:///{place}/books.sqlite")
+
+    bureau, calls = start("counted"), []
+    while True:
+        closed, status = faulty.run(bureau.url, bureau.folder, "0:count")
+        assert status == 0
+        calls.append(int((folder / "calls").read_text()))
+        bureau.bank.work()
+        if closed:
+            break
+    bureau.store.close()
+    assert len(calls) >= 3
+    assert calls[0] > 50  # the draft and the release
+    for which, count in enumerate(calls):
+        for at in range(1 + which, count + 1, step):
+            bureau = start(f"{which}-{at}")
+            for _ in range(which):
+                faulty.run(bureau.url, bureau.folder)
+                bureau.bank.work()
+            assert faulty.run(bureau.url, bureau.folder, f"{at}:kill")[1] == -9
+            bureau.bank.work()
+            bureau.go(faulty)
+            bureau.prove(faulty)
+            bureau.store.close()
+            shutil.rmtree(bureau.folder)
+
+
+def test_killed_at_some_writes(new_town, faulty: Children, ready: Path, tmp_path: Path) -> None:
+    at_every_write(new_town, faulty, ready, tmp_path, 71)
+
+
+@pytest.mark.soak
+def test_killed_at_every_write(new_town, faulty: Children, ready: Path, tmp_path: Path) -> None:
+    at_every_write(new_town, faulty, ready, tmp_path, 1)
