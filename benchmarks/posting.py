@@ -16,6 +16,7 @@ from statistics import median
 from threading import Barrier, Thread
 from time import perf_counter
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 
@@ -31,12 +32,13 @@ FOLDER = os.environ.get("SBCARD_BENCH_DIR")
 
 
 def transfers(mark: str, count: int) -> list[Transfer]:
-    """Plain transfers between accounts all over the book."""
-    half = ACCOUNTS // 2
-    return [
-        Transfer(f"{mark}{i:09d}", f"a{i * 7 % half}", f"a{half + i * 11 % half}", 100 + i % 50, "bench", AT)
-        for i in range(count)
-    ]
+    """Plain transfers between accounts all over the book; where they begin depends on the mark."""
+    half, start = ACCOUNTS // 2, crc32(mark.encode())
+    found = []
+    for i in range(count):
+        debit, credit = f"a{(start + i * 7) % half}", f"a{half + (start + i * 11) % half}"
+        found.append(Transfer(f"{mark}{i:09d}", debit, credit, 100 + i % 50, "bench", AT))
+    return found
 
 
 def open_accounts(store: Store) -> Ledger:

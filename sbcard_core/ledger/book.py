@@ -52,7 +52,7 @@ class Ledger:
         self.store = store
         self._bounds = {kind.value: bound for kind, bound in bounds.items()}
         in_one_statement = store.engine.dialect.name == "postgresql" and store.owns_transactions
-        self._single = single.statement(self._bounds) if in_one_statement else None
+        self._single = single.Singles(store, self._bounds) if in_one_statement else None
 
     def open_accounts(
         self, accounts: Iterable[tuple[str, AccountKind]], *, connection: sa.Connection | None = None
@@ -176,7 +176,7 @@ class Ledger:
         """
         if connection is None and self._single is not None:
             with typed():
-                found = single.post(self.store.engine, self._single, transfer)
+                found = self._single.post(transfer)
             if found is not None:
                 return found
         (outcome,) = self.submit_many([transfer], connection)

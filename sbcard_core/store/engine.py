@@ -78,6 +78,7 @@ class Store:
         self.engine = engine
         self.owns_transactions = True
         """Whether a connection of ``engine`` may commit by itself; not so in a rehearsal."""
+        self._direct: list[Any] = []
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -167,8 +168,35 @@ class Store:
                 if is_sqlite:
                     driver.execute("PRAGMA foreign_keys=ON")
 
+    @contextmanager
+    def direct(self) -> Iterator[Any]:
+        """A connection of PostgreSQL's driver itself, each statement of which is a transaction; kept between uses."""
+        try:
+            driver = self._direct.pop()
+        except IndexError:
+            driver = self._detached()
+        try:
+            yield driver
+        except BaseException:
+            self._close_direct()  # lost together with the server
+            driver.close()
+            raise
+        self._direct.append(driver)
+
+    def _detached(self) -> Any:
+        pooled = self.engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        pooled.detach()
+        driver.autocommit = True
+        return driver
+
+    def _close_direct(self) -> None:
+        while self._direct:
+            self._direct.pop().close()
+
     def close(self) -> None:
         """Give back every connection."""
+        self._close_direct()
         self.engine.dispose()
 
     def __enter__(self) -> Self:

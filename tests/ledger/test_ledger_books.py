@@ -221,6 +221,28 @@ def test_bounds_hold_in_one_statement(store: Store) -> None:
     assert found == ["ABOVE_CEILING", "POSTED", "ABOVE_CEILING", "INSUFFICIENT", "POSTED"]
 
 
+def test_single_posts_outlive_what_happens_to_their_connection(postgres_url: str) -> None:
+    """Statements forgotten by the server are prepared again; a lost connection is told, and the next one is new."""
+    with Store.open(postgres_url) as store:
+        ledger = Ledger(store)
+        ledger.open_accounts([("out", AccountKind.EXTERNAL), ("me", AccountKind.PERSONAL_MEDICAL)])
+        assert ledger.submit(move("1")) == (TransferStatus.POSTED, -100, 100)
+        with store.direct() as driver:
+            driver.execute("DEALLOCATE ALL")
+            served_by = driver.info.backend_pid
+        assert ledger.submit(move("2 " + "银行")) == (TransferStatus.POSTED, -200, 200)
+        with store.begin() as connection:
+            connection.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": served_by})
+        with pytest.raises(StoreFailed):
+            ledger.submit(move("3"))
+        assert ledger.submit(move("3")) == (TransferStatus.POSTED, -300, 300)
+        assert ledger.recompute() == []
+        store.close()
+        assert ledger.submit(move("3")).status is TransferStatus.EXISTS
+        store.close()
+        schema.metadata.drop_all(store.engine)
+
+
 def test_a_rehearsal_posts_nothing(ledger: Ledger, store: Store) -> None:
     with rehearse(store) as trial:
         aside = Ledger(trial)
