@@ -1,18 +1,26 @@
 """The premium book: issue bills, take payments, give money back; every change in one transaction with its postings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
+from sbcard_core.ledger.transfers import is_storable
 from sbcard_core.premiums import posting
+from sbcard_core.premiums.agency import Agency
 from sbcard_core.premiums.records import (
     Arrear,
+    Bill,
     BillState,
+    CategoryChange,
+    Change,
+    ChangeStatus,
     Channel,
     Insured,
     IssueStatus,
@@ -25,7 +33,7 @@ from sbcard_core.premiums.records import (
 )
 from sbcard_core.premiums.tariff import Rate, Tariff
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import mask_id
+from sbcard_core.values import PersonCategory, mask_id
 
 CHUNK = 2000
 """People, payments or refunds per transaction."""
@@ -101,14 +109,25 @@ class Premiums:
                 amount += self._issue(connection, period, begins, chunk, report)
         return IssueReport(report.statuses, report.bills, amount)
 
-    def pay_many(self, payments: Iterable[Payment]) -> list[PaymentStatus]:
-        """Take payments: bill and books change together or not at all; one status each, in order."""
+    def pay_many(
+        self, payments: Iterable[Payment], *, progress: Callable[[list[PaymentStatus]], None] | None = None
+    ) -> list[PaymentStatus]:
+        """Take payments: bill and books change together or not at all; one status each, in order.
+
+        Args:
+            payments: any number; they are streamed, each ``CHUNK`` of them in one transaction.
+            progress: called with the statuses of each chunk once it is committed. After a break, hand the same
+                payments in again: those there answer EXISTS.
+        """
         statuses: list[PaymentStatus] = []
         source = iter(payments)
         while chunk := list(islice(source, CHUNK)):
             with self.store.begin() as connection:
                 lock_for_posting(connection)  # two processes never take the same bill
-                statuses += posting.pay(connection, self.ledger, self._rates, chunk)
+                done = posting.pay(connection, self.ledger, self._rates, chunk)
+            statuses += done
+            if progress is not None:
+                progress(done)
         return statuses
 
     def pay(self, payment: Payment) -> PaymentStatus:
@@ -147,17 +166,56 @@ class Premiums:
             raise PremiumRefused(status, "refund")
         return status
 
-    def cancel(self, bill_nos: Sequence[str]) -> int:
-        """Cancel open bills, e.g. of people who moved away; paid ones stay. Returns how many were cancelled."""
+    def cancel(self, bill_nos: Sequence[str], *, reason: str = "") -> int:
+        """Cancel open bills, e.g. of people who died or moved away; paid ones stay. Returns how many were cancelled.
+
+        Cancelled is final for the person and period: issuing again makes no new bill.
+        """
         bill = schema.premium_bill
         with self.store.begin() as connection:
             lock_for_posting(connection)
             done = 0
             for start in range(0, len(bill_nos), 900):
                 wanted = bill.c.bill_no.in_(list(bill_nos[start : start + 900]))
-                change = sa.update(bill).where(wanted, bill.c.state == BillState.OPEN).values(state=BillState.CANCELLED)
+                change = (
+                    sa.update(bill)
+                    .where(wanted, bill.c.state == BillState.OPEN)
+                    .values(state=int(BillState.CANCELLED), reason=reason or None)
+                )
                 done += connection.execute(change).rowcount
         return done
+
+    def change_category_many(self, changes: Iterable[CategoryChange]) -> list[Change]:
+        """Put bills of another category in the place of bills (人员类别变更); one outcome each, in order."""
+        outcomes = []
+        source = iter(changes)
+        while chunk := list(islice(source, CHUNK)):
+            with self.store.begin() as connection:
+                lock_for_posting(connection)
+                outcomes += [self._change(connection, one) for one in chunk]
+        return outcomes
+
+    def bills(self, *, id_number: str = "", card_no: str = "") -> list[Bill]:
+        """Every bill of one person, by citizen number or by a card of the registry, latest period first.
+
+        A terminal asks this when the card is shown: what is OPEN is owed.
+        """
+        bill, card, person = schema.premium_bill, schema.card, schema.person
+        wanted = sa.select(bill).order_by(bill.c.period.desc(), bill.c.bill_no)
+        if card_no:
+            holder = sa.select(person.c.id_number).join(card, card.c.person_id == person.c.person_id)
+            wanted = wanted.where(bill.c.id_number == holder.where(card.c.card_no == card_no).scalar_subquery())
+        if id_number or not card_no:
+            wanted = wanted.where(bill.c.id_number == id_number)
+        if not is_storable(id_number + card_no):
+            return []
+        with self.store.begin() as connection:
+            return [_bill(row) for row in connection.execute(wanted)]
+
+    @cached_property
+    def agency(self) -> Agency:
+        """Agent banks (代收银行): bills out, payments back."""
+        return Agency(self.store, self.ledger, self._rates)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
         """Every open bill, latest first: who owes what since when (欠费清单)."""
@@ -196,6 +254,7 @@ class Premiums:
             Channel(row["channel"]),
             row["agent"],
             posting.moment(row["at"]),
+            row["card_no"] or "",
         )
 
     def totals(self, period: str) -> dict[BillState, tuple[int, int]]:
@@ -208,10 +267,37 @@ class Premiums:
                 for state, count, fen in connection.execute(wanted.group_by(bill.c.state))
             }
 
+    def _change(self, connection: sa.Connection, change: CategoryChange) -> Change:
+        bill = schema.premium_bill
+        found = next(iter(posting.find(connection, bill, "bill_no", [change.bill_no])), None)
+        if found is None:
+            return Change(ChangeStatus.UNKNOWN_BILL)
+        of_person = sa.select(bill).where(bill.c.id_number == found.id_number, bill.c.period == found.period)
+        after = connection.execute(of_person.where(bill.c.replaces == found.bill_no)).first()
+        if after is not None:
+            is_same = after.category == int(change.category)
+            return Change(ChangeStatus.EXISTS if is_same else ChangeStatus.CANCELLED, after.bill_no)
+        state = BillState(found.state)
+        if state not in (BillState.OPEN, BillState.REFUNDED):
+            return Change(ChangeStatus.PAID if state is BillState.PAID else ChangeStatus.CANCELLED, found.bill_no)
+        begins = date.fromisoformat(found.issued_on)
+        rate = self.tariff.find(found.insurance, change.category, begins)
+        if rate is None:
+            return Change(ChangeStatus.NO_RATE, found.bill_no)
+        if state is BillState.OPEN:
+            gone = {"state": int(BillState.CANCELLED), "reason": f"人员类别变更为{change.category.zh}"}
+            connection.execute(sa.update(bill).where(bill.c.bill_no == found.bill_no).values(gone))
+        person = Insured(found.id_number, found.name, change.category, found.insurance)
+        bill_no = _number(found.period, posting.last_serial(connection, found.period) + 1)
+        row = (*_row(bill_no, found.period, person, rate, begins, change.since), found.bill_no)
+        self.ledger.open_accounts({share.account: share.kind for share in rate.shares}.items(), connection=connection)
+        insert_many(connection, bill, (*_BILL, "replaces"), [row])
+        return Change(ChangeStatus.REPLACED, bill_no)
+
     def _issue(
         self, connection: sa.Connection, period: str, begins: date, people: list[Insured], report: IssueReport
     ) -> int:
-        there = posting.known_bills(connection, period, people)
+        there = posting.known_bills(connection, period, [person for person in people if _is_well_formed(person)])
         serial = posting.last_serial(connection, period)
         rows, accounts, amount = [], dict[str, AccountKind](), 0
         for person in people:
@@ -222,11 +308,8 @@ class Premiums:
                 continue
             there.add((person.insurance, person.id_number))
             serial += 1
-            bill_no = f"{period}.{serial:09d}"  # says nothing of the person
-            due = begins + timedelta(days=rate.due_days)
-            whose = (person.insurance, person.id_number, person.name, int(person.category))
-            dates = (rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat())
-            rows.append((bill_no, period, *whose, rate.amount_fen, *dates))
+            bill_no = _number(period, serial)
+            rows.append(_row(bill_no, period, person, rate, begins, begins))
             accounts.update({share.account: share.kind for share in rate.shares})
             report.bills.append(bill_no)
             amount += rate.amount_fen
@@ -235,9 +318,45 @@ class Premiums:
         return amount
 
 
+def _number(period: str, serial: int) -> str:
+    return f"{period}.{serial:09d}"  # says nothing of the person
+
+
+def _row(bill_no: str, period: str, person: Insured, rate: Rate, begins: date, since: date) -> tuple[object, ...]:
+    due = since + timedelta(days=rate.due_days)
+    whose = (person.insurance, person.id_number, person.name, int(person.category))
+    dates = (rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat())
+    return (bill_no, period, *whose, rate.amount_fen, *dates)
+
+
 def _judge(person: Insured, rate: Rate | None, exists: bool) -> IssueStatus:
+    if not _is_well_formed(person):
+        return IssueStatus.MALFORMED
     if exists:
         return IssueStatus.EXISTS
-    if not (person.id_number.isascii() and person.id_number.isalnum() and person.name and "\0" not in person.name):
-        return IssueStatus.MALFORMED
     return IssueStatus.NO_RATE if rate is None else IssueStatus.ISSUED
+
+
+def _is_well_formed(person: Insured) -> bool:
+    """Whether the database can keep it and a bank's file can carry it."""
+    number, name = person.id_number, person.name
+    if not all(isinstance(one, str) and is_storable(one) for one in (number, name, person.insurance)):
+        return False
+    is_number = number.isascii() and number.isalnum() and len(number) <= 18
+    return is_number and bool(name.strip()) and not any(mark < " " or mark in "|\x7f" for mark in name)
+
+
+def _bill(row: Any) -> Bill:
+    return Bill(
+        row.bill_no,
+        row.id_number,
+        row.name,
+        row.period,
+        row.insurance,
+        PersonCategory(row.category),
+        row.amount_fen,
+        date.fromisoformat(row.due_on),
+        BillState(row.state),
+        row.replaces or "",
+        row.reason or "",
+    )

@@ -7,10 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, timestamp
-from sbcard_core.ledger.transfers import is_id
+from sbcard_core.ledger.transfers import is_id, is_storable
 from sbcard_core.premiums.records import BillState, Channel, Insured, Payment, PaymentStatus, Refund, RefundStatus
 from sbcard_core.premiums.tariff import Rate
 from sbcard_core.store import insert_many, schema
+from sbcard_core.values import CardState
 
 RateKey = tuple[str, int, str]
 """Insurance, category and first day of a rate: what a bill keeps of it."""
@@ -81,18 +82,35 @@ def last_serial(connection: sa.Connection, period: str) -> int:
     return int(last.rpartition(".")[2]) if last else 0
 
 
-def _find(connection: sa.Connection, table: sa.Table, key: str, wanted: Iterable[str]) -> Iterable[Any]:
+def find(connection: sa.Connection, table: sa.Table, key: str, wanted: Iterable[str]) -> Iterable[Any]:
+    """Rows by their keys, those that cannot be keys left out."""
     names = [name for name in dict.fromkeys(wanted) if is_id(name)]
     for start in range(0, len(names), _LOOKUP):
         yield from connection.execute(sa.select(table).where(table.c[key].in_(names[start : start + _LOOKUP])))
 
 
 def pay(
-    connection: sa.Connection, ledger: Ledger, rates: Mapping[RateKey, Rate], payments: Sequence[Payment]
+    connection: sa.Connection,
+    ledger: Ledger,
+    rates: Mapping[RateKey, Rate],
+    payments: Sequence[Payment],
+    *,
+    source: str = "",
 ) -> list[PaymentStatus]:
-    """Take payments in the caller's transaction, which holds the posting lock."""
-    known = {row.payment_id: row for row in _find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
-    bills = {row.bill_no: row for row in _find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
+    """Take payments in the caller's transaction, which holds the posting lock.
+
+    Args:
+        connection: of the caller's transaction.
+        ledger: the books.
+        rates: by what bills keep of them.
+        payments: judged in this order.
+        source: an open account the money comes from, instead of that of its channel.
+    """
+    known = {row.payment_id: row for row in find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
+    bills = {row.bill_no: row for row in find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
+    live = _live_cards(connection, [p.card_no for p in payments if p.card_no])
+    sources = {} if source else {source_of(p.channel, p.agent): 1 for p in payments if _may_be_taken(p, bills)}
+    ledger.open_accounts(sources, connection=connection)
     taken: dict[str, Payment] = {}
 
     def judge(post: Callable[[list[Transfer]], bool]) -> list[PaymentStatus]:
@@ -102,8 +120,10 @@ def pay(
         statuses = []
         for one in payments:
             status = _judge_payment(one, known.get(one.payment_id), taken.get(one.payment_id), bills, states)
+            if status is PaymentStatus.PAID and one.card_no and one.card_no not in live:
+                status = PaymentStatus.CARD_REFUSED
             if status is PaymentStatus.PAID:
-                status = _post_payment(connection, ledger, _rate_of(bills[one.bill_no], rates), one, post)
+                status = _post_payment(_rate_of(bills[one.bill_no], rates), one, source, post)
             if status is PaymentStatus.PAID:
                 taken[one.payment_id] = one
                 states[one.bill_no] = BillState.PAID
@@ -119,15 +139,30 @@ def pay(
     statuses = judge(later)
     if not _post_all(connection, ledger, moves):  # the books refuse some: find out which
         statuses = judge(lambda few: _post_all(connection, ledger, few))
-    columns = ("payment_id", "bill_no", "amount_fen", "channel", "agent", "at", "refunded")
+    columns = ("payment_id", "bill_no", "amount_fen", "channel", "agent", "at", "card_no", "refunded")
     insert_many(connection, _PAYMENT, columns, [(*_kept(payment), "0") for payment in taken.values()])
-    _set_states(connection, [(payment.bill_no, BillState.PAID) for payment in taken.values()])
+    set_states(connection, [(payment.bill_no, BillState.PAID) for payment in taken.values()])
     return statuses
 
 
-def _kept(payment: Payment) -> tuple[str, str, int, str, str, str]:
+def _may_be_taken(payment: Payment, bills: Mapping[str, Any]) -> bool:
+    bill = bills.get(payment.bill_no) if _is_well_formed(payment) else None
+    return bill is not None and bill.state == BillState.OPEN
+
+
+def _live_cards(connection: sa.Connection, cards: Sequence[str]) -> set[str]:
+    """Those of the cards whose social-security half is in normal use."""
+    found = find(connection, schema.card, "card_no", cards)
+    return {row.card_no for row in found if row.app_state == CardState.NORMAL}
+
+
+def _kept(payment: Payment) -> tuple[str, str, int, str, str, str, str | None]:
     return (payment.payment_id, payment.bill_no, payment.amount_fen, payment.channel.value, payment.agent,
-            timestamp(payment.at))  # fmt: skip
+            timestamp(payment.at), payment.card_no or None)  # fmt: skip
+
+
+def _stored(row: Any) -> tuple[object, ...]:
+    return row.payment_id, row.bill_no, row.amount_fen, row.channel, row.agent, row.at, row.card_no
 
 
 def _judge_payment(
@@ -135,7 +170,7 @@ def _judge_payment(
 ) -> PaymentStatus:
     if not _is_well_formed(payment):
         return PaymentStatus.MALFORMED
-    before = _kept(taken) if taken else tuple(stored)[:6] if stored is not None else None
+    before = _kept(taken) if taken else _stored(stored) if stored is not None else None
     if before is not None:
         return PaymentStatus.EXISTS if before == _kept(payment) else PaymentStatus.EXISTS_DIFFERENT
     if payment.bill_no not in bills:
@@ -152,20 +187,21 @@ def _judge_payment(
 
 def _is_well_formed(payment: Payment) -> bool:
     ids = (payment.payment_id, payment.bill_no, payment.agent)
-    return all(is_id(one) and len(one) <= 100 for one in ids) and type(payment.amount_fen) is int
+    if not (all(is_id(one) and len(one) <= 100 for one in ids) and type(payment.amount_fen) is int):
+        return False
+    return (
+        isinstance(payment.channel, Channel)
+        and isinstance(payment.at, datetime)
+        and (payment.card_no == "" or (is_id(payment.card_no) and len(payment.card_no) <= 9))
+    )
 
 
 def _post_payment(
-    connection: sa.Connection,
-    ledger: Ledger,
-    rate: Rate | None,
-    payment: Payment,
-    post: Callable[[list[Transfer]], bool],
+    rate: Rate | None, payment: Payment, source: str, post: Callable[[list[Transfer]], bool]
 ) -> PaymentStatus:
     if rate is None:
         return PaymentStatus.NO_RATE
-    source, kind = source_of(payment.channel, payment.agent)
-    ledger.open_accounts([(source, kind)], connection=connection)
+    source = source or source_of(payment.channel, payment.agent)[0]
     at = timestamp(payment.at)
     moves = [
         Transfer(f"premium:{payment.payment_id}:{part}", source, share.account, share.amount_fen, "premium.pay", at)
@@ -188,9 +224,9 @@ def refund(
     connection: sa.Connection, ledger: Ledger, rates: Mapping[RateKey, Rate], refunds: Sequence[Refund]
 ) -> list[RefundStatus]:
     """Give money back in the caller's transaction, which holds the posting lock."""
-    known = {row.refund_id: row for row in _find(connection, _REFUND, "refund_id", [r.refund_id for r in refunds])}
-    paid = {row.payment_id: row for row in _find(connection, _PAYMENT, "payment_id", [r.payment_id for r in refunds])}
-    bills = {row.bill_no: row for row in _find(connection, _BILL, "bill_no", [row.bill_no for row in paid.values()])}
+    known = {row.refund_id: row for row in find(connection, _REFUND, "refund_id", [r.refund_id for r in refunds])}
+    paid = {row.payment_id: row for row in find(connection, _PAYMENT, "payment_id", [r.payment_id for r in refunds])}
+    bills = {row.bill_no: row for row in find(connection, _BILL, "bill_no", [row.bill_no for row in paid.values()])}
     given = {name: figures(row.refunded) for name, row in paid.items()}
     made: dict[str, Refund] = {}
     statuses = []
@@ -215,7 +251,7 @@ def _kept_refund(one: Refund) -> tuple[str, str, int, str, str]:
 def _judge_refund(
     one: Refund, stored: Any, made: Refund | None, paid: Mapping[str, Any], given: Mapping[str, list[int]]
 ) -> RefundStatus:
-    if not (is_id(one.refund_id) and is_id(one.payment_id)) or type(one.amount_fen) is not int or one.amount_fen <= 0:
+    if not _is_refund(one):
         return RefundStatus.MALFORMED
     before = _kept_refund(made) if made else tuple(stored) if stored is not None else None
     if before is not None:
@@ -224,6 +260,14 @@ def _judge_refund(
         return RefundStatus.UNKNOWN_PAYMENT
     left = int(paid[one.payment_id].amount_fen) - sum(given[one.payment_id])
     return RefundStatus.REFUNDED if one.amount_fen <= left else RefundStatus.MORE_THAN_PAID
+
+
+def _is_refund(one: Refund) -> bool:
+    if not (is_id(one.refund_id) and len(one.refund_id) <= 100 and is_id(one.payment_id)):
+        return False
+    if type(one.amount_fen) is not int or one.amount_fen <= 0 or not isinstance(one.at, datetime):
+        return False
+    return isinstance(one.reason, str) and is_storable(one.reason)
 
 
 def apportion(held: Sequence[int], amount_fen: int) -> list[int]:
@@ -278,10 +322,11 @@ def _note_refunds(
         connection.execute(sa.update(_PAYMENT).where(_PAYMENT.c.payment_id == name).values(refunded=text))
         if sum(given[name]) == paid[name].amount_fen:
             whole.append((paid[name].bill_no, BillState.REFUNDED))
-    _set_states(connection, whole)
+    set_states(connection, whole)
 
 
-def _set_states(connection: sa.Connection, changes: Sequence[tuple[str, BillState]]) -> None:
+def set_states(connection: sa.Connection, changes: Sequence[tuple[str, BillState]]) -> None:
+    """Put bills in new states."""
     if changes:
         bill = schema.premium_bill
         statement = sa.update(bill).where(bill.c.bill_no == sa.bindparam("wanted")).values(state=sa.bindparam("new"))

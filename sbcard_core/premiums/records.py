@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
 from sbcard_core.errors import Refused
-from sbcard_core.values import PersonCategory, mask_id
+from sbcard_core.values import PersonCategory, mask_id, yuan
 
 
 class Channel(StrEnum):
@@ -62,9 +62,12 @@ class PaymentStatus(IntEnum):
     ALREADY_PAID = 6
     """By another payment: give the money back to whoever brought it twice."""
     AMOUNT_DIFFERS = 7
-    NO_RATE = 8
+    """A bill is paid whole: part of it, or more, is not taken."""
+    CARD_REFUSED = 8
+    """No such card, or its social-security half is not in normal use."""
+    NO_RATE = 9
     """The tariff in use lacks the rate that the bill was made by."""
-    LEDGER_REFUSED = 9
+    LEDGER_REFUSED = 10
     """An account's bound stands against it."""
 
     @property
@@ -121,6 +124,8 @@ class Payment:
     channel: Channel
     agent: str
     at: datetime
+    card_no: str = ""
+    """The card it was paid with, the person's own or another's; it must be in normal use. Empty: none was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,61 @@ class Refund:
     payment_id: str
     amount_fen: int
     at: datetime
+    reason: str = ""
+
+
+class ChangeStatus(IntEnum):
+    """What became of one change of category: the first that applies."""
+
+    REPLACED = 0
+    EXISTS = 1
+    """It was made before."""
+    UNKNOWN_BILL = 2
+    CANCELLED = 3
+    """Or replaced by a bill of a third category."""
+    PAID = 4
+    """Give the payment back first; then it can be replaced."""
+    NO_RATE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryChange:
+    """A person is of another category (人员类别变更): the bill is cancelled, another takes its place.
+
+    Args:
+        bill_no: one that is open, or was paid and given back in full.
+        category: the new one.
+        since: the days to payment count from here. The rate is that of the period's first day.
+    """
+
+    bill_no: str
+    category: PersonCategory
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one change came to."""
+
+    status: ChangeStatus
+    bill_no: str = ""
+    """The bill that is owed now, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One bill as it stands (缴费单)."""
+
+    bill_no: str
+    id_number: str = field(repr=False)
+    name: str = field(repr=False)
+    period: str
+    insurance: str
+    category: PersonCategory
+    amount_fen: int
+    due_on: date
+    state: BillState
+    replaces: str = ""
     reason: str = ""
 
 
@@ -164,6 +224,7 @@ class Receipt:
     channel: Channel
     agent: str
     at: datetime
+    card_no: str = ""
 
     @property
     def text(self) -> str:
@@ -175,6 +236,8 @@ class Receipt:
             f"金额 {yuan(self.amount_fen)}元  缴费方式 {self.channel.zh}({self.agent})",
             f"时间 {self.at:%Y-%m-%d %H:%M:%S}",
         ]
+        if self.card_no:
+            lines.append(f"社会保障卡号 {self.card_no}")
         if self.refunded_fen:
             lines.append(f"已退 {yuan(self.refunded_fen)}元")
         return "\n".join(lines)
@@ -186,13 +249,3 @@ class PremiumRefused(Refused):
     def __init__(self, status: PaymentStatus | RefundStatus, what: str) -> None:
         self.status = status
         super().__init__(f"{what} refused: {status.name}", step="premiums", term="缴费", advice="see its status")
-
-
-def yuan(fen: int) -> str:
-    """Fen as yuan with two decimals.
-
-    Example:
-        >>> yuan(6005)
-        '60.05'
-    """
-    return f"{fen // 100}.{fen % 100:02}"
