@@ -54,6 +54,7 @@ def session(real_part: Callable[[str, bool, str], None], log: Path) -> Iterator[
     how = "pip install 'sbcard-core[spark]' and a Java runtime of 17 or newer"
     real_part("spark", all(map(find_spec, ("pyspark", "pyarrow"))) and shutil.which("java") is not None, how)
     where = {"spark.local.dir": str(log.parent), "spark.sql.warehouse.dir": str(log.parent / "warehouse")}
+    where["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # ends before more would pay
     saved = {number: os.dup(number) for number in (1, 2)}
     with log.open("ab") as file:  # the Java machine keeps what it is born with
         for number in saved:
