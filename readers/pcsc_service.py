@@ -26,7 +26,6 @@ TIMED_OUT = 0x8010000A
 CANCELLED = 0x80100002
 NO_READERS = 0x8010002E
 UNKNOWN_READER = 0x80100009
-SHARING = 0x8010000B
 
 _Row = tuple[type[ReaderError], str, str, str]
 _CARD: _Row = (CardRemoved, "the card was pulled out or reset", "卡已移出", "insert it again")

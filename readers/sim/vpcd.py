@@ -13,7 +13,6 @@ from readers.sim.reader import Device
 
 CARD_PORT = 35963
 PSAM_PORT = 35964
-MAX_FRAME = 0xFFFF
 
 _OFF, _ON, _RESET, _ATR = 0, 1, 2, 4
 

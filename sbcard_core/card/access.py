@@ -45,11 +45,6 @@ class Access(StrEnum):
         """Whether an external authentication is part of the condition."""
         return self in {Access.KEY, Access.PIN_AND_KEY}
 
-    @property
-    def wants_pin(self) -> bool:
-        """Whether the PIN is part of the condition."""
-        return self in {Access.PIN, Access.PIN_AND_KEY}
-
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _CLASS = 0xB0
 LOAD_TYPE = 0x31
 """账户划入 as a character: "1" (assumed: the load of a deposit account)."""
-DEBIT_TYPE = 0x35
-"""A purchase as a character: "5" (assumed likewise)."""
 _TAC_BYTES = 4
 
 

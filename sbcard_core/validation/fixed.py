@@ -92,7 +92,6 @@ class FixedWidth:
 
 _HEAD = struct.Struct("<B3xIHH20x")
 _FIELD = struct.Struct("<11sc4xBB14x")
-_TEXT_TYPES = b"CND"
 
 
 @dataclass(frozen=True)

@@ -142,12 +142,6 @@ class Roll:
         self._photo[record] = before or photo
         return before
 
-    @property
-    def with_photo(self) -> int:
-        """How many records have a photo."""
-        self._lookup()
-        return int(np.count_nonzero(self._photo))
-
     def without_photo(self) -> Iterator[tuple[str, int]]:
         """(file, line) of each record that needs a photo and has none, in the order they were added."""
         self._lookup()
