@@ -1,4 +1,4 @@
-"""The database room: engine, tables and bulk writes. SQLite by default, any SQLAlchemy URL otherwise."""
+"""The database room: engine, tables and bulk writes. SQLite or PostgreSQL, by address."""
 
 from sbcard_core.store.bulk import insert_many, update_many
 from sbcard_core.store.engine import SchemaMismatch, Store, StoreFailed, typed

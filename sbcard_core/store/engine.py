@@ -9,9 +9,11 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from sbcard_core.errors import SBCardError
-from sbcard_core.store import migrate, schema
+from sbcard_core.store import address, migrate, schema
 
 SCHEMA_VERSION = migrate.VERSION
+BUSY_MS = 30_000
+"""How long SQLite waits for another writer, in milliseconds."""
 
 
 class SchemaMismatch(SBCardError):
@@ -30,6 +32,8 @@ def typed() -> Iterator[None]:
     except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
         raise _failed(error) from error
     except Exception as error:
+        if type(getattr(error, "orig", error)) is sqlite3.DatabaseError:  # not a database, or a damaged one
+            raise _failed(error) from error
         # psycopg may not be installed: its errors are told by their module and the name of their base.
         bases = {f"{base.__module__}.{base.__name__}" for base in type(error).__mro__}
         if "psycopg.OperationalError" in bases:
@@ -60,7 +64,7 @@ def _lock_schema(connection: sa.Connection) -> None:
 def _on_connect(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # FULL: a commit that returned is on the disk, also after a power failure.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -87,16 +91,19 @@ class Store:
         Back up before the first opening with a new release (``store.migrate`` says how); an upgrade cannot be undone.
 
         Args:
-            url: a SQLAlchemy URL: ``sqlite:///path/to/file.sqlite``, ``postgresql+psycopg://…``.
+            url: ``sqlite:///path/to/file.sqlite``, ``sqlite://`` (in memory) or ``postgresql+psycopg://…``.
 
         Raises:
+            InvalidValue: no such address, or that of another kind of database.
+            MissingPart: the driver of PostgreSQL is not installed.
             SchemaMismatch: the tables there are of a newer version.
-            StoreFailed: the database cannot be opened.
+            StoreFailed: the database cannot be opened or written, is locked for too long or no database.
         """
+        where = address.parse(url)
         kwargs: dict[str, Any] = {}
         if url in ("sqlite://", "sqlite:///:memory:"):
             kwargs = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
-        engine = sa.create_engine(url, **kwargs)
+        engine = sa.create_engine(where, **kwargs)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _on_connect)
         store = cls(engine)

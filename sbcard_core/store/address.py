@@ -1,0 +1,52 @@
+"""A database's address: what is refused before anything is opened. No message repeats it: it may hold a password."""
+
+import importlib.util
+from typing import Final
+
+import sqlalchemy as sa
+
+from sbcard_core.errors import InvalidValue, MissingPart
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_ADVICE: Final = "use sqlite:///path/to/file.sqlite or postgresql+psycopg://user@host/database"
+
+
+def parse(url: str) -> sa.URL:
+    """The address of a database that the library works with.
+
+    Raises:
+        InvalidValue: no address, or that of another kind of database.
+        MissingPart: the driver of PostgreSQL is not installed.
+
+    Example:
+        >>> parse("sqlite:///books.sqlite").database, parse("sqlite:///books.sqlite").drivername
+        ('books.sqlite', 'sqlite')
+        >>> parse("mongodb://host/db")
+        Traceback (most recent call last):
+        sbcard_core.errors.InvalidValue: databases of kind 'mongodb' are not supported (数据库地址) [store.open]; ...
+    """
+    try:
+        found = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError, TypeError):
+        raise _refused("the database's address cannot be read") from None  # the cause would show it
+    if found.drivername not in _DRIVERS:
+        raise _refused(f"databases of kind {found.drivername!r} are not supported")
+    if "\0" in (found.database or ""):
+        raise _refused("the database's name has a NUL in it")
+    if found.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg") is None:
+        raise MissingPart(
+            "the driver of PostgreSQL is not installed",
+            step="store.open",
+            term="数据库驱动",
+            advice="pip install 'sbcard-core[postgres]'",
+        )
+    return found.set(drivername=_DRIVERS[found.drivername])
+
+
+def _refused(what: str) -> InvalidValue:
+    return InvalidValue(what, step="store.open", term="数据库地址", advice=_ADVICE)
