@@ -31,7 +31,12 @@ def select_fid(fid: int) -> CommandAPDU:
 
 
 def select_mf() -> CommandAPDU:
-    """SELECT the master file, ``00A4 0000 02 3F00``. Two sources."""
+    """SELECT the master file, ``00A4 0000 02 3F00``. Two sources.
+
+    Example:
+        >>> select_mf().encode().hex().upper()
+        '00A40000023F00'
+    """
     return select_fid(0x3F00)
 
 
@@ -83,7 +88,12 @@ def read_record_by_id(tag: int, ne: int = 0, sfi: int = 0) -> CommandAPDU:
 
 
 def update_record(number: int, record: bytes, sfi: int = 0) -> CommandAPDU:
-    """UPDATE RECORD by number; ``record`` is the whole TLV."""
+    """UPDATE RECORD by number; ``record`` is the whole TLV.
+
+    Example:
+        >>> update_record(4, bytes.fromhex("0A0131"), sfi=6).encode().hex()
+        '00dc0434030a0131'
+    """
     return CommandAPDU(0x00, 0xDC, _record(number), _sfi(sfi) | 0x04, record)
 
 
@@ -164,6 +174,10 @@ def internal_authenticate(process: bytes, original: bytes) -> CommandAPDU:
     Args:
         process: process factor 过程因子, 8 bytes.
         original: original data 原始信息, 8 bytes.
+
+    Example:
+        >>> internal_authenticate(bytes(8), bytes(8)).encode()[:5].hex()
+        '0088000010'
     """
     return CommandAPDU(0x00, 0x88, 0x00, 0x00, _eight(process, "process") + _eight(original, "original"), ne=8)
 
@@ -189,17 +203,31 @@ def verify_pin(pin: str) -> CommandAPDU:
 
     Raises:
         InvalidValue: not 4 to 16 digits. The message does not repeat the PIN.
+
+    Example:
+        >>> verify_pin("123456").encode().hex()
+        '0020000003123456'
     """
     return CommandAPDU(0x00, 0x20, 0x00, 0x00, pack_pin(pin))
 
 
 def change_pin(old: str, new: str) -> CommandAPDU:
-    """CHANGE PIN, ``80 5E 01 00``: old, FF, new, both as packed digits."""
+    """CHANGE PIN, ``80 5E 01 00``: old, FF, new, both as packed digits.
+
+    Example:
+        >>> change_pin("123456", "246810").encode().hex().upper()
+        '805E010007123456FF246810'
+    """
     return CommandAPDU(0x80, 0x5E, 0x01, 0x00, pack_pin(old) + b"\xff" + pack_pin(new))
 
 
 def get_response(ne: int = 256) -> CommandAPDU:
-    """GET RESPONSE after 61xx."""
+    """GET RESPONSE after 61xx.
+
+    Example:
+        >>> get_response(8).encode().hex().upper()
+        '00C0000008'
+    """
     return CommandAPDU(0x00, 0xC0, 0x00, 0x00, ne=ne)
 
 

@@ -57,7 +57,12 @@ def verify_user_pin(cryptogram: bytes) -> CommandAPDU:
 
 
 def verify_admin_pin(cryptogram: bytes) -> CommandAPDU:
-    """VERIFY of the administrator's PIN, ``0020 01 00 10``."""
+    """VERIFY of the administrator's PIN, ``0020 01 00 10``.
+
+    Example:
+        >>> verify_admin_pin(bytes(16)).encode()[:5].hex()
+        '0020010010'
+    """
     return CommandAPDU(0x00, 0x20, 0x01, 0x00, _block(cryptogram, 16))
 
 
@@ -72,7 +77,12 @@ def change_pin(block: bytes, mac: Mac) -> CommandAPDU:
 
 
 def authenticate_master(cryptogram: bytes) -> CommandAPDU:
-    """EXTERNAL AUTHENTICATE under the master key, ``0082 00 00 10``, before :func:`update_master_key`."""
+    """EXTERNAL AUTHENTICATE under the master key, ``0082 00 00 10``, before :func:`update_master_key`.
+
+    Example:
+        >>> authenticate_master(bytes(16)).encode()[:5].hex()
+        '0082000010'
+    """
     return CommandAPDU(0x00, 0x82, 0x00, 0x00, _block(cryptogram, 16))
 
 

@@ -114,12 +114,22 @@ def init_load(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Pur
 
 
 def credit_for_load(at: datetime, mac2: bytes) -> CommandAPDU:
-    """CREDIT FOR LOAD ``80 52 0000 0B`` (圈存): date 4, time 3, MAC2 4; a TAC of 4 bytes comes back."""
+    """CREDIT FOR LOAD ``80 52 0000 0B`` (圈存): date 4, time 3, MAC2 4; a TAC of 4 bytes comes back.
+
+    Example:
+        >>> credit_for_load(datetime(2011, 12, 21, 22, 48, 22), bytes.fromhex("3A845BF0")).encode().hex().upper()
+        '805200000B201112212248223A845BF004'
+    """
     return CommandAPDU(0x80, 0x52, 0x00, 0x00, pack_datetime(at) + _four(mac2, "MAC2"), ne=4)
 
 
 def init_purchase(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Purse = Purse.PURSE) -> CommandAPDU:
-    """INITIALIZE FOR PURCHASE ``80 50 01 P2 0B`` (消费初始化). Three sources."""
+    """INITIALIZE FOR PURCHASE ``80 50 01 P2 0B`` (消费初始化). Three sources.
+
+    Example:
+        >>> init_purchase(1, 1200, bytes(6)).encode().hex()
+        '805001020b01000004b00000000000000f'
+    """
     return CommandAPDU(0x80, 0x50, 0x01, purse, _initial(key_index, amount_fen, terminal_no), ne=15)
 
 
@@ -139,6 +149,10 @@ def init_compound_purchase(key_index: int, amount_fen: int, terminal_no: bytes) 
     """INITIALIZE FOR CAPP PURCHASE ``80 50 03 02 0B`` (复合消费初始化), the purse only. Three sources.
 
     Goes on with :func:`update_compound_record` and :func:`debit`; parse with :class:`InitPurchaseResponse`.
+
+    Example:
+        >>> init_compound_purchase(1, 100, bytes(6)).encode()[:5].hex()
+        '805003020b'
     """
     return CommandAPDU(0x80, 0x50, 0x03, Purse.PURSE, _initial(key_index, amount_fen, terminal_no), ne=15)
 
@@ -191,13 +205,23 @@ def get_transaction_proof(transaction_type: int, txn_no: int) -> CommandAPDU:
 
 
 def debit(terminal_txn_no: bytes, at: datetime, mac1: bytes) -> CommandAPDU:
-    """DEBIT FOR PURCHASE ``80 54 0100 0F`` (消费): terminal transaction no. 4, date 4, time 3, MAC1 4."""
+    """DEBIT FOR PURCHASE ``80 54 0100 0F`` (消费): terminal transaction no. 4, date 4, time 3, MAC1 4.
+
+    Example:
+        >>> debit(bytes(4), datetime(2014, 7, 31, 10, 20, 30), bytes(4)).encode().hex()
+        '805401000f00000000201407311020300000000008'
+    """
     data = _four(terminal_txn_no, "terminal transaction number") + pack_datetime(at) + _four(mac1, "MAC1")
     return CommandAPDU(0x80, 0x54, 0x01, 0x00, data, ne=8)
 
 
 def get_balance(purse: Purse = Purse.PURSE) -> CommandAPDU:
-    """GET BALANCE ``80 5C 00 P2 04`` (查询余额); parse with :func:`parse_balance`."""
+    """GET BALANCE ``80 5C 00 P2 04`` (查询余额); parse with :func:`parse_balance`.
+
+    Example:
+        >>> get_balance().encode().hex().upper()
+        '805C000204'
+    """
     return CommandAPDU(0x80, 0x5C, 0x00, purse, ne=4)
 
 
@@ -206,6 +230,10 @@ def parse_balance(data: bytes) -> int:
 
     Raises:
         MalformedData: another length.
+
+    Example:
+        >>> parse_balance(bytes.fromhex("00001388"))
+        5000
     """
     _length(data, 4, "get_balance")
     return _number(data)
@@ -215,7 +243,11 @@ def get_account_balance(which: int = 1) -> CommandAPDU:
     """GET BALANCE of the social-security account ``B0 26 00 P2`` (one public page).
 
     P2 01 个人账户 (4 bytes), 02 年度个人自付累计 and 03 年度统筹支付累计 (6 bytes: amount 4, year 2). After PIN.
-    The other B0 commands (credit, debit) are not public, so none is built.
+    Of the other B0 commands only :func:`init_account_load` is public.
+
+    Example:
+        >>> get_account_balance().encode().hex().upper()
+        'B026000104'
     """
     if which not in (1, 2, 3):
         raise InvalidValue("account is 1, 2 or 3", step="get_account_balance")
@@ -250,7 +282,12 @@ class AccountBalance:
 
 
 def init_account_load(key_index: int, amount_fen: int, terminal_no: bytes) -> CommandAPDU:
-    """INITIALIZE FOR LOAD of the social-security account ``B0 28 0001 0B`` (账户划入, one public page)."""
+    """INITIALIZE FOR LOAD of the social-security account ``B0 28 0001 0B`` (账户划入, one public page).
+
+    Example:
+        >>> init_account_load(1, 100, bytes(6)).encode()[:5].hex()
+        'b02800010b'
+    """
     return CommandAPDU(0xB0, 0x28, 0x00, 0x01, _initial(key_index, amount_fen, terminal_no), ne=16)
 
 
@@ -270,6 +307,10 @@ def pack_amount(amount_fen: int) -> bytes:
 
     Raises:
         InvalidValue: outside 0..4294967295 fen.
+
+    Example:
+        >>> pack_amount(1200).hex()
+        '000004b0'
     """
     if not 0 <= amount_fen <= AMOUNT_MAX:
         raise InvalidValue("amount is 0 to 42949672.95 yuan", step="purse", term="交易金额")
