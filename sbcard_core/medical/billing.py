@@ -97,7 +97,8 @@ class MedicalBilling:
         Bills are settled by the thousand in one transaction; when the call returns all are on the disk. A run that
         broke off is simply started again: what was settled answers ``EXISTS``.
         """
-        return list(self.settle_each(bills))
+        with collection_paused():  # of the whole answer, not again for each part of it
+            return list(self.settle_each(bills))
 
     def settle_each(self, bills: Iterable[Bill]) -> Iterator[Outcome]:
         """As ``settle_many``, in flat memory and with its progress to be seen: what comes out is on the disk."""

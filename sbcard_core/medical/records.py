@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ PAID_PARTS: Final = ("acct_pay", "acct_mulaid_pay", *FUND_FIELDS, "psn_cash_pay"
 """The amounts that move money; what the hospital bears (hosp_part_amt) moves none."""
 LOOKUP_IDS: Final = 900
 """How many settlements one query names."""
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class Row(NamedTuple):
@@ -152,10 +153,13 @@ def is_well_formed(s: Settlement) -> bool:
     )
 
 
+_borne: Final = attrgetter(*PAID_PARTS, "hosp_part_amt")
+_amounts_of: Final = attrgetter(*AMOUNT_FIELDS)
+
+
 def adds_up(split: Split) -> bool:
     """Whether the parts that are paid and what the hospital bears are the whole bill."""
-    parts: list[int] = [getattr(split, name) for name in PAID_PARTS]
-    parts.append(split.hosp_part_amt)
+    parts: tuple[int, ...] = _borne(split)
     return min(parts) >= 0 and 0 < sum(parts) == split.medfee_sumamt <= AMOUNT_MAX
 
 
@@ -202,7 +206,7 @@ def _dump(split: Split, payers: Payers) -> str:
     return _ENCODE(
         {
             "policy": split.policy,
-            "amounts": {name: fen for name in AMOUNT_FIELDS if (fen := getattr(split, name))},
+            "amounts": {name: fen for name, fen in zip(AMOUNT_FIELDS, _amounts_of(split), strict=True) if fen},
             "setldetail": split.setldetail,
             "added": split.added,
             "payers": payers,

@@ -6,7 +6,8 @@ terminal), and from cash. ``cancel`` takes back; nothing is ever removed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -43,6 +44,9 @@ PAYERS: Final[dict[str, tuple[str, AccountKind]]] = {
 }
 """The account each field is paid from; own names, assumed. ``acct_pay`` and ``acct_mulaid_pay`` have the person's."""
 _OWN_PARTS: Final = PAID_PARTS[:2]
+_REST_PARTS: Final = PAID_PARTS[2:]
+_REST_ACCOUNTS: Final = tuple(PAYERS[part][0] for part in _REST_PARTS)
+_rest_of: Final = attrgetter(*_REST_PARTS)
 _STATUS: Final = {
     TransferStatus.INSUFFICIENT: SettleStatus.INSUFFICIENT,
     TransferStatus.UNKNOWN_ACCOUNT: SettleStatus.UNKNOWN_ACCOUNT,
@@ -97,7 +101,7 @@ def write(
     _post_personal(ledger, connection, batch, statuses)
     _share_fate(batch, statuses)
     accepted = [(s, row) for s, row, status in zip(batch, rows, statuses, strict=True) if not status and row]
-    post_all(ledger, connection, [t for s, _ in accepted for t in _transfers(s, PAID_PARTS[2:])])
+    _post_rest(ledger, connection, [s for s, _ in accepted])
     insert_many(connection, schema.settlement, COLUMNS, [row for _, row in accepted])
     if years is None:
         years = Years().load(connection, [row.psn_no for _, row in accepted])
@@ -114,7 +118,12 @@ def year_key(row: Row) -> tuple[str, str, int, str]:
 
 def post_all(ledger: Ledger, connection: sa.Connection, transfers: Sequence[Transfer]) -> None:
     """Post all, or raise ``Refused``; the caller's transaction must then be given up."""
-    refused = [status for status in ledger.post_many(transfers, connection) if not status.is_settled]
+    raise_refused(ledger.post_many(transfers, connection))
+
+
+def raise_refused(statuses: Iterable[TransferStatus]) -> None:
+    """``LedgerRefused`` if there is a refusal among them."""
+    refused = [status for status in statuses if not status.is_settled]
     if refused:
         raise LedgerRefused(refused)
 
@@ -169,11 +178,31 @@ def _transfers(s: Settlement, parts: Sequence[str]) -> Iterator[Transfer]:
             yield Transfer(transfer_id, payer_of(part, s.payers), hospital, fen, SETTLED_CODE, s.at, memo)
 
 
+def _post_rest(ledger: Ledger, connection: sa.Connection, settlements: Sequence[Settlement]) -> None:
+    """What the funds and cash pay, by column: the bulk of a batch's postings; all, or ``Refused``."""
+    ids: list[str] = []
+    debits, credits_, moments, memos, amounts = [], [], [], [], []
+    for s in settlements:
+        number, hospital, at, memo = s.setl_id, hospital_account(s.hospital), s.at, s.card_no
+        for part, account, fen in zip(_REST_PARTS, _REST_ACCOUNTS, _rest_of(s.split), strict=True):
+            if fen:
+                ids.append(f"setl:{number}:{part}")
+                debits.append(account)
+                credits_.append(hospital)
+                amounts.append(fen)
+                moments.append(at)
+                memos.append(memo)
+    if ids:
+        columns: dict[str, Any] = {"code": SETTLED_CODE, "at": moments, "memo": memos, "connection": connection}
+        raise_refused(ledger.post_columns(ids, debits, credits_, amounts, **columns))
+
+
 def _post_personal(
     ledger: Ledger, connection: sa.Connection, batch: Sequence[Settlement], statuses: list[SettleStatus]
 ) -> None:
     """One posting for each account that pays; what one bill's first account paid goes back if its second refuses."""
-    transfers = [(i, t) for i, s in enumerate(batch) if not statuses[i] for t in _transfers(s, _OWN_PARTS)]
+    paying = [i for i, s in enumerate(batch) if not statuses[i] and (s.split.acct_pay or s.split.acct_mulaid_pay)]
+    transfers = [(i, t) for i in paying for t in _transfers(batch[i], _OWN_PARTS)]
     both = {i for i, s in enumerate(batch) if s.split.acct_pay and s.split.acct_mulaid_pay}
     for i, status in zip(
         [i for i, _ in transfers], ledger.post_many([t for _, t in transfers], connection), strict=True

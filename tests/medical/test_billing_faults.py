@@ -1,0 +1,191 @@
+"""Billing processes killed at every write and at random moments; every write failed once."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sbcard_core.ledger import AccountKind, Ledger, Transfer
+from sbcard_core.medical import MedicalBilling, samples
+from sbcard_core.store import Store
+from tests.medical.billing_child import AT, BILLS, cancellations, do, number
+from tests.medical.proof import assert_sound, moved, nets, years
+
+HERE = Path(__file__).parent
+FAULTS = HERE.parent / "ledger" / "faults.c"
+STEPS = 2
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
+
+
+class Children:
+    """The process that forks billing processes, with or without the library that fails writes."""
+
+    def __init__(self, library: Path | None = None, **environment: str) -> None:
+        if library is not None:
+            environment["LD_PRELOAD"] = str(library)
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "billing_child.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
+        )
+
+    def run(self, url: str, name: str, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
+        """Steps acknowledged, how many refusals, exit status."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\t".join((url, name, str(count), fault, delay)) + "\n")
+        self.process.stdin.flush()
+        acknowledged, refused = set(), 0
+        for line in self.process.stdout:
+            word, step = line.split()
+            if word == "end":
+                return acknowledged, refused, int(step)
+            refused += word == "refused"
+            acknowledged |= {int(step)} if word == "ack" else set()
+        raise AssertionError("the forking process is gone")
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait() == 0
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    found = Children()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    real_part("cc", compiler is not None, "install a C compiler")
+    library = tmp_path / "faults.so"
+    subprocess.run([str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(FAULTS), "-ldl"], check=True)
+    found = Children(library, FAULT_LOG=str(tmp_path / "calls"))
+    yield found
+    found.close()
+
+
+def open_books(store: Store) -> None:
+    ledger = Ledger(store)
+    ledger.open_accounts([("EXTERNAL", AccountKind.EXTERNAL), ("PERSONAL_MEDICAL:1", AccountKind.PERSONAL_MEDICAL)])
+    ledger.post(Transfer("load", "EXTERNAL", "PERSONAL_MEDICAL:1", 10**9, "load", AT))
+
+
+def there(store: Store) -> dict[str, set[int]]:
+    """The steps that are in the books, by run, each whole."""
+    steps: dict[str, set[int]] = {}
+    ids = {row.setl_id for row in assert_sound(store)}
+    for name, batch in {(str(int(setl_id[1:12])), int(setl_id[22:24]) * 60 + int(setl_id[24:26])) for setl_id in ids}:
+        wanted = {number(name, batch, serial) for serial in range(BILLS)}
+        taken = {one.msgid for one in cancellations(name, batch)}
+        assert wanted <= ids
+        assert taken <= ids or not taken & ids
+        steps.setdefault(name, set()).update({2 * batch} | ({2 * batch + 1} if taken <= ids else set()))
+    return steps
+
+
+def assert_kept(acknowledged: set[int], found: set[int]) -> None:
+    """All that was acknowledged, in order, and at most the one in flight."""
+    assert acknowledged == set(range(len(acknowledged)))
+    assert found in (acknowledged, acknowledged | {len(acknowledged)})
+
+
+def finish(store: Store, name: str, found: set[int]) -> None:
+    """The same run again from its start: what is there answers so, the rest is done, and all is there once."""
+    billing = MedicalBilling(store, Ledger(store), samples())
+    for step in range(STEPS):
+        assert set(do(billing, name, step)) == {"EXISTS" if step in found else "SETTLED"}
+    assert there(store)[name] == set(range(STEPS))
+
+
+def copy(template: Path, folder: Path, name: str) -> str:
+    path = folder / f"{name}.sqlite"
+    shutil.copy(template, path)
+    return f"sqlite:///{path}"
+
+
+def every_write(faulty: Children, tmp_path: Path, deeds: tuple[str, ...], stride: int) -> None:
+    """Each ``stride``-th write dies or fails; then the run is done again, and the books are those of a quiet run."""
+    template = tmp_path / "books.sqlite"
+    with Store.open(f"sqlite:///{template}") as store:
+        open_books(store)
+    quiet = copy(template, tmp_path, "quiet")
+    acknowledged, refused, status = faulty.run(quiet, "1", STEPS, "0:count")
+    assert (acknowledged, refused, status) == (set(range(STEPS)), 0, 0)
+    calls = int((tmp_path / "calls").read_text())
+    assert calls > 12 * STEPS
+    with Store.open(quiet) as store:
+        wanted = moved(store), nets(store), years(store)
+    seen, refusals = set(), 0
+    for turn, at in enumerate(range(1, calls + 1, stride)):
+        deed = deeds[turn % len(deeds)]
+        url = copy(template, tmp_path, f"{deed}{at}")
+        acknowledged, refused, status = faulty.run(url, "1", STEPS, f"{at}:{deed}")
+        assert status == -9 if deed in ("kill", "torn", "after") else status in (0, 3), (deed, at)
+        with Store.open(url) as store:
+            found = there(store).get("1", set())
+            if status == -9:
+                assert_kept(acknowledged, found)
+            assert found >= acknowledged
+            seen.add(len(found))
+            refusals += refused
+            finish(store, "1", found)
+            assert (moved(store), nets(store), years(store)) == wanted
+        Path(url.removeprefix("sqlite:///")).unlink()
+    assert seen >= {0, STEPS} if deeds[0] not in ("enospc", "eio") else refusals
+
+
+def test_killed_at_writes_and_fsyncs(faulty: Children, tmp_path: Path) -> None:
+    every_write(faulty, tmp_path, ("kill", "torn", "after"), 2)
+
+
+def test_writes_that_failed(faulty: Children, tmp_path: Path) -> None:
+    every_write(faulty, tmp_path, ("enospc", "eio"), 7)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("deed", ["kill", "torn", "after", "enospc", "eio"])
+def test_every_single_write(faulty: Children, tmp_path: Path, deed: str) -> None:
+    every_write(faulty, tmp_path, (deed,), 1)
+
+
+def kill_at_random(children: Children, store: Store, url: str, kills: int, longest_ms: float) -> None:
+    open_books(store)
+    pause = random.Random(20140804)
+    acknowledged, in_all = {}, 0
+    for kill in range(1, kills + 1):
+        done, _, status = children.run(url, str(kill), 7_000, "-", str(pause.uniform(4, longest_ms)))
+        assert status == -9
+        acknowledged[str(kill)] = done
+        in_all += len(done)
+        if kill % 100 == 0 or kill == kills:
+            found = there(store)
+            for name, steps in acknowledged.items():
+                assert_kept(steps, found.get(name, set()))
+    assert in_all > kills  # most were killed while they billed
+
+
+KILLS = {"sqlite": (25, 90), "postgresql": (8, 300)}
+"""How many, and the longest life in milliseconds: opening takes longer over there."""
+MANY = {"sqlite": (1_000, 90), "postgresql": (500, 300)}
+
+
+def test_killed_at_random(children: Children, store_url: str, store: Store) -> None:
+    kill_at_random(children, store, store_url, *KILLS[store.engine.dialect.name])
+
+
+@pytest.mark.soak
+def test_killed_at_random_many_times(children: Children, store_url: str, store: Store) -> None:
+    kill_at_random(children, store, store_url, *MANY[store.engine.dialect.name])
