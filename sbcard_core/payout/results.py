@@ -16,11 +16,13 @@ from sbcard_core.payout.lines import SUSPENSE, Books, PayoutFinding
 from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import insert_many, schema, update_many
 
+_FOREIGN = ("payout.seq", "payout.account_no")
+"""What a line of another batch looks like."""
 Answer = tuple[LineState, str | None]  # state, reason
 
 
 class PayoutResultRefused(Refused):
-    """The file as a whole is refused and nothing changed; ``code``: ``batch``, ``bank``, ``answered``, ``totals``."""
+    """A file refused as a whole, nothing changed; ``code``: ``batch``, ``bank``, ``answered``, ``lines``, ``totals``."""
 
     def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
         super().__init__(f"{path.name}: {what}", step="payout.read_result", term="代发结果文件", advice=advice)
@@ -65,7 +67,8 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
 
     Raises:
         BankFileRefused: the file is wrong as a whole, or the trailer counts other lines than it brought.
-        PayoutResultRefused: no such batch, another bank, answered by another file, or wrong totals.
+        PayoutResultRefused: no such batch, another bank, answered by another file, lines of another batch, or wrong
+            totals.
     """
     file = bankfile.load(path, bankfile.PAYOUT_RESULT)
     batch_no = file.header["batch_no"]
@@ -87,6 +90,9 @@ def take(
     batch = _sent(connection, batch_no)
     sent = batch.sent
     answers, strays = _answers(file, batch, books.return_codes)
+    if sum(stray.code in _FOREIGN for stray in strays) > len(answers):
+        what = f"most of its lines are not those of batch {batch_no}"
+        raise PayoutResultRefused(path, "lines", what, "it is another batch's: check the batch number with the bank")
     report = _report(batch_no, sent, answers, strays)
     _check_totals(path, file, report, len(strays))
     post(books, connection, (batch_no, bank, on), sent, answers)

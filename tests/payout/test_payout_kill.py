@@ -140,11 +140,12 @@ class Bureau:
         self.bank = Counterpart(folder, self.store)
         self.town = new_town(self.store, folder, 0)
 
-    def go(self, children: Children, delays: Iterator[str] | None = None) -> int:
-        """Until the roll is closed; how often a process was killed."""
+    def go(self, children: Children, pause: random.Random | None = None, longest_ms: float = 0) -> int:
+        """Until the roll is closed; how often a process was killed. On a busy machine they are let live longer."""
         kills = 0
-        for _ in range(200):
-            closed, status = children.run(self.url, self.folder, delay=next(delays) if delays else "-")
+        for run in range(1000):
+            delay = "-" if pause is None else f"{pause.uniform(2, longest_ms * (1 + run / 20)):.1f}"
+            closed, status = children.run(self.url, self.folder, delay=delay)
             assert status in (0, -9)
             kills += status == -9
             self.bank.work()
@@ -186,7 +187,7 @@ def months(new_town: Any, children: Children, ready: Path, folder: Path, kills: 
         place.mkdir()
         shutil.copy(ready, place / "books.sqlite")
         bureau = Bureau(new_town, place, f"sqlite:///{place}/books.sqlite")
-        done += bureau.go(children, delays=iter(lambda: f"{pause.uniform(2, 160):.1f}", None))
+        done += bureau.go(children, pause, 160)
         bureau.prove(children)
         bureau.store.close()
         shutil.rmtree(place)
@@ -209,7 +210,7 @@ def test_killed_at_random_on_postgresql(new_town, children: Children, postgres_u
         try:
             new_town(store, tmp_path, PEOPLE).fund(100_000)
             bureau = Bureau(new_town, tmp_path, postgres_url)
-            assert bureau.go(children, delays=iter(lambda: f"{pause.uniform(20, 400):.1f}", None)) > 0
+            assert bureau.go(children, pause, 400) > 0
             bureau.prove(children)
             bureau.store.close()
         finally:

@@ -5,13 +5,14 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sbcard_core.hosts import bankfile
 from sbcard_core.payout import LineState, PayoutResultRefused, RecoveryMode, RollRefused, RollState
-from sbcard_core.store import Store
+from sbcard_core.store import Store, schema
 
 PEOPLE, DAY = 6, date(2014, 8, 15)
 PERIODS = ("2014-06", "2014-07", "2014-08")
@@ -48,11 +49,12 @@ class Machine(RuleBasedStateMachine):
     """Every rule does one thing to the engine and the same to the oracle."""
 
     town_class: type
+    url = "sqlite://"
 
     @initialize()
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.store = Store.open("sqlite://")
+        self.store = Store.open(self.url)
         self.town = self.town_class(self.store, self.folder, PEOPLE, max_lines=2)
         self.town.fund(10_000_000)
         self.engine = self.town.engine
@@ -66,6 +68,8 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
+            if self.url != "sqlite://":
+                schema.metadata.drop_all(self.store.engine)
             self.store.close()
             shutil.rmtree(self.folder)
 
@@ -312,8 +316,24 @@ class Machine(RuleBasedStateMachine):
         assert self.town.net("BANK_CLEARING:103") + self.town.net("BANK_CLEARING:402") == paid
 
 
+def run(machine: type[Machine], town_class: type, examples: int, steps: int) -> None:
+    machine.town_class = town_class
+    case = machine.TestCase
+    case.settings = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    case().runTest()
+
+
 def test_stages_in_any_order(new_town) -> None:
-    Machine.town_class = new_town
-    machine = Machine.TestCase
-    machine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
-    machine().runTest()
+    run(Machine, new_town, 30, 25)
+
+
+def test_stages_in_any_order_on_postgresql(new_town, postgres_url: str) -> None:
+    class OnPostgres(Machine):
+        url = postgres_url
+
+    run(OnPostgres, new_town, 4, 20)
+
+
+@pytest.mark.soak
+def test_stages_in_any_order_for_long(new_town) -> None:
+    run(Machine, new_town, 500, 50)
