@@ -175,6 +175,9 @@ def check_rows(factors: bytes, levels: int, count: int) -> None:
 
     Raises:
         InvalidValue: not n × ``levels`` × 8 bytes.
+
+    Example:
+        >>> check_rows(b"430100sxcardcard", 2, 1)
     """
     if len(factors) != 8 * levels * count:
         raise InvalidValue(f"{count} rows of {levels} × 8 bytes of factors", step=_STEP, term="分散因子")
@@ -230,6 +233,10 @@ def count_of(originals: bytes, process: bytes) -> int:
 
     Raises:
         InvalidValue: process factors and original data are not n × 8 bytes each.
+
+    Example:
+        >>> count_of(bytes(24), bytes(24))
+        3
     """
     if len(originals) % 8 or len(originals) != len(process):
         raise InvalidValue("process factors and original data have 8 bytes for each card", step=_STEP, term="过程因子")
@@ -241,6 +248,10 @@ def whole(data: bytes, block: int) -> bytes:
 
     Raises:
         InvalidValue: it is not.
+
+    Example:
+        >>> whole(b"8 bytes.", 8)
+        b'8 bytes.'
     """
     if len(data) % block or not data:
         raise InvalidValue(f"{len(data)} bytes are no whole blocks of {block}", step=_STEP)

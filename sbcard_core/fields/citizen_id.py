@@ -59,6 +59,12 @@ def known_regions() -> bytes:
 
 
 def day_key(on: date) -> int:
+    """A day as the kernels count: 31 to a month, 12 months to a year from 1900; past 2075 the largest there is.
+
+    Example:
+        >>> day_key(date(1900, 1, 1)), day_key(date(1900, 2, 1)), day_key(date(2080, 1, 1))
+        (0, 31, 65471)
+    """
     return (min(on.year, 2075) - 1900) * 372 + (on.month - 1) * 31 + on.day - 1 if on.year <= 2075 else 65471
 
 
@@ -208,6 +214,20 @@ def format(number: str) -> str:
 def _full(number: str) -> str:
     number = validate(number)
     return upgrade(number) if len(number) == 15 else number
+
+
+def is_day(text: str) -> bool:
+    """Whether eight digits, YYYYMMDD, name a day of the calendar.
+
+    Example:
+        >>> is_day("19840229"), is_day("19830229")
+        (True, False)
+    """
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
 
 
 def birth_date(number: str) -> date:

@@ -69,17 +69,9 @@ def _old_bits(number: str) -> int:
     if not (number[:3].isalpha() and number[3:].isdigit()):
         return CHARACTERS
     found = 0 if int(number[3:5]) in citizen_id.PROVINCES else AREA
-    if not any(_is_day(century + number[7:13]) for century in ("19", "20")):
+    if not any(citizen_id.is_day(century + number[7:13]) for century in ("19", "20")):
         found |= DATE
     return found if check_digit(number[:-1]) == number[-1] else found | CHECK
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return False
-    return True
 
 
 def _bits(number: str, on: date) -> int:

@@ -67,18 +67,10 @@ def is_right(number: str, *, on: date) -> bool:
     """
     if len(number) != citizen_id.LENGTH or not number.isascii():
         return False
-    if number[6:8] == "18" and _is_day(number[6:14]):
+    if number[6:8] == "18" and citizen_id.is_day(number[6:14]):
         # the kernel knows no day before 1900: the same day of a year it knows stands in
         body = f"{number[:6]}{'1996' if number[10:14] == '0229' else '1997'}{number[10:17]}"
         if not number[:17].isdigit() or citizen_id.check_digit(number[:17]) != number[17]:
             return False
         number = body + citizen_id.check_digit(body)
     return citizen_id.check_many(number.encode("ascii"), on=on)[0] == 0
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return False
-    return True
