@@ -67,6 +67,17 @@ class ATMTerminal(BankTerminal):
         journal: what the machine keeps; give every visit the same one.
         note_fen: the smallest note, in fen.
         reads_social_data: False where the bank has not opened that side of the card (some had not, in 2014).
+
+    Example:
+        >>> from readers.online import MemoryJournal
+        >>> from readers.sim.bank import SimBank, SimDispenser
+        >>> from readers.sim.desk import Desk
+        >>> desk = Desk(seed=1, account_no="6217000000000000016")
+        >>> bank = SimBank({"6217000000000000016": 100_000}, {"6217000000000000016": "246810"}, desk.roots["IRK"])
+        >>> terminal = ATMTerminal(desk.card, desk.psam, desk.pin_pad, bank, SimDispenser(), MemoryJournal())
+        >>> at = datetime(2014, 7, 31, 10, 20, 30)
+        >>> terminal.withdraw(30_000, at).done_fen, terminal.balance(at)
+        (30000, 70000)
     """
 
     def __init__(

@@ -87,6 +87,12 @@ def read_account_no(card: CardChannel, session: CardSession) -> str:
     Raises:
         UnexpectedStatus: the card has no bank application.
         MalformedData: no account number where the three public sources have it.
+
+    Example:
+        >>> from readers.sim.desk import Desk
+        >>> desk = Desk(seed=1, account_no="6217000000000000016")
+        >>> read_account_no(desk.card, CardSession(desk.card))
+        '6217000000000000016'
     """
     channel = GetResponseChannel(card)
     session.leave_environment()

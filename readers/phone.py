@@ -18,6 +18,16 @@ class PhoneTerminal(BankTerminal):
 
     Args:
         card, psam, pin_pad, host, journal, options: see :class:`readers.bank_terminal.BankTerminal`.
+
+    Example:
+        >>> from readers.online import MemoryJournal
+        >>> from readers.sim.bank import SimBank
+        >>> from readers.sim.desk import Desk
+        >>> desk = Desk(seed=1, account_no="6217000000000000016")
+        >>> bank = SimBank({"6217000000000000016": 100_000}, {"6217000000000000016": "246810"}, desk.roots["IRK"])
+        >>> telephone = PhoneTerminal(desk.card, desk.psam, desk.pin_pad, bank, MemoryJournal())
+        >>> telephone.pay("JF0001", 12_000, datetime(2014, 7, 31, 10, 20, 30)).state
+        <State.DONE: '完成'>
     """
 
     def transfer(self, amount_fen: int, to_account: str, at: datetime) -> Entry:

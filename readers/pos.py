@@ -54,11 +54,14 @@ class POSTerminal(Terminal):
             The terminal number must be the PSAM's own: it stands inside MAC1.
 
     Example:
-        One visit with a virtual card and PSAM (see :class:`readers.medical.MedicalTerminal` for how they are made)::
-
-            terminal = POSTerminal(card, psam, pin_pad, profile=SAMPLE)
-            terminal.load(5000, host, at=now)
-            record = terminal.purchase(1200, now)
+        >>> from readers.sim.desk import Desk
+        >>> from sbcard_core.card.profiles.v2 import SAMPLE
+        >>> desk = Desk(seed=1, balance_fen=5000)
+        >>> terminal = POSTerminal(desk.card, desk.psam, desk.pin_pad, profile=SAMPLE)
+        >>> terminal.change_initial_pin()
+        >>> record = terminal.purchase(1200, datetime(2014, 7, 31, 10, 20, 30))
+        >>> record.amount_fen, record.card_no, desk.card.purse.balance()
+        (1200, 'X00000019', 3800)
     """
 
     _card_no = ""

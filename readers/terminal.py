@@ -137,6 +137,11 @@ def read_number(psam: CardChannel) -> bytes:
 
     Raises:
         UnexpectedStatus: the PSAM does not keep it where assumed; pass ``terminal_no`` to the terminal instead.
+
+    Example:
+        >>> from readers.sim.desk import Desk
+        >>> read_number(Desk(seed=1).psam).hex()
+        '430100000001'
     """
     answer = exchange(GetResponseChannel(psam), read_terminal_number())
     return answer.require("read terminal number", advice="pass terminal_no")
