@@ -22,7 +22,7 @@ Answer = tuple[LineState, str | None]  # state, reason
 
 
 class PayoutResultRefused(Refused):
-    """A file refused as a whole, nothing changed; ``code``: ``batch``, ``bank``, ``answered``, ``lines``, ``totals``."""
+    """A file refused as a whole, nothing changed; ``code`` ``batch``, ``bank``, ``answered``, ``lines``, ``totals``."""
 
     def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
         super().__init__(f"{path.name}: {what}", step="payout.read_result", term="代发结果文件", advice=advice)
