@@ -7,9 +7,9 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -24,11 +24,13 @@ from sbcard_core.medical import (
     SettleStatus,
     Visit,
     VisitKind,
+    sample_catalogue,
     samples,
     split,
 )
 from sbcard_core.medical.lines import half_up
 from sbcard_core.store import Store
+from tests.medical import test_billing_hostile as hostile
 from tests.medical.generated import LEVELS, policy
 from tests.medical.generated import line as any_line
 from tests.medical.proof import assert_sound, nets, years
@@ -161,5 +163,42 @@ def test_two_hospitals_settle_the_same_person_at_the_same_moment(store_url: str,
     assert len(chain) == year.visits == 3 * EACH
     assert year.deductible_fen == 90_000
     assert ledger.balance("PERSONAL_MEDICAL:1").net_fen == held == 0
-    turns = sum(one.hospital != other.hospital for (_, one), (_, other) in pairwise(chain))
-    assert turns > EACH  # they did take turns
+
+
+def test_bills_and_cancellations_in_bulk_have_a_status_each(store: Store) -> None:
+    ledger = Ledger(store)
+    ledger.open_accounts([(hostile.ME, AccountKind.PERSONAL_MEDICAL)])
+    billing = MedicalBilling(store, ledger, samples(), catalogues=[sample_catalogue()])
+    wrong = [hostile.bill(9, **changes) for changes in hostile.WRONG]
+    found = billing.settle_many([*wrong, *(hostile.bill(n) for n in (1, 2, 3, 4, 5))])
+    assert [one.status.name for one in found] == ["MALFORMED"] * len(wrong) + ["SETTLED"] * 5
+    asked: list[Any] = [
+        Cancellation(hostile.number(1), hostile.number(11), hostile.LATER),
+        Cancellation(hostile.number(1), hostile.number(12), hostile.LATER),  # twice, under another number
+        Cancellation(hostile.number(11), hostile.number(13), hostile.LATER),  # the cancellation itself
+        Cancellation(hostile.number(2), hostile.number(11), hostile.LATER),  # a number that is taken
+        Cancellation(hostile.number(2), hostile.number(3), hostile.LATER),  # that of a settlement
+        Cancellation(hostile.number(2), hostile.number(14), "2014-07-31T09:59:59"),  # before it was settled
+        Cancellation(hostile.number(2), hostile.number(14), hostile.LATER, "P2"),
+        Cancellation(hostile.number(99), hostile.number(14), hostile.LATER),
+        Cancellation(hostile.number(2), "short", hostile.LATER),
+        Cancellation(hostile.number(2), hostile.number(14), None),  # type: ignore[arg-type]
+        Cancellation([], hostile.number(14), hostile.LATER),  # type: ignore[arg-type]
+        None,
+        Cancellation(hostile.number(2), hostile.number(14), hostile.LATER, "P1"),
+        Cancellation(hostile.number(5), hostile.number(15), hostile.LATER),
+    ]
+    names = [status.name for status in billing.cancel_many(asked)]
+    assert names == [
+        *("SETTLED", "EXISTS", "NOT_CANCELLABLE", "EXISTS_DIFFERENT", "EXISTS_DIFFERENT", "MALFORMED"),
+        *("UNKNOWN_SETTLEMENT", "UNKNOWN_SETTLEMENT", "MALFORMED", "MALFORMED", "MALFORMED", "MALFORMED"),
+        *("SETTLED", "SETTLED"),
+    ]
+    assert [status.name for status in billing.cancel_many(asked)][-2:] == ["EXISTS", "EXISTS"]
+    assert "P1" not in repr(asked)
+    assert {row.reverses for row in assert_sound(store)} == {
+        None,
+        hostile.number(1),
+        hostile.number(2),
+        hostile.number(5),
+    }
