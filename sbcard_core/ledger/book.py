@@ -67,6 +67,8 @@ class Ledger:
         for account_id, kind in accounts:
             if not is_id(account_id):
                 raise InvalidValue("account id is empty, too long or not storable", step="ledger.open_accounts")
+            if not isinstance(kind, AccountKind):
+                raise InvalidValue("no kind of account", step="ledger.open_accounts", advice="use AccountKind")
             if wanted.setdefault(account_id, kind.value) != kind.value:
                 raise _other_kind(account_id)
         if not wanted:
@@ -161,8 +163,7 @@ class Ledger:
         Raises:
             InvalidValue: ``now`` is not a moment.
         """
-        if not is_timestamp(now):
-            raise InvalidValue("not a moment YYYY-MM-DDTHH:MM:SS", step="ledger.expire")
+        _must_be_moment(now, "ledger.expire")
         with self._rows(connection) as rows:
             session = Session(rows, self._bounds_of)
             count = session.expire(now)
@@ -255,8 +256,11 @@ class Ledger:
             connection: the caller's transaction.
 
         Raises:
+            InvalidValue: ``since`` or ``until`` is not a moment.
             UnknownAccount: it is not open.
         """
+        for moment in (since, until):
+            _must_be_moment(moment or _EARLIEST, "ledger.history")
         self.balance(account_id, connection)
         with self._joined(connection) as conn:
             yield from history.entries(conn, account_id, since, until)
@@ -265,8 +269,10 @@ class Ledger:
         """Both sides of one account as all movements up to and including the moment ``at`` make them.
 
         Raises:
+            InvalidValue: ``at`` is not a moment.
             UnknownAccount: it is not open.
         """
+        _must_be_moment(at, "ledger.balance_at")
         self.balance(account_id, connection)
         with self._joined(connection) as conn:
             return history.balance_at(conn, account_id, at)
@@ -350,6 +356,14 @@ class Ledger:
             return
         with self.store.begin() as own:
             yield own
+
+
+_EARLIEST: Final = "0001-01-01T00:00:00"
+
+
+def _must_be_moment(text: str, step: str) -> None:
+    if type(text) is not str or not is_timestamp(text):
+        raise InvalidValue("not a moment YYYY-MM-DDTHH:MM:SS", step=step, advice="ledger.timestamp() writes one")
 
 
 def _other_kind(account_id: str) -> Refused:

@@ -43,7 +43,7 @@ class Columns:
     @classmethod
     def of(cls, transfers: Sequence[Transfer]) -> "Columns | None":
         """The columns of plain transfers; None where one is not plain."""
-        if any(t.flags or t.pending_id or t.timeout_s for t in transfers):
+        if any(t.flags != 0 or t.pending_id != "" or t.timeout_s != 0 for t in transfers):
             return None
         return cls(
             [t.transfer_id for t in transfers],

@@ -7,7 +7,7 @@ from enum import IntEnum, IntFlag
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from sbcard_core.errors import Refused
+from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.ledger.accounts import ID_MAX_LENGTH
 
 
@@ -162,7 +162,10 @@ class TransferRefused(Refused):
 
 
 def timestamp(moment: date | datetime) -> str:
-    """Write a day (at 00:00:00) or a moment as the ledger stores it.
+    """Write a day (at 00:00:00) or a moment as the ledger stores it: local time, to the second.
+
+    Raises:
+        InvalidValue: a moment of a time zone; which local time is meant is the caller's to say.
 
     Example:
         >>> timestamp(date(2014, 7, 31)), timestamp(datetime(2014, 7, 31, 9, 5))
@@ -170,7 +173,14 @@ def timestamp(moment: date | datetime) -> str:
     """
     if not isinstance(moment, datetime):
         return f"{moment.isoformat()}T00:00:00"
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    if moment.tzinfo is not None:
+        raise InvalidValue(
+            "the ledger's times are local, without a time zone",
+            step="ledger.timestamp",
+            term="记账时间",
+            advice="moment.astimezone(ZoneInfo('Asia/Shanghai')).replace(tzinfo=None)",
+        )
+    return moment.isoformat(timespec="seconds")
 
 
 _AT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)

@@ -1,11 +1,13 @@
 """Forks posting processes that may die at any moment; its parent reads what they acknowledged. Run as a script.
 
 Commands on the standard input, one a line, fields between tabs: url, name of the run, number of batches, fault
-("at:deed" or "-"), milliseconds until SIGKILL or "-". The answer goes to the standard output: lines "ack <n>",
+("at:deed" or "-"), SIGKILL or "-". "acks+ms" kills so many milliseconds after so many acknowledged batches, counted
+from when the database is open; -1 acks is from the fork. The answer goes to the standard output: lines "ack <n>",
 "refused <n>" and, when the process is gone, "end <exit status>".
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -33,10 +35,11 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
 
 
-def post(url: str, name: str, count: int) -> None:
-    """Post batch after batch; one that was refused is posted again."""
+def post(url: str, name: str, count: int, told: int) -> None:
+    """Post batch after batch; one that was refused is posted again. Each step forward is a byte to ``told``."""
     with Store.open(url) as store:
         ledger = Ledger(store)
+        os.write(told, b".")
         for number in range(count):
             for _ in range(3):
                 try:
@@ -46,6 +49,7 @@ def post(url: str, name: str, count: int) -> None:
                     continue
                 assert set(statuses) in ({TransferStatus.POSTED}, {TransferStatus.EXISTS}), statuses
                 say(f"ack {number}")
+                os.write(told, b".")
                 break
             else:
                 raise AssertionError("refused three times")
@@ -53,14 +57,17 @@ def post(url: str, name: str, count: int) -> None:
 
 def run(url: str, name: str, count: str, fault: str, delay: str) -> int:
     """One process, from its fork to its end; the exit status, negative for a signal."""
+    acks, _, late_ms = delay.partition("+")
+    reader, told = os.pipe()
     pid = os.fork()
     if pid == 0:
         code = 1
+        os.close(reader)
         with contextlib.suppress(BrokenPipeError):
             if fault != "-":
                 os.environ["FAULT_AT"], os.environ["FAULT_DO"] = fault.split(":")
             try:
-                post(url, name, int(count))
+                post(url, name, int(count), told)
                 code = 0
             except StoreFailed:  # while it opened or closed the database
                 say("refused -1")
@@ -68,13 +75,27 @@ def run(url: str, name: str, count: str, fault: str, delay: str) -> int:
         if fault == "0:count":
             sys.exit(code)  # with the library's last words
         os._exit(code)
+    os.close(told)
     if delay != "-":
-        time.sleep(float(delay) / 1000)
+        for _ in range(int(acks) + 1):
+            os.read(reader, 1)
+        time.sleep(float(late_ms) / 1000)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(reader)
+    return code
+
+
+def warm_up() -> None:
+    """What every child would do first anew: imports, caches."""
+    with Store.open("sqlite://") as store:
+        Ledger(store).post_many(batch("warm", 0))
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":
+    warm_up()
     for command in sys.stdin:
         say(f"end {run(*command.rstrip().split(chr(9)))}")

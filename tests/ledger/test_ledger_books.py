@@ -2,6 +2,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from sbcard_core.ledger import (
     TransferRefused,
     TransferStatus,
     UnknownAccount,
+    timestamp,
 )
 from sbcard_core.store import Store, StoreFailed, schema
 from sbcard_core.store.rehearsal import rehearse
@@ -241,6 +244,39 @@ def test_single_posts_outlive_what_happens_to_their_connection(postgres_url: str
         assert ledger.submit(move("3")).status is TransferStatus.EXISTS
         store.close()
         schema.metadata.drop_all(store.engine)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("field", ["flags", "pending_id", "timeout_s", "memo", "at", "debit_account", "transfer_id"])
+def test_a_field_of_a_wrong_type_is_malformed_in_small_and_large_batches(
+    ledger: Ledger, count: int, field: str
+) -> None:
+    batch = [move(str(i)) for i in range(count)]
+    batch[-1] = replace(batch[-1], **{field: None})  # type: ignore[arg-type]
+    assert ledger.post_many(batch)[-1] is TransferStatus.MALFORMED
+    assert ledger.balance("me").net_fen == 100 * (count - 1)
+
+
+def test_ids_may_be_any_text_that_can_be_stored(ledger: Ledger) -> None:
+    odd = ["银行:001", "é", "e\u0301", '"', "\\", "a'b", "\n", "\u200b", "😀", "%s", "{}", "$1", "x" * 128]
+    ledger.open_accounts((name, AccountKind.CASH) for name in odd)
+    assert set(ledger.post_many([move(name, "out", name, 1) for name in odd])) == {TransferStatus.POSTED}
+    assert [ledger.submit(move(f"1{name}"[:128], name, "out", 1)).debit_net_fen for name in odd] == [0] * len(odd)
+    assert set(ledger.post_many([move(name, "out", name, 1) for name in odd])) == {TransferStatus.EXISTS}
+    assert [e.net_fen for e in ledger.history("银行:001")] == [1, 0]
+    assert ledger.recompute() == []
+
+
+def test_wrong_calls_are_refused(ledger: Ledger) -> None:
+    for moment in ("yesterday", "2014-07-31", "2014-02-30T00:00:00", None):
+        with pytest.raises(InvalidValue):
+            ledger.balance_at("me", moment)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue):
+        list(ledger.history("me", since="2014-07"))
+    with pytest.raises(InvalidValue):
+        timestamp(datetime(2014, 7, 31, 9, tzinfo=UTC))
+    with pytest.raises(InvalidValue):
+        ledger.open_accounts([("new", "cash")])  # type: ignore[list-item]
 
 
 def test_a_rehearsal_posts_nothing(ledger: Ledger, store: Store) -> None:
