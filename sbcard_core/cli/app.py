@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sbcard_core import __version__
+from sbcard_core.cli.agency import premium_app
 from sbcard_core.cli.card import card_app
 from sbcard_core.cli.money import bill_app, pay_app
 from sbcard_core.cli.progress import RichMeter, console
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(card_app, name="card")
 app.add_typer(pay_app, name="pay")
 app.add_typer(bill_app, name="bill")
+app.add_typer(premium_app, name="premium")
 
 
 @app.callback()
@@ -97,6 +99,8 @@ def check(
     workers: Annotated[int, typer.Option(help="processes that judge", min=1)] = 1,
 ) -> None:
     """Check collected files: findings, accepted records, quarantine and workbooks to send back.
+
+    Accepted records of a.csv lie in accepted/a.csv, those of a.xlsx in accepted/a.xlsx.csv.
 
     Exit code 0: nothing was refused; 1: records were refused; 2: the call itself was refused.
     """

@@ -130,6 +130,7 @@ class _Tables:
         self._findings = csv.writer(stack.enter_context(self.open("findings.csv")))
         self._findings.writerow(FINDINGS)
         self._accepted: tuple[str, Any] = ("", None)
+        self._names: dict[str, str] = {}
         self._file: TextIO | None = None
         self._hidden = {each.field: each.sensitivity for each in request.spec.fields}
         self._parquet: Any = None
@@ -137,6 +138,15 @@ class _Tables:
 
     def open(self, name: str) -> TextIO:
         return (self._out / name).open("w", encoding="utf-8-sig", newline="")
+
+    def _name(self, file: str) -> str:
+        """The file of a file's accepted records: a CSV file's own name, another's with ``.csv`` behind it."""
+        if file not in self._names:
+            name = file if file.lower().endswith(".csv") else f"{file}.csv"
+            while name.lower() in (one.lower() for one in self._names.values()):
+                name += ".csv"  # "a" and "a.csv" were both collected
+            self._names[file] = name
+        return self._names[file]
 
     def _capped(self, findings: list[Finding]) -> list[Finding]:
         """Without those over the cap, counted by file and code."""
@@ -157,7 +167,7 @@ class _Tables:
         if self._accepted[0] != batch.file:
             if self._file is not None:
                 self._file.close()
-            self._file = self._stack.enter_context(self.open(f"accepted/{batch.file}.csv"))
+            self._file = self._stack.enter_context(self.open(f"accepted/{self._name(batch.file)}"))
             writer = csv.writer(self._file)
             writer.writerow(each.header for each in self._spec.fields)
             self._accepted = (batch.file, writer)

@@ -1,191 +1,211 @@
 """``sbcard pay`` and ``sbcard bill``: rolls and bills on the command line, each step also as a rehearsal."""
 
-import csv
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sbcard_core.cli.say import refuse, say
+from sbcard_core.cli.desk import (
+    EXIT_CODES,
+    AsJson,
+    Database,
+    DryRun,
+    On,
+    backend,
+    day,
+    each_file,
+    plain,
+    rows,
+    tell,
+    whole,
+    yuan,
+)
 from sbcard_core.errors import InvalidValue, SBCardError
 
-pay_app = typer.Typer(no_args_is_help=True, help="Pay pensions and subsidies: a roll from draft to close.")
-bill_app = typer.Typer(no_args_is_help=True, help="Settle medical bills and explain each fen.")
+pay_app = typer.Typer(
+    no_args_is_help=True, help="代发: pay pensions and subsidies, a roll from draft to close.", epilog=EXIT_CODES
+)
+bill_app = typer.Typer(
+    no_args_is_help=True, help="医疗费用结算: settle medical bills and explain each fen.", epilog=EXIT_CODES
+)
 
-Database = Annotated[str, typer.Option("--db", help="sqlite:///FILE or postgresql+psycopg://…", envvar="SBCARD_DB")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="do it, show it, and undo it")]
-On = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business day; default today")]
 Roll = Annotated[str, typer.Argument(help="number of the roll")]
+BankFiles = Annotated[Path, typer.Option(help="folder for the bank files")]
+_SUMS = {
+    "unsent_fen": "未发送",
+    "sent_fen": "已发送",
+    "paid_fen": "已发放",
+    "returned_fen": "退票",
+    "unknown_fen": "待确认",
+    "recovered_fen": "追回",
+    "held_fen": "暂停",
+    "removed_fen": "移出",
+}
 
 
-def _day(on: datetime | None) -> date:
-    return on.date() if on else date.today()  # noqa: DTZ011 - the clerk's own day
-
-
-@contextmanager
-def _backend(url: str, *, dry_run: bool = False) -> Iterator[Any]:
-    """The backend, or a rehearsal of it; what is refused ends the command with code 2."""
-    from sbcard_core.backend import Backend  # noqa: PLC0415
-
-    try:
-        with Backend.open(url) as backend:
-            if not dry_run:
-                yield backend
-                return
-            with backend.rehearsal() as trial:
-                yield trial
-            say("试运行: 未作任何改动 (dry run: nothing was changed)")
-    except (SBCardError, OSError) as error:
-        raise refuse(error) from error
-
-
-def _yuan(fen: int) -> str:
-    sign = "-" if fen < 0 else ""
-    return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02}"
-
-
-def _show_roll(backend: Any, roll_no: str) -> None:
-    found = backend.payout.status(roll_no)
+def _show_roll(found: Any, *, as_json: bool, dry_run: bool = False, **more: Any) -> None:
     roll = found.roll
-    say(f"{roll.roll_no}  {roll.programme} {roll.period}  {roll.state.name}  发放日 {roll.pay_on}")
-    say(f"  名册摘要 {roll.digest}")
-    say(f"  {found.lines:,} 人 {_yuan(found.total_fen)} 元,未列入 {found.refused:,} 人")
-    for label, fen in (
-        ("未发送", found.unsent_fen), ("已发送", found.sent_fen), ("已发放", found.paid_fen),
-        ("退票", found.returned_fen), ("待确认", found.unknown_fen), ("追回", found.recovered_fen),
-        ("暂停", found.held_fen), ("移出", found.removed_fen),
-    ):  # fmt: skip
-        if fen:
-            say(f"  {label} {_yuan(fen)}")
+    lines = [
+        f"{roll.roll_no}  {roll.programme} {roll.period}  {roll.state.name}  发放日 {roll.pay_on}",
+        f"  名册摘要 {roll.digest}",
+        f"  {found.lines:,} 人 {yuan(found.total_fen)} 元,未列入 {found.refused:,} 人",
+    ]
+    sums = {name: getattr(found, name) for name in _SUMS}
+    lines += [f"  {_SUMS[name]} {yuan(fen)}" for name, fen in sums.items() if fen]
+    data = {"roll_no": roll.roll_no, "programme": roll.programme, "period": roll.period, "state": roll.state}
+    data |= {"pay_on": roll.pay_on, "digest": roll.digest, "lines": found.lines, "refused": found.refused}
+    tell(lines, {**data, "total_fen": found.total_fen, **sums, **more}, as_json=as_json, dry_run=dry_run)
 
 
 def _roll_lines(path: Path) -> Iterator[Any]:
     """A roll as CSV with a header: id_number, name, amount_fen; account_no, household, item, area may stand beside."""
     from sbcard_core.payout import RollLine  # noqa: PLC0415
 
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030")
-    rows = csv.DictReader(text.splitlines())
-    missing = {"id_number", "name", "amount_fen"} - set(rows.fieldnames or ())
-    if missing:
-        advice = "the header is id_number,name,amount_fen"
-        raise InvalidValue(f"the roll lacks {', '.join(sorted(missing))}", step="pay.draft", term="名册", advice=advice)
-    for number, row in enumerate(rows, 2):
-        amount = row["amount_fen"] or ""
-        if not (amount.isascii() and amount.isdigit()):
-            raise InvalidValue(f"line {number} has no whole number of fen", step="pay.draft", term="金额")
-        more = {key: row.get(key) or "" for key in ("account_no", "household", "item", "area")}
-        yield RollLine(row["id_number"], row["name"], int(amount), **more)
+    for number, row in rows(path, ("id_number", "name", "amount_fen"), "pay.draft"):
+        more = {key: row.get(key, "") for key in ("account_no", "household", "item", "area")}
+        yield RollLine(row["id_number"], row["name"], whole(row["amount_fen"], number, "pay.draft"), **more)
 
 
-@pay_app.command()
+@pay_app.command(epilog="sbcard pay draft pension 2014-07 roll.csv --by 张经办 --db sqlite:///books.sqlite --dry-run")
 def draft(
     programme: Annotated[str, typer.Argument(help="e.g. pension, farm-subsidy")],
     period: Annotated[str, typer.Argument(help="e.g. 2014-07")],
-    roll: Annotated[Path, typer.Argument(help="CSV: id_number,name,amount_fen", exists=True)],
+    roll: Annotated[Path, typer.Argument(help="CSV: id_number,name,amount_fen", exists=True, dir_okay=False)],
     by: Annotated[str, typer.Option(help="who drafts it; others must approve it")],
     db: Database,
     on: On = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Take in a roll: each line is matched with person, card and account."""
-    with _backend(db, dry_run=dry_run) as backend:
-        made = backend.payout.draft(programme, period, _roll_lines(roll), on=_day(on), by=by)
-        _show_roll(backend, made.roll_no)
+    """Take in a roll: each line is matched with person, card and account. Exit code 1: some lines were not listed."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        made = found.payout.draft(programme, period, _roll_lines(roll), on=day(on), by=by)
+        status = found.payout.status(made.roll_no)
+        _show_roll(status, as_json=as_json, dry_run=dry_run)
+    if status.refused:
+        raise typer.Exit(1)
 
 
-@pay_app.command()
+@pay_app.command(epilog="sbcard pay approve ROLL --officer 李审核 --digest DIGEST --db sqlite:///books.sqlite")
 def approve(
     roll_no: Roll,
     officer: Annotated[str, typer.Option(help="who approves")],
     digest: Annotated[str, typer.Option(help="digest of the roll the officer has seen")],
     db: Database,
     on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Approve a roll; it takes two officers, neither of them its drafter."""
-    with _backend(db) as backend:
-        backend.payout.approve(roll_no, officer, digest, on=_day(on))
-        _show_roll(backend, roll_no)
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.approve(roll_no, officer, digest, on=day(on))
+        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
 
 
-@pay_app.command()
-def notice(roll_no: Roll, db: Database, on: On = None) -> None:
+@pay_app.command(epilog="sbcard pay notice ROLL --db sqlite:///books.sqlite > notice.txt")
+def notice(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Begin the public notice, and print what the public sees."""
-    with _backend(db) as backend:
-        backend.payout.notice(roll_no, on=_day(on))
-        for line in backend.payout.notice_lines(roll_no):
-            say(f"{line.area}\t{line.name}\t{line.id_number}\t{_yuan(line.amount_fen)}")
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.notice(roll_no, on=day(on))
+        seen = list(found.payout.notice_lines(roll_no))
+        lines = (f"{line.area}\t{line.name}\t{line.id_number}\t{yuan(line.amount_fen)}" for line in seen)
+        tell(lines, {"roll_no": roll_no, "lines": seen}, as_json=as_json, dry_run=dry_run)
 
 
-@pay_app.command()
+@pay_app.command(epilog="sbcard pay release ROLL --db sqlite:///books.sqlite --out out/pay")
 def release(
     roll_no: Roll,
     db: Database,
     on: On = None,
-    out: Annotated[Path, typer.Option(help="folder for the bank files")] = Path("out/pay"),
+    out: BankFiles = Path("out/pay"),
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Block the money and write one file per bank. Begun again after a break, it goes on where it stopped."""
-    with tempfile.TemporaryDirectory() as folder, _backend(db, dry_run=dry_run) as backend:
+    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
-        for batch in backend.payout.release(roll_no, on=_day(on), out_dir=target):
-            say(batch)
-        _show_roll(backend, roll_no)
+        batches = list(found.payout.release(roll_no, on=day(on), out_dir=target))
+        if not as_json:
+            tell([f"银行文件 {batch}" for batch in batches], {}, as_json=False)
+        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run, batches=batches)
 
 
-@pay_app.command()
+@pay_app.command(epilog="sbcard pay result PAYRES_*.txt --db sqlite:///books.sqlite")
 def result(
-    files: Annotated[list[Path], typer.Argument(help="result files of banks", exists=True)],
+    files: Annotated[list[Path], typer.Argument(help="result files of banks", exists=True, dir_okay=False)],
     db: Database,
     on: On = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Read result files: paid, returned or unknown. The same file again changes nothing."""
-    with _backend(db, dry_run=dry_run) as backend:
-        for path in files:
-            say(f"{path.name}: {backend.payout.read_result(path, on=_day(on))}")
+    """Read result files: paid, returned or unknown. The same file again changes nothing; a wrong file stops no other.
+
+    Exit code 1: lines are unknown or were returned; 2: a file was refused.
+    """
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+
+        def take(path: Path) -> int:
+            report = found.payout.read_result(path, on=day(on))
+            _show_result(path, report, as_json=as_json, dry_run=dry_run)
+            return 1 if report.unknown or report.returned or report.findings else 0
+
+        code = each_file(files, take, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
 
 
-@pay_app.command()
+def _show_result(path: Path, report: Any, *, as_json: bool, dry_run: bool) -> None:
+    if report.repeated:
+        lines = [f"{path.name}: 批次 {report.batch_no} 的同一文件已读过,未作改动 (read before: nothing was changed)"]
+    else:
+        lines = [
+            f"{path.name}: 批次 {report.batch_no}",
+            f"  已发放 {report.paid:,} 笔 {yuan(report.paid_fen)} 元",
+            f"  退票 {report.returned:,} 笔 {yuan(report.returned_fen)} 元",
+            f"  待确认 {report.unknown:,} 笔 {yuan(report.unknown_fen)} 元(挂账)",
+        ]
+        lines += [f"  第{one.line}行 {one.code} {one.detail}" for one in report.findings]
+    tell(lines, {"file": path.name, **plain(report)}, as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(epilog="sbcard pay repay pension 2014-07 --db sqlite:///books.sqlite --dry-run")
 def repay(
     programme: Annotated[str, typer.Argument(help="e.g. pension")],
     period: Annotated[str, typer.Argument(help="e.g. 2014-07")],
     db: Database,
     on: On = None,
-    out: Annotated[Path, typer.Option(help="folder for the bank files")] = Path("out/pay"),
+    out: BankFiles = Path("out/pay"),
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send returned lines again, to the accounts the registry has today."""
-    with tempfile.TemporaryDirectory() as folder, _backend(db, dry_run=dry_run) as backend:
+    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
-        batches = backend.payout.repay_returned(programme, period, on=_day(on), out_dir=target)
-        say("\n".join(batches) or "没有退票 (nothing to pay again)")
+        batches = list(found.payout.repay_returned(programme, period, on=day(on), out_dir=target))
+        lines = [f"银行文件 {batch}" for batch in batches] or ["没有退票 (nothing to pay again)"]
+        tell(lines, {"batches": batches}, as_json=as_json, dry_run=dry_run)
 
 
-@pay_app.command()
-def status(roll_no: Roll, db: Database) -> None:
+@pay_app.command(epilog="sbcard pay status ROLL --db sqlite:///books.sqlite --json")
+def status(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
     """Say where the money of a roll is."""
-    with _backend(db) as backend:
-        _show_roll(backend, roll_no)
+    with backend(db) as found:
+        _show_roll(found.payout.status(roll_no), as_json=as_json)
 
 
-@pay_app.command()
-def close(roll_no: Roll, db: Database, on: On = None) -> None:
+@pay_app.command(epilog="sbcard pay close ROLL --db sqlite:///books.sqlite")
+def close(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Close a roll of which nothing is outstanding."""
-    with _backend(db) as backend:
-        backend.payout.close(roll_no, on=_day(on))
-        _show_roll(backend, roll_no)
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.close(roll_no, on=day(on))
+        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
 
 
 def read_bill(path: Path) -> Any:
@@ -221,45 +241,55 @@ def _no_float(text: str) -> float:
     raise ValueError(f"{text} is no whole number of fen; write prices as text")
 
 
-def _show_outcome(outcome: Any, *, as_json: bool) -> None:
+def _show_outcome(outcome: Any, *, as_json: bool, dry_run: bool = False) -> int:
+    """Show a settlement; returns the exit code."""
+    from sbcard_core.medical.split import AMOUNT_FIELDS  # noqa: PLC0415
+
     split = outcome.split
-    if as_json:
-        from sbcard_core.medical.split import AMOUNT_FIELDS  # noqa: PLC0415
-
-        amounts = {name: getattr(split, name) for name in AMOUNT_FIELDS} if split else {}
-        say(json.dumps({"setl_id": outcome.setl_id, "status": outcome.status.name, **amounts}, ensure_ascii=False))
-        return
-    say(f"{outcome.setl_id} {outcome.status.name}")
-    for sentence in split.explain() if split else ():
-        say(f"  {sentence}")
+    amounts = {name: getattr(split, name) for name in AMOUNT_FIELDS} if split else {}
+    lines = [f"{outcome.setl_id} {outcome.status.name}", *(f"  {one}" for one in (split.explain() if split else ()))]
+    data = {"setl_id": outcome.setl_id, "status": outcome.status, **amounts}
+    tell(lines, data, as_json=as_json, dry_run=dry_run)
+    return 0 if outcome.status <= 1 else 2  # SETTLED, EXISTS
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="amounts in fen, by the names of the national interface")]
-BillFile = Annotated[Path, typer.Argument(help="the bill as JSON", exists=True)]
+BillFile = Annotated[Path, typer.Argument(help="the bill as JSON, see docs/billing.md", exists=True, dir_okay=False)]
 
 
-@bill_app.command()
+@bill_app.command(epilog="sbcard bill presettle bill.json --db sqlite:///books.sqlite")
 def presettle(bill: BillFile, db: Database, as_json: AsJson = False) -> None:
     """Split a bill as it would be settled now; nothing moves."""
-    with _backend(db) as backend:
-        _show_outcome(backend.medical.presettle(read_bill(bill)), as_json=as_json)
+    with backend(db, create=True, dry_run=True, as_json=True) as found:
+        code = _show_outcome(found.medical.presettle(read_bill(bill)), as_json=as_json)
+    if code:
+        raise typer.Exit(code)
 
 
-@bill_app.command()
+@bill_app.command(epilog="sbcard bill settle bill.json --db sqlite:///books.sqlite --json")
 def settle(bill: BillFile, db: Database, as_json: AsJson = False, dry_run: DryRun = False) -> None:
-    """Settle a bill; the same bill again gets the same answer."""
-    with _backend(db, dry_run=dry_run) as backend:
-        _show_outcome(backend.medical.settle(read_bill(bill)), as_json=as_json)
+    """Settle a bill; the same bill again gets the same answer. Makes the database where there is none."""
+    with backend(db, dry_run=dry_run, as_json=as_json, create=True) as found:
+        code = _show_outcome(found.medical.settle(read_bill(bill)), as_json=as_json, dry_run=dry_run)
+    if code:
+        raise typer.Exit(code)
 
 
-@bill_app.command()
+@bill_app.command(
+    epilog="sbcard bill cancel SETL_ID --msgid MSGID --at 2014-09-01T10:00:00 --db sqlite:///books.sqlite"
+)
 def cancel(
     setl_id: Annotated[str, typer.Argument(help="number of the settlement")],
     msgid: Annotated[str, typer.Option(help="message number of the cancellation, 30 characters")],
     at: Annotated[str, typer.Option(help="business time YYYY-MM-DDTHH:MM:SS")],
     db: Database,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel a settlement: the exact negative, and the year's sums as they were."""
-    with _backend(db, dry_run=dry_run) as backend:
-        say(f"{setl_id} {backend.medical.cancel(setl_id, msgid=msgid, at=at).name}")
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        became = found.medical.cancel(setl_id, msgid=msgid, at=at)
+        words = {0: "已撤销 (cancelled)", 1: "此前已撤销 (cancelled before)"}.get(int(became), "未撤销 (refused)")
+        tell([f"{setl_id} {became.name} {words}"], {"setl_id": setl_id, "status": became}, as_json=as_json,
+             dry_run=dry_run)  # fmt: skip
+    if became > 1:
+        raise typer.Exit(2)

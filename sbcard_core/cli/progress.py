@@ -1,5 +1,7 @@
 """Progress bars that work on a terminal, in a log file, and on GBK or ASCII consoles."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -12,7 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:  # every command prints through this module, few of them replay
     from sbcard_core.replay.stages import Stage
 
-console = Console(highlight=False)
+
+class _Console(Console):
+    """A console whose reader may go away: what is said then is lost, the work goes on (``| head``)."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+console = _Console(highlight=False)
 
 
 class RichMeter:

@@ -67,8 +67,16 @@ def test_a_clean_file_ends_with_0(tmp_path: Path) -> None:
     code, said = run("check", write(tmp_path / "a.csv", record(1)), "--on", "2014-07-31", "--out", tmp_path / "out")
     assert code == 0
     assert "记录 1 = 接受 1 + 退回 0 + 隔离 0" in said
-    assert [row["社会保障号码"] for row in rows(tmp_path / "out/accepted/a.csv.csv")] == [number(1)]
+    assert [row["社会保障号码"] for row in rows(tmp_path / "out/accepted/a.csv")] == [number(1)]
     assert rows(tmp_path / "out/findings.csv") == []
+
+
+def test_accepted_records_lie_under_their_files_names(tmp_path: Path) -> None:
+    files = [write(tmp_path / name, record(at)) for at, name in enumerate(("a", "a.csv", "B.CSV", "c.txt"), 1)]
+    code, _ = run("check", *files, "--on", "2014-07-31", "--out", tmp_path / "out")
+    assert code == 0
+    found = {path.name: rows(path)[0]["社会保障号码"] for path in (tmp_path / "out/accepted").iterdir()}
+    assert found == {"a.csv": number(1), "a.csv.csv": number(2), "B.CSV": number(3), "c.txt.csv": number(4)}
 
 
 def test_everything_is_written_and_nothing_masked_leaks(tmp_path: Path, dirty: Path) -> None:

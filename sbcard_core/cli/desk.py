@@ -1,0 +1,200 @@
+"""What the money commands share: the database, files of a clerk, results in words or JSON, progress, exit codes.
+
+Exit code 0: done. 1: done, and something waits for a clerk. 2: refused, nothing of it was booked. 130: broken off; the same
+command goes on where it stopped.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sbcard_core.cli.say import refuse, say
+from sbcard_core.errors import InvalidValue, SBCardError
+
+if TYPE_CHECKING:
+    from sbcard_core.backend import Backend
+
+EXIT_CODES = (
+    "Exit code 0: done; 1: done, and something waits for a clerk; 2: refused, nothing of it was booked; "
+    "130: broken off (Ctrl-C): the same command goes on where it stopped."
+)
+
+Database = Annotated[str, typer.Option("--db", help="sqlite:///FILE or postgresql+psycopg://…", envvar="SBCARD_DB")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="试运行: do it, show it, and undo it")]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs; amounts in fen")]
+On = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business day; default today")]
+At = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="business time; default now")
+]
+
+
+def day(on: datetime | None) -> date:
+    """The business day: the clerk's own, unless another is named."""
+    return on.date() if on else date.today()  # noqa: DTZ011 - the clerk's own day
+
+
+def moment(at: datetime | None) -> datetime:
+    """The business time, to the second."""
+    return at or datetime.now().replace(microsecond=0)  # noqa: DTZ005 - the clerk's own clock
+
+
+class Meter:
+    """How far a long step has come, on standard error: a moving line on a terminal, else a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._shown = monotonic()
+
+    def __call__(self, stage: str, done: int, total: int = 0) -> None:
+        """Show it, if it is time to."""
+        on_screen = sys.stderr.isatty()
+        if monotonic() - self._shown < (0.2 if on_screen else 10):
+            return
+        self._shown = monotonic()
+        text = f"{stage}: {done:,}" + (f" / {total:,}" if total else "")
+        sys.stderr.write(f"\r{text} " if on_screen else f"{text}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def backend(
+    url: str, *, dry_run: bool = False, as_json: bool = False, create: bool = False, tariff: Path | None = None
+) -> "Iterator[Backend]":
+    """The backend, or a rehearsal of it; what is refused ends the command with code 2, Ctrl-C with 130.
+
+    Args:
+        url: of the database.
+        dry_run: give a rehearsal.
+        as_json: the result says itself that it was one.
+        create: make a SQLite file where there is none; otherwise a wrong path is refused.
+        tariff: premium rates other than the sample's.
+    """
+    from sbcard_core.backend import Backend, Rules  # noqa: PLC0415
+    from sbcard_core.premiums import load  # noqa: PLC0415
+
+    meter = Meter()
+    try:
+        if dry_run and create and _is_new(url):
+            url = "sqlite://"
+        elif not create and _is_new(url):
+            advice = "check --db; `sbcard premium issue` and `sbcard bill settle` begin a new one"
+            raise InvalidValue("there is no such database file", step="open", term="数据库", advice=advice)
+        rules = Rules(tariff=load(tariff)) if tariff else None
+        opened = Backend.open(url, rules=rules, progress=lambda p: meter(p.stage, p.done, p.total))
+        with opened as found:
+            if not dry_run:
+                yield found
+                return
+            with found.rehearsal() as trial:
+                yield trial
+            if not as_json:
+                say("试运行: 未作任何改动 (dry run: nothing was changed)")
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
+    except KeyboardInterrupt as error:
+        sys.stderr.write("\nsbcard: 已中断,再次执行同一命令即可继续 (broken off: run the same command again)\n")
+        raise typer.Exit(130) from error
+
+
+def _is_new(url: str) -> bool:
+    path = url.partition("?")[0].removeprefix("sqlite:///")
+    return url.startswith("sqlite:///") and path not in ("", ":memory:") and not Path(path).exists()
+
+
+def yuan(fen: int) -> str:
+    """Fen as yuan with marks at thousands.
+
+    Example:
+        >>> yuan(123456789), yuan(-5)
+        ('1,234,567.89', '-0.05')
+    """
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02}"
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON takes it: enums by name, days as text, a dataclass as an object."""
+    if isinstance(value, Enum):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.isoformat() if isinstance(value, (date, datetime)) else value
+
+
+def tell(lines: Iterable[str], data: Mapping[str, Any], *, as_json: bool, dry_run: bool = False) -> None:
+    """A result, in words or as one JSON object on one line."""
+    if as_json:
+        note = {"dry_run": True} if dry_run else {}
+        say(json.dumps({**plain(data), **note}, ensure_ascii=False))
+        return
+    for line in lines:
+        say(line)
+
+
+def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a CSV file with a header, UTF-8 or GB18030, with their line; other columns may stand beside.
+
+    Raises:
+        InvalidValue: no text, a column lacks, a line is cut off.
+    """
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("gb18030")
+        except UnicodeDecodeError as error:
+            raise InvalidValue(f"{path.name} is no text", step=step, term="文件", advice="save it as CSV") from error
+    names = tuple(wanted)
+    try:
+        table = csv.DictReader(text.splitlines())
+        missing = [name for name in names if name not in (table.fieldnames or ())]
+        if missing:
+            advice = f"the header is {','.join(names)}"
+            raise InvalidValue(f"{path.name} lacks {', '.join(missing)}", step=step, term="表头", advice=advice)
+        for row in table:
+            if None in row or any(row[name] is None for name in names):
+                raise InvalidValue(f"line {table.line_num} has not the header's columns", step=step, term="明细行")
+            yield table.line_num, {key: one or "" for key, one in row.items()}
+    except csv.Error as error:
+        raise InvalidValue(f"{path.name} is no table: {error}", step=step, term="文件") from error
+
+
+def whole(text: str, line: int, step: str) -> int:
+    """A whole number of fen in a clerk's file.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidValue(
+            f"line {line} has no whole number of fen", step=step, term="金额", advice="120.00元 is 12000"
+        )
+    return int(text)
+
+
+def each_file(files: Iterable[Path], take: Callable[[Path], int], *, as_json: bool) -> int:
+    """Take files one after the other; a refused one does not stop the others. Returns the exit code."""
+    code = 0
+    for path in files:
+        try:
+            code = max(code, take(path))
+        except (SBCardError, OSError) as error:
+            code = 2
+            refuse(error)
+            if as_json:
+                say(json.dumps({"file": path.name, "refused": str(error)}, ensure_ascii=False))
+    return code
