@@ -1,7 +1,7 @@
 """People with live cards, a funded ledger, and a bank that answers payout files."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -268,6 +268,13 @@ class Town:
 @pytest.fixture
 def town(store: Store, tmp_path: Path) -> Town:
     return Town(store, tmp_path, 8)
+
+
+@pytest.fixture
+def quick_town(tmp_path: Path) -> Iterator[Town]:
+    """On SQLite alone, for what is decided before a database is asked."""
+    with Store.open(f"sqlite:///{tmp_path}/quick.sqlite") as store:
+        yield Town(store, tmp_path, 8)
 
 
 @pytest.fixture

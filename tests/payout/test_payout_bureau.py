@@ -36,12 +36,21 @@ def refused(code: str, kind: type[SBCardError] = RollRefused):
     return pytest.raises(kind, check=lambda error: error.code == code)
 
 
-@pytest.fixture
-def sent(town):
+def all_sent(town):
     """A town whose roll of all eight is at the banks."""
     town.fund(100_000)
     town.engine.release(town.ready(range(1, 9)), on=DAY, out_dir=town.folder)
     return town
+
+
+@pytest.fixture
+def sent(town):
+    return all_sent(town)
+
+
+@pytest.fixture
+def quick_sent(quick_town):
+    return all_sent(quick_town)
 
 
 def written(town, change) -> Path:
@@ -80,23 +89,23 @@ def text(change):
         *("a count too few", "a count without end", "another batch", "a batch never sent", "another kind"),
     ],
 )
-def test_an_answer_that_is_wrong_as_a_whole(sent, change) -> None:
-    before = sent.everything()
+def test_an_answer_that_is_wrong_as_a_whole(quick_sent, change) -> None:
+    before = quick_sent.everything()
     with pytest.raises((BankFileRefused, PayoutResultRefused)):
-        sent.engine.read_result(written(sent, change), on=DAY)
-    assert sent.everything() == before
+        quick_sent.engine.read_result(written(quick_sent, change), on=DAY)
+    assert quick_sent.everything() == before
 
 
 @pytest.mark.parametrize("code", ["99", "68", "01", "0", "000", "００", "", "A0"])
-def test_a_code_nobody_agreed_on_is_no_return(sent, code: str) -> None:
+def test_a_code_nobody_agreed_on_is_no_return(quick_sent, code: str) -> None:
     """It may mean "perhaps": such a line is not paid again before the bank confirms."""
-    line = f"D|2|{sent.account(2)}|1002|00|"
-    path = written(sent, text(lambda there: there.replace(line, f"D|2|{sent.account(2)}|1002|{code}|超时")))
-    report = sent.engine.read_result(path, on=DAY)
+    line = f"D|2|{quick_sent.account(2)}|1002|00|"
+    path = written(quick_sent, text(lambda there: there.replace(line, f"D|2|{quick_sent.account(2)}|1002|{code}|超时")))
+    report = quick_sent.engine.read_result(path, on=DAY)
     assert (report.paid, report.returned, report.unknown_fen) == (5, 0, 1002)
-    assert sent.findings() == [("payout.status", 1002)]
-    assert sent.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=sent.folder) == []
-    sent.check_books()
+    assert quick_sent.findings() == [("payout.status", 1002)]
+    assert quick_sent.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=quick_sent.folder) == []
+    quick_sent.check_books()
 
 
 def test_the_bank_s_own_codes(town) -> None:
@@ -110,15 +119,15 @@ def test_the_bank_s_own_codes(town) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda raw: raw.replace(b"\n", b"\r\n"), lambda raw: raw.removesuffix(b"\n")])
-def test_line_ends_are_the_bank_s_affair(sent, change) -> None:
-    assert sent.engine.read_result(written(sent, change), on=DAY).paid == 6
-    sent.check_books()
+def test_line_ends_are_the_bank_s_affair(quick_sent, change) -> None:
+    assert quick_sent.engine.read_result(written(quick_sent, change), on=DAY).paid == 6
+    quick_sent.check_books()
 
 
-def test_full_width_digits_in_a_line_leave_it_unknown(sent) -> None:
-    path = written(sent, text(lambda there: there.replace("|1002|00|", "|１００２|00|")))
-    assert sent.engine.read_result(path, on=DAY).unknown_fen == 1002
-    sent.check_books()
+def test_full_width_digits_in_a_line_leave_it_unknown(quick_sent) -> None:
+    path = written(quick_sent, text(lambda there: there.replace("|1002|00|", "|１００２|00|")))
+    assert quick_sent.engine.read_result(path, on=DAY).unknown_fen == 1002
+    quick_sent.check_books()
 
 
 def test_a_reason_whose_second_byte_is_the_separator(sent) -> None:

@@ -61,15 +61,15 @@ def test_a_second_delivery_has_no_effect(town) -> None:
         ("D|2|", "d|2|", "payout.kind"),
     ],
 )
-def test_one_tampered_line_is_one_finding_and_its_amount_in_suspense(town, old: str, new: str, code: str) -> None:
-    town.pay(range(1, 9))
-    line = f"D|2|{town.account(2)}|1002|00|"
-    path = tampered(town.answer(FIRST), line, line.replace(old, new, 1))
-    report = town.engine.read_result(path, on=ON)
+def test_one_tampered_line_is_one_finding_and_its_amount_in_suspense(quick_town, old: str, new: str, code: str) -> None:
+    quick_town.pay(range(1, 9))
+    line = f"D|2|{quick_town.account(2)}|1002|00|"
+    path = tampered(quick_town.answer(FIRST), line, line.replace(old, new, 1))
+    report = quick_town.engine.read_result(path, on=ON)
     assert [(f.code, f.line, f.amount_fen) for f in report.findings] == [(code, 3, 1002)]
-    assert town.findings() == [(code, 1002)]
+    assert quick_town.findings() == [(code, 1002)]
     assert (report.paid, report.unknown, report.unknown_fen) == (5, 1, 1002)
-    town.check_books()
+    quick_town.check_books()
 
 
 def test_a_missing_line_is_one_finding(town) -> None:
@@ -110,13 +110,13 @@ def test_two_answers_for_one_line(town) -> None:
         ("|1002|00|", "|1002|14|", PayoutResultRefused),  # a readable line that the totals contradict
     ],
 )
-def test_a_file_whose_lines_are_fine_must_have_their_totals(town, old: str, new: str, error: type) -> None:
-    town.pay(range(1, 9))
+def test_a_file_whose_lines_are_fine_must_have_their_totals(quick_town, old: str, new: str, error: type) -> None:
+    quick_town.pay(range(1, 9))
     with pytest.raises(error):
-        town.engine.read_result(tampered(town.answer(FIRST), old, new), on=ON)
-    assert set(town.states()) == {LineState.SENT}
-    assert town.findings() == []
-    town.check_books()
+        quick_town.engine.read_result(tampered(quick_town.answer(FIRST), old, new), on=ON)
+    assert set(quick_town.states()) == {LineState.SENT}
+    assert quick_town.findings() == []
+    quick_town.check_books()
 
 
 def test_returned_lines_are_paid_again_and_again(town) -> None:

@@ -59,13 +59,15 @@ def test_twice_on_one_roll_is_paid_once(town) -> None:
         (("1", "甲1", 10.5), "payout.amount"),
     ],
 )
-def test_a_line_that_does_not_match_is_one_finding(town, line: tuple, code: str) -> None:
+def test_a_line_that_does_not_match_is_one_finding(quick_town, line: tuple, code: str) -> None:
     number, name, amount = line
-    number = town.number(1) if number == "1" else number
-    lines = [RollLine(number, name, amount), *town.roll([2])]
-    (batch,) = town.engine.pay("pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=town.folder, **town.officers)
-    assert [row[3] for row in town.request(batch).rows] == [town.number(2)]
-    assert town.findings() == [(code, 0)]
+    number = quick_town.number(1) if number == "1" else number
+    lines = [RollLine(number, name, amount), *quick_town.roll([2])]
+    (batch,) = quick_town.engine.pay(
+        "pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=quick_town.folder, **quick_town.officers
+    )
+    assert [row[3] for row in quick_town.request(batch).rows] == [quick_town.number(2)]
+    assert quick_town.findings() == [(code, 0)]
 
 
 @pytest.mark.parametrize(
