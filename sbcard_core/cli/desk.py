@@ -1,7 +1,7 @@
 """What the money commands share: the database, files of a clerk, results in words or JSON, progress, exit codes.
 
-Exit code 0: done. 1: done, and something waits for a clerk. 2: refused, nothing of it was booked. 130: broken off; the same
-command goes on where it stopped.
+Exit code 0: done. 1: done, and something waits for a clerk. 2: refused, nothing of it was booked. 130: broken off; the
+same command goes on where it stopped.
 """
 
 import csv

@@ -66,13 +66,29 @@ def totals(db: str) -> tuple[int, int]:
         return backend.ledger.totals()
 
 
+def everything(db: str) -> dict[str, list[str]]:
+    with Backend.open(db) as backend, backend.store.begin() as connection:
+        tables = schema.metadata.sorted_tables
+        return {table.name: sorted(map(str, connection.execute(sa.select(table)))) for table in tables}
+
+
+def rehearsed(db: str, *arguments: object, code: int = 0) -> tuple[int, str]:
+    """Rehearse a step, row by row nothing; then do it."""
+    before = everything(db)
+    said = run(*arguments, "--db", db, "--dry-run", *ON)
+    assert (said[0], "试运行" in said[1], everything(db)) == (code, True, before), said[1]
+    as_json = run(*arguments, "--db", db, "--dry-run", "--json", *ON)
+    assert (as_json[0], json.loads(as_json[1].splitlines()[-1])["dry_run"], everything(db)) == (code, True, before)
+    return run(*arguments, "--db", db, *ON)
+
+
 def approve(db: str, roll_no: str, digest: str) -> None:
     for officer in ("李审核", "王复核"):
         assert run("pay", "approve", roll_no, "--officer", officer, "--digest", digest, "--db", db, *ON)[0] == 0
 
 
 def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None:
-    code, text = run("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    code, text = rehearsed(db, "pay", "draft", "pension", "2014-09", roll, "--by", "张经办", code=1)
     assert (code, "4 人 4,938.30 元,未列入 1 人" in text) == (1, True), text  # the stranger waits for a clerk
     roll_no, digest = re.match(r"(\S+)", text)[1], re.search(r"名册摘要 (\S+)", text)[1]  # type: ignore[index]
     code, text = run("pay", "release", roll_no, "--db", db, "--out", tmp_path / "early", *ON)
@@ -84,7 +100,7 @@ def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None
     code, text = run("pay", "release", roll_no, "--db", db, "--dry-run", *ON)
     assert (code, "试运行" in text, totals(db)) == (0, True, before), text
     out = tmp_path / "files"
-    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 0
+    assert rehearsed(db, "pay", "release", roll_no, "--out", out)[0] == 0
     answers = []
     for number, path in enumerate(sorted(out.glob("*.txt"))):
         request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
@@ -95,13 +111,16 @@ def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None
         answers.append(tmp_path / f"answer{number}.txt")
         bankfile.write(answers[-1], bankfile.PAYOUT_RESULT, head, rows, sums)
     assert answers
-    assert run("pay", "result", *answers, "--db", db, *ON)[0] == 0
-    after = totals(db)
-    assert run("pay", "result", *answers, "--db", db, *ON)[0] == 0
-    assert totals(db) == after  # the same answer again
+    code, text = rehearsed(db, "pay", "result", *answers)
+    assert (code, "已发放 " in text, "退票 0 笔" in text) == (0, True, True)
+    after = everything(db)
+    code, text = run("pay", "result", *answers, roll, "--db", db, *ON)
+    assert (code, "未作改动" in text, "roll.csv" in text) == (2, True, True)  # the wrong file stops no other
+    assert everything(db) == after  # the same answer again
+    assert rehearsed(db, "pay", "repay", "pension", "2014-09")[1].startswith("没有退票")
     code, text = run("pay", "status", roll_no, "--db", db)
     assert (code, "已发放 4,938.30" in text) == (0, True)
-    code, text = run("pay", "close", roll_no, "--db", db, *ON)
+    code, text = rehearsed(db, "pay", "close", roll_no)
     assert (code, "CLOSED" in text) == (0, True)
 
 
@@ -147,8 +166,13 @@ def test_a_bill_is_shown_settled_and_cancelled(db: str, bill: Path) -> None:
     assert json.loads(run("bill", "settle", bill, "--db", db, "--json")[1])["status"] == "EXISTS"
     number = "H43010000001201409011000000002"
     at = "2014-09-01T10:00:00"
-    code, text = run("bill", "cancel", BILL["msgid"], "--msgid", number, "--at", at, "--db", db)
-    assert code == 0, text
+    gone = ("bill", "cancel", BILL["msgid"], "--msgid", number, "--at", at, "--db", db)
+    held = everything(db)
+    assert (run(*gone, "--dry-run")[0], everything(db)) == (0, held)
+    code, text = run(*gone)
+    assert (code, "已撤销" in text) == (0, True), text
+    assert json.loads(run(*gone, "--json")[1])["status"] == "EXISTS"
+    assert run("bill", "cancel", "none", *gone[3:])[0] == 2
 
 
 @pytest.mark.parametrize(

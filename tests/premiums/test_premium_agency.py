@@ -1,4 +1,4 @@
-"""Agent banks: every line has one status, every fen the bank brought is on a bill or in suspense, whatever it answers."""
+"""Agent banks: every line has one status, every fen the bank brought is on a bill or in suspense."""
 
 import random
 from collections.abc import Callable, Iterator
