@@ -73,6 +73,7 @@ class Catalogue:
         region: place of treatment; empty: wherever no other catalogue names the place.
         items: name and entries by code.
         unlisted_is_ownpay: whether an item without an entry is wholly the patient's, or refused.
+        sample: made up, for demonstrations and tests.
 
     Raises:
         CatalogueRefused: entries of an item that overlap.
@@ -85,9 +86,15 @@ class Catalogue:
     """
 
     def __init__(
-        self, region: str, items: Mapping[str, tuple[str, Iterable[Entry]]], *, unlisted_is_ownpay: bool = False
+        self,
+        region: str,
+        items: Mapping[str, tuple[str, Iterable[Entry]]],
+        *,
+        unlisted_is_ownpay: bool = False,
+        sample: bool = False,
     ) -> None:
         self.region = region
+        self.sample = sample
         self._unlisted_is_ownpay = unlisted_is_ownpay
         self._items: dict[str, tuple[str, list[date], list[Entry]]] = {}
         for code, (name, given) in items.items():
@@ -149,12 +156,18 @@ def parse_catalogue(text: str) -> Catalogue:
         unlisted = table["unlisted"]
         if unlisted not in ("refuse", "ownpay") or not isinstance(table["region"], str):
             raise refused("unlisted or region")
+        if type(table["sample"]) is not bool or type(table["source"]) is not str:
+            raise refused("sample or source")
+        if unknown := table.keys() - {"region", "sample", "source", "unlisted", "item"}:
+            raise refused(f"unknown entry {min(unknown)}")
         items: dict[str, tuple[str, list[Entry]]] = {}
         for item in table["item"]:
+            if unknown := item.keys() - {"code", "name", "entries"}:
+                raise refused(f"item {item['code']}: unknown entry {min(unknown)}")
             if items.setdefault(item["code"], (item["name"], [])) != (item["name"], []):
                 raise refused(f"item {item['code']} stands twice")
             items[item["code"]] = (item["name"], [_entry(entry) for entry in item["entries"]])
-        return Catalogue(table["region"], items, unlisted_is_ownpay=unlisted == "ownpay")
+        return Catalogue(table["region"], items, unlisted_is_ownpay=unlisted == "ownpay", sample=table["sample"])
     except tomllib.TOMLDecodeError as error:
         raise refused(str(error)) from None
     except CatalogueRefused:

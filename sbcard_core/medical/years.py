@@ -57,8 +57,8 @@ cvlserv_fen=0, hifes_fen=0, maf_fen=5, oth_fen=0), 5)
         self._touched.add(key)
 
     def buckets(self) -> dict[Key, Accumulators]:
-        """Every bucket held, as a visit sees it."""
-        return {key: self.of(key) for key in self._held if key[3] != SHARED}
+        """Every bucket in which something counts, as a visit sees it."""
+        return {key: self.of(key) for key, own in self._held.items() if key[3] != SHARED and any(own[:OWN])}
 
     def load(self, connection: sa.Connection, persons: Iterable[str]) -> "Years":
         """Read every year of these persons."""
