@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Bounds, Ledger
@@ -28,7 +28,7 @@ from sbcard_core.premiums import (
     load,
 )
 from sbcard_core.premiums.posting import apportion
-from sbcard_core.store import Store
+from sbcard_core.store import Store, schema
 from sbcard_core.values import PersonCategory
 
 AT = datetime.fromisoformat("2015-03-02T09:30:15")
@@ -229,9 +229,11 @@ class TestTariff:
 class PremiumYear(RuleBasedStateMachine):
     """Bills, payments and refunds in any order against a dictionary."""
 
+    url = "sqlite://"
+
     @initialize()
     def open(self) -> None:
-        self.store = Store.open("sqlite://")
+        self.store = Store.open(self.url)
         self.book = Premiums(self.store, Ledger(self.store), SAMPLE)
         self.bills: dict[str, str] = {}
         self.bill_of: dict[int, str] = {}
@@ -286,8 +288,17 @@ class PremiumYear(RuleBasedStateMachine):
         assert self.book.ledger.recompute() == []
 
     def teardown(self) -> None:
+        if self.url != "sqlite://":
+            schema.metadata.drop_all(self.store.engine)
         self.store.close()
 
 
 TestPremiumYear = PremiumYear.TestCase
 TestPremiumYear.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+def test_a_premium_year_on_postgresql(postgres_url: str) -> None:
+    class OnPostgres(PremiumYear):
+        url = postgres_url
+
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=4, stateful_step_count=12, deadline=None))
