@@ -218,7 +218,7 @@ class Premiums:
         return Agency(self.store, self.ledger, self._rates)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
-        """Every open bill, latest first: who owes what since when (欠费清单)."""
+        """Every open bill, the longest overdue first: who owes what since when (欠费清单)."""
         bill = schema.premium_bill
         wanted = sa.select(bill).where(bill.c.state == BillState.OPEN).order_by(bill.c.due_on, bill.c.bill_no)
         if period is not None:
