@@ -127,6 +127,10 @@ def column_text(schema: arrow.Schema, column: arrow.Array) -> list[str]:
     return [value if there else "" for value, there in zip(values, valid, strict=True)]
 
 
+class StreamFailed(InvalidValue):
+    """Whoever gives the table failed in the middle of it (数据流中断)."""
+
+
 class TextTable:
     """One pass over an object with ``__arrow_c_stream__`` (or a struct array): names and types, then arrays.
 
@@ -154,8 +158,9 @@ class TextTable:
     def _call(self, name: str, out: arrow.Schema | arrow.Array) -> None:
         place = ct.addressof(self._stream)
         if _GET(getattr(self._stream, name))(place, ct.addressof(out)):
-            reason = _ERROR(self._stream.get_last_error)(place) or b"no reason given"
-            raise InvalidValue(f"the Arrow stream failed: {reason.decode('utf-8', 'replace')[:200]}", step="arrow")
+            reason = (_ERROR(self._stream.get_last_error)(place) or b"no reason given").decode("utf-8", "replace")
+            plain = reason.partition(" Detail: ")[0].partition("\n")[0]  # pyarrow puts its stack behind
+            raise StreamFailed(f"the Arrow stream failed: {plain[:200]}", step="arrow")
 
     def arrays(self) -> Iterator[tuple[arrow.Array, Any]]:
         """Successive struct arrays, each with its owner, or None where the reader of the array must release it."""

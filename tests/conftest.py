@@ -1,17 +1,20 @@
 """What every test may ask for: real parts that must not be skipped in silence, and an empty store on each database."""
 
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from sbcard_core.store import Store, schema
+from sbcard_core.store import Store
 
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}
@@ -64,12 +67,51 @@ def postgres_url(real_part: Callable[[str, bool, str], None]) -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database."""
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[[str], AbstractContextManager[str]]:
+    """``with new_database("with_tables") as url``, or "" for an empty one: a copy, dropped at the end."""
+    server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    names = itertools.count()
+
+    def address(name: str) -> str:
+        return postgres_url.replace("/postgres?", f"/{name}?")
+
+    def do(command: str) -> None:
+        with server.connect() as connection:
+            connection.exec_driver_sql(command)
+
+    @contextmanager
+    def make(template: str) -> Iterator[str]:
+        name = f"test{next(names)}"
+        do(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
+        try:
+            yield address(name)
+        finally:
+            do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    do("CREATE DATABASE with_tables")
+    Store.open(address("with_tables")).close()
+    return make
+
+
+def _address(template: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/books.sqlite"
-    return str(request.getfixturevalue("postgres_url"))
+        yield f"sqlite:///{folder}/books.sqlite"
+        return
+    with request.getfixturevalue("new_database")(template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a table in it."""
+    yield from _address("", request, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a row in it, to be opened as a store."""
+    yield from _address("with_tables", request, tmp_path)
 
 
 @pytest.fixture
@@ -77,8 +119,6 @@ def store(store_url: str) -> Iterator[Store]:
     """An open store without a row in it."""
     with Store.open(store_url) as opened:
         yield opened
-        if opened.engine.dialect.name == "postgresql":
-            schema.metadata.drop_all(opened.engine)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbcard_core.arrow_text import TextTable
+from sbcard_core.arrow_text import StreamFailed, TextTable
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.validation.arrow_cells import tables
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
@@ -56,8 +56,12 @@ def _told(opened: Any, spec: RecordSpec, digest: Digest | None) -> Iterator[Reco
         finally:
             table.close()
     except InvalidValue as error:
-        code = "file.types" if "type" in error.what else "file.damaged"
+        code = "file.types" if "type" in error.what and not isinstance(error, StreamFailed) else "file.damaged"
         raise SourceRefused(error.what, code=code, advice=error.advice or "export the table anew") from error
+
+
+_WHOLE_CHUNKS = 64 << 20
+"""Bytes of a Parquet file up to which its columns are read chunk by chunk, not page by page."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ class Parquet:
         digest_file(self.path, digest)
 
         def opened() -> Any:
-            file = parquet.ParquetFile(self.path, buffer_size=1 << 20, pre_buffer=False)
+            # Through a buffer, a damaged page gets the memory it claims (up to 2 GB) before it is found damaged.
+            buffer_size = 1 << 20 if self.path.stat().st_size > _WHOLE_CHUNKS else 0
+            file = parquet.ParquetFile(self.path, buffer_size=buffer_size, pre_buffer=False)
             return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(ROWS))
 
         try:

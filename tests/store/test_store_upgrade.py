@@ -11,8 +11,8 @@ from sbcard_core.store import SchemaMismatch, Store, StoreFailed, migrate, schem
 
 
 @pytest.fixture
-def engine(store_url: str) -> Iterator[sa.Engine]:
-    found = sa.create_engine(store_url)
+def engine(empty_url: str) -> Iterator[sa.Engine]:
+    found = sa.create_engine(empty_url)
     yield found
     if found.dialect.name == "postgresql":
         with found.begin() as connection:
@@ -72,13 +72,13 @@ ROWS = (
 )
 
 
-def test_an_upgraded_database_is_a_new_one(engine: sa.Engine, store_url: str) -> None:
+def test_an_upgraded_database_is_a_new_one(engine: sa.Engine, empty_url: str) -> None:
     make_old(engine)
     with engine.begin() as connection:
         for row in ROWS:
             connection.execute(sa.text(row))
         connection.execute(sa.text("DROP TABLE alembic_version"))  # the first release wrote none
-    with Store.open(store_url) as store:
+    with Store.open(empty_url) as store:
         assert Ledger(store).recompute() == []
         assert Ledger(store).balance("me").net_fen == 5
         assert Ledger(store).transfers(["T"])["T"].flags == 0
@@ -95,14 +95,14 @@ def test_an_upgraded_database_is_a_new_one(engine: sa.Engine, store_url: str) ->
             connection.execute(sa.text("CREATE SCHEMA public"))
         else:
             schema.metadata.drop_all(connection)
-    with Store.open(store_url):
+    with Store.open(empty_url):
         pass
     assert upgraded == described(engine)
     assert upgraded.keys() - {"triggers"} == schema.metadata.tables.keys()
 
 
 def test_a_failed_upgrade_leaves_the_old_database(
-    engine: sa.Engine, store_url: str, monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_old(engine)
     before = described(engine)
@@ -114,18 +114,18 @@ def test_a_failed_upgrade_leaves_the_old_database(
 
     monkeypatch.setattr(migrate, "upgrade", fails)
     with pytest.raises(RuntimeError):
-        Store.open(store_url)
+        Store.open(empty_url)
     assert described(engine) == before
     monkeypatch.undo()
-    with Store.open(store_url) as store:
+    with Store.open(empty_url) as store:
         assert Ledger(store).totals() == (0, 0)
 
 
-def test_a_newer_database_is_refused(engine: sa.Engine, store_url: str) -> None:
-    with Store.open(store_url) as store, store.begin() as connection:
+def test_a_newer_database_is_refused(engine: sa.Engine, empty_url: str) -> None:
+    with Store.open(empty_url) as store, store.begin() as connection:
         connection.execute(sa.update(schema.schema_version).values(version=migrate.VERSION + 1))
     with pytest.raises(SchemaMismatch, match="knows up to"):
-        Store.open(store_url)
+        Store.open(empty_url)
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:

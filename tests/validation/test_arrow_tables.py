@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from sbcard_core import arrow
 from sbcard_core.arrow_text import TextTable
 from sbcard_core.fields import citizen_id
+from sbcard_core.validation.blocks import SourceRefused
 from sbcard_core.validation.check import check_files, check_sources
-from sbcard_core.validation.columnar import ArrowTable
+from sbcard_core.validation.columnar import ArrowTable, Parquet
 from sbcard_core.validation.results import accepted_table, findings_table, records_table
 from sbcard_core.validation.rules import codes_of
 from sbcard_core.validation.spec import COLLECTION
@@ -155,3 +156,12 @@ def test_parquet(tmp_path: Path, real_part: Real) -> None:
     (tmp_path / "t.parquet").write_bytes(whole[: len(whole) // 2])
     (batch,) = check_files([tmp_path / "t.parquet"], on=ON)
     assert [finding.code for finding in batch.findings] == ["file.damaged"]
+
+
+def test_a_page_that_claims_a_gigabyte_is_not_given_it(pa: Any) -> None:
+    damaged = Path(__file__).parents[1] / "fuzz/corpus/parquet/page-claims-a-gigabyte"
+    with pytest.raises(SourceRefused, match="Unexpected end of stream") as refusal:
+        list(Parquet(damaged).blocks(COLLECTION))
+    assert refusal.value.code == "file.damaged"
+    assert "Traceback" not in str(refusal.value)
+    assert pa.default_memory_pool().max_memory() < 1 << 30
