@@ -247,7 +247,7 @@ class Ledger:
     def history(
         self, account_id: str, *, since: str = "", until: str = "", connection: sa.Connection | None = None
     ) -> Iterator[history.Entry]:
-        """Every movement of one account by business time, with what it holds after each.
+        """Every movement of one account by business time, with what it holds after each, as of one moment of the books.
 
         Args:
             account_id: an open account.
@@ -280,8 +280,9 @@ class Ledger:
     def index_history(self, connection: sa.Connection | None = None) -> int:
         """Bring the index of movements by account up to date; returns how many entries were added.
 
-        Posting does not keep it, as that would halve its speed: ``history`` and ``balance_at`` read the index
-        and then, one by one, the transfers posted since. Call this after bulk work or once a day.
+        Nothing else keeps it, as that takes half as long as posting or more: ``history`` and ``balance_at`` read the
+        index and then, one by one, the transfers posted since. Right without it, but slower and slower: call this
+        after bulk work and once a day.
         """
         with self._joined(connection) as conn:
             lock_for_posting(conn)

@@ -12,26 +12,37 @@ from sbcard_core.ledger.rows import COLUMNS
 from sbcard_core.ledger.transfers import Transfer
 
 _MARK: Final = sa.text("SELECT seq FROM account_entry WHERE account_id = ''")  # no account has an empty id
-_OF_ACCOUNT: Final = (
-    "(SELECT seq FROM account_entry WHERE account_id = :account AND at >= :since AND at <= :until UNION ALL "
-    "SELECT seq FROM transfer WHERE seq > :mark AND (debit_account = :account OR credit_account = :account) "
-    "AND at >= :since AND at <= :until)"
-)
+
+
+def _within(when: str) -> str:
+    """The account's transfers by the index and, of those posted since, by looking at each.
+
+    A mark read a little earlier does no harm: what was indexed meanwhile is found twice and counts once.
+    """
+    return (
+        f"t.seq IN (SELECT seq FROM account_entry WHERE account_id = :account AND {when} UNION ALL "  # noqa: S608
+        "SELECT seq FROM transfer WHERE seq > :mark AND (debit_account = :account OR credit_account = :account) "
+        f"AND {when})"
+    )
+
+
+def _sums(*whens: str) -> str:
+    sides = ((side, when) for when in whens for side in ("debit", "credit"))
+    return ", ".join(halves("t.amount_fen", f"t.{side}_account = :account AND {when}") for side, when in sides)
+
+
+# What was held before and every movement, in one statement: it sees the books at one moment, on both databases and
+# also within a caller's transaction. There is always a first row, with no movement in it where there is none.
 _ENTRIES: Final = sa.text(
-    f"SELECT t.seq, {', '.join(f't.{name}' for name in COLUMNS)} FROM transfer t "  # noqa: S608 - names are ours
-    f"WHERE t.seq IN {_OF_ACCOUNT} AND {MOVES} AND t.at < :before ORDER BY t.at, t.seq"
+    f"SELECT o.*, e.* FROM (SELECT {_sums(MOVES)} FROM transfer t WHERE {_within('at < :since')}) o "  # noqa: S608
+    f"LEFT JOIN (SELECT t.seq, {', '.join(f't.{name}' for name in COLUMNS)} FROM transfer t "
+    f"WHERE {_within('at >= :since AND at < :before')} AND {MOVES}) e ON 1 = 1 ORDER BY e.at, e.seq"
 )
 _HELD: Final = "h.transfer_id IS NOT NULL AND (h.state = 0 OR h.closed_at > :until)"
 _BALANCE: Final = sa.text(
-    "SELECT "  # noqa: S608
-    + ", ".join(
-        halves("t.amount_fen", f"t.{side}_account = :account AND {when}")
-        for when in (MOVES, _HELD)
-        for side in ("debit", "credit")
-    )
-    + f" FROM transfer t LEFT JOIN hold h ON h.transfer_id = t.transfer_id WHERE t.seq IN {_OF_ACCOUNT}"
+    f"SELECT {_sums(MOVES, _HELD)} FROM transfer t "  # noqa: S608
+    f"LEFT JOIN hold h ON h.transfer_id = t.transfer_id WHERE {_within('at <= :until')}"
 )
-_BEFORE: Final = sa.text(str(_BALANCE) + " AND t.at < :before")
 _INDEX: Final = sa.text(
     "INSERT INTO account_entry (account_id, at, seq) SELECT debit_account, at, seq FROM transfer WHERE seq > :mark "
     "UNION ALL SELECT credit_account, at, seq FROM transfer WHERE seq > :mark ORDER BY 1, 2, 3"
@@ -63,13 +74,15 @@ def _mark(connection: sa.Connection) -> int:
 
 def entries(connection: sa.Connection, account_id: str, since: str, until: str) -> Iterator[Entry]:
     """Movements with ``since <= at < until``, by ``at`` and then in order of posting."""
-    mark = _mark(connection)
-    asked: dict[str, Any] = {"account": account_id, "mark": mark, "since": "", "until": since, "before": since}
-    row = connection.execute(_BEFORE, asked).one()
-    debits_fen, credits_fen = whole(*row[0:2]), whole(*row[2:4])
-    before = until or _END
-    asked |= {"since": since, "until": before, "before": before}
-    for seq, *values in connection.execute(_ENTRIES, asked):
+    asked: dict[str, Any] = {"account": account_id, "mark": _mark(connection), "since": since, "before": until or _END}
+    debits_fen = credits_fen = 0
+    for place, (debits_high, debits_low, credits_high, credits_low, seq, *values) in enumerate(
+        connection.execute(_ENTRIES, asked)
+    ):
+        if place == 0:
+            debits_fen, credits_fen = whole(debits_high, debits_low), whole(credits_high, credits_low)
+        if seq is None:
+            return
         transfer = Transfer(*values)
         amount_fen = transfer.amount_fen
         if transfer.debit_account == account_id:
@@ -82,7 +95,7 @@ def entries(connection: sa.Connection, account_id: str, since: str, until: str) 
 
 def balance_at(connection: sa.Connection, account_id: str, at: str) -> Balance:
     """Both sides and what was held, all movements up to and including ``at``."""
-    asked = {"account": account_id, "mark": _mark(connection), "since": "", "until": at}
+    asked = {"account": account_id, "mark": _mark(connection), "until": at}
     row = connection.execute(_BALANCE, asked).one()
     return Balance(*(whole(*row[place : place + 2]) for place in range(0, 8, 2)))
 

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -127,6 +128,37 @@ def test_history_runs_by_business_time_whatever_the_order_of_posting(ledger: Led
         list(ledger.history("nobody"))
 
 
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("since", ["", AT])
+def test_a_look_back_sees_one_moment_of_the_books(
+    ledger: Ledger, store: Store, store_url: str, since: str, joined: bool
+) -> None:
+    """Another connection posts, back-dated and in the window at once, and indexes, after each statement of the read."""
+    early = "2014-07-01T00:00:00"
+    ledger.post_many([move("a", at=early), move("b")])
+    ledger.index_history()
+    with Store.open(store_url) as other, ExitStack() as stack:
+        beside, posted = Ledger(other), 0
+
+        def post_between(*_: object) -> None:
+            nonlocal posted
+            posted += 1
+            pair = [move(f"early{posted}", at=early, fen=1), move(f"late{posted}", fen=1)]
+            assert beside.post_many(pair) == [TransferStatus.POSTED] * 2
+            beside.index_history()
+
+        connection = stack.enter_context(store.begin()) if joined else None
+        sa.event.listen(store.engine, "after_cursor_execute", post_between)
+        found = list(ledger.history("me", since=since, connection=connection))
+        ledger_then = ledger.balance_at("me", AT, connection)
+        sa.event.remove(store.engine, "after_cursor_execute", post_between)
+    assert posted >= 4
+    late = sum(entry.transfer.transfer_id.startswith("late") for entry in found)
+    assert found[-1].net_fen == 200 + 2 * late  # as many early ones as late ones were counted
+    assert ledger_then.net_fen % 2 == 0
+    assert list(ledger.history("me", since=since))[-1].net_fen == 200 + 2 * posted == ledger.balance("me").net_fen
+
+
 def test_history_is_imported_whole_or_not(ledger: Ledger) -> None:
     old = [move("spend", "me", "fund", 60, "2013-01-01T00:00:00"), move("load", fen=100, at="2013-01-02T00:00:00")]
     with pytest.raises(Refused, match="transfer 3"):
@@ -246,15 +278,24 @@ def test_single_posts_outlive_what_happens_to_their_connection(postgres_url: str
         schema.metadata.drop_all(store.engine)
 
 
-@pytest.mark.parametrize("count", [1, 40])
-@pytest.mark.parametrize("field", ["flags", "pending_id", "timeout_s", "memo", "at", "debit_account", "transfer_id"])
-def test_a_field_of_a_wrong_type_is_malformed_in_small_and_large_batches(
-    ledger: Ledger, count: int, field: str
-) -> None:
-    batch = [move(str(i)) for i in range(count)]
-    batch[-1] = replace(batch[-1], **{field: None})  # type: ignore[arg-type]
-    assert ledger.post_many(batch)[-1] is TransferStatus.MALFORMED
-    assert ledger.balance("me").net_fen == 100 * (count - 1)
+def test_a_field_of_a_wrong_type_is_malformed_in_small_and_large_batches(ledger: Ledger) -> None:
+    wrong, posted = [], 0
+    for field in ("flags", "pending_id", "timeout_s", "memo", "at", "debit_account", "transfer_id"):
+        for count in (1, 40):
+            batch = [move(f"{field}/{count}/{i}") for i in range(count)]
+            batch[-1] = replace(batch[-1], **{field: None})  # type: ignore[arg-type]
+            try:
+                found = ledger.post_many(batch)
+            except Exception as error:
+                wrong.append((field, count, repr(error)))
+                continue
+            if found != [TransferStatus.POSTED] * (count - 1) + [TransferStatus.MALFORMED]:
+                wrong.append((field, count, str(names(found))))
+            posted += count - 1
+            if (net := ledger.balance("me").net_fen) != 100 * posted:
+                wrong.append((field, count, f"{net} fen"))
+                posted = net // 100
+    assert wrong == []
 
 
 def test_ids_may_be_any_text_that_can_be_stored(ledger: Ledger) -> None:
