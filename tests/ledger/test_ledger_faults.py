@@ -3,8 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,60 +13,18 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Balance, Ledger
 from sbcard_core.store import Store
+from tests.faults import Children, faulty_children, needs_linux
 
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).with_name("crash_child.py")
 SIZE = 7
 BATCH = Balance(debits_fen=1 + 2 + 3 + 4 + 5 + 60, credits_fen=0)
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
-
-
-class Children:
-    """The process that forks posting processes, with or without the library that fails writes."""
-
-    def __init__(self, library: Path | None = None, **environment: str) -> None:
-        if library is not None:
-            environment["LD_PRELOAD"] = str(library)
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "crash_child.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
-        )
-
-    def run(self, url: str, name: str, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
-        """Batches acknowledged, how many refusals, exit status."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write("\t".join((url, name, str(count), fault, delay)) + "\n")
-        self.process.stdin.flush()
-        acknowledged, refused = set(), 0
-        for line in self.process.stdout:
-            word, number = line.split()
-            if word == "end":
-                return acknowledged, refused, int(number)
-            refused += word == "refused"
-            acknowledged |= {int(number)} if word == "ack" else set()
-        raise AssertionError("the forking process is gone")
-
-    def close(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.stdout.close()
-        assert self.process.wait() == 0
+pytestmark = needs_linux
 
 
 @pytest.fixture
 def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    real_part("cc", compiler is not None, "install a C compiler")
-    library = tmp_path / "faults.so"
-    command = [str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(HERE / "faults.c"), "-ldl"]
-    subprocess.run(command, check=True)
-    found = Children(library, FAULT_LOG=str(tmp_path / "calls"))
-    yield found
-    found.close()
+    with faulty_children(SCRIPT, tmp_path, real_part) as found:
+        yield found
 
 
 def open_books(store: Store) -> None:
@@ -202,7 +158,7 @@ SEVERAL = 4
 
 @pytest.fixture
 def several() -> Iterator[list[Children]]:
-    found = [Children() for _ in range(SEVERAL)]
+    found = [Children(SCRIPT) for _ in range(SEVERAL)]
     yield found
     for one in found:
         one.close()

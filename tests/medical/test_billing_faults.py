@@ -1,10 +1,7 @@
 """Billing processes killed at every write and at random moments; every write failed once."""
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,68 +10,25 @@ import pytest
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
 from sbcard_core.medical import MedicalBilling, samples
 from sbcard_core.store import Store
+from tests.faults import Children, faulty_children, needs_linux
 from tests.medical.billing_child import AT, BILLS, cancellations, do, number
 from tests.medical.proof import assert_sound, moved, nets, years
 
-HERE = Path(__file__).parent
-FAULTS = HERE.parent / "ledger" / "faults.c"
+SCRIPT = Path(__file__).with_name("billing_child.py")
 STEPS = 2
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
-
-
-class Children:
-    """The process that forks billing processes, with or without the library that fails writes."""
-
-    def __init__(self, library: Path | None = None, **environment: str) -> None:
-        if library is not None:
-            environment["LD_PRELOAD"] = str(library)
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "billing_child.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
-        )
-
-    def run(self, url: str, name: str, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
-        """Steps acknowledged, how many refusals, exit status."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write("\t".join((url, name, str(count), fault, delay)) + "\n")
-        self.process.stdin.flush()
-        acknowledged, refused = set(), 0
-        for line in self.process.stdout:
-            word, step = line.split()
-            if word == "end":
-                return acknowledged, refused, int(step)
-            refused += word == "refused"
-            acknowledged |= {int(step)} if word == "ack" else set()
-        raise AssertionError("the forking process is gone")
-
-    def close(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.stdout.close()
-        assert self.process.wait() == 0
+pytestmark = needs_linux
 
 
 @pytest.fixture
 def children() -> Iterator[Children]:
-    found = Children()
-    yield found
-    found.close()
+    with Children(SCRIPT) as found:
+        yield found
 
 
 @pytest.fixture
 def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    real_part("cc", compiler is not None, "install a C compiler")
-    library = tmp_path / "faults.so"
-    subprocess.run([str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(FAULTS), "-ldl"], check=True)
-    found = Children(library, FAULT_LOG=str(tmp_path / "calls"))
-    yield found
-    found.close()
+    with faulty_children(SCRIPT, tmp_path, real_part) as found:
+        yield found
 
 
 def open_books(store: Store) -> None:

@@ -1,10 +1,7 @@
 """A programme's month in processes killed at random moments and at every write: everyone is paid once all the same."""
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,64 +13,30 @@ import sqlalchemy as sa
 from sbcard_core.hosts import bankfile
 from sbcard_core.payout import LineState, RollState
 from sbcard_core.store import Store
+from tests.faults import Children, faulty_children, needs_linux
 
-HERE = Path(__file__).parent
+SCRIPT = Path(__file__).with_name("month_child.py")
 PEOPLE = 8
 DUE = sum(1000 + n for n in range(1, PEOPLE + 1))
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
-
-
-class Children:
-    """The process that forks the bureau's processes, with or without the library that kills at a write."""
-
-    def __init__(self, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "month_child.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)} | environment,
-        )
-
-    def run(self, url: str, folder: Path, fault: str = "-", delay: str = "-") -> tuple[bool, int]:
-        """Whether the roll was closed, and the exit status."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write("\t".join((url, str(folder), str(PEOPLE), fault, delay)) + "\n")
-        self.process.stdin.flush()
-        closed = False
-        for line in self.process.stdout:
-            word, number = line.split()
-            if word == "end":
-                return closed, int(number)
-            closed |= word == "ack"
-        raise AssertionError("the forking process is gone")
-
-    def close(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.stdout.close()
-        assert self.process.wait() == 0
+pytestmark = needs_linux
 
 
 @pytest.fixture
 def children() -> Iterator[Children]:
-    found = Children()
-    yield found
-    found.close()
+    with Children(SCRIPT) as found:
+        yield found
 
 
 @pytest.fixture
 def faulty(tmp_path: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    real_part("cc", compiler is not None, "install a C compiler")
-    library = tmp_path / "faults.so"
-    source = HERE.parent / "ledger" / "faults.c"
-    subprocess.run([str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
-    found = Children(LD_PRELOAD=str(library), FAULT_LOG=str(tmp_path / "calls"))
-    yield found
-    found.close()
+    with faulty_children(SCRIPT, tmp_path, real_part) as found:
+        yield found
+
+
+def live(children: Children, bureau: "Bureau", fault: str = "-", delay: str = "-") -> tuple[bool, int]:
+    """One process: whether the roll was closed, and the exit status."""
+    acknowledged, _, status = children.run(bureau.url, bureau.folder, PEOPLE, fault, delay)
+    return bool(acknowledged), status
 
 
 class Counterpart:
@@ -145,7 +108,7 @@ class Bureau:
         kills = 0
         for run in range(1000):
             delay = "-" if pause is None else f"{pause.uniform(2, longest_ms * (1 + run / 20)):.1f}"
-            closed, status = children.run(self.url, self.folder, delay=delay)
+            closed, status = live(children, self, delay=delay)
             assert status in (0, -9)
             kills += status == -9
             self.bank.work()
@@ -166,7 +129,7 @@ class Bureau:
         assert {path.name for path in (self.folder / "requests").iterdir()} == {f"PAYREQ_{no}.txt" for no in batches}
         self.town.check_books()
         before = self.town.everything()
-        assert children.run(self.url, self.folder) == (True, 0)
+        assert live(children, self) == (True, 0)
         assert self.town.everything() == before
 
 
@@ -228,7 +191,7 @@ def at_every_write(new_town: Any, faulty: Children, ready: Path, folder: Path, s
 
     bureau, calls = start("counted"), []
     while True:
-        closed, status = faulty.run(bureau.url, bureau.folder, "0:count")
+        closed, status = live(faulty, bureau, "0:count")
         assert status == 0
         calls.append(int((folder / "calls").read_text()))
         bureau.bank.work()
@@ -241,9 +204,9 @@ def at_every_write(new_town: Any, faulty: Children, ready: Path, folder: Path, s
         for at in range(1 + which, count + 1, step):
             bureau = start(f"{which}-{at}")
             for _ in range(which):
-                faulty.run(bureau.url, bureau.folder)
+                live(faulty, bureau)
                 bureau.bank.work()
-            assert faulty.run(bureau.url, bureau.folder, f"{at}:kill")[1] == -9
+            assert live(faulty, bureau, f"{at}:kill")[1] == -9
             bureau.bank.work()
             bureau.go(faulty)
             bureau.prove(faulty)

@@ -1,0 +1,85 @@
+"""Processes that die or whose writes fail, at a chosen write or moment; ``ledger/faults.c`` says which and how."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
+
+
+class Children:
+    """A script that forks a process for each command, with or without the library that fails writes.
+
+    Args:
+        script: takes commands on its standard input, one a line, fields between tabs; ``run`` says which. Answers
+            with lines "ack <n>", "refused <n>" and, when the process is gone, "end <exit status>".
+        library: ``faults.c``, compiled.
+        environment: more of it.
+    """
+
+    def __init__(self, script: Path, library: Path | None = None, **environment: str) -> None:
+        if library is not None:
+            environment["LD_PRELOAD"] = str(library)
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        )
+
+    def run(self, url: str, name: object, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
+        """What one process acknowledged, how many refusals, exit status (negative for a signal).
+
+        Args:
+            url: the database.
+            name: of the run, as the script takes it.
+            count: how much there is to do.
+            fault: "at:deed", or "-" for none.
+            delay: when it is killed, as the script takes it, or "-" for not.
+        """
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\t".join((url, str(name), str(count), fault, delay)) + "\n")
+        self.process.stdin.flush()
+        acknowledged: set[int] = set()
+        refused = 0
+        for line in self.process.stdout:
+            word, number = line.split()
+            if word == "end":
+                return acknowledged, refused, int(number)
+            refused += word == "refused"
+            acknowledged |= {int(number)} if word == "ack" else set()
+        raise AssertionError("the forking process is gone")
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait() == 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def faulty_children(script: Path, folder: Path, real_part: Callable[[str, bool, str], None]) -> Iterator[Children]:
+    """Children whose writes can fail; after the fault "0:count" the file ``folder/calls`` has their number."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    real_part("cc", compiler is not None, "install a C compiler")
+    library, source = folder / "faults.so", Path(__file__).parent / "ledger" / "faults.c"
+    subprocess.run([str(compiler), "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    with Children(script, library, FAULT_LOG=str(folder / "calls")) as found:
+        yield found
