@@ -11,6 +11,7 @@ from sbcard_core.ledger import DEFAULT_BOUNDS, AccountKind, Bounds, Ledger
 from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalogue, samples
 from sbcard_core.payout import (
     PROGRAMMES,
+    RETURN_CODES,
     Exclusion,
     PayoutEngine,
     PensionPayout,
@@ -32,6 +33,7 @@ class Rules:
         catalogues: drugs, items and their prices, by place of treatment.
         programmes: what is paid out.
         exclusions: programmes that exclude each other.
+        return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads.
         tariff: premiums.
         bounds: how far each kind of account may go.
     """
@@ -40,6 +42,7 @@ class Rules:
     catalogues: Sequence[Catalogue] = field(default_factory=lambda: (sample_catalogue(),))
     programmes: Sequence[Programme] = tuple(PROGRAMMES.values())
     exclusions: Sequence[Exclusion] = ()
+    return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
     tariff: Tariff = SAMPLE
     bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
 
@@ -98,6 +101,7 @@ class Backend:
             self.ledger,
             catalogue=self.rules.programmes,
             exclusions=self.rules.exclusions,
+            return_codes=self.rules.return_codes,
             progress=self._progress,
         )
 

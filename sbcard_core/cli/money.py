@@ -117,6 +117,36 @@ def notice(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, 
         tell(lines, {"roll_no": roll_no, "lines": seen}, as_json=as_json, dry_run=dry_run)
 
 
+_STALE = {"card": "卡账户已停用", "account": "账号已变更或停用", "living": "生存状态不符"}
+
+
+@pay_app.command(epilog="sbcard pay stale ROLL --db sqlite:///books.sqlite")
+def stale(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
+    """Show lines that can't be paid any more, which stop the release. Exit code 1: there are some; remove them."""
+    with backend(db) as found:
+        there = found.payout.stale(roll_no)
+    lines = [f"第{line}行 {_STALE[reason]} ({reason})" for line, reason in there]
+    data = {"roll_no": roll_no, "lines": [{"line": line, "reason": reason} for line, reason in there]}
+    tell(lines or ["没有变动 (nothing changed)"], data, as_json=as_json)
+    if there:
+        raise typer.Exit(1)
+
+
+@pay_app.command(epilog="sbcard pay remove ROLL 3 7 --reason 账户已销户 --db sqlite:///books.sqlite")
+def remove(
+    roll_no: Roll,
+    lines: Annotated[list[int], typer.Argument(help="numbers of the lines, as `sbcard pay stale` shows them")],
+    reason: Annotated[str, typer.Option(help="why, kept with the lines")],
+    db: Database,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take lines out of a roll before its release; what is left needs its officers anew, for its new digest."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.remove(roll_no, lines, reason=reason)
+        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+
+
 @pay_app.command(epilog="sbcard pay release ROLL --db sqlite:///books.sqlite --out out/pay")
 def release(
     roll_no: Roll,
@@ -174,21 +204,43 @@ def _show_result(path: Path, report: Any, *, as_json: bool, dry_run: bool) -> No
     tell(lines, {"file": path.name, **plain(report)}, as_json=as_json, dry_run=dry_run)
 
 
-@pay_app.command(epilog="sbcard pay repay pension 2014-07 --db sqlite:///books.sqlite --dry-run")
+def _corrections(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, row in rows(path, ("id_number", "account_no"), "pay.repay"):
+        who, account = row["id_number"].strip(), row["account_no"].strip()
+        if found.setdefault(who, account) != account:
+            what = f"line {number} gives a person a second account"
+            raise InvalidValue(what, step="pay.repay", term="账号更正", advice="one line per person")
+    return found
+
+
+@pay_app.command(
+    epilog="sbcard pay repay pension 2014-07 --corrections new.csv --officer 李审核 --officer 王复核 "
+    "--db sqlite:///books.sqlite --dry-run"
+)
 def repay(
     programme: Annotated[str, typer.Argument(help="e.g. pension")],
     period: Annotated[str, typer.Argument(help="e.g. 2014-07")],
     db: Database,
     on: On = None,
     out: BankFiles = Path("out/pay"),
+    corrections: Annotated[
+        Path | None, typer.Option(help="CSV: id_number,account_no of corrected accounts", exists=True, dir_okay=False)
+    ] = None,
+    officer: Annotated[
+        list[str] | None, typer.Option(help="who verified the corrections; once per officer, none drafted the roll")
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send returned lines again, to the accounts the registry has today."""
+    """Send returned lines again, to the account they had or a corrected one; corrections take the roll's officers."""
     with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
-        batches = list(found.payout.repay_returned(programme, period, on=day(on), out_dir=target))
+        new = _corrections(corrections) if corrections else None
+        batches = found.payout.repay_returned(
+            programme, period, on=day(on), out_dir=target, corrections=new, approved_by=officer or ()
+        )
         lines = [f"银行文件 {batch}" for batch in batches] or ["没有退票 (nothing to pay again)"]
         tell(lines, {"batches": batches}, as_json=as_json, dry_run=dry_run)
 

@@ -58,8 +58,8 @@ def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultRepo
 
     Raises:
         BankFileRefused: the file is wrong as a whole.
-        PayoutResultRefused: ``batch``, ``bank``, ``unanswered`` (the batch waits for its result file, this is only a
-            part), ``line`` (wrong, or twice), ``contradiction`` or ``totals``; nothing changed.
+        PayoutResultRefused: ``batch``, ``bank``, ``empty``, ``unanswered`` (the batch waits for its result file, this
+            is only a part), ``line`` (wrong, or twice), ``contradiction`` or ``totals``; nothing changed.
     """
     file = bankfile.load(path, bankfile.PAYOUT_CONFIRMATION)
     batch_no = file.header["batch_no"]

@@ -28,7 +28,7 @@ from sbcard_core.payout import (
 )
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import RETURN_CODES, RecoveryMode
+from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RollState
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
@@ -64,6 +64,9 @@ class PayoutEngine:
     ) -> None:
         if max_lines < 1:
             raise InvalidValue("a batch holds at least one line", step="payout", term="代发批次")
+        if PAID_CODE in return_codes:
+            what = f"code {PAID_CODE} says that a line is paid"
+            raise InvalidValue(what, step="payout", term="退票代码", advice="take it out of the codes of return")
         self._books = lines.Books(store, ledger, progress, itemised, return_codes)
         self._max_lines = max_lines
         self._known = {programme.code: programme for programme in catalogue}
@@ -140,9 +143,14 @@ class PayoutEngine:
         return approval.remove(self._books, self._of(roll_no), roll_no, roll_line_numbers, reason)
 
     def stale(self, roll_no: str) -> list[tuple[int, str]]:
-        """Lines of a roll not yet released whose card, account or life changed since it was drafted: line, reason."""
+        """Lines of a roll not yet released whose card, account or life changed since it was drafted: line, reason.
+
+        The reasons are ``card``, ``account`` and ``living``. A roll that is being released, or was, has none.
+        """
         with self._books.store.begin() as connection:
             roll = rolls.load(connection, roll_no)
+            if roll.state >= RollState.RELEASING:
+                return []
             return rules.stale(connection, self._programme(roll.programme), roll)
 
     def withdraw(self, roll_no: str) -> Roll:
@@ -276,8 +284,8 @@ class PayoutEngine:
         """Draft and release one roll at once: files ``PAYREQ_<batch>.txt``, one per bank and ``max_lines`` lines.
 
         For programmes that need neither approval nor notice, or where both were given elsewhere: ``approved_by``
-        are then recorded as its officers, and ``notice_over`` says that the notice has been. The fund's own
-        bounds decide whether it holds enough. The same roll again pays nothing; one that a crash broke off goes on.
+        are then recorded as its officers, and ``notice_over`` says that the notice has been. The fund
+        must hold the whole sum. The same roll again pays nothing; one that a crash broke off goes on.
 
         Returns:
             The numbers of the batches made by this call.
@@ -285,13 +293,13 @@ class PayoutEngine:
         Raises:
             InvalidValue: unknown programme, or a period that can't be part of a batch number.
             RollRefused: an approval or the notice is missing.
-            FundsShort: the fund may not fall that low; the roll stays, and is released once there is money.
+            FundsShort: the fund does not hold the sum; the roll stays, and is released once there is money.
         """
         found = self._programme(programme)
         roll, _ = self._draft(found, period, roll_lines, on, "pay", on)
         for officer in approved_by:
             roll = approval.approve(self._books, found, roll.roll_no, officer, roll.digest, on)
-        order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, False, notice_over)
+        order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, notice_over)
         return release.release(self._books, order)
 
     # --- helpers -----------------------------------------------------------------------------------------------

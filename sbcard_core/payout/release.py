@@ -19,14 +19,13 @@ from sbcard_core.store import schema
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How a roll is released. ``check_funds`` asks the fund to hold the whole sum, whatever its account may do."""
+    """How a roll is released. The fund must hold the whole sum, however low its account may fall."""
 
     programme: Programme
     roll_no: str
     on: date
     out_dir: Path
     max_lines: int
-    check_funds: bool = True
     notice_over: bool = False
 
 
@@ -95,7 +94,7 @@ def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
     programme, ledger = order.programme, books.ledger
     fund, payable = programme.fund_account, payable_account(roll.roll_no)
     ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
-    if order.check_funds and ledger.balance(fund, connection).net_fen < total:
+    if ledger.balance(fund, connection).net_fen < total:
         what = f"account {fund} does not hold {total} fen"
         raise FundsShort(what, step="payout.release", term="资金不足", advice="fund the account and run it again")
     if total:

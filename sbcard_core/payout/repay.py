@@ -54,8 +54,8 @@ def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
     again: the money waits.
 
     Raises:
-        RollRefused: ``account``: a correction names somebody else's account; ``approval``: too few officers verified
-            the corrections. Nothing changed.
+        RollRefused: ``person``: a correction names somebody who was sent no line of the period; ``account``: it names
+            somebody else's account; ``approval``: too few officers verified the corrections. Nothing changed.
     """
     if any(not account or set(account) & set("|\r\n\0") for account in order.corrections.values()):
         raise InvalidValue("a corrected account number is unusable", step="payout.repay", term="账号")
@@ -93,8 +93,27 @@ def _returned(order: Repayment) -> sa.Select[Any]:
     )
 
 
+def _strangers(connection: sa.Connection, order: Repayment) -> int:
+    """How many corrections are for people the period has no line of: a mistyped number must not go unseen."""
+    batch, line, person = schema.payout_batch.c, schema.payout_line.c, schema.person.c
+    query = (
+        sa.select(person.id_number)
+        .join_from(schema.person, schema.payout_line, line.person_id == person.person_id)
+        .join(schema.payout_batch, batch.batch_no == line.batch_no)
+        .where(batch.programme == order.programme.code, batch.period == order.period)
+        .distinct()
+    )
+    wanted, there = sorted(order.corrections), 0
+    for first in range(0, len(wanted), 500):
+        there += len(connection.execute(query.where(person.id_number.in_(wanted[first : first + 500]))).all())
+    return len(wanted) - there
+
+
 def _verify(connection: sa.Connection, order: Repayment, rows: Sequence[Any]) -> None:
     """A returned line goes to another account only if it is nobody else's, and officers saw it."""
+    if order.corrections and (strangers := _strangers(connection, order)):
+        what = f"{strangers} corrections are for people who were sent no line of {order.period}"
+        raise RollRefused("person", what, "check the numbers")
     new = {row[5]: order.corrections[row[5]] for row in rows if order.corrections.get(row[5], row[6]) != row[6]}
     if not new:
         return

@@ -22,7 +22,8 @@ Answer = tuple[LineState, str | None]  # state, reason
 
 
 class PayoutResultRefused(Refused):
-    """A file refused as a whole, nothing changed; ``code`` ``batch``, ``bank``, ``answered``, ``lines``, ``totals``."""
+    """A file refused as a whole, nothing changed; ``code`` ``batch``, ``bank``, ``empty``, ``answered``,
+    ``lines``, ``totals``."""
 
     def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
         super().__init__(f"{path.name}: {what}", step="payout.read_result", term="代发结果文件", advice=advice)
@@ -67,8 +68,8 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
 
     Raises:
         BankFileRefused: the file is wrong as a whole, or the trailer counts other lines than it brought.
-        PayoutResultRefused: no such batch, another bank, answered by another file, lines of another batch, or wrong
-            totals.
+        PayoutResultRefused: no such batch, another bank, no line at all, answered by another file, lines of another
+            batch, or wrong totals.
     """
     file = bankfile.load(path, bankfile.PAYOUT_RESULT)
     batch_no = file.header["batch_no"]
@@ -133,7 +134,7 @@ def batch_of(connection: sa.Connection, file: bankfile.LoadedFile, path: Path) -
     """Bank and answer so far of the batch a file speaks of.
 
     Raises:
-        PayoutResultRefused: ``batch`` never sent, or ``bank`` is another.
+        PayoutResultRefused: ``batch`` never sent, ``bank`` is another, or ``empty``: it answers no line.
     """
     batch = schema.payout_batch.c
     batch_no = file.header["batch_no"]
@@ -143,6 +144,8 @@ def batch_of(connection: sa.Connection, file: bankfile.LoadedFile, path: Path) -
     if row[0] != file.header["bank"]:
         what = f"batch {batch_no} was sent to bank {row[0]}"
         raise PayoutResultRefused(path, "bank", what, "check which bank answered")
+    if not file.lines:  # a bank that knows nothing yet has not answered; every batch has lines
+        raise PayoutResultRefused(path, "empty", "it holds no line at all", "ask the bank for the whole file")
     return row[0], row[1]
 
 

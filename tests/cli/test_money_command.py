@@ -87,6 +87,20 @@ def approve(db: str, roll_no: str, digest: str) -> None:
         assert run("pay", "approve", roll_no, "--officer", officer, "--digest", digest, "--db", db, *ON)[0] == 0
 
 
+def answer(request: Path, folder: Path, *, returned: tuple[str, ...] = ()) -> Path:
+    """What a bank says to a request: paid, but for some numbers of lines."""
+    asked = bankfile.read(request, bankfile.PAYOUT_REQUEST)
+    rows = [(row[0], row[1], row[4], *(("12", "") if row[0] in returned else ("00", ""))) for row in asked.rows]
+    head = {key: asked.header[key] for key in ("batch_no", "bank", "date")}
+    sums: dict[str, int] = {}
+    for name in ("paid", "returned"):
+        fen = [int(row[2]) for row in rows if (row[3] == "00") is (name == "paid")]
+        sums |= {name: len(fen), f"{name}_fen": sum(fen)}
+    path = folder / f"answer-{request.name}"
+    bankfile.write(path, bankfile.PAYOUT_RESULT, head, rows, sums)
+    return path
+
+
 def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None:
     code, text = rehearsed(db, "pay", "draft", "pension", "2014-09", roll, "--by", "张经办", code=1)
     assert (code, "4 人 4,938.30 元,未列入 1 人" in text) == (1, True), text  # the stranger waits for a clerk
@@ -101,15 +115,7 @@ def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None
     assert (code, "试运行" in text, totals(db)) == (0, True, before), text
     out = tmp_path / "files"
     assert rehearsed(db, "pay", "release", roll_no, "--out", out)[0] == 0
-    answers = []
-    for number, path in enumerate(sorted(out.glob("*.txt"))):
-        request = bankfile.read(path, bankfile.PAYOUT_REQUEST)
-        rows = [(row[0], row[1], row[4], "00", "") for row in request.rows]
-        head = {key: request.header[key] for key in ("batch_no", "bank", "date")}
-        paid = sum(int(row[2]) for row in rows)
-        sums = {"paid": len(rows), "paid_fen": paid, "returned": 0, "returned_fen": 0}
-        answers.append(tmp_path / f"answer{number}.txt")
-        bankfile.write(answers[-1], bankfile.PAYOUT_RESULT, head, rows, sums)
+    answers = [answer(path, tmp_path) for path in sorted(out.glob("*.txt"))]
     assert answers
     code, text = rehearsed(db, "pay", "result", *answers)
     assert (code, "已发放 " in text, "退票 0 笔" in text) == (0, True, True)
@@ -122,6 +128,73 @@ def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None
     assert (code, "已发放 4,938.30" in text) == (0, True)
     code, text = rehearsed(db, "pay", "close", roll_no)
     assert (code, "CLOSED" in text) == (0, True)
+
+
+def shown(*arguments: object) -> dict[str, object]:
+    return json.loads(run(*arguments, "--json")[1].splitlines()[-1])
+
+
+def test_what_changed_is_shown_taken_out_and_approved_anew(db: str, roll: Path, tmp_path: Path) -> None:
+    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    roll_no, out = drafted["roll_no"], tmp_path / "files"
+    approve(db, str(roll_no), str(drafted["digest"]))
+    assert run("pay", "stale", roll_no, "--db", db) == (0, "没有变动 (nothing changed)\n")
+    with Backend.open(db) as backend, backend.store.begin() as connection:
+        line, head = schema.payout_roll_line.c, schema.payout_roll.c
+        person = sa.select(line.person_id).join_from(
+            schema.payout_roll, schema.payout_roll_line, head.roll_id == line.roll_id
+        )
+        person = person.where(head.roll_no == roll_no, line.line == 2)
+        gone = sa.update(schema.card).where(schema.card.c.person_id == person.scalar_subquery())
+        connection.execute(gone.values(account_state=CardState.CANCELLED))
+    assert run("pay", "stale", roll_no, "--db", db) == (1, "第2行 卡账户已停用 (card)\n")
+    assert shown("pay", "stale", roll_no, "--db", db)["lines"] == [{"line": 2, "reason": "card"}]
+    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 2
+    remove = ("pay", "remove", roll_no, "--reason", "账户已销户", "--db", db)
+    before = everything(db)
+    assert run(*remove, "2", "9")[0] == 2  # no line 9: none goes
+    assert run(*remove, "2", "--dry-run")[0] == 0
+    assert everything(db) == before
+    left = shown(*remove, "2")
+    assert (left["removed_fen"], left["digest"] != drafted["digest"]) == (123457, True)
+    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 2  # another content
+    approve(db, str(roll_no), str(left["digest"]))
+    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 0
+    assert run("pay", "stale", roll_no, "--db", db)[0] == 0
+
+
+def test_a_returned_line_is_paid_again_to_a_corrected_account(db: str, roll: Path, tmp_path: Path) -> None:
+    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    roll_no, out, again = drafted["roll_no"], tmp_path / "files", tmp_path / "again"
+    approve(db, str(roll_no), str(drafted["digest"]))
+    assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 0
+    request = min(out.glob("*.txt"))
+    number = bankfile.read(request, bankfile.PAYOUT_REQUEST).rows[0][3]
+    code, text = run("pay", "result", answer(request, tmp_path, returned=("1",)), "--db", db, *ON)
+    assert (code, "退票 1 笔" in text) == (1, True)
+
+    table = tmp_path / "new.csv"
+    repay = ("pay", "repay", "pension", "2014-09", "--out", again, "--corrections", table)
+    two = ("--officer", "李审核", "--officer", "王复核")
+    before = everything(db)
+    for lines, officers in (
+        ([f"{number},6228480099999999999"], ()),
+        ([f"{number},6228480099999999999"], ("--officer", "李审核", "--officer", "李审核")),
+        ([f"{number},6228480099999999999"], ("--officer", "李审核", "--officer", "张经办")),  # who drafted it
+        ([f"{number},6228480099999999999", f"{number},6228480099999999998"], two),
+        (["11010519491231002X,6228480099999999999"], two),  # who is on no roll
+        ([f"{number},"], two),
+        ([number], two),
+    ):
+        table.write_text("\n".join(["id_number,account_no", *lines]), "gb18030")
+        assert run(*repay, *officers, "--db", db, *ON)[0] == 2
+        assert (everything(db), list(again.glob("*"))) == (before, [])
+    table.write_text(f"id_number,account_no\n{number},6228480099999999999\n", "gb18030")
+    code, text = rehearsed(db, *repay, *two)
+    (sent,) = again.glob("*.txt")
+    assert (code, number in text, "99999999" in text) == (0, False, False)
+    assert [row[1] for row in bankfile.read(sent, bankfile.PAYOUT_REQUEST).rows] == ["6228480099999999999"]
+    assert run(*repay, *two, "--db", db, *ON)[1].startswith("没有退票")  # the same order again
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
-from sbcard_core.payout import SUSPENSE, LineState, PayoutEngine, RollLine
+from sbcard_core.payout import PROGRAMMES, SUSPENSE, LineState, PayoutEngine, RollLine
 from sbcard_core.payout.lines import payable_account
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState
@@ -181,6 +181,8 @@ class Town:
         return [RollLine(self.number(n), f"甲{n}", 1000 + n) for n in numbers]
 
     def pay(self, numbers: Iterable[int], programme: str = "pension") -> list[str]:
+        if programme in PROGRAMMES:
+            self.fund(100_000, PROGRAMMES[programme].fund_account)
         return self.engine.pay(programme, PERIOD, self.roll(numbers), on=DAY, out_dir=self.folder, **OFFICERS)
 
     def request(self, batch_no: str) -> bankfile.BankFile:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from sbcard_core.backend import Backend, Rules
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.hosts import bankfile
 from sbcard_core.hosts.bankfile import BankFileRefused
@@ -67,6 +68,12 @@ def text(change):
     return lambda raw: change(raw.decode("gb18030")).encode("gb18030")
 
 
+def nothing(raw: bytes) -> bytes:
+    """A whole file that answers no line."""
+    head, tail = raw.split(b"\n")[0], b"T|0|0|0|0|0\n"
+    return head + b"\n" + tail
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,10 +90,13 @@ def text(change):
         text(lambda there: there.replace("07-103-001|103", "07-402-001|402")),
         text(lambda there: there.replace("07-103-001", "06-103-001")),
         text(lambda there: there.replace("PAYRES", "OPENRES")),
+        nothing,
+        lambda raw: nothing(raw).replace(b"PAYRES", b"PAYCNF"),
     ],
     ids=[
         *("empty", "half", "no trailer", "cut trailer", "byte order mark", "utf-16", "wide totals", "led by zeros"),
         *("a count too few", "a count without end", "another batch", "a batch never sent", "another kind"),
+        *("no line", "no line confirmed"),
     ],
 )
 def test_an_answer_that_is_wrong_as_a_whole(quick_sent, change) -> None:
@@ -108,6 +118,19 @@ def test_a_code_nobody_agreed_on_is_no_return(quick_sent, code: str) -> None:
     quick_sent.check_books()
 
 
+def test_a_file_of_no_line_answers_nothing(sent) -> None:
+    """Neither before the answer nor after it; the bank's own file is taken all the same."""
+    before = sent.everything()
+    for kind in (b"PAYRES", b"PAYCNF"):
+        with refused("empty", PayoutResultRefused):
+            sent.engine.read_result(written(sent, lambda raw, k=kind: nothing(raw).replace(b"PAYRES", k)), on=DAY)
+    assert sent.everything() == before
+    assert sent.engine.read_result(sent.answer(FIRST, drop={1}), on=DAY).unknown == 1
+    with refused("empty", PayoutResultRefused):
+        sent.engine.read_result(written(sent, lambda raw: nothing(raw).replace(b"PAYRES", b"PAYCNF")), on=DAY)
+    sent.check_books()
+
+
 def test_the_bank_s_own_codes(town) -> None:
     town.fund(100_000)
     engine = PayoutEngine(town.store, town.ledger, return_codes={"E7": "户名不符"})
@@ -116,6 +139,47 @@ def test_the_bank_s_own_codes(town) -> None:
     path.write_bytes(path.read_bytes().replace(b"|14|", b"|E7|"))
     report = engine.read_result(path, on=DAY)
     assert (report.paid, report.returned, report.unknown) == (1, 1, 0)
+
+
+def test_the_bank_s_own_codes_through_the_backend(tmp_path: Path, new_town) -> None:
+    """The same answer: unknown by the codes there are, returned by the place's own."""
+    url = f"sqlite:///{tmp_path}/books.sqlite"
+    with Backend.open(url) as backend:
+        town = new_town(backend.store, tmp_path, 2)
+        town.fund(100_000)
+        backend.payout.release(town.ready([1, 2]), on=DAY, out_dir=tmp_path)
+        path = town.answer(FIRST, fail={1})
+        path.write_bytes(path.read_bytes().replace("|14|户名不符".encode("gb18030"), b"|E7|"))
+        with backend.rehearsal() as trial:
+            assert trial.payout.read_result(path, on=DAY).unknown_fen == 1001
+    with Backend.open(url, rules=Rules(return_codes={"E7": "户名不对"})) as backend:
+        with backend.rehearsal() as trial:
+            assert trial.payout.read_result(path, on=DAY).returned_fen == 1001
+        assert backend.payout.read_result(path, on=DAY).returned_fen == 1001
+        with backend.store.begin() as connection:
+            found = connection.execute(sa.text("SELECT reason FROM payout_line WHERE state = 21")).scalar_one()
+        assert found == "户名不对"
+    with pytest.raises(InvalidValue):
+        PayoutEngine(town.store, town.ledger, return_codes={"00": "退票"})
+
+
+def test_a_correction_for_somebody_who_was_sent_nothing(sent) -> None:
+    """A mistyped number, else the line would go to the wrong account once more; nothing is sent."""
+    sent.engine.read_result(sent.answer(FIRST, fail={1}), on=DAY)
+    before = sent.everything()
+    order = {"on": DAY, "out_dir": sent.folder, "approved_by": ("李审核", "王复核")}
+    for number in (sent.number(9), "", "430102195"):
+        with refused("person"):
+            sent.engine.repay_returned("pension", "2014-07", corrections={number: "6228480099999999999"}, **order)
+        with refused("person"):
+            both = {number: "6228480099999999999", sent.number(1): "6228480099999999998"}
+            sent.engine.repay_returned("pension", "2014-07", corrections=both, **order)
+    assert sent.everything() == before
+    right = {sent.number(1): "6228480099999999999"}
+    (batch,) = sent.engine.repay_returned("pension", "2014-07", corrections=right, **order)
+    assert [row[1] for row in sent.request(batch).rows] == ["6228480099999999999"]
+    assert sent.engine.repay_returned("pension", "2014-07", corrections=right, **order) == []  # the same order again
+    sent.check_books()
 
 
 @pytest.mark.parametrize("change", [lambda raw: raw.replace(b"\n", b"\r\n"), lambda raw: raw.removesuffix(b"\n")])
@@ -219,6 +283,8 @@ def test_what_changed_since_the_approval_stops_the_release(town) -> None:
         town.engine.approve(roll_no, officer, roll.digest, on=DAY)
     made = town.engine.release(roll_no, on=DAY, out_dir=town.folder)
     assert [row[3] for batch in made for row in town.request(batch).rows] == [town.number(4), town.number(5)]
+    town.set_card(5, account_state=int(CardState.CANCELLED))
+    assert town.engine.stale(roll_no) == []  # it is out
 
 
 def test_a_replaced_card_of_the_same_account_is_not_stale(town) -> None:

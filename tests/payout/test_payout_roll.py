@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import AccountKind, Bounds, Ledger
+from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer
 from sbcard_core.payout import FARM_SUBSIDY, PayoutEngine, Programme, RollLine
 from sbcard_core.payout.lines import FundsShort
 from sbcard_core.values import CardState
@@ -19,12 +19,13 @@ def test_a_roll_becomes_one_file_per_bank(town) -> None:
     assert set(rows) == {town.number(n) for n in range(1, 9)}
     assert rows[town.number(5)] == ("4", town.account(5), "甲5", town.number(5), "1005", "养老金2014-07")
     assert town.request(batches[0]).trailer["total_fen"] == str(sum(1000 + n for n in (1, 2, 4, 5, 7, 8)))
-    assert town.net("PENSION_FUND") == -sum(1000 + n for n in range(1, 9))
+    assert town.net("PENSION_FUND") == 100_000 - sum(1000 + n for n in range(1, 9))
     town.check_books()
 
 
 def test_batches_are_cut_and_streamed(new_town, store, tmp_path: Path) -> None:
     town = new_town(store, tmp_path, 8, max_lines=2)
+    town.fund(100_000)
     batches = town.engine.pay(
         "pension", "2014-07", iter(town.roll(range(1, 9))), on=date(2014, 8, 1), out_dir=tmp_path, **town.officers
     )
@@ -39,7 +40,7 @@ def test_the_same_roll_again_pays_nothing(town) -> None:
     assert town.findings() == [("payout.duplicate", 0)] * 3
     assert town.net("PENSION_FUND") == before - 1004
     assert town.pay([1], programme="farm-subsidy") == ["farm-subsidy-2014-07-103-001"]
-    assert town.net(FARM_SUBSIDY.fund_account) == -1001
+    assert town.net(FARM_SUBSIDY.fund_account) == 100_000 - 1001
 
 
 def test_twice_on_one_roll_is_paid_once(town) -> None:
@@ -63,6 +64,7 @@ def test_a_line_that_does_not_match_is_one_finding(quick_town, line: tuple, code
     number, name, amount = line
     number = quick_town.number(1) if number == "1" else number
     lines = [RollLine(number, name, amount), *quick_town.roll([2])]
+    quick_town.fund(1002)
     (batch,) = quick_town.engine.pay(
         "pension", "2014-07", lines, on=date(2014, 8, 1), out_dir=quick_town.folder, **quick_town.officers
     )
@@ -93,14 +95,19 @@ def test_the_new_card_is_paid_after_a_replacement(town) -> None:
     assert len(town.pay([1])) == 1
 
 
-def test_a_fund_with_a_floor_is_never_overdrawn(town) -> None:
-    ledger = Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=0)})
+@pytest.mark.parametrize("floor", [0, -(10**9)])
+def test_a_fund_is_never_overdrawn(town, floor: int) -> None:
+    """However low its account may fall: what it holds is all there is to pay."""
+    engine = PayoutEngine(town.store, Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=floor)}))
+    town.fund(1000)
+    order = {"on": date(2014, 8, 1), "out_dir": town.folder, **town.officers}
     with pytest.raises(FundsShort):
-        PayoutEngine(town.store, ledger).pay(
-            "pension", "2014-07", town.roll([1]), on=date(2014, 8, 1), out_dir=town.folder, **town.officers
-        )
-    assert town.states() == {}
+        engine.pay("pension", "2014-07", town.roll([1]), **order)
+    assert (town.states(), town.net("PENSION_FUND")) == ({}, 1000)
     assert list(town.folder.glob("PAYREQ*")) == []
+    town.ledger.post(Transfer("one more", "EXTERNAL:treasury", "PENSION_FUND", 1, "fund", "2014-07-02T00:00:00"))
+    assert len(engine.pay("pension", "2014-07", town.roll([1]), **order)) == 1
+    assert town.net("PENSION_FUND") == 0
 
 
 def test_wrong_calls(town) -> None:

@@ -159,6 +159,7 @@ def test_states_handed_in(town) -> None:
     shut = Standing(town.number(3), bank="105", account_no="998", account_state=CardState.CANCELLED)
     town.engine.tell([handed, shut, Standing(town.number(1), Living.MISSING)], on=DAY)
     town.set_card(2, account_state=int(CardState.CANCELLED))
+    town.fund(10_000, PLAIN.fund_account)
     (batch,) = town.engine.pay(PLAIN, "2014-07", town.roll([1, 2, 3]), on=DAY, out_dir=town.folder)
     assert [(row[1], row[3]) for row in town.request(batch).rows] == [("999", town.number(2))]
     assert town.findings() == [("payout.living", 0), ("payout.card", 0)]
