@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
-from sbcard_core.validation import sources
+from sbcard_core.validation import sources, utf16
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.records import CheckedBatch
 from sbcard_core.validation.screen import Screen
@@ -117,6 +117,8 @@ REFUSED_WHOLE = frozenset({"file.kind"})
 @settings(deadline=None)  # the first call builds tables
 @given(st.one_of(st.binary(max_size=200), st.sampled_from(FOREIGN).flatmap(lambda head: st.binary().map(head.__add__))))
 @example(b"%PDF")
+@example(b"\xfe\xff")  # a mark alone
+@example(b"\xff\xfe\r\0\n\0a\0\r\0\n\0\x85\0b")  # UTF-16: a blank line, a line, half a character
 def test_any_bytes_at_all_raise_nothing_and_lose_nothing(raw: bytes) -> None:
     batches = _run(raw)
     kept = b"".join(line.raw for batch in batches for line in batch.quarantine)
@@ -129,9 +131,17 @@ def test_any_bytes_at_all_raise_nothing_and_lose_nothing(raw: bytes) -> None:
         assert (summary.records, kept) == (0, b"")
         return
     assert why in {"file.header", "file.encoding"}
+    if encoding := utf16.encoding_of(raw):
+        assert _visible(kept, encoding) == _visible(raw, encoding)
+        return
     assert kept.translate(None, b"\r\n \t\x0b\x0c\x1a\x1c\x1d\x1e\x1f") == raw.translate(
         None, b"\r\n \t\x0b\x0c\x1a\x1c\x1d\x1e\x1f"
     ) or _holds_wide_blanks(raw)
+
+
+def _visible(raw: bytes, encoding: str) -> str:
+    """UTF-16 text without blanks and marks."""
+    return "".join(raw.decode(encoding, "replace").replace("\ufeff", "").replace("\x1a", "").split())
 
 
 def _holds_wide_blanks(raw: bytes) -> bool:
