@@ -1,13 +1,14 @@
 """``sbcard bill``: medical bills on the command line, each step also as a rehearsal."""
 
-import json
-from datetime import date
-from decimal import Decimal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sbcard_core.cli.bill_file import read_bill
 from sbcard_core.cli.desk import (
     EXIT_CODES,
     AsJson,
@@ -16,56 +17,39 @@ from sbcard_core.cli.desk import (
     backend,
     tell,
 )
-from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.cli.progress import console
 
 bill_app = typer.Typer(
     no_args_is_help=True, help="医疗费用结算: settle medical bills and explain each fen.", epilog=EXIT_CODES
 )
 
 
-def read_bill(path: Path) -> Any:
-    """A bill from JSON: the fields of ``medical.Bill``; a line has a catalogue's ``code``, or ``item`` and ``grade``.
-
-    Amounts are fen, prices and quantities numbers in text, days ``YYYY-MM-DD``.
-
-    Raises:
-        InvalidValue: a field that is missing, unknown or of another kind; the message names it.
-    """
-    from sbcard_core.medical import Bill, Charge, FeeLine, Grade, VisitKind  # noqa: PLC0415
-
-    def line(row: dict[str, Any]) -> Any:
-        row = {**row, **{key: Decimal(str(row[key])) for key in ("pric", "cnt", "pric_uplmt_amt") if key in row}}
-        if "code" in row:
-            return Charge(**{**row, "on": date.fromisoformat(row["on"]) if "on" in row else None})
-        return FeeLine(**{**row, "grade": Grade(row["grade"])})
-
+@contextmanager
+def _booked(what: str, *, dry_run: bool) -> Iterator[None]:
+    """Say the result of what is in the books already: when it cannot be written, that is no refusal. Exit code 1."""
     try:
-        document = json.loads(path.read_text("utf-8"), parse_float=_no_float)
-        fields = {**document, "lines": tuple(line(row) for row in document["lines"])}
-        fields["kind"] = VisitKind(document.get("kind", VisitKind.OUTPATIENT.value))
-        fields["groups"] = frozenset(document.get("groups", ()))
-        return Bill(**fields)
-    except SBCardError:
-        raise
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        what = f"the bill cannot be read: {type(error).__name__} {error}"
-        raise InvalidValue(what, step="bill", term="费用单", advice="compare it with docs/billing.md") from error
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if dry_run:
+            raise
+        sys.stderr.write(f"sbcard: {what} (已入账); only this answer could not be written: {error}\n")
+        sys.stderr.flush()
+        console.on_broken_pipe()  # nothing more is written, and the end of the process finds nothing to complain of
+        raise typer.Exit(1) from error
 
 
-def _no_float(text: str) -> float:
-    raise ValueError(f"{text} is no whole number of fen; write prices as text")
+def _show_outcome(bill: Any, outcome: Any, *, as_json: bool, dry_run: bool = False) -> None:
+    from sbcard_core.medical import SettleStatus  # noqa: PLC0415
 
-
-def _show_outcome(outcome: Any, *, as_json: bool, dry_run: bool = False) -> int:
-    """Show a settlement; returns the exit code."""
-    from sbcard_core.medical.split import AMOUNT_FIELDS  # noqa: PLC0415
-
+    shown = outcome.status is SettleStatus.PRESETTLED
     split = outcome.split
-    amounts = {name: getattr(split, name) for name in AMOUNT_FIELDS} if split else {}
-    lines = [f"{outcome.setl_id} {outcome.status.name}", *(f"  {one}" for one in (split.explain() if split else ()))]
-    data = {"setl_id": outcome.setl_id, "status": outcome.status, **amounts}
+    note = " 预结算,未入账 (pre-settlement: nothing is kept)" if shown else ""
+    lines = [f"{outcome.setl_id} {outcome.status.name}{note}", *(f"  {one}" for one in split.explain())]
+    number = {"presettlement": True} if shown else {"setl_id": outcome.setl_id}
+    data = {"msgid": bill.msgid, **number, "status": outcome.status, "kind": bill.kind.value}
+    data |= {"balc": outcome.balc_fen, **split.as_json()}
     tell(lines, data, as_json=as_json, dry_run=dry_run)
-    return 0 if outcome.status <= 1 else 2  # SETTLED, EXISTS
 
 
 BillFile = Annotated[Path, typer.Argument(help="the bill as JSON, see docs/billing.md", exists=True, dir_okay=False)]
@@ -73,20 +57,21 @@ BillFile = Annotated[Path, typer.Argument(help="the bill as JSON, see docs/billi
 
 @bill_app.command(epilog="sbcard bill presettle bill.json --db sqlite:///books.sqlite")
 def presettle(bill: BillFile, db: Database, as_json: AsJson = False) -> None:
-    """Split a bill as it would be settled now; nothing moves."""
+    """Split a bill as it would be settled now (预结算): nothing is kept, nothing moves, no settlement is made."""
     with backend(db, create=True, dry_run=True, as_json=True) as found:
-        code = _show_outcome(found.medical.presettle(read_bill(bill)), as_json=as_json)
-    if code:
-        raise typer.Exit(code)
+        asked = read_bill(bill)
+        _show_outcome(asked, found.medical.presettle(asked), as_json=as_json)
 
 
 @bill_app.command(epilog="sbcard bill settle bill.json --db sqlite:///books.sqlite --json")
 def settle(bill: BillFile, db: Database, as_json: AsJson = False, dry_run: DryRun = False) -> None:
     """Settle a bill; the same bill again gets the same answer. Makes the database where there is none."""
     with backend(db, dry_run=dry_run, as_json=as_json, create=True) as found:
-        code = _show_outcome(found.medical.settle(read_bill(bill)), as_json=as_json, dry_run=dry_run)
-    if code:
-        raise typer.Exit(code)
+        asked = read_bill(bill)
+        done = found.medical.settle(asked)
+        what = f"the bill is settled as {done.setl_id}; the same command again shows it"
+        with _booked(what, dry_run=dry_run):
+            _show_outcome(asked, done, as_json=as_json, dry_run=dry_run)
 
 
 @bill_app.command(
@@ -103,8 +88,7 @@ def cancel(
     """Cancel a settlement: the exact negative, and the year's sums as they were."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         became = found.medical.cancel(setl_id, msgid=msgid, at=at)
-        words = {0: "已撤销 (cancelled)", 1: "此前已撤销 (cancelled before)"}.get(int(became), "未撤销 (refused)")
-        tell([f"{setl_id} {became.name} {words}"], {"setl_id": setl_id, "status": became}, as_json=as_json,
-             dry_run=dry_run)  # fmt: skip
-    if became > 1:
-        raise typer.Exit(2)
+        words = "此前已撤销 (cancelled before)" if became else "已撤销 (cancelled)"
+        data = {"setl_id": setl_id, "msgid": msgid, "status": became}
+        with _booked(f"the settlement {setl_id} is cancelled", dry_run=dry_run):
+            tell([f"{setl_id} {became.name} {words}"], data, as_json=as_json, dry_run=dry_run)

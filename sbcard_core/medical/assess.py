@@ -106,11 +106,15 @@ class Assessor:
         policy, year = self._policy(bill)
         benefit = policy.plan(bill.kind, bill.level, bill.remote).benefit
         lines = self._graded(bill) if Charge in map(type, bill.lines) else bill.lines
-        for line in lines:
+        for at, line in enumerate(lines, start=1):
             if not line.agrees():  # type: ignore[union-attr]
-                raise TotalsDisagree("price times quantity is not the charge", step="Bill", term="费用明细")
-        if bill.medfee_sumamt is not None and bill.medfee_sumamt != sum(line.det_item_fee_sumamt for line in lines):
-            raise TotalsDisagree("the lines do not add up to the bill", step="Bill", term="费用合计")
+                what = f"line {at} (费用明细): pric times cnt is not det_item_fee_sumamt {line.det_item_fee_sumamt}"
+                raise TotalsDisagree(what, step="Bill", term="费用明细")
+        if bill.medfee_sumamt is not None:
+            total = sum(line.det_item_fee_sumamt for line in lines)
+            if bill.medfee_sumamt != total:
+                what = f"medfee_sumamt (费用合计) is {bill.medfee_sumamt}, the lines add up to {total}"
+                raise TotalsDisagree(what, step="Bill", term="费用合计")
         key = (bill.psn_no, bill.insutype, year, benefit.bucket)
         return Prepared(bill, policy, lines, key)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import is_id, is_timestamp
 from sbcard_core.ledger.transfers import is_storable
 from sbcard_core.medical.catalogue import Charge
+from sbcard_core.medical.faults import bill_fault
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.records import encode
 from sbcard_core.medical.visit import Visit, VisitKind
@@ -162,7 +163,25 @@ def check(bill: Bill) -> None:
     Raises:
         InvalidValue: a number, place, time, list or amount that cannot be.
     """
-    good = (
+    try:
+        good = _is_good(bill)
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
+        good = False
+    if not good:
+        what = fault_of(bill) or "the bill has a number, place or time that cannot be"
+        raise InvalidValue(what, step="Bill", term="结算请求")
+
+
+def fault_of(bill: object) -> str:
+    """What is wrong with a bill's shape, by field and line; empty if nothing is found."""
+    try:
+        return bill_fault(bill, LINES_MAX)
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
+        return "a field of a wrong type"
+
+
+def _is_good(bill: Bill) -> bool:
+    return (
         is_msgid(bill.msgid)
         and is_id(bill.psn_no)
         and is_timestamp(bill.at)
@@ -174,8 +193,6 @@ def check(bill: Bill) -> None:
         and _right_days(bill)
         and (bill.purse is None or _right_purse(bill.purse))
     )
-    if not good:
-        raise InvalidValue("the bill has a number, place or time that cannot be", step="Bill", term="结算请求")
 
 
 def _storable(bill: Bill) -> bool:

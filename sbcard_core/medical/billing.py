@@ -1,20 +1,23 @@
 """Billing as one object: pre-settle, settle by the bill or by the thousand, cancel, refund, reverse, reconcile."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import MAXYEAR, MINYEAR, date
 from decimal import Decimal
 from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
-from sbcard_core.ledger import Ledger, is_timestamp, lock_for_posting
+from sbcard_core.errors import InvalidValue
+from sbcard_core.ledger import Ledger, is_id, lock_for_posting
 from sbcard_core.medical.assess import FAULTS, Assessor, Prepared, collection_paused
 from sbcard_core.medical.bill import Bill, is_msgid
-from sbcard_core.medical.cancel import Cancellation, cancel, cancel_all
+from sbcard_core.medical.cancel import CANCELLED_CODE, REFUNDED_CODE, Cancellation, cancel, cancel_all
 from sbcard_core.medical.catalogue import Catalogue
 from sbcard_core.medical.desk import Desk, Outcome, again, refused_outcome
+from sbcard_core.medical.faults import message_fault, returned_fault, shown
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import Policy
-from sbcard_core.medical.records import Settlement, find
+from sbcard_core.medical.records import Settlement, cancelled_among, find
 from sbcard_core.medical.refund import Refund, refund_in
 from sbcard_core.medical.reversal import Reversal, reversed_among, take_back
 from sbcard_core.medical.settle import LedgerRefused, write
@@ -63,13 +66,16 @@ class MedicalBilling:
     def presettle(self, bill: Bill) -> Outcome:
         """Split a bill as it would be settled now (2206/2303); nothing is kept, nothing moves.
 
+        Returns:
+            ``PRESETTLED``, or the settlement with ``EXISTS`` if the same bill was settled before.
+
         Raises:
             SettlementRefused: it would be refused; ``status`` says why.
         """
         with self._store.begin() as connection:
             plans = self._plan(connection, [bill], presettle=True)
         outcome = plans[0][0]
-        return self._or_raise(outcome)
+        return self._or_raise(outcome, "medical.presettle")
 
     def fee_lines(self, bill: Bill) -> tuple[FeeLine, ...]:
         """The bill's lines as the catalogue grades them (2204/2301); nothing is kept.
@@ -79,14 +85,15 @@ class MedicalBilling:
         """
         prepared = self._prepared(bill)
         if isinstance(prepared, Outcome):
-            raise SettlementRefused(prepared.status, prepared.setl_id, prepared.detail)
+            raise SettlementRefused(prepared.status, prepared.setl_id, prepared.detail, step="medical.fee_lines")
         return tuple(prepared.lines)
 
     def settle(self, bill: Bill) -> Outcome:
         """Settle one bill (2207/2304); the same bill again gets the same answer.
 
         Raises:
-            SettlementRefused: any status but ``SETTLED`` and ``EXISTS``; nothing has moved.
+            SettlementRefused: any status but ``SETTLED`` and ``EXISTS``; nothing has moved. ``CANCELLED``: the same
+                bill was settled before, and cancelled since.
         """
         (outcome,) = self.settle_many([bill])
         return self._or_raise(outcome)
@@ -125,8 +132,8 @@ class MedicalBilling:
             SettlementRefused: a malformed message, no such settlement, or it is a cancellation or refund.
             Refused: the ledger refuses; nothing has moved.
         """
-        if not is_msgid(msgid):
-            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "msgid")
+        if fault := message_fault({"msgid": msgid}, at):
+            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, fault, step=CANCELLED_CODE)
         return cancel(self._store, self._ledger, setl_id, at=at, cancel_id=msgid, psn_no=psn_no)
 
     def cancel_many(self, cancellations: Iterable[Cancellation]) -> list[SettleStatus]:
@@ -175,8 +182,8 @@ class MedicalBilling:
                 table it was made by is not loaded.
             Refused: the ledger refuses; nothing has moved.
         """
-        if not (is_msgid(msgid) and type(at) is str and is_timestamp(at) and _are_lines(returned)):
-            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "msgid, time or lines")
+        if fault := message_fault({"msgid": msgid}, at) or returned_fault(returned):
+            raise SettlementRefused(SettleStatus.MALFORMED, setl_id, fault, step=REFUNDED_CODE)
         book = self._assessor.book
         with self._store.begin() as connection:
             lock_for_posting(connection)
@@ -196,9 +203,26 @@ class MedicalBilling:
             return take_back(self._ledger, connection, omsgid, oinfno=oinfno, psn_no=psn_no, msgid=msgid, at=at)
 
     def accumulators(self, psn_no: str, year: int, *, insutype: str) -> dict[str, Accumulators]:
-        """The person's year by bucket, as the next visit of that bucket would see it."""
+        """The person's year by bucket, as the next visit of that bucket would see it; empty: nothing counts in it.
+
+        Args:
+            psn_no: the insured person.
+            year: such as 2014.
+            insutype: an insurance that has a table loaded, or the person has a year in.
+
+        Raises:
+            InvalidValue: no number of a person, a year that is none, an insurance nobody knows.
+        """
+        if not is_id(psn_no):
+            raise _asked_wrong("psn_no (人员编号) is empty, too long or no text", "give the insured person's number")
+        if type(year) is not int or not MINYEAR <= year <= MAXYEAR:
+            raise _asked_wrong(f"the year (年度) is {shown(year)}", "give a whole number (int) such as 2014")
         with self._store.begin() as connection:
             years = Years().load(connection, [psn_no]).buckets()
+        known = self._assessor.book.insutypes
+        if insutype not in known and not any(key[1] == insutype for key in years):
+            what = f"no table of the insurance (险种) {shown(insutype)}"
+            raise _asked_wrong(what, f"give one of {', '.join(known)}, or load its table")
         return {key[3]: found for key, found in years.items() if key[:3] == (psn_no, insutype, year)}
 
     def settlement(self, setl_id: str) -> Split | None:
@@ -208,13 +232,21 @@ class MedicalBilling:
         return row.split if row else None
 
     def daily_totals(
-        self, begins: str, ends: str, *, hospital: str | None = None, refunds: bool = True
+        self, begins: str | date, ends: str | date, *, hospital: str | None = None, refunds: bool = True
     ) -> list[DailyTotal]:
-        """Totals of the days ``begins`` to ``ends`` for 3201, by insutype, clr_type and setl_optins."""
+        """Totals of the days ``begins`` to ``ends`` for 3201, by insutype, clr_type and setl_optins.
+
+        Days are ``date`` or ``YYYY-MM-DD``.
+
+        Raises:
+            InvalidValue: not two days in order.
+        """
         with self._store.begin() as connection:
             return daily_totals(connection, begins, ends, hospital=hospital, refunds=refunds)
 
-    def details(self, begins: str, ends: str, *, hospital: str | None = None, refunds: bool = True) -> list[Detail]:
+    def details(
+        self, begins: str | date, ends: str | date, *, hospital: str | None = None, refunds: bool = True
+    ) -> list[Detail]:
         """The settlements behind those totals, for 3202."""
         with self._store.begin() as connection:
             return details(connection, begins, ends, hospital=hospital, refunds=refunds)
@@ -251,6 +283,7 @@ class MedicalBilling:
         good = [one for one in prepared if isinstance(one, Prepared)]
         ids = [one.bill.msgid for one in good]
         there = find(connection, ids)
+        cancelled = cancelled_among(connection, list(there))
         gone = reversed_among(connection, ids)
         desk = Desk(connection, good, presettle=presettle)
         plans: list[tuple[Outcome, Settlement | None]] = []
@@ -258,7 +291,7 @@ class MedicalBilling:
             if isinstance(one, Outcome):
                 plans.append((one, None))
             elif one.bill.msgid in there:
-                plans.append((again(one.bill, there[one.bill.msgid]), None))
+                plans.append((again(one.bill, there[one.bill.msgid], cancelled.get(one.bill.msgid)), None))
             elif one.bill.msgid in gone:
                 plans.append((Outcome(SettleStatus.REVERSED, one.bill.msgid), None))
             else:
@@ -272,9 +305,9 @@ class MedicalBilling:
             return refused_outcome(bill, error)
 
     @staticmethod
-    def _or_raise(outcome: Outcome) -> Outcome:
-        if not outcome.status.is_settled:
-            raise SettlementRefused(outcome.status, outcome.setl_id, outcome.detail)
+    def _or_raise(outcome: Outcome, step: str = "medical.settle") -> Outcome:
+        if not (outcome.status.is_settled or outcome.status is SettleStatus.PRESETTLED):
+            raise SettlementRefused(outcome.status, outcome.setl_id, outcome.detail, step=step)
         return outcome
 
 
@@ -284,10 +317,8 @@ class _GiveUp(Exception):
         super().__init__(f"the books answered {status.name}")
 
 
-def _are_lines(returned: object) -> bool:
-    return isinstance(returned, Mapping) and all(
-        type(line) is int and (cnt is None or type(cnt) is Decimal) for line, cnt in returned.items()
-    )
+def _asked_wrong(what: str, advice: str) -> InvalidValue:
+    return InvalidValue(what, step="medical.accumulators", term="年度累计", advice=advice)
 
 
 def _chunks(items: Iterable[_Item], numbers_of: Callable[[_Item], tuple[object, ...]]) -> Iterator[list[_Item]]:

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, Transfer, is_id, is_timestamp, lock_for_posting
+from sbcard_core.medical.faults import moment_fault, named
 from sbcard_core.medical.records import (
     COLUMNS,
     PAID_PARTS,
     Row,
     find,
     hospital_account,
+    is_cancellation,
     taken_from,
     taking_row,
 )
@@ -28,6 +30,13 @@ from sbcard_core.store import Store, insert_many, schema
 
 CANCELLED_CODE: Final = "medical.cancel"
 REFUNDED_CODE: Final = "medical.refund"
+
+
+_WHY: Final = {
+    SettleStatus.EXISTS_DIFFERENT: f"{named('msgid')} is that of another message",
+    SettleStatus.UNKNOWN_SETTLEMENT: "there is no such settlement, or it is another person's",
+    SettleStatus.NOT_CANCELLABLE: "it is itself a cancellation or refund",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +89,24 @@ def cancel(
         return cancel_in(ledger, connection, asked)
 
 
-def cancel_in(ledger: Ledger, connection: sa.Connection, asked: Cancellation) -> SettleStatus:
+def cancel_in(
+    ledger: Ledger, connection: sa.Connection, asked: Cancellation, *, step: str = CANCELLED_CODE
+) -> SettleStatus:
     """What ``cancel`` does, in the caller's transaction, after ``lock_for_posting``."""
     (status,) = cancel_all(ledger, connection, [asked])
     if not status.is_settled:
-        raise SettlementRefused(status, asked.setl_id)
+        raise SettlementRefused(status, asked.setl_id, _why(connection, asked, status), step=step)
     return status
+
+
+def _why(connection: sa.Connection, asked: Cancellation, status: SettleStatus) -> str:
+    if status is not SettleStatus.MALFORMED:
+        return _WHY.get(status, "")
+    if not is_id(asked.setl_id) or not is_id(asked.msgid):
+        return f"{named('msgid' if is_id(asked.setl_id) else 'setl_id')} is no number of a message"
+    original = find(connection, [asked.setl_id]).get(asked.setl_id)
+    earlier = f"{named('at')} {asked.at} comes before the settlement's, {original.at}" if original else ""
+    return moment_fault(asked.at) or earlier
 
 
 def cancel_all(ledger: Ledger, connection: sa.Connection, asked: Sequence[Cancellation]) -> list[SettleStatus]:
@@ -137,11 +158,6 @@ def _plan(one: Cancellation, found: dict[str, Row], taken: dict[str, list[Row]])
     return Taking(original, taking_row(original, one.msgid, one.at, left), f"cancel:{one.setl_id}")
 
 
-def is_cancellation(row: Row) -> bool:
-    """Whether a row that takes from a settlement takes all that is left of it: a refund keeps its bill."""
-    return row.bill == ""
-
-
 def standing(original: Row, after: Sequence[Row]) -> Split:
     """What is left of a settlement after what was taken from it."""
     left = original.split
@@ -180,7 +196,7 @@ def take(ledger: Ledger, connection: sa.Connection, takings: Sequence[Taking], c
     Raises:
         Refused: the ledger refuses; the caller's transaction must be given up.
     """
-    post_all(ledger, connection, [t for taking in takings for t in _transfers(taking, code)])
+    post_all(ledger, connection, [t for taking in takings for t in _transfers(taking, code)], code)
     insert_many(connection, schema.settlement, COLUMNS, [taking.row for taking in takings])
     years = Years().load(connection, [taking.row.psn_no for taking in takings])
     for taking in takings:

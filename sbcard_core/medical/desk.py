@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind
 from sbcard_core.medical.assess import FAULTS, Assessed, Assessor, Prepared, status_of
-from sbcard_core.medical.bill import Bill, lines_json
+from sbcard_core.medical.bill import Bill, fault_of, lines_json
+from sbcard_core.medical.faults import named
 from sbcard_core.medical.records import LOOKUP_IDS, Row, Settlement, encode
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettleStatus
@@ -32,8 +33,8 @@ class Outcome:
     """What became of one bill.
 
     Attributes:
-        status: ``SETTLED`` (or, of a pre-settlement, would be), or why not.
-        setl_id: the settlement's number, the bill's msgid.
+        status: ``SETTLED``, of a pre-settlement ``PRESETTLED``, or why not.
+        setl_id: the settlement's number, the bill's msgid; of a pre-settlement, the number it would have.
         split: who pays what; ``None`` if it was refused.
         balc_fen: what the personal account holds afterwards; ``None`` if it was refused or settled earlier.
         detail: of a refusal, in words, without any personal data.
@@ -66,9 +67,10 @@ class Desk:
     def assess(self, one: Prepared) -> tuple[Outcome, Settlement | None]:
         """An outcome if the books take it, and what is to be written then."""
         bill = one.bill
-        for name in (bill.personal_account, bill.family_account):
+        for field, name in (("personal_account", bill.personal_account), ("family_account", bill.family_account)):
             if name and name not in self._held:
-                return Outcome(SettleStatus.UNKNOWN_ACCOUNT, bill.msgid), None
+                detail = f"{named(field)} is no open account of the kind PERSONAL_MEDICAL"
+                return Outcome(SettleStatus.UNKNOWN_ACCOUNT, bill.msgid, detail=detail), None
         account = bill.purse.balance_fen if bill.purse else self._held.get(bill.personal_account, 0)
         same = bill.family_account == bill.personal_account
         try:
@@ -80,7 +82,8 @@ class Desk:
             detail = f"the card has to pay {split.acct_pay} fen"
             return Outcome(SettleStatus.CARD_PAYMENT_DIFFERS, bill.msgid, detail=detail), None
         self._count(one.key, bill, split)
-        outcome = Outcome(SettleStatus.SETTLED, bill.msgid, split, account - split.acct_pay)
+        status = SettleStatus.PRESETTLED if self._presettle else SettleStatus.SETTLED
+        outcome = Outcome(status, bill.msgid, split, account - split.acct_pay)
         return outcome, None if self._presettle else settlement_of(assessed)
 
     def _count(self, key: Key, bill: Bill, split: Split) -> None:
@@ -121,16 +124,22 @@ def settlement_of(assessed: Assessed) -> Settlement:
     )
 
 
-def again(bill: Bill, row: Row) -> Outcome:
-    """The answer to a number that is taken."""
+def again(bill: Bill, row: Row, cancellation: Row | None) -> Outcome:
+    """The answer to a number that is taken, and perhaps cancelled."""
     if row.reverses is None and row.bill and json.loads(row.bill)["digest"] == bill.digest():
+        if cancellation is not None:
+            detail = f"settled, and cancelled by {cancellation.setl_id} at {cancellation.at}"
+            return Outcome(SettleStatus.CANCELLED, bill.msgid, detail=detail)
         return Outcome(SettleStatus.EXISTS, bill.msgid, row.split)
     return Outcome(SettleStatus.EXISTS_DIFFERENT, bill.msgid)
 
 
 def refused_outcome(bill: Bill, error: Exception) -> Outcome:
     """The answer to a bill that cannot be."""
-    return Outcome(status_of(error), getattr(bill, "msgid", ""), detail=getattr(error, "what", "") or "wrong type")
+    detail = getattr(error, "what", "") or fault_of(bill) or "a field of a wrong type"
+    if status_of(error) is SettleStatus.MALFORMED and isinstance(bill, Bill):  # a charge names its field, this the line
+        detail = fault_of(bill) or detail
+    return Outcome(status_of(error), getattr(bill, "msgid", ""), detail=detail)
 
 
 def held(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:

@@ -4,6 +4,7 @@ Field names are those of the national interface (as public vendor code shows
 them); the order of the cuts is general practice, assumed.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
@@ -22,6 +23,7 @@ DECIMALS_MAX: Final = 6
 """Most decimals of a price in fen or of a quantity; assumed."""
 
 
+_TERMS: Final = {"pric": "单价", "cnt": "数量", "pric_uplmt_amt": "限价"}
 _ZERO: Final = Decimal(0)
 _EXACT: Final = Context(prec=100)
 """No product of two numbers of a line has as many digits, so none is rounded, whatever context the caller works in."""
@@ -74,7 +76,7 @@ class FeeLine:
     selfpay_prop_bp: int = 0
 
     def __post_init__(self) -> None:
-        numbers = (self.pric, self.cnt, self.pric_uplmt_amt or _ZERO)
+        numbers = (self.pric, self.cnt, _ZERO if self.pric_uplmt_amt is None else self.pric_uplmt_amt)
         good = (
             type(self.item) is str
             and self.item.isprintable()
@@ -91,8 +93,26 @@ class FeeLine:
         )
         if not good:
             raise InvalidValue(
-                "fee line out of range", step="FeeLine", term="费用明细", advice="check amount and ratio"
+                next(self._faults(), "fee line out of range"),
+                step="FeeLine",
+                term="费用明细",
+                advice="correct that field of the line",
             )
+
+    def _faults(self) -> Iterator[str]:
+        item: object = self.item
+        if not (type(item) is str and item.isprintable() and len(item) <= ITEM_MAX):
+            yield f"item (项目名称) must be printable text of at most {ITEM_MAX} characters"
+        if type(self.grade) is not Grade:
+            yield "grade (收费项目等级) must be a Grade: Grade.A (01 甲类), Grade.B (02 乙类) or Grade.C (03 自费)"
+        numbers = {"pric": self.pric, "cnt": self.cnt}
+        if self.pric_uplmt_amt is not None:
+            numbers["pric_uplmt_amt"] = self.pric_uplmt_amt
+        yield from number_faults(self.det_item_fee_sumamt, numbers)
+        if type(self.selfpay_prop_bp) is not int or not 0 <= self.selfpay_prop_bp <= ALL_BP:
+            yield f"selfpay_prop_bp (先行自付比例) must be whole basis points (int) from 0 to {ALL_BP}"
+        if self.pric_uplmt_amt is not None and not self.pric:
+            yield "pric (单价) is missing, and pric_uplmt_amt (限价) needs it"
 
     def cut(self) -> "LineParts":
         """Cut the charge into its four parts, which add up to it."""
@@ -170,6 +190,29 @@ def exact(number: Fraction) -> Decimal:
         places += 1
     whole = number.numerator * (10**places // number.denominator)
     return Decimal(f"{whole}E-{places}") if places else Decimal(whole)
+
+
+def number_faults(fen: object, numbers: Mapping[str, object]) -> Iterator[str]:
+    """What is wrong with a line's charge and its numbers, by field.
+
+    Example:
+        >>> list(number_faults(1, {"pric": 5, "cnt": Decimal(1)}))
+        ["pric (单价) must be a Decimal, such as Decimal('1.5'), not int"]
+    """
+    if type(fen) is not int:
+        yield f"det_item_fee_sumamt (金额) must be whole fen (int), not {type(fen).__name__}"
+    elif not 0 <= fen <= FEN_MAX:
+        yield f"det_item_fee_sumamt (金额) is {'negative' if fen < 0 else 'too large'}: {fen} fen"
+    for name, number in numbers.items():
+        field = f"{name} ({_TERMS[name]})"
+        if type(number) is not Decimal:
+            yield f"{field} must be a Decimal, such as Decimal('1.5'), not {type(number).__name__}"
+        elif not number.is_finite() or number > FEN_MAX:
+            yield f"{field} is too large, or no number"
+        elif number < 0:
+            yield f"{field} is negative: {number}"
+        elif int(number.as_tuple().exponent) < -DECIMALS_MAX:
+            yield f"{field} has more than {DECIMALS_MAX} decimals"
 
 
 class LineParts(NamedTuple):

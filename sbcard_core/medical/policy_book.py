@@ -52,6 +52,11 @@ class PolicyBook:
             self._found[key] = in_force(tables, insutype, on)
         return self._found[key]
 
+    @property
+    def insutypes(self) -> tuple[str, ...]:
+        """Every insurance that has a table, by name."""
+        return tuple(sorted({policy.insutype for policy in self._by_code.values()}))
+
     def by_code(self, code: str) -> Policy | None:
         """The table of that name."""
         return self._by_code.get(code)

@@ -227,6 +227,17 @@ def find(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
     return {row[0]: Row(*row) for chunk in chunks for row in connection.execute(_FIND, {"ids": chunk})}
 
 
+def is_cancellation(row: Row) -> bool:
+    """Whether a row that takes from a settlement takes all that is left of it: a refund keeps its bill."""
+    return row.bill == ""
+
+
+def cancelled_among(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """The cancellations of these settlements, by settlement."""
+    taken = taken_from(connection, ids)
+    return {setl_id: row for setl_id, rows in taken.items() for row in rows if is_cancellation(row)}
+
+
 def taken_from(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Row]]:
     """The refunds and the cancellations of settlements, by settlement; those with none are left out."""
     found: dict[str, list[Row]] = {}

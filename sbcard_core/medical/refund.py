@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger
-from sbcard_core.medical.cancel import REFUNDED_CODE, Taking, combined, is_cancellation, standing, take
+from sbcard_core.medical.cancel import REFUNDED_CODE, Taking, combined, standing, take
+from sbcard_core.medical.faults import message_fault
 from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy_book import PolicyBook
-from sbcard_core.medical.records import Row, encode, find, taken_from, taking_row
+from sbcard_core.medical.records import Row, encode, find, is_cancellation, taken_from, taking_row
 from sbcard_core.medical.split import RawStep, Split, split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
@@ -57,20 +58,20 @@ def refund_in(
     found = find(connection, [setl_id, refund_id])
     original = found.get(setl_id)
     if original is None or psn_no not in (None, original.psn_no):
-        raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id)
+        raise _refused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id, "none of this number, or another person's")
     after = taken_from(connection, [setl_id]).get(setl_id, [])
     asked = _asked(setl_id, returned, at)
     if refund_id in found:
         return _again(found[refund_id], original, after, asked)
     if original.reverses is not None or not original.bill or any(map(is_cancellation, after)):
-        raise SettlementRefused(SettleStatus.NOT_CANCELLABLE, setl_id)
+        raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, "cancelled, or itself a cancellation or refund")
     if at < original.at:
-        raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "a time before the settlement")
+        raise _refused(SettleStatus.MALFORMED, setl_id, message_fault({}, at, original.at))
     made_of = json.loads(original.bill)
     lines = _lines(made_of["lines"], [*map(_returned, after), returned], setl_id)
     policy = book.by_code(original.split.policy)
     if policy is None or policy.digest != made_of["policy_digest"]:
-        raise SettlementRefused(SettleStatus.POLICY_CHANGED, setl_id)
+        raise _refused(SettleStatus.POLICY_CHANGED, setl_id)
     there = standing(original, after)
     # No account pays more because something came back: rounding might ask for a fen that is no longer held.
     visit = _visit(made_of)
@@ -96,9 +97,13 @@ def net(steps: Sequence[RawStep]) -> tuple[RawStep, ...]:
     return tuple(left.elements())
 
 
+def _refused(status: SettleStatus, setl_id: str, detail: str = "") -> SettlementRefused:
+    return SettlementRefused(status, setl_id, detail, step=REFUNDED_CODE)
+
+
 def _again(row: Row, original: Row, after: Sequence[Row], asked: str) -> Refund:
     if row.reverses != original.setl_id or not row.bill or json.loads(row.bill)["digest"] != asked:
-        raise SettlementRefused(SettleStatus.EXISTS_DIFFERENT, row.setl_id)
+        raise _refused(SettleStatus.EXISTS_DIFFERENT, row.setl_id)
     return Refund(SettleStatus.EXISTS, row.setl_id, row.split, standing(original, after))
 
 
@@ -122,13 +127,13 @@ def _lines(
         for number, cnt in returned.items():
             line = lines.get(number)
             if line is None or not line.det_item_fee_sumamt:
-                raise SettlementRefused(SettleStatus.MALFORMED, setl_id, f"nothing is left of line {number}")
+                raise _refused(SettleStatus.MALFORMED, setl_id, f"nothing is left of line {number} (退费明细)")
             try:
                 lines[number] = line.without(cnt)
             except InvalidValue as error:
-                raise SettlementRefused(SettleStatus.MALFORMED, setl_id, error.what) from None
+                raise _refused(SettleStatus.MALFORMED, setl_id, f"line {number} (退费明细): {error.what}") from None
     if not any(returns) or not returns[-1]:
-        raise SettlementRefused(SettleStatus.MALFORMED, setl_id, "nothing comes back")
+        raise _refused(SettleStatus.MALFORMED, setl_id, "returned (退费明细) names no line")
     return list(lines.values())
 
 

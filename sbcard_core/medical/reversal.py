@@ -6,13 +6,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from sbcard_core.ledger import Ledger, is_id, is_timestamp
-from sbcard_core.medical.bill import is_msgid
+from sbcard_core.ledger import Ledger, is_id
 from sbcard_core.medical.cancel import Cancellation, cancel_in
+from sbcard_core.medical.faults import message_fault, named
 from sbcard_core.medical.records import LOOKUP_IDS, find
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.store import schema
 
+STEP: Final = "medical.reverse"
 REVERSIBLE: Final = ("2207", "2304")
 """Trades that can be taken back: settlements. A cancellation or refund is sent again instead: it is made once."""
 _row = schema.medical_reversal.c
@@ -37,23 +38,32 @@ def take_back(
     ledger: Ledger, connection: sa.Connection, omsgid: str, *, oinfno: str, psn_no: str, msgid: str, at: str
 ) -> Reversal:
     """Reverse in the caller's transaction, after ``lock_for_posting``; see ``MedicalBilling.reverse``."""
-    good = is_msgid(omsgid) and is_msgid(msgid) and omsgid != msgid and is_id(psn_no) and type(at) is str
-    if not good or not is_timestamp(at) or oinfno not in REVERSIBLE:
-        raise SettlementRefused(SettleStatus.MALFORMED, omsgid, f"a number, the time, or a trade not in {REVERSIBLE}")
+    if fault := _fault(omsgid, oinfno, psn_no, msgid, at):
+        raise SettlementRefused(SettleStatus.MALFORMED, omsgid, fault, step=STEP)
     earlier = connection.execute(_FIND, {"omsgid": omsgid}).one_or_none()
     if earlier is not None:
         if earlier[1] != psn_no:
-            raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, omsgid)
+            raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, omsgid, "it is another person's", step=STEP)
         return Reversal(SettleStatus.EXISTS, earlier[2])
     there = omsgid in find(connection, [omsgid])
     if there:
-        cancel_in(ledger, connection, Cancellation(omsgid, msgid, at, psn_no))
+        cancel_in(ledger, connection, Cancellation(omsgid, msgid, at, psn_no), step=STEP)
     connection.execute(
         sa.insert(schema.medical_reversal).values(
             omsgid=omsgid, oinfno=oinfno, msgid=msgid, psn_no=psn_no, at=at, cancelled=there
         )
     )
     return Reversal(SettleStatus.SETTLED, there)
+
+
+def _fault(omsgid: str, oinfno: str, psn_no: str, msgid: str, at: str) -> str:
+    if fault := message_fault({"omsgid": omsgid, "msgid": msgid}, at):
+        return fault
+    if omsgid == msgid:
+        return f"{named('msgid')} is that of the message to take back: the reversal has its own"
+    if not is_id(psn_no):
+        return f"{named('psn_no')} is empty, too long or no text"
+    return "" if oinfno in REVERSIBLE else f"{named('oinfno')} must be one of {', '.join(REVERSIBLE)}"
 
 
 def reversed_among(connection: sa.Connection, ids: Sequence[str]) -> set[str]:

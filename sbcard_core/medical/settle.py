@@ -20,12 +20,13 @@ from sbcard_core.medical.records import (
     Row,
     Settlement,
     adds_up,
+    cancelled_among,
     find,
     hospital_account,
     is_well_formed,
     make_row,
 )
-from sbcard_core.medical.status import SettlementRefused, SettleStatus
+from sbcard_core.medical.status import ADVICE, STEPS, SettlementRefused, SettleStatus
 from sbcard_core.medical.years import Years, person_of_card
 from sbcard_core.store import Store, insert_many, schema
 
@@ -116,16 +117,18 @@ def year_key(row: Row) -> tuple[str, str, int, str]:
     return row.psn_no, row.insutype, row.year, row.bucket or "-"
 
 
-def post_all(ledger: Ledger, connection: sa.Connection, transfers: Sequence[Transfer]) -> None:
+def post_all(
+    ledger: Ledger, connection: sa.Connection, transfers: Sequence[Transfer], step: str = SETTLED_CODE
+) -> None:
     """Post all, or raise ``Refused``; the caller's transaction must then be given up."""
-    raise_refused(ledger.post_many(transfers, connection))
+    raise_refused(ledger.post_many(transfers, connection), step)
 
 
-def raise_refused(statuses: Iterable[TransferStatus]) -> None:
+def raise_refused(statuses: Iterable[TransferStatus], step: str = SETTLED_CODE) -> None:
     """``LedgerRefused`` if there is a refusal among them."""
     refused = [status for status in statuses if not status.is_settled]
     if refused:
-        raise LedgerRefused(refused)
+        raise LedgerRefused(refused, step=step)
 
 
 def _row(connection: sa.Connection, s: Settlement) -> Row | None:
@@ -136,10 +139,12 @@ def _row(connection: sa.Connection, s: Settlement) -> Row | None:
 
 def _known(connection: sa.Connection, batch: Sequence[Settlement], rows: Sequence[Row | None]) -> list[SettleStatus]:
     there = find(connection, [s.setl_id for s in batch])
+    gone = cancelled_among(connection, list(there))
     out = []
     for s, row in zip(batch, rows, strict=True):
         if s.setl_id in there:
-            out.append(SettleStatus.EXISTS if there[s.setl_id] == row else SettleStatus.EXISTS_DIFFERENT)
+            same = SettleStatus.CANCELLED if s.setl_id in gone else SettleStatus.EXISTS
+            out.append(same if there[s.setl_id] == row else SettleStatus.EXISTS_DIFFERENT)
         elif row is None:
             out.append(SettleStatus.MALFORMED)
         elif not adds_up(s.split):
@@ -226,11 +231,17 @@ def _share_fate(batch: Sequence[Settlement], statuses: list[SettleStatus]) -> No
 class LedgerRefused(Refused):
     """The ledger refused a posting of a settlement; ``status`` is what that makes of the settlement."""
 
-    def __init__(self, statuses: Sequence[TransferStatus], status: SettleStatus = SettleStatus.LEDGER_REFUSED) -> None:
+    def __init__(
+        self,
+        statuses: Sequence[TransferStatus],
+        status: SettleStatus = SettleStatus.LEDGER_REFUSED,
+        *,
+        step: str = SETTLED_CODE,
+    ) -> None:
         self.status = status
         super().__init__(
             f"the ledger refused {len(statuses)} postings, the first as {statuses[0].name}",
-            step="medical.settle",
-            term="医保结算",
-            advice="check the bounds of the accounts, and whether the period is closed",
+            step=step,
+            term=STEPS[step][1],
+            advice=ADVICE[SettleStatus.LEDGER_REFUSED],
         )

@@ -1,6 +1,7 @@
 """What may become of a settlement, a cancellation or a refund."""
 
 from enum import IntEnum
+from typing import Final
 
 from sbcard_core.errors import Refused
 
@@ -41,6 +42,10 @@ class SettleStatus(IntEnum):
     """Cancellation, refund: it is itself one, or was cancelled before."""
     POLICY_CHANGED = 16
     """Refund: the table the settlement was made by is not loaded, or has been altered since."""
+    CANCELLED = 17
+    """Instead of ``EXISTS``: the same settlement was made before and has been cancelled since; nothing done now."""
+    PRESETTLED = 18
+    """A pre-settlement, instead of ``SETTLED``: nothing is kept, nothing has moved."""
 
     @property
     def is_settled(self) -> bool:
@@ -65,14 +70,58 @@ _TRANSIENT = frozenset(
 )
 
 
-class SettlementRefused(Refused):
-    """One settlement, cancellation or refund was refused; ``status`` says why. Nothing has moved."""
+STEPS: Final = {
+    "medical.presettle": ("pre-settlement", "预结算"),
+    "medical.fee_lines": ("fee lines of", "费用明细"),
+    "medical.settle": ("settlement", "医保结算"),
+    "medical.cancel": ("cancellation of", "结算撤销"),
+    "medical.refund": ("refund of", "退费"),
+    "medical.reverse": ("reversal of", "冲正"),
+}
+"""What a refusal calls each step."""
+_NEW_NUMBER: Final = "send it under a new msgid"
+ADVICE: Final = {
+    SettleStatus.EXISTS_DIFFERENT: "send the message first sent under that msgid, or this one under a new msgid",
+    SettleStatus.REVERSED: f"if it is to be settled after all, {_NEW_NUMBER}",
+    SettleStatus.MALFORMED: "correct the field named",
+    SettleStatus.TOTALS_DISAGREE: "correct the charges or their sum",
+    SettleStatus.SPANS_YEARS: "settle each year by itself",
+    SettleStatus.NO_POLICY: "load the policy table of that day and place, or correct insutype and days",
+    SettleStatus.NOT_COVERED: "correct kind, level or remote to what the policy table has",
+    SettleStatus.UNKNOWN_ITEM: "correct the item's code, or load the catalogue of that day",
+    SettleStatus.CARD_PAYMENT_DIFFERS: "presettle, let the card pay that amount, and settle with what it paid",
+    SettleStatus.UNKNOWN_ACCOUNT: "open the account, or leave it out",
+    SettleStatus.INSUFFICIENT: "presettle again: the account's balance has changed",
+    SettleStatus.LEDGER_REFUSED: "check the bounds of the accounts, and whether the period is closed",
+    SettleStatus.UNKNOWN_SETTLEMENT: "check setl_id and psn_no; what may never have arrived is taken back by reverse",
+    SettleStatus.NOT_CANCELLABLE: "name the settlement itself, one that still stands",
+    SettleStatus.POLICY_CHANGED: "load the table the settlement was made by, unaltered",
+    SettleStatus.CANCELLED: f"a bill that is to count again: {_NEW_NUMBER}",
+}
+"""What to do next, by status."""
 
-    def __init__(self, status: SettleStatus, setl_id: str, detail: str = "") -> None:
+
+class SettlementRefused(Refused):
+    """One settlement, cancellation, refund or reversal was refused; nothing has moved by it.
+
+    Args:
+        status: why.
+        setl_id: the settlement.
+        detail: field and line, without any personal data.
+        step: which of ``STEPS`` was asked for.
+
+    Example:
+        >>> print(SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, "S1", step="medical.refund"))
+        refund of 'S1' refused: UNKNOWN_SETTLEMENT (退费) [medical.refund]; check setl_id and psn_no; \
+what may never have arrived is taken back by reverse
+    """
+
+    def __init__(self, status: SettleStatus, setl_id: str, detail: str = "", *, step: str = "medical.settle") -> None:
         self.status = status
+        noun, term = STEPS[step]
         super().__init__(
-            f"settlement {setl_id!r} refused: {status.name}{': ' if detail else ''}{detail}",
-            step="medical.settle",
-            term="医保结算",
-            advice="correct the request; nothing has moved",
+            f"{noun} {setl_id!r} refused: {status.name}{': ' if detail else ''}{detail}",
+            step=step,
+            term=term,
+            advice=ADVICE.get(status, "correct the request"),
         )

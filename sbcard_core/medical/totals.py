@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import numeric
+from sbcard_core.medical.faults import shown
 from sbcard_core.store import schema
 
 _row = schema.settlement.c
@@ -100,20 +101,26 @@ class Detail:
 
 
 def daily_totals(
-    connection: sa.Connection, begins: str, ends: str, *, hospital: str | None = None, refunds: bool = True
+    connection: sa.Connection,
+    begins: str | date,
+    ends: str | date,
+    *,
+    hospital: str | None = None,
+    refunds: bool = True,
 ) -> list[DailyTotal]:
     """See ``MedicalBilling.daily_totals``.
 
     Args:
         connection: a transaction.
-        begins: first day, ``YYYY-MM-DD``.
-        ends: last day.
+        begins: first day, a ``date`` or ``YYYY-MM-DD``.
+        ends: last day, likewise.
         hospital: one institution; default all.
         refunds: whether cancellations and refunds count (refd_setl_flag 1) or not (0).
 
     Raises:
         InvalidValue: not two days in order.
     """
+    begins, ends = day_of(begins).isoformat(), day_of(ends).isoformat()
     keys = (_row.insutype, _row.clr_type, _row.setl_optins)
     query = sa.select(*keys, sa.func.count(), *_SUMS).where(*_where(begins, ends, hospital, refunds))
     out = []
@@ -126,7 +133,12 @@ def daily_totals(
 
 
 def details(
-    connection: sa.Connection, begins: str, ends: str, *, hospital: str | None = None, refunds: bool = True
+    connection: sa.Connection,
+    begins: str | date,
+    ends: str | date,
+    *,
+    hospital: str | None = None,
+    refunds: bool = True,
 ) -> list[Detail]:
     """See ``MedicalBilling.details``; the arguments are those of ``daily_totals``."""
     taken = schema.settlement.alias()  # a cancellation or refund is of the visit it takes from
@@ -145,13 +157,30 @@ def details(
     return out
 
 
-def _where(begins: str, ends: str, hospital: str | None, refunds: bool) -> list[Any]:
+def day_of(day: str | date) -> date:
+    """A day that is one already, or is written ``YYYY-MM-DD``; a moment is none.
+
+    Example:
+        >>> day_of("2014-07-31") == day_of(date(2014, 7, 31))
+        True
+    """
     try:
-        first, last = date.fromisoformat(begins), date.fromisoformat(ends)
+        return day if type(day) is date else date.fromisoformat(day)  # type: ignore[arg-type]
     except (ValueError, TypeError):
-        raise InvalidValue("not a day", step="medical.totals", term="对账日期", advice="write YYYY-MM-DD") from None
+        what = f"not a day: {shown(day)}"
+        advice = "give a datetime.date or text YYYY-MM-DD"
+        raise InvalidValue(what, step="medical.totals", term="对账日期", advice=advice) from None
+
+
+def _where(begins: str | date, ends: str | date, hospital: str | None, refunds: bool) -> list[Any]:
+    first, last = day_of(begins), day_of(ends)
     if first > last:
-        raise InvalidValue("the last day comes before the first", step="medical.totals", term="对账日期")
+        raise InvalidValue(
+            f"the last day {last} comes before the first {first}",
+            step="medical.totals",
+            term="对账日期",
+            advice="give the first day first",
+        )
     where: list[Any] = [_row.at >= first.isoformat(), _row.at < (last + timedelta(days=1)).isoformat()]
     if hospital is not None:
         where.append(_row.hospital == hospital)
