@@ -18,10 +18,20 @@ from sbcard_core.cli.desk import (
     tell,
 )
 from sbcard_core.cli.progress import console
+from sbcard_core.cli.say import refuse
+from sbcard_core.errors import SBCardError
 
 bill_app = typer.Typer(
     no_args_is_help=True, help="医疗费用结算: settle medical bills and explain each fen.", epilog=EXIT_CODES
 )
+
+
+def _read(path: Path) -> Any:
+    """The bill, before any database is opened or made; a file that is none ends the command with code 2."""
+    try:
+        return read_bill(path)
+    except (SBCardError, OSError) as error:
+        raise refuse(error) from error
 
 
 @contextmanager
@@ -58,16 +68,16 @@ BillFile = Annotated[Path, typer.Argument(help="the bill as JSON, see docs/billi
 @bill_app.command(epilog="sbcard bill presettle bill.json --db sqlite:///books.sqlite")
 def presettle(bill: BillFile, db: Database, as_json: AsJson = False) -> None:
     """Split a bill as it would be settled now (预结算): nothing is kept, nothing moves, no settlement is made."""
+    asked = _read(bill)
     with backend(db, create=True, dry_run=True, as_json=True) as found:
-        asked = read_bill(bill)
         _show_outcome(asked, found.medical.presettle(asked), as_json=as_json)
 
 
 @bill_app.command(epilog="sbcard bill settle bill.json --db sqlite:///books.sqlite --json")
 def settle(bill: BillFile, db: Database, as_json: AsJson = False, dry_run: DryRun = False) -> None:
     """Settle a bill; the same bill again gets the same answer. Makes the database where there is none."""
+    asked = _read(bill)
     with backend(db, dry_run=dry_run, as_json=as_json, create=True) as found:
-        asked = read_bill(bill)
         done = found.medical.settle(asked)
         what = f"the bill is settled as {done.setl_id}; the same command again shows it"
         with _booked(what, dry_run=dry_run):

@@ -145,7 +145,14 @@ class Assessor:
         for x in bill.lines:
             if isinstance(x, Charge) and x.on is not None and not first <= x.on <= last:
                 raise InvalidValue("a charge of a day outside of the visit", step="Bill", term="费用明细")
-        return [catalogue.grade(x, last, bill.level) if isinstance(x, Charge) else x for x in bill.lines]
+        lines: list[FeeLine] = []
+        try:
+            for x in bill.lines:
+                lines.append(catalogue.grade(x, last, bill.level) if isinstance(x, Charge) else x)
+        except InvalidValue as error:
+            what = f"line {len(lines) + 1} (费用明细): {error.what}"
+            raise type(error)(what, step=error.step, term=error.term, advice=error.advice) from None
+        return lines
 
     @staticmethod
     def assess(prepared: Prepared, years: Years, account_fen: int = 0, family_fen: int = 0) -> Assessed:

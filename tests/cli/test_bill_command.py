@@ -117,6 +117,7 @@ def test_what_is_wrong_is_named_by_line_and_field(db: str, tmp_path: Path, chang
 def test_a_file_that_is_no_bill(db: str, tmp_path: Path, text: str, said: str) -> None:
     code, shown = run(db, tmp_path, "settle", text)
     assert (code, said in shown) == (2, True), shown
+    assert list(tmp_path.glob("*.sqlite")) == []  # nor is a database made for it
 
 
 def test_an_answer_that_cannot_be_written_is_no_refusal(db: str, tmp_path: Path) -> None:
