@@ -38,7 +38,7 @@ def dispatch(
 
 @premium_app.command(epilog="sbcard premium result PREMRES_*.txt --db sqlite:///books.sqlite")
 def result(
-    files: Annotated[list[Path], typer.Argument(help="payment files of agent banks", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(help="payment files of agent banks")],
     db: Database,
     on: On = None,
     tariff: TariffFile = None,

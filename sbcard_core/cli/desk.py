@@ -180,10 +180,36 @@ def whole(text: str, line: int, step: str) -> int:
         InvalidValue: it is none.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidValue(
-            f"line {line} has no whole number of fen", step=step, term="金额", advice="120.00元 is 12000"
-        )
+        what, advice = f"line {line} has no whole number of fen", "120.00元 is 12000"
+        if not text.isascii() and text.isdigit():
+            what, advice = f"{what}: its digits are full-width (全角)", "write half-width digits (半角), 0 to 9"
+        raise InvalidValue(what, step=step, term="金额", advice=advice)
     return int(text)
+
+
+def amounts(table: Iterable[tuple[int, dict[str, str]]], step: str) -> Iterator[tuple[int, dict[str, str], int]]:
+    """Rows with their ``amount_fen``; what is no amount is refused behind the last row, all such lines at once.
+
+    Raises:
+        InvalidValue: some lines have no whole number of fen; the first twenty are named.
+    """
+    bad: list[tuple[int, InvalidValue]] = []
+    for line, row in table:
+        try:
+            fen = whole(row["amount_fen"], line, step)
+        except InvalidValue as error:
+            bad.append((line, error))
+        else:
+            yield line, row, fen
+    if len(bad) == 1:
+        raise bad[0][1]
+    if bad:
+        wide = any("全角" in error.what for _, error in bad)
+        named = ", ".join(str(line) for line, _ in bad[:20]) + (", …" if len(bad) > 20 else "")
+        advice = "120.00元 is 12000" + ("; some digits are full-width (全角): write 0 to 9" if wide else "")
+        raise InvalidValue(
+            f"{len(bad)} lines have no whole number of fen: {named}", step=step, term="金额", advice=advice
+        )
 
 
 def each_file(files: Iterable[Path], take: Callable[[Path], int], *, as_json: bool) -> int:
@@ -191,6 +217,8 @@ def each_file(files: Iterable[Path], take: Callable[[Path], int], *, as_json: bo
     code = 0
     for path in files:
         try:
+            if not path.is_file():
+                raise InvalidValue(f"{path} is no file", step="read", term="文件", advice="check its name")
             code = max(code, take(path))
         except (SBCardError, OSError) as error:
             code = 2

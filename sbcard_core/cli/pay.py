@@ -13,13 +13,13 @@ from sbcard_core.cli.desk import (
     Database,
     DryRun,
     On,
+    amounts,
     backend,
     day,
     each_file,
     plain,
     rows,
     tell,
-    whole,
     yuan,
 )
 from sbcard_core.errors import InvalidValue
@@ -42,7 +42,8 @@ _SUMS = {
 }
 
 
-def _show_roll(found: Any, *, as_json: bool, dry_run: bool = False, **more: Any) -> None:
+def show_roll(found: Any, *, as_json: bool, dry_run: bool = False, needed: int = 0, **more: Any) -> None:
+    """A roll, where its money is, and who approved it."""
     roll = found.roll
     lines = [
         f"{roll.roll_no}  {roll.programme} {roll.period}  {roll.state.name}  发放日 {roll.pay_on}",
@@ -50,9 +51,14 @@ def _show_roll(found: Any, *, as_json: bool, dry_run: bool = False, **more: Any)
         f"  {found.lines:,} 人 {yuan(found.total_fen)} 元,未列入 {found.refused:,} 人",
     ]
     sums = {name: getattr(found, name) for name in _SUMS}
-    lines += [f"  {_SUMS[name]} {yuan(fen)}" for name, fen in sums.items() if fen]
+    lines += [f"  {_SUMS[name]} {yuan(fen)} 元" for name, fen in sums.items() if fen]
+    if needed or found.officers:
+        lines.append(
+            f"  审批 {len(found.officers)}{f'/{needed}' if needed else ''} {'、'.join(found.officers)}".rstrip()
+        )
     data = {"roll_no": roll.roll_no, "programme": roll.programme, "period": roll.period, "state": roll.state}
     data |= {"pay_on": roll.pay_on, "digest": roll.digest, "lines": found.lines, "refused": found.refused}
+    data |= {"officers": found.officers, "notice_from": roll.notice_from, "notice_until": roll.notice_until}
     tell(lines, {**data, "total_fen": found.total_fen, **sums, **more}, as_json=as_json, dry_run=dry_run)
 
 
@@ -60,9 +66,9 @@ def _roll_lines(path: Path) -> Iterator[Any]:
     """A roll as CSV with a header: id_number, name, amount_fen; account_no, household, item, area may stand beside."""
     from sbcard_core.payout import RollLine  # noqa: PLC0415
 
-    for number, row in rows(path, ("id_number", "name", "amount_fen"), "pay.draft"):
+    for _, row, fen in amounts(rows(path, ("id_number", "name", "amount_fen"), "pay.draft"), "pay.draft"):
         more = {key: row.get(key, "") for key in ("account_no", "household", "item", "area")}
-        yield RollLine(row["id_number"], row["name"], whole(row["amount_fen"], number, "pay.draft"), **more)
+        yield RollLine(row["id_number"], row["name"], fen, **more)
 
 
 @pay_app.command(epilog="sbcard pay draft pension 2014-07 roll.csv --by 张经办 --db sqlite:///books.sqlite --dry-run")
@@ -76,11 +82,20 @@ def draft(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a roll: each line is matched with person, card and account. Exit code 1: some lines were not listed."""
+    """Take in a roll: each line is matched with person, card and account.
+
+    Exit code 1: some lines were not listed; each is shown with its number in the roll and why, the header not counted.
+    """
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         made = found.payout.draft(programme, period, _roll_lines(roll), on=day(on), by=by)
         status = found.payout.status(made.roll_no)
-        _show_roll(status, as_json=as_json, dry_run=dry_run)
+        needed = found.payout.programme(programme).approvals
+        refused = found.payout.refused(made.roll_no)
+        show_roll(status, as_json=as_json, dry_run=dry_run, needed=needed, refused_lines=refused)
+        if not as_json:
+            shown = [f"  第{one.line}行 {one.id_number} {one.code} {one.reason}" for one in refused[:20]]
+            more = [f"  …另有 {len(refused) - 20:,} 行,用 --json 查看全部"] if len(refused) > 20 else []
+            tell([*shown, *more], {}, as_json=False)
     if status.refused:
         raise typer.Exit(1)
 
@@ -95,20 +110,40 @@ def approve(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a roll; it takes two officers, neither of them its drafter."""
+    """Approve a roll; it takes two officers, neither of them its drafter. An officer counts once."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        before = found.payout.status(roll_no)
         found.payout.approve(roll_no, officer, digest, on=day(on))
-        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+        after = found.payout.status(roll_no)
+        again = before.officers == after.officers
+        if again and not as_json:
+            tell([f"{officer} 已审批过,只计一次 (counted already; another officer is needed)"], {}, as_json=False)
+        needed = found.payout.programme(after.roll.programme).approvals
+        show_roll(after, as_json=as_json, dry_run=dry_run, needed=needed, counted_already=again, approvals=needed)
 
 
 @pay_app.command(epilog="sbcard pay notice ROLL --db sqlite:///books.sqlite > notice.txt")
 def notice(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Begin the public notice, and print what the public sees."""
+    """Begin the public notice, and print what the public sees. Exit code 2: the programme needs none."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        found.payout.notice(roll_no, on=day(on))
+        roll = found.payout.notice(roll_no, on=day(on))
+        programme = found.payout.programme(roll.programme)
         seen = list(found.payout.notice_lines(roll_no))
-        lines = (f"{line.area}\t{line.name}\t{line.id_number}\t{yuan(line.amount_fen)}" for line in seen)
-        tell(lines, {"roll_no": roll_no, "lines": seen}, as_json=as_json, dry_run=dry_run)
+        lines = [
+            f"{programme.name_zh} {roll.period} 发放名册公示",
+            f"名册 {roll_no}  公示期 {roll.notice_from} 至 {roll.notice_until}({programme.notice_days} 个工作日)",
+            "行号\t地区\t姓名\t社会保障号码\t金额(元)",
+            *(f"{one.line}\t{one.area}\t{one.name}\t{one.id_number}\t{yuan(one.amount_fen)}" for one in seen),
+            f"共 {len(seen):,} 人 {yuan(sum(one.amount_fen for one in seen))} 元",
+        ]
+        data: dict[str, Any] = {
+            "roll_no": roll_no,
+            "programme": roll.programme,
+            "name_zh": programme.name_zh,
+            "period": roll.period,
+        }
+        data |= {"notice_from": roll.notice_from, "notice_until": roll.notice_until, "lines": seen}
+        tell(lines, data, as_json=as_json, dry_run=dry_run)
 
 
 _STALE = {"card": "卡账户已停用", "account": "账号已变更或停用", "living": "生存状态不符"}
@@ -138,7 +173,7 @@ def remove(
     """Take lines out of a roll before its release; what is left needs its officers anew, for its new digest."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         found.payout.remove(roll_no, lines, reason=reason)
-        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+        show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay release ROLL --db sqlite:///books.sqlite --out out/pay")
@@ -150,19 +185,24 @@ def release(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Block the money and write one file per bank. Begun again after a break, it goes on where it stopped."""
+    """Block the money and write one file per bank. Begun again after a break, it goes on where it stopped.
+
+    All files of the roll are named; those of an earlier run are marked, and not written again.
+    """
     with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
-        batches = list(found.payout.release(roll_no, on=day(on), out_dir=target))
+        made = found.payout.release(roll_no, on=day(on), out_dir=target)
+        batches = found.payout.batches_of(roll_no)
         if not as_json:
-            tell([f"银行文件 {batch}" for batch in batches], {}, as_json=False)
-        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run, batches=batches)
+            old = " (此前已写出, written before)"
+            tell([f"银行文件 PAYREQ_{one}.txt{'' if one in made else old}" for one in batches], {}, as_json=False)
+        show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run, batches=batches, made=made)
 
 
 @pay_app.command(epilog="sbcard pay result PAYRES_*.txt --db sqlite:///books.sqlite")
 def result(
-    files: Annotated[list[Path], typer.Argument(help="result files of banks", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(help="result files of banks")],
     db: Database,
     on: On = None,
     dry_run: DryRun = False,
@@ -235,7 +275,7 @@ def repay(
         batches = found.payout.repay_returned(
             programme, period, on=day(on), out_dir=target, corrections=new, approved_by=officer or ()
         )
-        lines = [f"银行文件 {batch}" for batch in batches] or ["没有退票 (nothing to pay again)"]
+        lines = [f"银行文件 PAYREQ_{batch}.txt" for batch in batches] or ["没有退票 (nothing to pay again)"]
         tell(lines, {"batches": batches}, as_json=as_json, dry_run=dry_run)
 
 
@@ -243,7 +283,7 @@ def repay(
 def status(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
     """Say where the money of a roll is."""
     with backend(db) as found:
-        _show_roll(found.payout.status(roll_no), as_json=as_json)
+        show_roll(found.payout.status(roll_no), as_json=as_json)
 
 
 @pay_app.command(epilog="sbcard pay close ROLL --db sqlite:///books.sqlite")
@@ -251,4 +291,4 @@ def close(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, a
     """Close a roll of which nothing is outstanding."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         found.payout.close(roll_no, on=day(on))
-        _show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+        show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)

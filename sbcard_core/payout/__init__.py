@@ -5,6 +5,7 @@ result files → paid, returned or unknown. Returned lines are paid again; unkno
 confirms what became of them: their money waits in suspense.
 """
 
+from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import SUSPENSE, FundsShort, Progress, RollLine
 from sbcard_core.payout.pension import Adjustment, Entitlement, PensionPayout
@@ -18,7 +19,7 @@ from sbcard_core.payout.programmes import (
     Programme,
     pay_day,
 )
-from sbcard_core.payout.recovery import RecoveryRefused
+from sbcard_core.payout.recovery import RecoveryRefused, ReturnedLine
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.rolls import Roll, RollRefused
 from sbcard_core.payout.states import RETURN_CODES, LineState, Living, RecoveryMode, RollLineState, RollState
@@ -49,6 +50,8 @@ __all__ = [
     "Progress",
     "RecoveryMode",
     "RecoveryRefused",
+    "RefusedLine",
+    "ReturnedLine",
     "Roll",
     "RollLine",
     "RollLineState",

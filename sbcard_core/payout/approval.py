@@ -36,12 +36,11 @@ def officer_name(text: str) -> str:
     return name
 
 
-def approvals(connection: sa.Connection, roll: Roll) -> int:
-    """How many officers approved the roll as it stands now."""
+def officers(connection: sa.Connection, roll: Roll) -> tuple[str, ...]:
+    """Who approved the roll as it stands now, each by the one spelling of :func:`officer_name`."""
     approval = schema.payout_approval.c
-    query = sa.select(sa.func.count()).select_from(schema.payout_approval)
-    there = query.where(approval.roll_id == roll.roll_id, approval.digest == roll.digest)
-    return int(connection.execute(there).scalar_one())
+    query = sa.select(approval.officer).where(approval.roll_id == roll.roll_id, approval.digest == roll.digest)
+    return tuple(connection.execute(query.order_by(approval.on_date, approval.officer)).scalars())
 
 
 def approve(books: Books, programme: Programme, roll_no: str, officer: str, digest: str, on: date) -> Roll:
@@ -72,7 +71,7 @@ def approve(books: Books, programme: Programme, roll_no: str, officer: str, dige
 def _settle(connection: sa.Connection, programme: Programme, roll: Roll) -> Roll:
     """The state a roll before release is in, by its approvals and its notice."""
     state = RollState.DRAFTED
-    if approvals(connection, roll) >= programme.approvals:
+    if len(officers(connection, roll)) >= programme.approvals:
         state = RollState.APPROVED if roll.notice_from is None else RollState.NOTICED
     return rolls.save(connection, roll, state=int(state))
 
@@ -81,8 +80,12 @@ def notice(books: Books, programme: Programme, roll_no: str, on: date) -> Roll:
     """Begin the public notice (公示) on a day; it ends after the programme's working days, that day excluded.
 
     Raises:
-        RollRefused: ``state``: not approved, or past it; ``notice``: before the roll was drafted.
+        RollRefused: ``state``: not approved, or past it; ``notice``: before the roll was drafted, or the programme
+            needs none.
     """
+    if not programme.notice_days:
+        what = f"programme {programme.code} needs no public notice"
+        raise RollRefused("notice", what, "release it when it is approved")
     with books.writing() as connection:
         roll = rolls.load(connection, roll_no)
         if roll.notice_from is not None:
@@ -166,7 +169,7 @@ def take_out(connection: sa.Connection, programme: Programme, roll: Roll, lines:
         if connection.execute(update, {"n": line}).rowcount != 1:
             raise RollRefused("line", f"line {line} is not in the roll", "check the number of the line")
     deductions.give_back(connection, roll, lines)
-    roll = rolls.save(connection, roll, digest=rolls.digest(connection, roll.roll_id))
+    roll = rolls.save(connection, roll, digest=rolls.digest(connection, roll))
     return _settle(connection, programme, roll)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.payout import deductions, rolls, rules
-from sbcard_core.payout.lines import Books, PayoutFinding, RollLine, record
+from sbcard_core.payout.lines import STAGE, Books, PayoutFinding, RollLine, record
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.states import RollLineState, RollState
 from sbcard_core.store import insert_many, schema
@@ -84,7 +84,7 @@ def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
         record(connection, f"{programme.code}:{order.period}", _findings(connection, roll))
         _INPUT.drop(connection)
         ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
-        return rolls.save(connection, roll, digest=rolls.digest(connection, roll.roll_id), state=int(ready)), True
+        return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready)), True
 
 
 def _take_in(books: Books, connection: sa.Connection, lines: Iterable[RollLine]) -> int:
@@ -210,6 +210,41 @@ def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Ro
         books.tell("match", upto, count)
     if stored < count:
         connection.execute(sa.text(_NOT_CLAIMED.format(refused=refused)), values)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """One line a roll did not take on: its number in the roll handed in, whose (masked), and why."""
+
+    line: int
+    id_number: str
+    code: str
+    reason: str
+
+
+_REFUSED = """
+SELECT l.line, l.reason, f.detail
+FROM (SELECT roll_id, line, reason, ROW_NUMBER() OVER (PARTITION BY line, reason ORDER BY roll_id) AS n
+      FROM payout_roll_line WHERE run_id = :run AND state = :refused) l
+JOIN (SELECT line, code, detail, ROW_NUMBER() OVER (PARTITION BY line, code ORDER BY finding_id) AS n
+      FROM finding WHERE stage = :stage AND source = :source) f
+  ON f.line = l.line AND f.code = :stage || '.' || l.reason AND f.n = l.n
+WHERE l.roll_id = :roll ORDER BY l.line
+"""
+
+
+def refused(connection: sa.Connection, roll: rolls.Roll) -> list[RefusedLine]:
+    """The lines a roll did not take on, from their findings.
+
+    All rolls of a period have their findings under one source: of those for one line and reason, the first roll
+    has the first.
+    """
+    names = {"stage": STAGE, "source": f"{roll.programme}:{roll.period}", "refused": int(RollLineState.REFUSED)}
+    found = connection.execute(sa.text(_REFUSED), {**names, "run": roll.run_id, "roll": roll.roll_id})
+    return [
+        RefusedLine(line, detail.removesuffix(REASONS[code]).rstrip(), f"{STAGE}.{code}", REASONS[code])
+        for line, code, detail in found
+    ]
 
 
 def _findings(connection: sa.Connection, roll: rolls.Roll) -> Iterator[PayoutFinding]:

@@ -13,6 +13,7 @@ from sbcard_core.ledger import Ledger
 from sbcard_core.payout import (
     approval,
     batches,
+    checks,
     confirm,
     draft,
     lines,
@@ -26,6 +27,8 @@ from sbcard_core.payout import (
     rules,
     status,
 )
+from sbcard_core.payout.checks import day
+from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
 from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RollState
@@ -91,18 +94,21 @@ class PayoutEngine:
 
         Args:
             programme: a programme or its code in the catalogue.
-            period: e.g. ``"2014-07"``.
+            period: a year ``"2014"``, a month ``"2014-07"``, or a named part of a year, ``"2014-Q3"``.
             roll_lines: any number of lines; they are streamed.
             on: the day of drafting.
-            by: who drafts it; not one of its approvers.
+            by: who drafts it; not one of its approvers. Needed by programmes with approvals.
             pay_on: day of payment; by default the programme's own in that month, moved earlier over holidays, or
                 ``on``.
 
         Raises:
-            InvalidValue: unknown programme, or a period that can't be part of a batch number.
+            InvalidValue: unknown programme, a period that is none, ``on`` no day, or no drafter.
             UnknownYear: the holidays around the day of payment are not known.
         """
-        return self._draft(programme, period, roll_lines, on, by or "draft", pay_on)[0]
+        if not by.strip() and self.programme(programme).approvals:
+            what = "a roll that officers approve names who drafted it"  # else the drafter could be one of them
+            raise InvalidValue(what, step="payout.draft", term="制表人", advice="hand in by=…")
+        return self._draft(programme, period, roll_lines, on, by.strip() or "draft", pay_on)[0]
 
     def _draft(
         self,
@@ -113,22 +119,22 @@ class PayoutEngine:
         by: str,
         pay_on: date | None,
     ) -> tuple[Roll, bool]:
-        found = self._programme(programme)
-        if not (period.isascii() and 0 < len(period) <= 16 and period.replace("-", "").isalnum()):
-            raise InvalidValue("bad period", step="payout.draft", term="发放期", advice="write it as 2014-07")
+        found = self.programme(programme)
+        period, on = checks.period(period), day(on)
         if pay_on is None:
             pay_on = programmes.pay_day(found, on.year, on.month) if found.pay_day else on
+        day(pay_on, "pay_on")
         return draft.draft(
             self._books, draft.Draft(found, period, roll_lines, on, by, max(pay_on, on), self._exclusions)
         )
 
     def approve(self, roll_no: str, officer: str, digest: str, *, on: date) -> Roll:
         """One officer approves what the digest stands for; see :func:`sbcard_core.payout.approval.approve`."""
-        return approval.approve(self._books, self._of(roll_no), roll_no, officer, digest, on)
+        return approval.approve(self._books, self._of(roll_no), roll_no, officer, digest, day(on))
 
     def notice(self, roll_no: str, *, on: date) -> Roll:
         """Begin the public notice; see :func:`sbcard_core.payout.approval.notice`."""
-        return approval.notice(self._books, self._of(roll_no), roll_no, on)
+        return approval.notice(self._books, self._of(roll_no), roll_no, day(on))
 
     def notice_lines(self, roll_no: str) -> Iterator[approval.NoticeLine]:
         """What the public sees: area, name, masked number, amount."""
@@ -136,7 +142,7 @@ class PayoutEngine:
 
     def object(self, roll_no: str, line: int, *, by: str, reason: str, on: date) -> Roll:
         """Uphold an objection; see :func:`sbcard_core.payout.approval.objection`."""
-        return approval.objection(self._books, self._of(roll_no), roll_no, line, by, reason, on)
+        return approval.objection(self._books, self._of(roll_no), roll_no, line, by, reason, day(on))
 
     def remove(self, roll_no: str, roll_line_numbers: Collection[int], *, reason: str) -> Roll:
         """Take lines out before release; see :func:`sbcard_core.payout.approval.remove`."""
@@ -151,7 +157,7 @@ class PayoutEngine:
             roll = rolls.load(connection, roll_no)
             if roll.state >= RollState.RELEASING:
                 return []
-            return rules.stale(connection, self._programme(roll.programme), roll)
+            return rules.stale(connection, self.programme(roll.programme), roll)
 
     def withdraw(self, roll_no: str) -> Roll:
         """Give a roll up before its money is blocked."""
@@ -159,7 +165,7 @@ class PayoutEngine:
 
     def release(self, roll_no: str, *, on: date, out_dir: Path) -> list[str]:
         """Check and block the roll's money, then write its bank files; see :mod:`sbcard_core.payout.release`."""
-        order = release.Release(self._of(roll_no), roll_no, on, out_dir, self._max_lines)
+        order = release.Release(self._of(roll_no), roll_no, day(on), out_dir, self._max_lines)
         return release.release(self._books, order)
 
     def write_again(self, batch_no: str, out_dir: Path) -> Path:
@@ -170,7 +176,7 @@ class PayoutEngine:
 
     def close(self, roll_no: str, *, on: date) -> Roll:
         """Close a roll of which nothing is outstanding; see :func:`sbcard_core.payout.status.close`."""
-        return status.close(self._books, roll_no, on)
+        return status.close(self._books, roll_no, day(on))
 
     def status(self, roll_no: str) -> status.RollStatus:
         """Where the money of a roll is."""
@@ -183,7 +189,17 @@ class PayoutEngine:
     def rolls(self, programme: Programme | str, period: str) -> list[Roll]:
         """Every roll of one programme and period."""
         with self._books.store.begin() as connection:
-            return rolls.of_run(connection, self._programme(programme).code, period)
+            return rolls.of_run(connection, self.programme(programme).code, checks.period(period))
+
+    def refused(self, roll_no: str) -> list[RefusedLine]:
+        """The lines a roll did not take on: number, masked social security number, code and what a clerk reads."""
+        with self._books.store.begin() as connection:
+            return draft.refused(connection, rolls.load(connection, roll_no))
+
+    def batches_of(self, roll_no: str) -> list[str]:
+        """The batches a roll was first sent in; its file is ``PAYREQ_<batch>.txt``."""
+        with self._books.store.begin() as connection:
+            return rolls.batches(connection, rolls.load(connection, roll_no).roll_id)
 
     # --- the banks' answers ------------------------------------------------------------------------------------
 
@@ -193,13 +209,20 @@ class PayoutEngine:
         See :func:`sbcard_core.payout.results.read_result` and
         :func:`sbcard_core.payout.confirm.read_confirmation`.
         """
-        if bankfile.kind_of(path) == bankfile.PAYOUT_CONFIRMATION.kind:
+        day(on)
+        try:
+            kind = bankfile.kind_of(path)
+        except OSError as error:
+            what = f"{path.name} can't be read: {error.strerror}"
+            advice = "check the name of the file"
+            raise InvalidValue(what, step="payout.read_result", term="代发结果文件", advice=advice) from error
+        if kind == bankfile.PAYOUT_CONFIRMATION.kind:
             return confirm.read_confirmation(self._books, path, on=on)
         return results.read_result(self._books, path, on=on)
 
     def inquire(self, programme: Programme | str, period: str, *, on: date, out_dir: Path) -> list[Path]:
         """Ask the banks about lines without a clear answer: one file ``PAYINQ_<batch>.txt`` per batch."""
-        return confirm.inquire(self._books, self._programme(programme).code, period, on, out_dir)
+        return confirm.inquire(self._books, self.programme(programme).code, checks.period(period), day(on), out_dir)
 
     def repay_returned(
         self,
@@ -213,35 +236,42 @@ class PayoutEngine:
         approved_by: Sequence[str] = (),
     ) -> list[str]:
         """Send the returned lines of one programme and period again; see :func:`sbcard_core.payout.repay.repay`."""
-        found = self._programme(programme)
-        order = repay.Repayment(found, period, on, out_dir, corrections or {}, only, tuple(approved_by))
+        found = self.programme(programme)
+        order = repay.Repayment(
+            found, checks.period(period), day(on), out_dir, corrections or {}, only, tuple(approved_by)
+        )
         return repay.repay(self._books, order, self._max_lines)
+
+    def returned(self, programme: Programme | str, period: str) -> list[recovery.ReturnedLine]:
+        """The returned lines that wait to be paid again or given up."""
+        return recovery.returned(self._books, self.programme(programme), checks.period(period))
 
     def cancel_returned(self, programme: Programme | str, returned: Iterable[tuple[str, int]], *, on: date) -> int:
         """Give up returned lines (batch, number); their money goes back to the fund."""
-        return recovery.cancel(self._books, self._programme(programme), returned, on)
+        return recovery.cancel(self._books, self.programme(programme), returned, day(on))
 
     # --- people ------------------------------------------------------------------------------------------------
 
     def tell(self, standings: Iterable[people.Standing], *, on: date) -> int:
         """Hand in what the registry does not know of people; see :class:`sbcard_core.payout.people.Standing`."""
-        return people.tell(self._books, standings, on)
+        return people.tell(self._books, standings, day(on))
 
     def suspend(self, programme: Programme | str, id_number: str, *, since: str, reason: str, on: date) -> None:
         """Stop paying a person from a period on; see :func:`sbcard_core.payout.people.suspend`."""
-        people.suspend(self._books, self._programme(programme), id_number, since, reason, on)
+        found = self.programme(programme)
+        people.suspend(self._books, found, id_number, checks.period(since, "since"), reason, day(on))
 
     def resume(self, programme: Programme | str, id_number: str, *, since: str) -> int:
         """Pay a person again from a period on; what was held is then in :meth:`held`."""
-        return people.resume(self._books, self._programme(programme), id_number, since)
+        return people.resume(self._books, self.programme(programme), id_number, checks.period(since, "since"))
 
     def held(self, programme: Programme | str, id_number: str | None = None) -> Iterator[lines.RollLine]:
         """Back payments due after suspensions ended, as lines for the next roll."""
-        return people.held(self._books, self._programme(programme), id_number)
+        return people.held(self._books, self.programme(programme), id_number)
 
     def death(self, id_number: str, died_on: date, *, on: date) -> people.DeathReport:
         """Stop and recover what a person is not due; see :func:`sbcard_core.payout.people.death`."""
-        return people.death(self._books, self._known, id_number, died_on, on)
+        return people.death(self._books, self._known, id_number, died_on, day(on))
 
     def recover(
         self,
@@ -255,14 +285,17 @@ class PayoutEngine:
         on: date,
     ) -> str:
         """Begin to get back part or all of a paid line (batch, number): kept back later, or through the bank."""
-        order = recovery.Recovery(recovery_id, *paid, amount_fen, mode, monthly_fen, reason, on)
+        if mode not in tuple(RecoveryMode):
+            advice = "RecoveryMode.DEDUCTION or RecoveryMode.RETURN"
+            raise InvalidValue("no such mode of recovery", step="payout.recover", term="追回方式", advice=advice)
+        order = recovery.Recovery(recovery_id, *paid, amount_fen, RecoveryMode(mode), monthly_fen, reason, day(on))
         return recovery.recover(self._books, order)
 
     def receive(
         self, programme: Programme | str, recovery_id: str, amount_fen: int, *, reference: str, on: date
     ) -> int:
         """Book money a bank gave back; returns what is still out."""
-        return recovery.receive(self._books, self._programme(programme), recovery_id, amount_fen, reference, on)
+        return recovery.receive(self._books, self.programme(programme), recovery_id, amount_fen, reference, day(on))
 
     def still_out(self, recovery_id: str) -> int:
         """What of a recovery has not come back yet, in fen."""
@@ -291,11 +324,11 @@ class PayoutEngine:
             The numbers of the batches made by this call.
 
         Raises:
-            InvalidValue: unknown programme, or a period that can't be part of a batch number.
+            InvalidValue: unknown programme, a period that is none, or ``on`` no day.
             RollRefused: an approval or the notice is missing.
             FundsShort: the fund does not hold the sum; the roll stays, and is released once there is money.
         """
-        found = self._programme(programme)
+        found = self.programme(programme)
         roll, _ = self._draft(found, period, roll_lines, on, "pay", on)
         for officer in approved_by:
             roll = approval.approve(self._books, found, roll.roll_no, officer, roll.digest, on)
@@ -304,7 +337,12 @@ class PayoutEngine:
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
-    def _programme(self, programme: Programme | str) -> Programme:
+    def programme(self, programme: Programme | str) -> Programme:
+        """A programme by its code in this engine's catalogue, or itself.
+
+        Raises:
+            InvalidValue: not in the catalogue, or another one has its code.
+        """
         if isinstance(programme, str) and programme in self._known:
             return self._known[programme]
         found = programmes.find(programme)
@@ -316,8 +354,8 @@ class PayoutEngine:
 
     def _of(self, roll_no: str) -> Programme:
         with self._books.store.begin() as connection:
-            return self._programme(rolls.load(connection, roll_no).programme)
+            return self.programme(rolls.load(connection, roll_no).programme)
 
     def _heading(self, there: batches.Sent, out_dir: Path) -> tuple[batches.Heading, str]:
-        programme = self._programme(there.programme)
+        programme = self.programme(there.programme)
         return batches.Heading(programme, there.period, there.round, there.sent_on, out_dir), there.bank

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
+from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.states import RETURN_CODES
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Severity
@@ -128,7 +129,7 @@ def post(ledger: Ledger, connection: sa.Connection, transfers: Sequence[Transfer
     """
     for transfer, status in zip(transfers, ledger.post_many(transfers, connection), strict=True):
         if status is TransferStatus.INSUFFICIENT:
-            what = f"account {transfer.debit_account} does not hold {transfer.amount_fen} fen"
+            what = f"account {transfer.debit_account} does not hold {yuan(transfer.amount_fen)}"
             raise FundsShort(what, step="payout", term="资金不足", advice="fund the account and run it again")
         if not status.is_settled:
             what = f"transfer {transfer.transfer_id} was refused: {status.name}"

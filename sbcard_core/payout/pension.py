@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sbcard_core.errors import InvalidValue
+from sbcard_core.payout import checks
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import RollLine
 from sbcard_core.payout.programmes import PENSION, Programme
@@ -21,6 +21,10 @@ class Entitlement:
     since: str
     until: str = "9999-12"
     area: str = ""
+
+    def __post_init__(self) -> None:
+        checks.month(self.since, "since")
+        checks.month(self.until, "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class Adjustment:
     plus_fen: int = 0
     only: frozenset[str] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        checks.month(self.since, "since")
+        checks.month(self.decided_in, "decided_in")
+
 
 def month_after(month: str) -> str:
     """The next month.
@@ -54,10 +62,7 @@ def month_after(month: str) -> str:
         >>> month_after("2014-12")
         '2015-01'
     """
-    try:
-        first = date.fromisoformat(f"{month}-01")
-    except ValueError as error:
-        raise InvalidValue("not a month", step="payout.pension", advice="write it as 2014-07") from error
+    first = date.fromisoformat(f"{checks.month(month, 'this')}-01")
     return f"{first.year + first.month // 12:04d}-{first.month % 12 + 1:02d}"
 
 
@@ -127,6 +132,8 @@ class PensionPayout:
         held: bool = True,
     ) -> Roll:
         """Draft a month's roll: what is due, back pay of adjustments and, with ``held``, of ended suspensions."""
+
+        checks.month(month, "the period")
 
         def lines() -> Iterator[RollLine]:
             yield from month_lines(entitlements, adjustments, month)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.payout import approval, recovery, rolls
+from sbcard_core.payout import approval, checks, recovery, rolls
 from sbcard_core.payout.lines import Books, RollLine
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineState, RollState
@@ -55,11 +55,14 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
     """Store what is told and return how many; all or none.
 
     Raises:
-        InvalidValue: unknown person, or half an account.
+        InvalidValue: unknown person, half an account, or a death after ``on``.
     """
     table, count = schema.payout_standing, 0
     with books.writing() as connection:
         for one in standings:
+            if one.died_on is not None and checks.day(one.died_on, "died_on") > on:
+                what = f"the death on {one.died_on} is after the day it is told on, {on}"
+                raise InvalidValue(what, step="payout.tell", term="死亡日期", advice="check both days")
             account = (one.bank, one.account_no, one.account_state)
             if any(part is None for part in account) and any(part is not None for part in account):
                 raise InvalidValue("an account has bank, number and state", step="payout.tell", term="账户状态")
@@ -150,7 +153,11 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
     Lines of later periods leave rolls not yet released; returned ones are given up, their money goes back to the
     fund; paid ones become recoveries through the bank (id ``death:<batch>:<seq>``). Lines a bank has not answered
     can't be stopped here: call it again when the answer has come.
+
+    Raises:
+        InvalidValue: unknown person, or a death after ``on``.
     """
+    checks.day(died_on, "died_on")
     tell(books, [Standing(id_number, Living.DEAD, died_on)], on)
     removed = 0
     with books.writing() as connection:

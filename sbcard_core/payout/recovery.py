@@ -13,6 +13,7 @@ from sbcard_core.payout.lines import Books, clearing_account, payable_account, p
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import LineState, RecoveryMode
 from sbcard_core.store import insert_many, schema
+from sbcard_core.values import mask_id
 
 _COLUMNS = (
     *("recovery_id", "person_id", "programme", "batch_no", "seq", "mode", "amount_fen", "monthly_fen", "reason"),
@@ -139,6 +140,32 @@ def receive(books: Books, programme: Programme, recovery_id: str, amount_fen: in
         move = Transfer(name, source, programme.fund_account, amount_fen, "payout.recovered", timestamp(on))
         post(books.ledger, connection, [move])
         return left - amount_fen
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedLine:
+    """One returned line that waits: to be paid again, or given up by its batch and number."""
+
+    batch_no: str
+    seq: int
+    id_number: str
+    amount_fen: int
+    reason: str
+
+
+def returned(books: Books, programme: Programme, period: str) -> list[ReturnedLine]:
+    """The returned lines (退票) of one programme and period; numbers of people are masked."""
+    line, batch, person = schema.payout_line.c, schema.payout_batch.c, schema.person.c
+    query = (
+        sa.select(line.batch_no, line.seq, person.id_number, line.amount_fen, line.reason)
+        .join_from(schema.payout_line, schema.payout_batch, batch.batch_no == line.batch_no)
+        .join(schema.person, person.person_id == line.person_id)
+        .where(batch.programme == programme.code, batch.period == period, line.state == int(LineState.RETURNED))
+        .order_by(line.batch_no, line.seq)
+    )
+    with books.store.begin() as connection:
+        rows = connection.execute(query).all()
+    return [ReturnedLine(batch_no, seq, mask_id(who), fen, reason or "") for batch_no, seq, who, fen, reason in rows]
 
 
 def cancel(books: Books, programme: Programme, returned: Iterable[tuple[str, int]], on: date) -> int:

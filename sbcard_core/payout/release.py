@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Transfer, timestamp
 from sbcard_core.payout import rolls, rules
-from sbcard_core.payout.approval import approvals
+from sbcard_core.payout.approval import officers
 from sbcard_core.payout.batches import Heading, take_up, write_next
+from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.lines import Books, FundsShort, payable_account, post
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import Roll, RollRefused
@@ -72,7 +73,7 @@ def release(books: Books, order: Release) -> list[str]:
 def _check(connection: sa.Connection, order: Release, roll: Roll) -> None:
     if roll.state is RollState.WITHDRAWN:
         raise RollRefused("state", "the roll was withdrawn", "draft a new one")
-    if approvals(connection, roll) < order.programme.approvals:
+    if len(officers(connection, roll)) < order.programme.approvals:
         what = f"the roll needs {order.programme.approvals} approvals of its present content"
         raise RollRefused("approval", what, "have it approved by officers who did not draft it")
     shown = roll.notice_until is not None and order.on.isoformat() > roll.notice_until
@@ -81,9 +82,10 @@ def _check(connection: sa.Connection, order: Release, roll: Roll) -> None:
     if stale := rules.stale(connection, order.programme, roll):
         what = f"{len(stale)} lines of the roll can't be paid any more"
         raise RollRefused("stale", what, "see which with stale(), take them out and have the rest approved anew")
-    if rolls.digest(connection, roll.roll_id) != roll.digest:
-        what = "the stored lines are not the ones that were approved"
-        raise RollRefused("digest", what, "find out who changed the database")
+    if rolls.digest(connection, roll) != roll.digest:
+        what = "the stored roll is not the one that was approved"
+        advice = "find out who changed the database; a roll of an earlier version is withdrawn and drafted again"
+        raise RollRefused("digest", what, advice)
 
 
 def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) -> Roll:
@@ -95,7 +97,7 @@ def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
     fund, payable = programme.fund_account, payable_account(roll.roll_no)
     ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
     if ledger.balance(fund, connection).net_fen < total:
-        what = f"account {fund} does not hold {total} fen"
+        what = f"account {fund} does not hold {yuan(total)}"
         raise FundsShort(what, step="payout.release", term="资金不足", advice="fund the account and run it again")
     if total:
         at = timestamp(order.on)

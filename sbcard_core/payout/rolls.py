@@ -90,16 +90,22 @@ def joined(connection: sa.Connection, expression: str, order: str) -> str:
 
 
 def digest_rows(
-    connection: sa.Connection, table: str, columns: tuple[str, ...], where: str, values: Mapping[str, object]
+    connection: sa.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    where: str,
+    values: Mapping[str, object],
+    *,
+    head: str = "",
 ) -> str:
-    """SHA-256 over the rows of a table in the order of ``line``, read in large pieces, never row by row."""
+    """SHA-256 over ``head`` and the rows of a table by ``line``, read in large pieces, never row by row."""
     text = "||'|'||".join(f"CAST({name} AS TEXT)" for name in ("line", *columns))
     part = (
         f"SELECT line, {text} AS x FROM {table} WHERE {where} AND line > :after "  # noqa: S608 - names of ours
         f"ORDER BY line LIMIT {DIGEST_CHUNK}"
     )
     query = sa.text(f"SELECT {joined(connection, 'x', 'line')}, MAX(line) FROM ({part}) part")  # noqa: S608 - ours
-    sha, after = hashlib.sha256(), 0
+    sha, after = hashlib.sha256(head.encode()), 0
     while True:
         piece, last = connection.execute(query, {**values, "after": after, "sep": "\n"}).one()
         if last is None:
@@ -112,11 +118,15 @@ def digest_rows(
 _PAID_COLUMNS = ("person_id", "bank", "account_no", "gross_fen", "deducted_fen", "household", "item", "state")
 
 
-def digest(connection: sa.Connection, roll_id: int) -> str:
-    """The digest of what a roll would pay: who, to which account, how much, for what."""
+def digest(connection: sa.Connection, roll: Roll) -> str:
+    """The digest of a roll: which one, of which programme, period and pay day; who, what account, how much, for what.
+
+    So an approval is of this roll alone, and not of another one with the same lines.
+    """
+    head = f"{roll.roll_no}|{roll.programme}|{roll.period}|{roll.pay_on}\n"
     states = f"{int(RollLineState.READY)}, {int(RollLineState.DEDUCTED)}"
     where = f"roll_id = :roll AND state IN ({states})"
-    return digest_rows(connection, "payout_roll_line", _PAID_COLUMNS, where, {"roll": roll_id})
+    return digest_rows(connection, "payout_roll_line", _PAID_COLUMNS, where, {"roll": roll.roll_id}, head=head)
 
 
 def batches(connection: sa.Connection, roll_id: int) -> list[str]:

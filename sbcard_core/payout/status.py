@@ -6,6 +6,8 @@ from datetime import date
 import sqlalchemy as sa
 
 from sbcard_core.payout import rolls
+from sbcard_core.payout.approval import officers
+from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.lines import Books, payable_account
 from sbcard_core.payout.rolls import Roll, RollRefused
 from sbcard_core.payout.states import LineState, RecoveryMode, RollLineState, RollState
@@ -29,6 +31,7 @@ class RollStatus:
         removed_fen: taken out, or given up after they came back.
         held_fen: suspended; owed later as a back payment of another roll.
         refused: lines that did not match.
+        officers: who approved the roll as it stands now.
     """
 
     roll: Roll
@@ -43,6 +46,7 @@ class RollStatus:
     removed_fen: int
     held_fen: int
     refused: int
+    officers: tuple[str, ...] = ()
 
     @property
     def outstanding_fen(self) -> int:
@@ -107,6 +111,7 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
         removed_fen=gross[RollLineState.REMOVED] + fen[LineState.CANCELLED],
         held_fen=gross[RollLineState.HELD],
         refused=of.get(RollLineState.REFUSED, (0, 0, 0))[0],
+        officers=officers(connection, roll),
     )
 
 
@@ -155,7 +160,7 @@ def close(books: Books, roll_no: str, on: date) -> Roll:
             raise RollRefused("state", "only a released roll is closed", "release or withdraw it")
         there = read(connection, roll)
         if there.outstanding_fen:
-            what = f"{there.outstanding_fen} fen are outstanding"
+            what = f"{yuan(there.outstanding_fen)} are outstanding"
             raise RollRefused("open", what, "read the banks' answers, pay returned lines again, or give them up")
         if _check(books, connection, there):
             raise RollRefused("books", "lines and ledger disagree", "see what check() lists")

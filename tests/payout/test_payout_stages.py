@@ -137,7 +137,7 @@ def test_name_account_and_number_agree(town) -> None:
 def test_programmes_that_exclude_each_other(new_town, store: Store, tmp_path: Path) -> None:
     rule = Exclusion(frozenset({"aid", "plain"}))
     town = new_town(store, tmp_path, 4, exclusions=[rule])
-    town.engine.draft(AID, "2014-07", town.roll([1, 2]), on=DAY)
+    town.engine.draft(AID, "2014-07", town.roll([1, 2]), on=DAY, by="d")
     other = town.engine.draft(PLAIN, "2014-07", town.roll([2, 3]), on=DAY)
     assert town.findings() == [("payout.excluded", 0)]
     assert town.engine.status(other.roll_no).total_fen == 1003

@@ -1,0 +1,168 @@
+"""``sbcard pay inquire|returned|give-up|object|withdraw|suspend|resume|death``: beside the straight way of a roll."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, tell, yuan
+from sbcard_core.cli.pay import BankFiles, Roll, pay_app, show_roll
+from sbcard_core.values import mask_id
+
+__all__ = ["pay_app"]
+
+ProgrammeCode = Annotated[str, typer.Argument(help="e.g. pension")]
+Period = Annotated[str, typer.Argument(help="e.g. 2014-07")]
+Person = Annotated[str, typer.Argument(metavar="ID_NUMBER", help="social security number")]
+Since = Annotated[str, typer.Option(help="first period, e.g. 2014-09")]
+Reason = Annotated[str, typer.Option(help="why, kept with it")]
+
+
+@pay_app.command(epilog="sbcard pay inquire pension 2014-07 --db sqlite:///books.sqlite")
+def inquire(
+    programme: ProgrammeCode,
+    period: Period,
+    db: Database,
+    on: On = None,
+    out: BankFiles = Path("out/pay"),
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the banks about lines without a clear answer; `sbcard pay result` reads what they confirm."""
+    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
+        target = Path(folder) if dry_run else out
+        target.mkdir(parents=True, exist_ok=True)
+        names = [path.name for path in found.payout.inquire(programme, period, on=day(on), out_dir=target)]
+        lines = [f"查询文件 {name}" for name in names] or ["没有待查询的明细 (nothing to ask)"]
+        tell(lines, {"files": names}, as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(epilog="sbcard pay returned pension 2014-07 --db sqlite:///books.sqlite")
+def returned(programme: ProgrammeCode, period: Period, db: Database, as_json: AsJson = False) -> None:
+    """List returned lines (退票) that wait for `sbcard pay repay` or `give-up`. Exit code 1: there are some."""
+    with backend(db) as found:
+        there = found.payout.returned(programme, period)
+        lines = [f"{one.batch_no} {one.seq}\t{one.id_number}\t{yuan(one.amount_fen)} 元\t{one.reason}" for one in there]
+        tell(lines or ["没有退票 (nothing was returned)"], {"returned": there}, as_json=as_json)
+    if there:
+        raise typer.Exit(1)
+
+
+@pay_app.command("give-up", epilog="sbcard pay give-up pension BATCH 3 7 --db sqlite:///books.sqlite --dry-run")
+def give_up(
+    programme: ProgrammeCode,
+    batch: Annotated[str, typer.Argument(help="as `sbcard pay returned` lists it")],
+    lines: Annotated[list[int], typer.Argument(help="numbers in the batch")],
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give returned lines up, for good: their money goes back to the fund. All of them, or none."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        count = found.payout.cancel_returned(programme, [(batch, line) for line in lines], on=day(on))
+        text = f"放弃 {count:,} 笔,共 {len(lines):,} 笔 (the others were given up before)"
+        tell(
+            [text if count < len(lines) else f"放弃 {count:,} 笔"],
+            {"given_up": count},
+            as_json=as_json,
+            dry_run=dry_run,
+        )
+
+
+@pay_app.command("object", epilog="sbcard pay object ROLL 3 --by 邻居 --reason 已迁出 --db sqlite:///books.sqlite")
+def object_(
+    roll_no: Roll,
+    line: Annotated[int, typer.Argument(help="number of the line, as the notice shows it")],
+    by: Annotated[str, typer.Option(help="who objected")],
+    reason: Reason,
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Uphold an objection during the notice (异议成立): the line leaves the roll, which needs its officers anew."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.object(roll_no, line, by=by, reason=reason, on=day(on))
+        show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(epilog="sbcard pay withdraw ROLL --db sqlite:///books.sqlite")
+def withdraw(roll_no: Roll, db: Database, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Give a roll up before its release; its people may stand on another one."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.withdraw(roll_no)
+        show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(
+    epilog="sbcard pay suspend pension ID_NUMBER --since 2014-09 --reason 未认证 --db sqlite:///books.sqlite"
+)
+def suspend(
+    programme: ProgrammeCode,
+    person: Person,
+    since: Since,
+    reason: Reason,
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a person's pay from a period on (暂停发放), in rolls drafted from now."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        found.payout.suspend(programme, person, since=since, reason=reason, on=day(on))
+        who = mask_id(person)
+        data = {"id_number": who, "programme": programme, "since": since}
+        tell([f"{who} {programme} 自 {since} 起暂停发放"], data, as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(epilog="sbcard pay resume pension ID_NUMBER --since 2014-11 --db sqlite:///books.sqlite")
+def resume(
+    programme: ProgrammeCode,
+    person: Person,
+    since: Since,
+    db: Database,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pay a person again from a period on. Exit code 1: no suspension was running."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        ended = found.payout.resume(programme, person, since=since)
+        back = list(found.payout.held(programme, person))
+        fen, who = sum(one.amount_fen for one in back), mask_id(person)
+        lines = [f"{who} {programme} 自 {since} 起恢复发放" if ended else f"{who} {programme} 没有暂停发放"]
+        lines += [f"  应补发 {len(back):,} 期 {yuan(fen)} 元" if back else "  没有应补发"]
+        data = {"id_number": who, "programme": programme, "since": since, "ended": ended}
+        items = [{"item": one.item, "amount_fen": one.amount_fen} for one in back]
+        tell(lines, {**data, "held": items}, as_json=as_json, dry_run=dry_run)
+    if not ended:
+        raise typer.Exit(1)
+
+
+@pay_app.command(epilog="sbcard pay death ID_NUMBER 2014-08-20 --db sqlite:///books.sqlite --dry-run")
+def death(
+    person: Person,
+    died_on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="day of death")],
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop what a person is not due after death, and open recoveries for what was paid.
+
+    Exit code 1: lines are at a bank still; run it again when they are answered.
+    """
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        report = found.payout.death(person, died_on.date(), on=day(on))
+        lines = [
+            f"{mask_id(person)} 死亡 {died_on.date()}",
+            f"  移出名册 {report.removed:,} 笔,放弃退票 {report.cancelled:,} 笔,银行处理中 {report.at_bank:,} 笔",
+            *(f"  追回 {name}" for name in report.recoveries),
+        ]
+        data = {"id_number": mask_id(person), "removed": report.removed, "cancelled": report.cancelled}
+        data |= {"recoveries": report.recoveries, "at_bank": report.at_bank}
+        tell(lines, data, as_json=as_json, dry_run=dry_run)
+    if report.at_bank:
+        raise typer.Exit(1)
