@@ -161,7 +161,7 @@ def close(books: Books, roll_no: str, on: date) -> Roll:
         there = read(connection, roll)
         if there.outstanding_fen:
             what = f"{yuan(there.outstanding_fen)} are outstanding"
-            advice = "inquire, read the banks' answers, pay returned lines again, or give them up (cancel_returned, give-up)"
+            advice = "inquire, read the banks' answers, pay returned lines again, or give them up (cancel_returned)"
             raise RollRefused("open", what, advice)
         if _check(books, connection, there):
             raise RollRefused("books", "lines and ledger disagree", "see what check() lists")
