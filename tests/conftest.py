@@ -131,6 +131,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in large]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes tells the first what was absent."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["absent"] = _absent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _absent.update(getattr(node, "workeroutput", {}).get("absent", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, how in sorted(_absent.items()):
         terminalreporter.write_line(f"not tested here: {name} is absent ({how})")

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -143,15 +144,20 @@ def _run_pcscd(*options: str) -> Iterator[subprocess.Popen[bytes]]:
             left.unlink()
 
 
-@pytest.fixture(scope="session")
-def start_service(real_part: RealPart) -> StartService:
+@pytest.fixture(scope="module")
+def start_service(real_part: RealPart) -> Iterator[StartService]:
+    """Starts the machine's one service; where tests run in several processes, a file of them after the other."""
     found = shutil.which("pcscd") is not None and Path("/etc/reader.conf.d/vpcd").exists() and sys.platform == "linux"
     pyscard = importlib.util.find_spec("smartcard") is not None
-    free = not PCSCD_SOCKET.exists() and os.access("/run", os.W_OK)
     real_part("pcscd", found, "apt-get install pcscd vsmartcard-vpcd")
-    real_part("pcscd", free, "no pcscd of somebody else's running, and write access to /run")
+    real_part("pcscd", os.access("/run", os.W_OK), "write access to /run")
     real_part("pyscard", pyscard, "apt-get install libpcsclite-dev, pip install 'sbcard-core[pcsc]'")
-    return _run_pcscd
+    import fcntl  # of Linux, where we are now
+
+    with (Path(tempfile.gettempdir()) / "sbcard-test-pcscd.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        real_part("pcscd", not PCSCD_SOCKET.exists(), "no pcscd of somebody else's running")
+        yield _run_pcscd
 
 
 class Plug:
