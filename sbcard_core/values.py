@@ -1,5 +1,6 @@
 """Codes and small values that every floor shares. No I/O, no third-party import."""
 
+import re
 from enum import IntEnum, StrEnum
 
 from sbcard_core.errors import InvalidValue
@@ -137,3 +138,16 @@ def mask_id(number: str) -> str:
         '110105********002X'
     """
     return f"{number[:6]}{'*' * max(0, len(number) - 10)}{number[-4:]}" if len(number) > 10 else "*" * len(number)
+
+
+_CITIZEN = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9])")
+
+
+def mask_ids_in(text: str) -> str:
+    """A caller's own id or another text as messages show it: citizen numbers within it are hidden.
+
+    Example:
+        >>> mask_ids_in("person:11010519491231002X:2014"), mask_ids_in("POOLED_FUND:430100")
+        ('person:110105********002X:2014', 'POOLED_FUND:430100')
+    """
+    return _CITIZEN.sub(lambda found: mask_id(found[0]), text)

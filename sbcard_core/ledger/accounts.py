@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sbcard_core.values import mask_ids_in
+
 ID_MAX_LENGTH: Final = 128
 """Longest account or transfer id, in characters: keeps every index entry storable on every database."""
 
@@ -99,3 +101,6 @@ class Discrepancy:
     account_id: str
     stored: Balance
     summed: Balance
+
+    def __repr__(self) -> str:
+        return f"Discrepancy({mask_ids_in(self.account_id)!r}, {self.stored!r}, {self.summed!r})"

@@ -16,6 +16,7 @@ from sbcard_core.ledger.rows import Rows, chunks, lock_for_posting, rows_of
 from sbcard_core.ledger.session import Nets, Session
 from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus, is_id, is_timestamp
 from sbcard_core.store import Store, typed
+from sbcard_core.values import mask_ids_in
 
 CHUNK_TRANSFERS: Final = 5000
 """How many transfers of a batch are held in memory at once."""
@@ -215,7 +216,8 @@ class Ledger:
         """
         found = self.balances([account_id], connection)
         if account_id not in found:
-            raise UnknownAccount(f"no account {account_id!r}", step="ledger.balance", advice="open it first")
+            what = f"no account {mask_ids_in(account_id)!r}"
+            raise UnknownAccount(what, step="ledger.balance", advice="open it first")
         return found[account_id]
 
     def balances(self, account_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Balance]:
@@ -369,7 +371,7 @@ def _must_be_moment(text: str, step: str) -> None:
 
 def _other_kind(account_id: str) -> Refused:
     return Refused(
-        f"account {account_id!r} is open with another kind",
+        f"account {mask_ids_in(account_id)!r} is open with another kind",
         step="ledger.open_accounts",
         term="账户类别",
         advice="use another account id",

@@ -12,6 +12,7 @@ from sbcard_core.ledger.posting import IMPORTED
 from sbcard_core.ledger.proof import MOVES, halves, whole
 from sbcard_core.ledger.session import Session
 from sbcard_core.ledger.transfers import Transfer, TransferStatus, is_timestamp
+from sbcard_core.values import mask_ids_in
 
 _PERIOD: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
 _SUM: Final = sa.text(
@@ -99,7 +100,7 @@ def import_into(session: Session, chunks: Iterable[Sequence[Transfer]]) -> Impor
         for transfer, status in zip(chunk, statuses, strict=True):
             line += 1
             if not status.is_settled and status is not TransferStatus.LINKED_FAILED:
-                raise _refused(f"transfer {line} ({transfer.transfer_id!r}) refused: {status.name}")
+                raise _refused(f"transfer {line} ({mask_ids_in(transfer.transfer_id)!r}) refused: {status.name}")
         imported += statuses.count(TransferStatus.POSTED)
         existed += statuses.count(TransferStatus.EXISTS)
         session.flush()
@@ -110,7 +111,7 @@ def import_into(session: Session, chunks: Iterable[Sequence[Transfer]]) -> Impor
         if account.touched and (
             (floor_fen is not None and low < floor_fen) or (ceiling_fen is not None and high > ceiling_fen)
         ):
-            raise _refused(f"account {name!r} would end outside of its bounds")
+            raise _refused(f"account {mask_ids_in(name)!r} would end outside of its bounds")
     return ImportReport(imported, existed)
 
 

@@ -1,7 +1,7 @@
 """A transfer, what may become of it, and whether it can be stored at all."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import IntEnum, IntFlag
 from functools import lru_cache
@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.ledger.accounts import ID_MAX_LENGTH
+from sbcard_core.values import mask_ids_in
 
 
 class TransferFlag(IntFlag):
@@ -62,6 +63,11 @@ class Transfer:
     flags: int = 0
     pending_id: str = ""
     timeout_s: int = 0
+
+    def __repr__(self) -> str:
+        shown = (getattr(self, field.name) for field in fields(self))
+        values = (mask_ids_in(value) if isinstance(value, str) else value for value in shown)
+        return f"Transfer({', '.join(map(repr, values))})"
 
     def post(self, transfer_id: str, *, at: str, amount_fen: int = 0, code: str = "", memo: str = "") -> "Transfer":
         """The transfer that posts this pending one; an amount of 0 is the whole.
@@ -148,16 +154,30 @@ class Outcome(NamedTuple):
     credit_net_fen: int | None
 
 
+_ADVICE: Final = {
+    TransferStatus.EXISTS_DIFFERENT: "give another movement an id of its own; the same movement has the same fields",
+    TransferStatus.MALFORMED: "ids and code are text, the amount a whole number of fen, the time ledger.timestamp()'s",
+    TransferStatus.PENDING_UNKNOWN: "post the hold first",
+    TransferStatus.PENDING_AMOUNT: "post no more than is held",
+    TransferStatus.UNKNOWN_ACCOUNT: "open both accounts first (open_accounts)",
+    TransferStatus.SAME_ACCOUNT: "name two accounts",
+    TransferStatus.AMOUNT_NOT_POSITIVE: "turn debit and credit round instead of a negative amount",
+    TransferStatus.PERIOD_CLOSED: "post it at a time of an open period",
+    TransferStatus.INSUFFICIENT: "the debited account does not hold it; post it again when it does",
+    TransferStatus.ABOVE_CEILING: "the credited account may not hold it; post it again when it may",
+}
+
+
 class TransferRefused(Refused):
     """One transfer was refused; ``status`` says why."""
 
     def __init__(self, status: TransferStatus, transfer_id: str) -> None:
         self.status = status
         super().__init__(
-            f"transfer {transfer_id!r} refused: {status.name}",
+            f"transfer {mask_ids_in(str(transfer_id))!r} refused: {status.name}",
             step="ledger.post",
             term="记账",
-            advice="correct the transfer, or post it later if the status is transient",
+            advice=_ADVICE.get(status, "correct the transfer, or post it later if the status is transient"),
         )
 
 

@@ -36,6 +36,8 @@ def parse(url: str) -> sa.URL:
         raise _refused("the database's address cannot be read") from None  # the cause would show it
     if found.drivername not in _DRIVERS:
         raise _refused(f"databases of kind {found.drivername!r} are not supported")
+    if found.host and _DRIVERS[found.drivername] == "sqlite":
+        raise _refused("an SQLite address has three slashes before the file's name, four before an absolute path")
     if "\0" in (found.database or ""):
         raise _refused("the database's name has a NUL in it")
     if found.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg") is None:
