@@ -8,6 +8,7 @@ A file that is wrong as a whole (kind, header, trailer, count of lines) is refus
 :class:`BadLine` and the rest of the file still counts.
 """
 
+import codecs
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from sbcard_core.errors import InvalidValue, Refused
 ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
 """Ceiling for one file: a bank file is a batch, not a database."""
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WRITE_CHUNK = 2000
 
 
@@ -235,8 +237,8 @@ def read(path: Path, spec: FileSpec) -> BankFile:
     The bytes are decoded before they are split, because ``|`` (7C) is also a trail byte of GBK characters.
 
     Raises:
-        BankFileRefused: too big, no header or trailer, of another kind, or its trailer counts other than the lines
-            it brought; ``code`` says which.
+        BankFileRefused: too big, marked as Unicode, no header or trailer, of another kind, or its trailer counts
+            other than the lines it brought; ``code`` says which.
     """
     return split(load(path, spec))
 
@@ -250,6 +252,9 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size", "file is larger than a batch may be", "ask for it in parts")
     raw = path.read_bytes()
+    if raw.startswith(_MARKS):
+        advice = "a program has saved it anew: ask for it as the bank made it"
+        raise _refused(path, "encoding", "file is in UTF-8 or UTF-16, bank files are in GB18030", advice)
     lines = _decode_lines(raw)
     header = _read_edge(path, spec, "H", spec.header, lines[0] if lines else None)
     if header["kind"] != spec.kind:
@@ -349,7 +354,8 @@ def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], li
     parts = (line or "").split("|")
     word = "header" if mark == "H" else "trailer"
     if parts[0] != mark:
-        raise _refused(path, word, f"file has no {word} line", "the file is incomplete: ask for a new one")
+        kind = "it is cut or no bank file" if mark == "H" else "it is cut"
+        raise _refused(path, word, f"file has no {word} line", f"{kind}: ask for a new one")
     if mark == "H" and parts[1:2] and parts[1] != spec.kind:
         what = f"file is of kind {_told(parts[1])}, not {spec.kind}"
         raise _refused(path, "kind", what, "check which file it is")

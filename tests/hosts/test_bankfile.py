@@ -97,6 +97,15 @@ def test_a_wrong_whole_is_refused(tmp_path: Path, old: bytes, new: bytes, code: 
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_saved_anew_by_an_editor_is_named_so(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path / "f")
+    path.write_bytes(path.read_text(bankfile.ENCODING).encode(encoding))
+    with pytest.raises(BankFileRefused, match="saved it anew") as refused:
+        bankfile.read(path, OPENING_RESULT)
+    assert refused.value.code == "encoding"
+
+
 @pytest.mark.parametrize("raw", [b"", b"\n", b"H", b"\xff\xff", b"T|0|0|0\n"])
 def test_what_is_no_file_is_refused(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "f").write_bytes(raw)
