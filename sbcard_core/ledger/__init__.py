@@ -15,6 +15,7 @@ from sbcard_core.ledger.transfers import (
     TransferStatus,
     is_id,
     is_timestamp,
+    malformed_fields,
     timestamp,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "is_id",
     "is_timestamp",
     "lock_for_posting",
+    "malformed_fields",
     "timestamp",
 ]

@@ -5,16 +5,19 @@ is its credits less its debits. Which kinds may fall below zero is assumed (no
 public rule book names these accounts) and is therefore data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.values import mask_ids_in
 
 ID_MAX_LENGTH: Final = 128
 """Longest account or transfer id, in characters: keeps every index entry storable on every database."""
+
+ID_ADVICE: Final = f"text of 1 to {ID_MAX_LENGTH} characters, without NUL or lone surrogates"
 
 
 class AccountKind(StrEnum):
@@ -104,3 +107,35 @@ class Discrepancy:
 
     def __repr__(self) -> str:
         return f"Discrepancy({mask_ids_in(self.account_id)!r}, {self.stored!r}, {self.summed!r})"
+
+
+_PAIR: Final = 'open_accounts([("bank", AccountKind.EXTERNAL)])'
+
+
+def account_pairs(accounts: Iterable[Any]) -> Iterator[tuple[str, AccountKind]]:
+    """What a caller wants opened, two by two.
+
+    Raises:
+        InvalidValue: something is no pair.
+    """
+    if not isinstance(accounts, Iterable):
+        raise wrong_account("a list of accounts is wanted", _PAIR)
+    for place, pair in enumerate(accounts, 1):
+        if not (isinstance(pair, Sequence) and len(pair) == 2) or isinstance(pair, str):
+            raise wrong_account(f"item {place} is no pair of account id and kind", _PAIR)
+        yield pair[0], pair[1]
+
+
+def wrong_account(what: str, advice: str) -> InvalidValue:
+    """The error of what cannot be an account."""
+    return InvalidValue(what, step="ledger.open_accounts", term="账户", advice=advice)
+
+
+def other_kind(account_id: str) -> Refused:
+    """The error of an account that is there with another kind."""
+    return Refused(
+        f"account {mask_ids_in(account_id)!r} is open with another kind",
+        step="ledger.open_accounts",
+        term="账户类别",
+        advice="use another account id",
+    )

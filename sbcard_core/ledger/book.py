@@ -6,15 +6,34 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from sbcard_core.errors import InvalidValue, Refused, SBCardError
+from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.ledger import history, periods, proof, single
-from sbcard_core.ledger.accounts import DEFAULT_BOUNDS, AccountKind, Balance, Bounds, Discrepancy
+from sbcard_core.ledger.accounts import (
+    DEFAULT_BOUNDS,
+    ID_ADVICE,
+    AccountKind,
+    Balance,
+    Bounds,
+    Discrepancy,
+    account_pairs,
+    other_kind,
+    wrong_account,
+)
 from sbcard_core.ledger.columns import Columns
 from sbcard_core.ledger.group import GROUP_TRANSFERS, GroupCommitter
 from sbcard_core.ledger.posting import NO_BOUNDS, outcomes
 from sbcard_core.ledger.rows import Rows, chunks, lock_for_posting, rows_of
 from sbcard_core.ledger.session import Nets, Session
-from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus, is_id, is_timestamp
+from sbcard_core.ledger.transfers import (
+    Outcome,
+    Transfer,
+    TransferRefused,
+    TransferStatus,
+    is_id,
+    is_timestamp,
+    malformed_fields,
+    must_be_transfers,
+)
 from sbcard_core.store import Store, typed
 from sbcard_core.values import mask_ids_in
 
@@ -61,24 +80,24 @@ class Ledger:
         """Open accounts; those already open with the same kind stay as they are.
 
         Raises:
-            InvalidValue: an id that cannot be stored.
+            InvalidValue: no pair of id and kind, or an id that cannot be stored.
             Refused: an id is already open with another kind; nothing is opened.
         """
         wanted: dict[str, str] = {}
-        for account_id, kind in accounts:
+        for account_id, kind in account_pairs(accounts):
             if not is_id(account_id):
-                raise InvalidValue("account id is empty, too long or not storable", step="ledger.open_accounts")
+                raise wrong_account("account id is empty, too long or not storable", ID_ADVICE)
             if not isinstance(kind, AccountKind):
-                raise InvalidValue("no kind of account", step="ledger.open_accounts", advice="use AccountKind")
+                raise wrong_account("no kind of account", "use AccountKind, e.g. AccountKind.CASH")
             if wanted.setdefault(account_id, kind.value) != kind.value:
-                raise _other_kind(account_id)
+                raise other_kind(account_id)
         if not wanted:
             return
         with self._rows(connection) as rows:
             rows.lock()
             for account_id, kind_there, *_ in rows.accounts(list(wanted)):
                 if wanted.pop(account_id) != kind_there:
-                    raise _other_kind(account_id)
+                    raise other_kind(account_id)
             if wanted:
                 rows.open_accounts(list(wanted.items()))
 
@@ -88,6 +107,9 @@ class Ledger:
         Transfers are judged one after the other, each seeing those before it. A
         refused one does not stop the others, except those of its linked group. When
         the call returns (without ``connection``), every posted transfer is on the disk.
+
+        Raises:
+            InvalidValue: something is no transfer; nothing is posted.
         """
         return self._post(transfers, connection, None)
 
@@ -101,7 +123,7 @@ class Ledger:
     ) -> list[TransferStatus]:
         statuses: list[TransferStatus] = []
         with self._session(connection) as session:
-            for chunk in chunks(transfers, CHUNK_TRANSFERS):
+            for chunk in chunks(must_be_transfers(transfers, "ledger.post_many"), CHUNK_TRANSFERS):
                 statuses += session.post(chunk, nets)
         return statuses
 
@@ -175,7 +197,13 @@ class Ledger:
         """Post one transfer and say what became of it and of both accounts.
 
         On PostgreSQL, without ``connection``, this is one statement, beside those of other processes.
+
+        Raises:
+            InvalidValue: it is no transfer.
         """
+        if not isinstance(transfer, Transfer):
+            what = f"no Transfer but of type {type(transfer).__name__}"
+            raise InvalidValue(what, step="ledger.post", term="记账", advice="ledger.Transfer(…); many: post_many")
         if connection is None and self._single is not None:
             with typed():
                 found = self._single.post(transfer)
@@ -201,11 +229,12 @@ class Ledger:
         """Post one transfer; returns ``POSTED``, or ``EXISTS`` if the same one was posted before.
 
         Raises:
-            TransferRefused: any other status.
+            InvalidValue: it is no transfer.
+            TransferRefused: any other status; where it is ``MALFORMED``, the error names the fields.
         """
         status = self.submit(transfer, connection).status
         if not status.is_settled:
-            raise TransferRefused(status, transfer.transfer_id)
+            raise TransferRefused(status, transfer.transfer_id, malformed_fields(transfer))
         return status
 
     def balance(self, account_id: str, connection: sa.Connection | None = None) -> Balance:
@@ -323,11 +352,13 @@ class Ledger:
         Bounds are asked at the end, not at each line: another system's order within a day is not ours.
 
         Raises:
+            InvalidValue: something is no transfer.
             Refused: a line is refused, or an account would end outside of its bounds; nothing is imported.
         """
         with self._rows(connection) as rows:
             session = Session(rows, self._bounds_of)
-            report = periods.import_into(session, chunks(transfers, CHUNK_TRANSFERS))
+            given = must_be_transfers(transfers, "ledger.import_history")
+            report = periods.import_into(session, chunks(given, CHUNK_TRANSFERS))
             session.finish()
         return report
 
@@ -367,12 +398,3 @@ _EARLIEST: Final = "0001-01-01T00:00:00"
 def _must_be_moment(text: str, step: str) -> None:
     if type(text) is not str or not is_timestamp(text):
         raise InvalidValue("not a moment YYYY-MM-DDTHH:MM:SS", step=step, advice="ledger.timestamp() writes one")
-
-
-def _other_kind(account_id: str) -> Refused:
-    return Refused(
-        f"account {mask_ids_in(account_id)!r} is open with another kind",
-        step="ledger.open_accounts",
-        term="账户类别",
-        advice="use another account id",
-    )

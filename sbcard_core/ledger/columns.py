@@ -64,7 +64,14 @@ class Columns:
         """
         lists = [_as_list(column) for column in columns]
         if len({len(column) for column in lists if not isinstance(column, str)}) != 1:
-            raise InvalidValue("columns of different lengths", step="ledger.post_columns")
+            names = ("ids", "debits", "credits", "amounts", "code", "at", "memo")
+            told = ", ".join(f"{n} {len(c)}" for n, c in zip(names, lists, strict=True) if not isinstance(c, str))
+            raise InvalidValue(
+                f"columns of different lengths: {told}",
+                step="ledger.post_columns",
+                term="列",
+                advice="give each column one value for each transfer; code, at and memo may be one text for all",
+            )
         return cls(*lists)
 
     def slices(self, size: int) -> Iterator["Columns"]:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sbcard_core.ledger.transfers import Outcome, Transfer, TransferRefused, TransferStatus
+from sbcard_core.ledger.transfers import (
+    Outcome,
+    Transfer,
+    TransferRefused,
+    TransferStatus,
+    malformed_fields,
+    must_be_transfers,
+)
 
 GROUP_TRANSFERS: Final = 1000
 """Most transfers of one commit; ``python -m benchmarks.tune`` measures what suits a machine."""
@@ -53,9 +60,10 @@ class GroupCommitter:
         """Post a batch; as ``Ledger.submit_many``.
 
         Raises:
+            InvalidValue: something is no transfer; nobody else's posts are touched by it.
             StoreFailed: the shared transaction failed; nothing of it was acknowledged to anybody.
         """
-        ticket = _Ticket(list(transfers))
+        ticket = _Ticket(list(must_be_transfers(transfers, "ledger.batching")))
         with self._lock:
             self._queue.append(ticket)
             leads, self._leading = not self._leading, True
@@ -103,5 +111,5 @@ class GroupCommitter:
         """
         (status,) = self.post_many([transfer])
         if not status.is_settled:
-            raise TransferRefused(status, transfer.transfer_id)
+            raise TransferRefused(status, transfer.transfer_id, malformed_fields(transfer))
         return status

@@ -50,17 +50,24 @@ def is_period(period: str) -> bool:
         >>> is_period("2014-07"), is_period("2014-13"), is_period("2014-02-30")
         (True, False, False)
     """
-    return _PERIOD.fullmatch(period) is not None and is_timestamp(
-        f"{period}{'-01' * ((10 - len(period)) // 3)}T00:00:00"
+    return (
+        isinstance(period, str)
+        and _PERIOD.fullmatch(period) is not None
+        and is_timestamp(f"{period}{'-01' * ((10 - len(period)) // 3)}T00:00:00")
     )
 
 
 def close(connection: sa.Connection, period: str, at: str) -> ClosedPeriod:
     """Close a period; the caller holds the posting lock."""
     if not is_period(period):
-        raise InvalidValue("not YYYY, YYYY-MM or YYYY-MM-DD", step="ledger.close_period", term="会计期间")
-    if not is_timestamp(at) or at[: len(period)] <= period:
-        raise InvalidValue("a period is closed after its end", step="ledger.close_period", term="关账")
+        advice = 'a year, month or day as text: "2014", "2014-07" or "2014-07-31"'
+        raise InvalidValue("no period", step="ledger.close_period", term="会计期间", advice=advice)
+    if not (isinstance(at, str) and is_timestamp(at)):
+        advice = "YYYY-MM-DDTHH:MM:SS: ledger.timestamp() writes it"
+        raise InvalidValue("`at` is no moment", step="ledger.close_period", term="关账时间", advice=advice)
+    if at[: len(period)] <= period:
+        what, advice = f"{period} has not ended at {at}", "close it at a moment after its end"
+        raise InvalidValue(what, step="ledger.close_period", term="关账", advice=advice)
     for known in closed(connection):
         if known.period == period:
             return known

@@ -217,7 +217,8 @@ def _judge_closing(transfer: Transfer, hold: Hold | None) -> TransferStatus:
     if hold is None:
         return TransferStatus.PENDING_UNKNOWN
     held = hold.transfer
-    if (transfer.debit_account, transfer.credit_account) != (held.debit_account, held.credit_account):
+    sides = (transfer.debit_account, transfer.credit_account)
+    if sides != (held.debit_account, held.credit_account) or transfer.at < held.at:
         return TransferStatus.PENDING_DIFFERENT
     if hold.state is not HoldState.OPEN:
         return _CLOSED_BY[hold.state]

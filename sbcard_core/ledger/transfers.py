@@ -1,11 +1,12 @@
 """A transfer, what may become of it, and whether it can be stored at all."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.ledger.accounts import ID_MAX_LENGTH
@@ -113,7 +114,7 @@ class TransferStatus(IntEnum):
     PENDING_UNKNOWN = 6
     """No pending transfer has the id ``pending_id``. Transient: it may still come."""
     PENDING_DIFFERENT = 7
-    """Other accounts are named than those that hold the money."""
+    """Other accounts are named than those that hold the money, or a time before the hold's."""
     PENDING_POSTED = 8
     PENDING_VOIDED = 9
     PENDING_EXPIRED = 10
@@ -155,26 +156,33 @@ class Outcome(NamedTuple):
 
 
 _ADVICE: Final = {
+    TransferStatus.LINKED_OPEN: "post it with the others of its linked group, by post_many",
     TransferStatus.EXISTS_DIFFERENT: "give another movement an id of its own; the same movement has the same fields",
-    TransferStatus.MALFORMED: "ids and code are text, the amount a whole number of fen, the time ledger.timestamp()'s",
+    TransferStatus.MALFORMED: "correct what is named",
     TransferStatus.PENDING_UNKNOWN: "post the hold first",
+    TransferStatus.PENDING_DIFFERENT: "leave its accounts empty, and give it no time before the hold's",
+    TransferStatus.PENDING_POSTED: "the hold has been posted: for more, post a transfer of its own",
+    TransferStatus.PENDING_VOIDED: "the hold was released: hold it anew, or post a transfer of its own",
+    TransferStatus.PENDING_EXPIRED: "the hold has ended: hold it anew, or post a transfer of its own",
     TransferStatus.PENDING_AMOUNT: "post no more than is held",
     TransferStatus.UNKNOWN_ACCOUNT: "open both accounts first (open_accounts)",
     TransferStatus.SAME_ACCOUNT: "name two accounts",
     TransferStatus.AMOUNT_NOT_POSITIVE: "turn debit and credit round instead of a negative amount",
     TransferStatus.PERIOD_CLOSED: "post it at a time of an open period",
+    TransferStatus.OVERFLOW: "a side of an account is full: use another account",
     TransferStatus.INSUFFICIENT: "the debited account does not hold it; post it again when it does",
     TransferStatus.ABOVE_CEILING: "the credited account may not hold it; post it again when it may",
 }
 
 
 class TransferRefused(Refused):
-    """One transfer was refused; ``status`` says why."""
+    """One transfer was refused; ``status`` says why, ``fields`` which fields cannot be stored."""
 
-    def __init__(self, status: TransferStatus, transfer_id: str) -> None:
-        self.status = status
+    def __init__(self, status: TransferStatus, transfer_id: str, fields: "dict[str, str] | None" = None) -> None:
+        self.status, self.fields = status, fields or {}
+        named = "; ".join(f"{name} must be {wanted}" for name, wanted in self.fields.items())
         super().__init__(
-            f"transfer {mask_ids_in(str(transfer_id))!r} refused: {status.name}",
+            f"transfer {mask_ids_in(str(transfer_id))!r} refused: {status.name}" + (f", {named}" if named else ""),
             step="ledger.post",
             term="记账",
             advice=_ADVICE.get(status, "correct the transfer, or post it later if the status is transient"),
@@ -185,12 +193,15 @@ def timestamp(moment: date | datetime) -> str:
     """Write a day (at 00:00:00) or a moment as the ledger stores it: local time, to the second.
 
     Raises:
-        InvalidValue: a moment of a time zone; which local time is meant is the caller's to say.
+        InvalidValue: no day or moment, or a moment of a time zone; which local time is meant is the caller's to say.
 
     Example:
         >>> timestamp(date(2014, 7, 31)), timestamp(datetime(2014, 7, 31, 9, 5))
         ('2014-07-31T00:00:00', '2014-07-31T09:05:00')
     """
+    if not isinstance(moment, date):
+        advice = "give a date or a datetime; text is made one by datetime.fromisoformat"
+        raise InvalidValue("no day and no moment", step="ledger.timestamp", term="记账时间", advice=advice)
     if not isinstance(moment, datetime):
         return f"{moment.isoformat()}T00:00:00"
     if moment.tzinfo is not None:
@@ -247,6 +258,62 @@ def is_well_formed(transfer: Transfer) -> bool:
         )
     except TypeError:  # a field that is not text, or not hashable
         return False
+
+
+def malformed_fields(transfer: Transfer) -> dict[str, str]:
+    """Why a transfer is ``MALFORMED``: its fields that cannot be stored, each with what it must be.
+
+    Example:
+        >>> malformed_fields(Transfer("T1", "bank", "me", "100", "load", "2014-07-31"))
+        {'amount_fen': 'a whole number of fen (金额, int)', 'at': 'YYYY-MM-DDTHH:MM:SS (记账时间), see timestamp()'}
+    """
+    if is_id(transfer.transfer_id) and is_well_formed(transfer):
+        return {}
+    found = {name: wanted for name, (passes, wanted) in _FIELDS.items() if not passes(getattr(transfer, name))}
+    return found or {"flags": "flags that agree with each other, with pending_id and with timeout_s (标志)"}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and is_storable(value)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and is_timestamp(value)
+
+
+_TEXT: Final = (_is_text, "text without NUL or lone surrogates (文字)")
+_FIELDS: Final = {
+    "transfer_id": (is_id, f"text of 1 to {ID_MAX_LENGTH} characters (编号)"),
+    "debit_account": _TEXT,
+    "credit_account": _TEXT,
+    "amount_fen": (lambda value: type(value) is int, "a whole number of fen (金额, int)"),
+    "code": (lambda value: value != "" and _is_text(value), "text, not empty (业务代码)"),
+    "at": (_is_moment, "YYYY-MM-DDTHH:MM:SS (记账时间), see timestamp()"),
+    "memo": _TEXT,
+}
+
+
+def must_be_transfers(transfers: Iterable[Transfer], step: str) -> Iterable[Transfer]:
+    """The same transfers; a list is looked through at once, what is streamed as it comes.
+
+    Raises:
+        InvalidValue: something else is among them, or there is one transfer and no list.
+    """
+    if isinstance(transfers, list | tuple):
+        if set(map(type, transfers)) - {Transfer}:
+            list(_each(transfers, step))
+        return transfers
+    if isinstance(transfers, Transfer) or not isinstance(transfers, Iterable):
+        raise InvalidValue("a list of transfers is wanted", step=step, term="记账", advice="one transfer: [transfer]")
+    return _each(transfers, step)
+
+
+def _each(transfers: Iterable[Transfer], step: str) -> Iterator[Transfer]:
+    for place, transfer in enumerate(transfers, 1):
+        if not isinstance(transfer, Transfer):
+            what = f"item {place} is no Transfer but of type {type(transfer).__name__}"
+            raise InvalidValue(what, step=step, term="记账", advice="make one: ledger.Transfer(…)")
+        yield transfer
 
 
 def is_plain(transfer: Transfer) -> bool:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +18,10 @@ BUSY_MS = 30_000
 
 class SchemaMismatch(SBCardError):
     """The database was made by another version of the library."""
+
+
+class StoreClosed(SBCardError):
+    """The store was closed before this call: nothing was done."""
 
 
 class StoreFailed(SBCardError):
@@ -83,6 +87,7 @@ class Store:
         self.owns_transactions = True
         """Whether a connection of ``engine`` may commit by itself; not so in a rehearsal."""
         self._direct: list[Any] = []
+        self._is_closed = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -103,14 +108,18 @@ class Store:
         kwargs: dict[str, Any] = {}
         if url in ("sqlite://", "sqlite:///:memory:"):
             kwargs = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
-        engine = sa.create_engine(where, **kwargs)
+        # A driver's error would show its statement's values, citizen numbers among them.
+        engine = sa.create_engine(where, hide_parameters=True, **kwargs)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _on_connect)
         store = cls(engine)
         try:
             store._bring_up()
-        except BaseException:
+        except BaseException as error:
             engine.dispose()
+            told = address.why_not_opened(where, error.__cause__) if isinstance(error, StoreFailed) else None
+            if told is not None:
+                raise StoreFailed(told[0], step="store.open", term="数据库文件", advice=told[1]) from error.__cause__
             raise
         return store
 
@@ -154,15 +163,18 @@ class Store:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Raises:
+            StoreClosed: ``close`` was called before.
             StoreFailed: the database cannot be written or read: disk full, I/O error, locked, connection lost.
                 Nothing was acknowledged; after a failed commit ask the books what is there.
         """
+        self._must_be_open()
         with typed(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def bulk(self) -> Iterator[sa.Connection]:
         """As ``begin``, for rows whose references the caller has checked itself: SQLite does not check them again."""
+        self._must_be_open()
         with typed(), self.engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             is_sqlite = connection.dialect.name == "sqlite"
@@ -178,6 +190,7 @@ class Store:
     @contextmanager
     def direct(self) -> Iterator[Any]:
         """A connection of PostgreSQL's driver itself, each statement of which is a transaction; kept between uses."""
+        self._must_be_open()
         try:
             driver = self._direct.pop()
         except IndexError:
@@ -189,6 +202,8 @@ class Store:
             driver.close()
             raise
         self._direct.append(driver)
+        if self._is_closed:  # by another thread meanwhile
+            self._close_direct()
 
     def _detached(self) -> Any:
         pooled = self.engine.raw_connection()
@@ -198,11 +213,18 @@ class Store:
         return driver
 
     def _close_direct(self) -> None:
-        while self._direct:
-            self._direct.pop().close()
+        with suppress(IndexError):  # another thread may take the last one
+            while True:
+                self._direct.pop().close()
+
+    def _must_be_open(self) -> None:
+        if self._is_closed:
+            advice = "open it again: Store.open(url)"
+            raise StoreClosed("the store is closed", step="store", term="数据库已关闭", advice=advice)
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Give back every connection; what is asked of the store afterwards is refused."""
+        self._is_closed = True
         self._close_direct()
         self.engine.dispose()
 

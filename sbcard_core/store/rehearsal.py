@@ -44,6 +44,7 @@ def rehearse(store: Store) -> Iterator[Store]:
         ...     inside, len(Ledger(store).balances(["me"]))
         (1, 0)
     """
+    store._must_be_open()
     with store.engine.connect() as connection:
         outer = connection.begin()
         if connection.dialect.name == "sqlite":

@@ -22,7 +22,7 @@ from sbcard_core.ledger import (
     UnknownAccount,
     timestamp,
 )
-from sbcard_core.store import Store, StoreFailed, schema
+from sbcard_core.store import Store, StoreClosed, StoreFailed, schema
 from sbcard_core.store.rehearsal import rehearse
 
 AT = "2014-07-31T10:00:00"
@@ -273,8 +273,8 @@ def test_single_posts_outlive_what_happens_to_their_connection(postgres_url: str
         assert ledger.submit(move("3")) == (TransferStatus.POSTED, -300, 300)
         assert ledger.recompute() == []
         store.close()
-        assert ledger.submit(move("3")).status is TransferStatus.EXISTS
-        store.close()
+        with pytest.raises(StoreClosed):
+            ledger.submit(move("4"))
         schema.metadata.drop_all(store.engine)
 
 

@@ -172,7 +172,7 @@ class Oracle:
         if held is None:
             return {S.PENDING_UNKNOWN}
         found = set()
-        if (t.debit_account, t.credit_account) != (held.debit_account, held.credit_account):
+        if (t.debit_account, t.credit_account) != (held.debit_account, held.credit_account) or t.at < held.at:
             found.add(S.PENDING_DIFFERENT)
         if held.transfer_id in self.ended:
             found.add(self.ended[held.transfer_id])

@@ -5,12 +5,15 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
-from sbcard_core.store import Store, StoreFailed, address, engine
+from sbcard_core.store import Store, StoreClosed, StoreFailed, address, engine
+from sbcard_core.store.rehearsal import rehearse
 
 AT = "2014-07-31T10:00:00"
 
@@ -58,14 +61,59 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database, only a text that is long enough to be looked at " * 50)
     with Store.open(f"sqlite:///{tmp_path}/books") as store:
         Ledger(store).open_accounts([("out", AccountKind.EXTERNAL), ("me", AccountKind.CASH)])
-    for url in (f"{tmp_path}", f"{tmp_path}/none/books", f"{tmp_path}/text", f"file:{tmp_path}/new?mode=ro&uri=true"):
-        with pytest.raises(StoreFailed) as failed:
+    said = {
+        f"{tmp_path}": f"{tmp_path} is a folder .* name a file in it",
+        f"{tmp_path}/none/books": f"there is no folder {tmp_path}/none .* make the folder",
+        f"{tmp_path}/text": f"{tmp_path}/text is no SQLite database .* backup",
+        f"file:{tmp_path}/new?mode=ro&uri=true": "unable to open",
+    }
+    for url, told in said.items():
+        with pytest.raises(StoreFailed, match=told) as failed:
             Store.open(f"sqlite:///{url}")
         assert failed.value.advice
     with Store.open(f"sqlite:///file:{tmp_path}/books?mode=ro&uri=true") as store:  # may be read, not written
         assert Ledger(store).totals() == (0, 0)
         with pytest.raises(StoreFailed, match="readonly"):
             Ledger(store).post(Transfer("1", "out", "me", 1, "test", AT))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("//none.sqlite", "///none.sqlite"), ("//data/n.sqlite", "///data/n.sqlite"), ("//me:s3cret@n.sqlite", "")],
+)
+def test_two_slashes_before_a_file_are_told(typed: str, meant: str) -> None:
+    with pytest.raises(InvalidValue, match="three slashes") as refused:
+        Store.open(f"sqlite:{typed}")
+    assert not meant or f"write sqlite:{meant} " in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ask", ["begin", "bulk", "direct", "rehearse"])
+def test_a_closed_store_refuses(store: Store, ask: str) -> None:
+    ledger = Ledger(store)
+    ledger.open_accounts([("out", AccountKind.EXTERNAL), ("me", AccountKind.CASH)])
+    store.close()
+    store.close()
+    with pytest.raises(StoreClosed, match="the store is closed"):
+        (rehearse(store) if ask == "rehearse" else getattr(store, ask)()).__enter__()
+    with pytest.raises(StoreClosed):
+        ledger.post(Transfer("1", "out", "me", 1, "test", AT))
+
+
+def test_a_connection_in_use_while_the_store_is_closed_is_closed_too(new_database: Any) -> None:
+    with new_database("with_tables") as url:
+        store = Store.open(url)
+        with store.direct() as driver:
+            store.close()
+            driver.execute("SELECT 1")
+        assert driver.closed
+
+
+def test_no_error_shows_the_values_of_a_statement() -> None:
+    number = "43010219500101001X"
+    with Store.open("sqlite://") as store, pytest.raises(sa.exc.IntegrityError) as failed, store.begin() as connection:
+        connection.execute(sa.text("INSERT INTO account (account_id) VALUES (:number)"), {"number": number})
+    assert number not in str(failed.value)
 
 
 def test_a_locked_database_waits_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
