@@ -1,8 +1,12 @@
 """Files exchanged with a co-operating bank (报盘/回盘文件).
 
-Own design: no public layout exists for opening and payout files, so the layout is data here and an integrator
-replaces it by the bank's. One header line ``H``, data lines ``D``, one trailer line ``T``; fields separated by
-``|``; GB18030; lines end with LF (CRLF is read too). Amounts are integer fen, dates ``YYYYMMDD``.
+What stands in which field is data, see :mod:`sbcard_core.hosts.layouts`. One header line ``H``, data lines ``D``, one
+trailer line ``T``; fields separated by ``|``; lines end with LF (CRLF is read too). Amounts are integer fen, dates
+``YYYYMMDD``.
+
+Bank files are in GB18030, without a byte order mark; GBK and GB2312 files are GB18030 too, and so is one of ASCII
+alone. Marks and digits are half-width (半角). One that an editor has saved as UTF-8 with a mark, or as UTF-16, is
+refused.
 
 A file that is wrong as a whole (kind, header, trailer, count of lines) is refused; a wrong line is a
 :class:`BadLine` and the rest of the file still counts.
@@ -11,12 +15,51 @@ A file that is wrong as a whole (kind, header, trailer, count of lines) is refus
 import codecs
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.hosts.layouts import (
+    OPENING_REQUEST,
+    OPENING_RESULT,
+    PAYOUT_CONFIRMATION,
+    PAYOUT_INQUIRY,
+    PAYOUT_REQUEST,
+    PAYOUT_RESULT,
+    SPECS,
+    FileSpec,
+    compact_date,
+    iso_date,
+)
+
+__all__ = [
+    "ENCODING",
+    "MAX_FILE_BYTES",
+    "OPENING_REQUEST",
+    "OPENING_RESULT",
+    "PAYOUT_CONFIRMATION",
+    "PAYOUT_INQUIRY",
+    "PAYOUT_REQUEST",
+    "PAYOUT_RESULT",
+    "SPECS",
+    "WRITE_CHUNK",
+    "BadLine",
+    "BankFile",
+    "BankFileRefused",
+    "FileSpec",
+    "LoadedFile",
+    "compact_date",
+    "iso_date",
+    "kind_of",
+    "load",
+    "read",
+    "split",
+    "write",
+    "write_block",
+]
 
 ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
@@ -31,63 +74,6 @@ class BankFileRefused(Refused):
     def __init__(self, what: str, *, code: str, step: str, advice: str) -> None:
         super().__init__(what, step=step, term="银行回盘文件", advice=advice)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class FileSpec:
-    """The layout of one kind of file: field names of its header, data and trailer lines, in order."""
-
-    kind: str
-    title_zh: str
-    header: tuple[str, ...]
-    line: tuple[str, ...]
-    trailer: tuple[str, ...]
-
-
-OPENING_REQUEST = FileSpec(
-    "OPENREQ",
-    "开户申请文件",
-    ("kind", "batch_no", "bank", "city", "date", "lines"),
-    ("seq", "form_no", "id_number", "name", "phone", "county"),
-    ("lines",),
-)
-OPENING_RESULT = FileSpec(
-    "OPENRES",
-    "开户结果文件",
-    ("kind", "batch_no", "bank", "date"),
-    ("seq", "form_no", "status", "account_no", "reason", "answered_on"),
-    ("lines", "opened", "failed"),
-)
-PAYOUT_REQUEST = FileSpec(
-    "PAYREQ",
-    "代发文件",
-    ("kind", "batch_no", "programme", "period", "bank", "date", "lines", "total_fen"),
-    ("seq", "account_no", "name", "id_number", "amount_fen", "purpose"),
-    ("lines", "total_fen"),
-)
-PAYOUT_RESULT = FileSpec(
-    "PAYRES",
-    "代发结果文件",
-    ("kind", "batch_no", "bank", "date"),
-    ("seq", "account_no", "amount_fen", "status", "reason"),
-    ("lines", "paid", "paid_fen", "returned", "returned_fen"),
-)
-PAYOUT_INQUIRY = FileSpec(
-    "PAYINQ",
-    "代发查询文件",
-    ("kind", "batch_no", "bank", "date", "lines", "total_fen"),
-    ("seq", "account_no", "name", "id_number", "amount_fen"),
-    ("lines", "total_fen"),
-)
-"""Asks what became of lines the bank has not, or not clearly, answered."""
-PAYOUT_CONFIRMATION = FileSpec(
-    "PAYCNF", "代发确认文件", PAYOUT_RESULT.header, PAYOUT_RESULT.line, PAYOUT_RESULT.trailer
-)
-"""Says it, for some or all of them."""
-SPECS: Mapping[str, FileSpec] = {
-    spec.kind: spec
-    for spec in (OPENING_REQUEST, OPENING_RESULT, PAYOUT_REQUEST, PAYOUT_RESULT, PAYOUT_INQUIRY, PAYOUT_CONFIRMATION)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +116,8 @@ def write(
 
     Raises:
         InvalidValue: a header or trailer field is missing, a row has another number of fields than the layout,
-            a value contains ``|`` or a line break, or ``lines`` is not the number of rows.
+            a value contains ``|`` or a line break or is no text, or ``lines`` is not the number of rows.
+        OSError: the file cannot be written.
 
     Example:
         >>> import tempfile
@@ -142,32 +129,26 @@ def write(
         >>> read(path, OPENING_RESULT).trailer
         {'lines': '1', 'opened': '1', 'failed': '0'}
     """
-    part = path.with_name(path.name + ".part")
     marks = len(spec.line)
     count = 0
-    try:
-        with part.open("wb") as out:
-            out.write(_edge_line("H", spec.header, {"kind": spec.kind, **header}, spec))
-            chunk: list[str] = []
-            for row in rows:
-                line = "D|" + "|".join(row)
-                if line.count("|") != marks or "\n" in line or "\r" in line:
-                    raise _unwritable(spec, f"row {count + 1} does not fit the layout")
-                chunk.append(line)
-                count += 1
-                if len(chunk) == WRITE_CHUNK:
-                    out.write(("\n".join(chunk) + "\n").encode(ENCODING))
-                    chunk.clear()
-            if chunk:
+    with _whole(path) as out:
+        out.write(_edge_line("H", spec.header, {"kind": spec.kind, **header}, spec))
+        chunk: list[str] = []
+        for row in rows:
+            line = _data_line(row, count + 1, spec)
+            if line.count("|") != marks or "\n" in line or "\r" in line:
+                raise _unwritable(spec, f"row {count + 1} does not fit the layout")
+            chunk.append(line)
+            count += 1
+            if len(chunk) == WRITE_CHUNK:
                 out.write(("\n".join(chunk) + "\n").encode(ENCODING))
-            out.write(_edge_line("T", spec.trailer, {"lines": count, **trailer}, spec))
+                chunk.clear()
+        if chunk:
+            out.write(("\n".join(chunk) + "\n").encode(ENCODING))
+        out.write(_edge_line("T", spec.trailer, {"lines": count, **trailer}, spec))
         for edge in (header, trailer):
             if str(edge.get("lines", count)) != str(count):
                 raise _unwritable(spec, f"{count} rows were given, the edge says {edge['lines']}")
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
     return count
 
 
@@ -193,10 +174,17 @@ def write_block(
         raise _unwritable(spec, f"the block does not hold {count} lines of the layout")
     head = _edge_line("H", spec.header, {"kind": spec.kind, **header}, spec)
     tail = _edge_line("T", spec.trailer, {"lines": count, **trailer}, spec)
+    with _whole(path) as out:
+        out.writelines((head, block.encode(ENCODING), b"\n" if count else b"", tail))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that has its name only when all of it is on the disk; where that fails, nothing is left."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as out:
-            out.writelines((head, block.encode(ENCODING), b"\n" if count else b"", tail))
+            yield out
             out.flush()
             os.fsync(out.fileno())
         os.replace(part, path)
@@ -239,6 +227,7 @@ def read(path: Path, spec: FileSpec) -> BankFile:
     Raises:
         BankFileRefused: too big, marked as Unicode, no header or trailer, of another kind, or its trailer counts
             other than the lines it brought; ``code`` says which.
+        OSError: the file is not there, or cannot be read.
     """
     return split(load(path, spec))
 
@@ -248,6 +237,7 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
 
     Raises:
         BankFileRefused: as :func:`read`.
+        OSError: as :func:`read`.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size", "file is larger than a batch may be", "ask for it in parts")
@@ -265,7 +255,8 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
     found = LoadedFile(spec, header, lines[1:-1], trailer, hashlib.sha256(raw).hexdigest())
     if "lines" in trailer and trailer["lines"] != str(len(found.lines)):
         what = f"trailer counts {_told(trailer['lines'])} lines, the file brought {len(found.lines)}"
-        raise _refused(path, "count", what, "the file is incomplete: ask for a new one")
+        advice = _WIDE if _is_wide(trailer["lines"]) else "the file is incomplete: ask for a new one"
+        raise _refused(path, "count", what, advice)
     return found
 
 
@@ -290,33 +281,6 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
             rows.append(tuple(parts))
             numbers.append(number)
     return BankFile(file.header, rows, numbers, bad, file.trailer, file.sha256)
-
-
-def compact_date(day: date) -> str:
-    """A date as these files write it, ``YYYYMMDD``.
-
-    Example:
-        >>> compact_date(date(2014, 7, 28))
-        '20140728'
-    """
-    return day.isoformat().replace("-", "")
-
-
-def iso_date(text: str) -> str | None:
-    """``YYYYMMDD`` as ``YYYY-MM-DD``, or None when it is no date.
-
-    Example:
-        >>> iso_date("20140731"), iso_date("20140732")
-        ('2014-07-31', None)
-    """
-    if len(text) != 8 or not (text.isascii() and text.isdigit()):
-        return None
-    iso = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-    try:
-        date.fromisoformat(iso)
-    except ValueError:
-        return None
-    return iso
 
 
 def _decode_lines(raw: bytes) -> list[str | None]:
@@ -354,6 +318,11 @@ def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], li
     parts = (line or "").split("|")
     word = "header" if mark == "H" else "trailer"
     if parts[0] != mark:
+        if _is_wide(parts[0]):
+            raise _refused(path, word, f"the {word} line is in full-width characters (全角)", _WIDE)
+        if line is None or "\0" in line:
+            advice = "it is another kind of file (a workbook, an archive): ask for the text file"
+            raise _refused(path, word, f"the {word} line is no GB18030 text", advice)
         kind = "it is cut or no bank file" if mark == "H" else "it is cut"
         raise _refused(path, word, f"file has no {word} line", f"{kind}: ask for a new one")
     if mark == "H" and parts[1:2] and parts[1] != spec.kind:
@@ -363,6 +332,31 @@ def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], li
         what = f"{word} has {len(parts) - 1} fields, {spec.kind} has {len(names)}"
         raise _refused(path, word, what, "check the file's layout with the bank")
     return dict(zip(names, parts[1:], strict=True))
+
+
+_WIDE = "ask for it in half-width characters (半角)"
+
+
+def _is_wide(text: str) -> bool:
+    """Whether it begins with a full-width form of ASCII.
+
+    Example:
+        >>> _is_wide("\\uff11\\uff12"), _is_wide("\\uff28|"), _is_wide("H"), _is_wide("")
+        (True, True, False, False)
+    """
+    return "\uff01" <= text[:1] <= "\uff5e"
+
+
+def _data_line(row: Sequence[str], number: int, spec: FileSpec) -> str:
+    try:
+        line = "D|" + "|".join(row)
+        if not line.isascii():
+            line.encode()
+    except TypeError:
+        raise _unwritable(spec, f"row {number} has a field that is no text") from None
+    except UnicodeEncodeError:
+        raise _unwritable(spec, f"row {number} has a lone surrogate, which is no character") from None
+    return line
 
 
 def _told(word: str) -> str:
@@ -379,5 +373,8 @@ def _refused(path: Path, code: str, what: str, advice: str) -> BankFileRefused:
     return BankFileRefused(f"{path.name}: {what}", code=code, step="bankfile.read", advice=advice)
 
 
+_WRITING = "give each line the layout's fields as text, without '|' and line breaks"
+
+
 def _unwritable(spec: FileSpec, what: str) -> InvalidValue:
-    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice="check the caller")
+    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice=_WRITING)

@@ -1,6 +1,7 @@
 """Bank files: what is written is read back, wrong wholes are refused, wrong lines cost only themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,32 @@ def test_a_file_saved_anew_by_an_editor_is_named_so(tmp_path: Path, encoding: st
     with pytest.raises(BankFileRefused, match="saved it anew") as refused:
         bankfile.read(path, OPENING_RESULT)
     assert refused.value.code == "encoding"
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ("\uff28|OPENRES|B1|103|20140818\n".encode("gb18030"), "full-width .* half-width"),
+        (b"PK\x03\x04\x00\x00\x08\x00", "no GB18030 text .* workbook"),
+        (b"\xff\xd8\xff\xe0\n", "no GB18030 text"),
+        (b"", "no header line .* cut or no bank file"),
+        ("H|OPENRES|B1|103|20140818\nT|\uff10|0|0\n".encode("gb18030"), "trailer counts .* half-width"),
+    ],
+)
+def test_what_is_really_wrong_with_a_file_is_said(tmp_path: Path, raw: bytes, told: str) -> None:
+    (tmp_path / "f").write_bytes(raw)
+    with pytest.raises(BankFileRefused, match=told):
+        bankfile.read(tmp_path / "f", OPENING_RESULT)
+
+
+@pytest.mark.parametrize(("value", "told"), [(1, "row 2 has a field that is no text"), ("\ud800", "row 2 has a lone")])
+def test_what_cannot_be_written_is_told_with_its_row(tmp_path: Path, value: Any, told: str) -> None:
+    head = {"batch_no": "B1", "bank": "103", "date": "20140818"}
+    rows = [("1", "F1", "00", "62", "", "20140815"), (value, "F2", "00", "62", "", "20140815")]
+    with pytest.raises(InvalidValue, match=told) as refused:
+        bankfile.write(tmp_path / "f", OPENING_RESULT, head, rows, {"opened": 2, "failed": 0})
+    assert refused.value.advice
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b"H", b"\xff\xff", b"T|0|0|0\n"])
