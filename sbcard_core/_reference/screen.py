@@ -174,7 +174,7 @@ def _holds(clause: Clause, row: list[bytes]) -> bool:
         HEAD_NOT: len(a) == clause.start and not a.startswith(word),
         SAME: a == b,
         OTHER: a != b,
-        PART_OTHER: len(part) != clause.size or part != b,
+        PART_OTHER: len(a) < clause.start + clause.size or part != b,
         PARITY: len(a) > clause.start and b in (b"1", b"2") and bool((a[clause.start] ^ b[0]) & 1),
     }
     return verdicts[clause.kind]

@@ -186,6 +186,14 @@ def test_levels_agree_on_rules_over_strips(data: st.DataObject) -> None:
     looked((number_too, packed, tables, False, 3), [pa.array(column, pa.string()).slice(0, 60) for column in columns])
 
 
+@pytest.mark.parametrize(("cell", "start", "flag"), [("1", 0, 0), ("1", 1, 0), ("1", 2, 1), ("", 0, 0), ("", 1, 1)])
+def test_a_part_that_a_cell_does_not_have_is_not_another_cell(cell: str, start: int, flag: int) -> None:
+    """Even a part without length."""
+    clause = CLAUSE.pack(10, 1, 0, 1, start, 0, b"")
+    flags, _ = looked((b"", clause, b"", False, 2), [pa.array([cell] * 60), pa.array([""] * 60)])
+    assert flags == [flag] * 60
+
+
 def test_a_long_program_goes_by_rows() -> None:
     checks = CODE[0] * 7
     assert len(checks) // CHECK.size > 64

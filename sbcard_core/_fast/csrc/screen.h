@@ -58,7 +58,7 @@ enum {
     SBC_HEAD_NOT = 7,   /* a has `from` bytes and does not begin with the word */
     SBC_SAME = 8,       /* a equals b */
     SBC_OTHER = 9,
-    SBC_PART_OTHER = 10, /* a[from : from + size] is not b */
+    SBC_PART_OTHER = 10, /* a[from : from + size] is not b, or a ends before */
     SBC_PARITY = 11      /* b is '1' or '2' and a[from] has the other parity */
 };
 
