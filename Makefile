@@ -7,7 +7,7 @@ BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
-.PHONY: demo test build check bench ct soak fuzz clean preflight levels
+.PHONY: demo test build check bench ct soak explore fuzz clean preflight levels
 
 demo: $(BUILT)
 	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
@@ -75,6 +75,10 @@ ct:
 FUZZ_SECONDS ?= 30
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+# The tests with fresh random examples: what it finds becomes a test of its own.
+explore: $(VENV)/.test
+	SBCARD_EXPLORE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 soak: $(VENV)/.test
 	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v

@@ -13,8 +13,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from sbcard_core.store import Store
+
+# The run draws the same examples each time, so that it fails for what was changed; `make explore` draws fresh ones.
+settings.register_profile("run", derandomize=True, database=None)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
 
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}
