@@ -244,10 +244,9 @@ class Ledger:
             UnknownAccount: it is not open.
         """
         found = self.balances([account_id], connection)
-        if account_id not in found:
-            what = f"no account {mask_ids_in(account_id)!r}"
-            raise UnknownAccount(what, step="ledger.balance", advice="open it first")
-        return found[account_id]
+        if account_id in found:
+            return found[account_id]
+        raise UnknownAccount(f"no account {mask_ids_in(account_id)!r}", step="ledger.balance", advice="open it first")
 
     def balances(self, account_ids: Iterable[str], connection: sa.Connection | None = None) -> dict[str, Balance]:
         """Both sides of many accounts, by id; those not open are left out."""
@@ -293,8 +292,8 @@ class Ledger:
         for moment in (since, until):
             _must_be_moment(moment or _EARLIEST, "ledger.history")
         self.balance(account_id, connection)
-        with self._joined(connection) as conn:
-            yield from history.entries(conn, account_id, since, until)
+        history.catch_up(self.store, connection)
+        return history.entries(self.store, connection, account_id, since, until)
 
     def balance_at(self, account_id: str, at: str, connection: sa.Connection | None = None) -> Balance:
         """Both sides of one account as all movements up to and including the moment ``at`` make them.
@@ -305,15 +304,16 @@ class Ledger:
         """
         _must_be_moment(at, "ledger.balance_at")
         self.balance(account_id, connection)
+        history.catch_up(self.store, connection)
         with self._joined(connection) as conn:
             return history.balance_at(conn, account_id, at)
 
     def index_history(self, connection: sa.Connection | None = None) -> int:
         """Bring the index of movements by account up to date; returns how many entries were added.
 
-        Nothing else keeps it, as that takes half as long as posting or more: ``history`` and ``balance_at`` read the
-        index and then, one by one, the transfers posted since. Right without it, but slower and slower: call this
-        after bulk work and once a day.
+        Posting does not keep it, as that halves the rate of bulk posting. ``history`` and ``balance_at`` read the index
+        and then each transfer posted since; where those are many, they add some first. So nobody need call this;
+        called after bulk work, the first readings are as quick as the later ones.
         """
         with self._joined(connection) as conn:
             lock_for_posting(conn)
@@ -357,8 +357,8 @@ class Ledger:
         """
         with self._rows(connection) as rows:
             session = Session(rows, self._bounds_of)
-            given = must_be_transfers(transfers, "ledger.import_history")
-            report = periods.import_into(session, chunks(given, CHUNK_TRANSFERS))
+            given = chunks(must_be_transfers(transfers, "ledger.import_history"), CHUNK_TRANSFERS)
+            report = periods.import_into(session, given)
             session.finish()
         return report
 

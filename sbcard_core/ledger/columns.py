@@ -60,18 +60,17 @@ class Columns:
         """The caller's columns: lists, Arrow arrays (``to_pylist``) or numpy arrays (``tolist``).
 
         Raises:
-            InvalidValue: columns of different lengths.
+            InvalidValue: columns of different lengths, or one text where a column is wanted.
         """
+        names = ("ids", "debits", "credits", "amounts", "code", "at", "memo")
+        for name, column in zip(names[:4], columns, strict=False):
+            if isinstance(column, str):
+                raise _no_columns(f"{name} is one text", "give a list with one value for each transfer")
         lists = [_as_list(column) for column in columns]
         if len({len(column) for column in lists if not isinstance(column, str)}) != 1:
-            names = ("ids", "debits", "credits", "amounts", "code", "at", "memo")
             told = ", ".join(f"{n} {len(c)}" for n, c in zip(names, lists, strict=True) if not isinstance(c, str))
-            raise InvalidValue(
-                f"columns of different lengths: {told}",
-                step="ledger.post_columns",
-                term="列",
-                advice="give each column one value for each transfer; code, at and memo may be one text for all",
-            )
+            advice = "give each column one value for each transfer; code, at and memo may be one text for all"
+            raise _no_columns(f"columns of different lengths: {told}", advice)
         return cls(*lists)
 
     def slices(self, size: int) -> Iterator["Columns"]:
@@ -94,6 +93,10 @@ class Columns:
 
     def _texts(self) -> list[Any]:
         return [repeat(c) if isinstance(c, str) else c for c in (self.codes, self.ats, self.memos)]
+
+
+def _no_columns(what: str, advice: str) -> InvalidValue:
+    return InvalidValue(what, step="ledger.post_columns", term="列", advice=advice)
 
 
 def _as_list(column: Any) -> Any:

@@ -18,6 +18,7 @@ from sbcard_core.ledger.transfers import (
     malformed_fields,
     must_be_transfers,
 )
+from sbcard_core.store import StoreFailed
 
 GROUP_TRANSFERS: Final = 1000
 """Most transfers of one commit; ``python -m benchmarks.tune`` measures what suits a machine."""
@@ -28,7 +29,7 @@ class _Ticket:
     transfers: Sequence[Transfer]
     woken: threading.Event = field(default_factory=threading.Event)
     outcomes: list[Outcome] | None = None
-    error: BaseException | None = None
+    error: Exception | None = None
 
 
 class GroupCommitter:
@@ -52,7 +53,7 @@ class GroupCommitter:
         self._max_transfers = max_transfers
         self._lock = threading.Lock()
         self._queue: deque[_Ticket] = deque()
-        self._leading = False
+        self._leader: _Ticket | None = None
         self.commits = 0
         """How many transactions there were."""
 
@@ -64,40 +65,61 @@ class GroupCommitter:
             StoreFailed: the shared transaction failed; nothing of it was acknowledged to anybody.
         """
         ticket = _Ticket(list(must_be_transfers(transfers, "ledger.batching")))
-        with self._lock:
-            self._queue.append(ticket)
-            leads, self._leading = not self._leading, True
-        if not leads:
+        try:
+            with self._lock:
+                self._queue.append(ticket)
+                if self._leader is None:
+                    self._lead_on(ticket)
             ticket.woken.wait()
-        if ticket.outcomes is None and ticket.error is None:  # first in the queue: commits for all that wait
-            self._lead()
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.outcomes is not None
-        return ticket.outcomes
+            if self._leader is ticket:
+                self._lead()
+        finally:  # also after an interrupt: nobody may wait for one who is gone
+            self._leave(ticket)
+        if ticket.outcomes is not None:
+            return ticket.outcomes
+        assert ticket.error is not None
+        raise ticket.error
+
+    def _lead_on(self, ticket: _Ticket | None) -> None:
+        """The one who commits next for all that wait; the first of the queue."""
+        self._leader = ticket
+        if ticket is not None:
+            ticket.woken.set()
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._lock:
+            if ticket.outcomes is None and ticket.error is None and ticket in self._queue:
+                self._queue.remove(ticket)
+            if self._leader is ticket:
+                self._lead_on(self._queue[0] if self._queue else None)
 
     def _lead(self) -> None:
-        with self._lock:
-            group = [self._queue.popleft()]
-            count = len(group[0].transfers)
-            while self._queue and count + len(self._queue[0].transfers) <= self._max_transfers:
-                count += len(self._queue[0].transfers)
-                group.append(self._queue.popleft())
+        group: list[_Ticket] = []
         try:
+            with self._lock:
+                count = 0
+                while self._queue and (not group or count + len(self._queue[0].transfers) <= self._max_transfers):
+                    group.append(self._queue.popleft())
+                    count += len(group[-1].transfers)
             found = self._post_groups([ticket.transfers for ticket in group])
             for ticket, outcomes in zip(group, found, strict=True):
                 ticket.outcomes = outcomes
-        except BaseException as error:  # also an interrupt: nobody may wait for ever
+        except Exception as error:  # raised again in every thread
             for ticket in group:
                 ticket.error = error
-        self.commits += 1
-        with self._lock:
-            self._leading = bool(self._queue)
-            heir = self._queue[0] if self._queue else None
-        for ticket in group:
-            ticket.woken.set()
-        if heir is not None:
-            heir.woken.set()
+        except BaseException:  # an interrupt is this thread's own
+            for ticket in group:
+                ticket.error = StoreFailed(
+                    "the thread that committed for several was interrupted",
+                    step="ledger.batching",
+                    term="合并提交",
+                    advice="do the same again: what was posted is recognised",
+                )
+            raise
+        finally:
+            self.commits += 1
+            for ticket in group:
+                ticket.woken.set()
 
     def post_many(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:
         """Post a batch; as ``Ledger.post_many``."""

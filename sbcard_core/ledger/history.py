@@ -1,6 +1,7 @@
 """What happened to one account, by business time, and what it held at any moment."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,8 +9,9 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger.accounts import Balance
 from sbcard_core.ledger.proof import MOVES, halves, whole
-from sbcard_core.ledger.rows import COLUMNS
+from sbcard_core.ledger.rows import COLUMNS, rows_of
 from sbcard_core.ledger.transfers import Transfer
+from sbcard_core.store import Store
 
 _MARK: Final = sa.text("SELECT seq FROM account_entry WHERE account_id = ''")  # no account has an empty id
 
@@ -44,9 +46,16 @@ _BALANCE: Final = sa.text(
     f"LEFT JOIN hold h ON h.transfer_id = t.transfer_id WHERE {_within('at <= :until')}"
 )
 _INDEX: Final = sa.text(
-    "INSERT INTO account_entry (account_id, at, seq) SELECT debit_account, at, seq FROM transfer WHERE seq > :mark "
-    "UNION ALL SELECT credit_account, at, seq FROM transfer WHERE seq > :mark ORDER BY 1, 2, 3"
+    "INSERT INTO account_entry (account_id, at, seq) "
+    "SELECT debit_account, at, seq FROM transfer WHERE seq > :mark AND seq <= :last UNION ALL "
+    "SELECT credit_account, at, seq FROM transfer WHERE seq > :mark AND seq <= :last ORDER BY 1, 2, 3"
 )
+_LAST: Final = sa.text("SELECT MAX(seq) FROM transfer")
+TAIL: Final = 100_000
+"""From so many transfers on that wait for the index a reading adds some; fewer are looked at within about 10 ms."""
+LEAST: Final = 20_000
+"""How many it adds, or the 40th part of those that wait: about as long as looking at them all takes. So, whatever the
+share of readings among postings, what waits stops growing."""
 _END: Final = "9999-12-31T23:59:59~"
 """After every moment."""
 
@@ -72,7 +81,13 @@ def _mark(connection: sa.Connection) -> int:
     return int(connection.execute(_MARK).scalar() or 0)
 
 
-def entries(connection: sa.Connection, account_id: str, since: str, until: str) -> Iterator[Entry]:
+def entries(store: Store, connection: sa.Connection | None, account_id: str, since: str, until: str) -> Iterator[Entry]:
+    """Movements, in the caller's transaction or one of their own; as of the first that is asked for."""
+    with store.begin() if connection is None else nullcontext(connection) as conn:
+        yield from _entries(conn, account_id, since, until)
+
+
+def _entries(connection: sa.Connection, account_id: str, since: str, until: str) -> Iterator[Entry]:
     """Movements with ``since <= at < until``, by ``at`` and then in order of posting."""
     asked: dict[str, Any] = {"account": account_id, "mark": _mark(connection), "since": since, "before": until or _END}
     debits_fen = credits_fen = 0
@@ -100,15 +115,28 @@ def balance_at(connection: sa.Connection, account_id: str, at: str) -> Balance:
     return Balance(*(whole(*row[place : place + 2]) for place in range(0, 8, 2)))
 
 
-def index(connection: sa.Connection) -> int:
-    """Add the transfers posted since the last time; the caller holds the posting lock."""
+def index(connection: sa.Connection, most: int | None = None) -> int:
+    """Add the transfers posted since the last time, or the first of them; the caller holds the posting lock."""
     mark = _mark(connection)
-    last = int(connection.execute(sa.text("SELECT MAX(seq) FROM transfer")).scalar() or 0)
+    last = int(connection.execute(_LAST).scalar() or 0)
     if last == mark:
         return 0
-    added = connection.execute(_INDEX, {"mark": mark}).rowcount
+    last = last if most is None else min(last, mark + most)
+    added = connection.execute(_INDEX, {"mark": mark, "last": last}).rowcount
     connection.execute(sa.text("DELETE FROM account_entry WHERE account_id = ''"))
     connection.execute(
         sa.text("INSERT INTO account_entry (account_id, at, seq) VALUES ('', '', :last)"), {"last": last}
     )
     return added
+
+
+def catch_up(store: Store, joined: sa.Connection | None) -> None:
+    """Where many transfers wait for the index, add some, unless somebody is posting or the caller has begun."""
+    if joined is not None or not store.owns_transactions:
+        return
+    # Busy, read-only, full: the reading itself needs none of this, and says what fails it.
+    with suppress(Exception), store.begin() as connection:
+        waiting = int(connection.execute(_LAST).scalar() or 0) - _mark(connection)
+        if waiting >= TAIL:
+            rows_of(connection).lock(wait=False)
+            index(connection, max(LEAST, waiting // 40))

@@ -101,7 +101,7 @@ def import_into(session: Session, chunks: Iterable[Sequence[Transfer]]) -> Impor
     session.page.ignores_bounds = True
     imported = existed = line = 0
     for given in chunks:
-        chunk = [replace(t, flags=t.flags | IMPORTED) for t in given]
+        chunk = [replace(t, flags=t.flags | IMPORTED) if isinstance(t.flags, int) else t for t in given]
         session.load(chunk)
         statuses = session.judge(chunk)
         for transfer, status in zip(chunk, statuses, strict=True):

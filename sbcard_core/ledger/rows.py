@@ -32,8 +32,8 @@ SidesRow = tuple[int, int, int, int, int, str]
 class Rows(Protocol):
     """What posting reads and writes, within one transaction."""
 
-    def lock(self) -> None:
-        """Become the one writer until the transaction ends."""
+    def lock(self, *, wait: bool = True) -> None:
+        """Become the one writer until the transaction ends; the driver's error where it may not wait and must."""
 
     def mark(self) -> tuple[int, int] | None:
         """Asked under the lock: equal to an earlier answer of this connection where nobody wrote since; else None."""
@@ -96,11 +96,20 @@ class SQLiteRows:
         self._driver = driver
         self._cursor = driver.cursor()
 
-    def lock(self) -> None:
+    def lock(self, *, wait: bool = True) -> None:
         # The driver begins a (deferred) transaction only at the first write; two deferred readers that
         # both want to write would fail with "database is locked". IMMEDIATE waits its turn instead.
-        if not self._driver.in_transaction:
+        if self._driver.in_transaction:
+            return
+        if wait:
             self._cursor.execute("BEGIN IMMEDIATE")
+            return
+        (usual,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
+        self._cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+        finally:
+            self._cursor.execute(f"PRAGMA busy_timeout = {usual}")
 
     def mark(self) -> tuple[int, int] | None:
         # The first changes with every commit of another connection, of whatever process; the second with every
@@ -197,10 +206,10 @@ class PostgresRows:
         driver: Any = connection.dialect.dbapi
         self._unique_violation: type[Exception] = driver.errors.UniqueViolation
 
-    def lock(self) -> None:
+    def lock(self, *, wait: bool = True) -> None:
         # A table lock, not an advisory one: a statement takes its snapshot after it has got its table locks, so
         # that nothing that waited for us can act on what it saw before.
-        self._cursor.execute("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE")
+        self._cursor.execute(f"LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE{'' if wait else ' NOWAIT'}")
 
     def mark(self) -> tuple[int, int] | None:
         return None

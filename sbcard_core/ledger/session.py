@@ -115,7 +115,10 @@ class Session:
         ids = columns.ids
         if not fields_pass(columns, self.page) or self.rows.transfers([ids[0], ids[len(ids) // 2], ids[-1]]):
             return False
-        names = {*columns.debits, *columns.credits}
+        try:
+            names = {*columns.debits, *columns.credits}
+        except TypeError:  # one cannot be looked up at all: the rules say which
+            return False
         if set(map(type, names)) != {str} or not is_storable("".join(names)):
             return False
         self.load_accounts(names)

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from threading import Lock, get_ident
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,6 +74,33 @@ def _on_connect(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _on_savepoint(connection: sa.Connection, _name: object) -> None:
+    """Outside of a transaction a savepoint of SQLite is one, and its release a commit that no rollback undoes."""
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction:
+        driver.execute("BEGIN IMMEDIATE")
+
+
+class _OneThread:
+    """A database in memory is one connection: threads take turns; may be left in another thread (a generator's)."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._owner = self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._owner != get_ident():
+            self._lock.acquire()
+            self._owner = get_ident()
+        self._depth += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._owner = 0
+            self._lock.release()
+
+
 class Store:
     """A database with the library's tables in it.
 
@@ -86,6 +114,8 @@ class Store:
         self.engine = engine
         self.owns_transactions = True
         """Whether a connection of ``engine`` may commit by itself; not so in a rehearsal."""
+        is_in_memory = isinstance(engine.pool, sa.StaticPool)
+        self._turn: AbstractContextManager[None] = _OneThread() if is_in_memory else nullcontext()
         self._direct: list[Any] = []
         self._is_closed = False
 
@@ -96,7 +126,8 @@ class Store:
         Back up before the first opening with a new release (``store.migrate`` says how); an upgrade cannot be undone.
 
         Args:
-            url: ``sqlite:///path/to/file.sqlite``, ``sqlite://`` (in memory) or ``postgresql+psycopg://…``.
+            url: ``sqlite:///path/to/file.sqlite``, ``sqlite://`` (in memory, one thread at a time) or
+                ``postgresql+psycopg://…``.
 
         Raises:
             InvalidValue: no such address, or that of another kind of database.
@@ -112,6 +143,7 @@ class Store:
         engine = sa.create_engine(where, hide_parameters=True, **kwargs)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _on_connect)
+            sa.event.listen(engine, "savepoint", _on_savepoint)
         store = cls(engine)
         try:
             store._bring_up()
@@ -168,14 +200,14 @@ class Store:
                 Nothing was acknowledged; after a failed commit ask the books what is there.
         """
         self._must_be_open()
-        with typed(), self.engine.begin() as connection:
+        with self._turn, typed(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def bulk(self) -> Iterator[sa.Connection]:
         """As ``begin``, for rows whose references the caller has checked itself: SQLite does not check them again."""
         self._must_be_open()
-        with typed(), self.engine.connect() as connection:
+        with self._turn, typed(), self.engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             is_sqlite = connection.dialect.name == "sqlite"
             if is_sqlite:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from sbcard_core.store.engine import Store
+from sbcard_core.store.engine import Store, typed
 
 
 class _Rehearsal(Store):
@@ -19,7 +19,7 @@ class _Rehearsal(Store):
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A part of the rehearsal: kept for its later parts when the block ends, undone when it raises."""
-        with self._connection.begin_nested():
+        with typed(), self._connection.begin_nested():
             yield self._connection
 
     @contextmanager
@@ -34,6 +34,10 @@ def rehearse(store: Store) -> Iterator[Store]:
     """Give a store that forgets: what is written through it can be read through it, and is gone afterwards.
 
     Nobody else can write to the database meanwhile. Files that a step writes are not undone: give it another folder.
+    A rehearsal of a rehearsal forgets its own part.
+
+    Raises:
+        StoreFailed: as of ``Store.begin``.
 
     Example:
         >>> from sbcard_core.ledger import AccountKind, Ledger
@@ -45,7 +49,14 @@ def rehearse(store: Store) -> Iterator[Store]:
         (1, 0)
     """
     store._must_be_open()
-    with store.engine.connect() as connection:
+    if isinstance(store, _Rehearsal):
+        part = store._connection.begin_nested()
+        try:
+            yield _Rehearsal(store.engine, store._connection)
+        finally:
+            part.rollback()
+        return
+    with store._turn, typed(), store.engine.connect() as connection:
         outer = connection.begin()
         if connection.dialect.name == "sqlite":
             # the driver begins a transaction at the first write only, and a savepoint is none
