@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sbcard_core.payout import deductions, rolls, rules
+from sbcard_core.payout import deductions, lookup, rolls, rules
 from sbcard_core.payout.lines import STAGE, Books, PayoutFinding, RollLine, record
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.states import RollLineState, RollState
@@ -19,7 +19,7 @@ from sbcard_core.store import insert_many, schema
 from sbcard_core.values import FEN_MAX, mask_id
 
 CHUNK = 20_000
-"""Lines taken in by one statement; SQLite matches as many, by index, at a time."""
+"""Lines taken in by one statement; SQLite looks up and matches as many at a time."""
 
 _INPUT = sa.Table(
     "payout_input",  # the roll as handed in, for the length of the draft
@@ -66,7 +66,9 @@ class Draft:
 def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
     """Store one roll; returns it, and whether it is new (the same lines handed in again are the same roll)."""
     programme = order.programme
-    with books.writing() as connection:
+    # Whom a line is for is read from the registry by this very transaction. To look each of them up once more, in the
+    # roll's order, costs SQLite more than to store the line.
+    with books.writing(checks_references=False) as connection:
         _INPUT.create(connection)
         count = _take_in(books, connection, order.lines)
         if connection.dialect.name == "postgresql":
@@ -155,26 +157,24 @@ INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item,
 SELECT :roll, line, :run, person_id, CASE WHEN :household = 1 THEN household ELSE '' END, item, area, amount_fen, 0,
        COALESCE(found_bank, ''), COALESCE(found_account, ''), CASE WHEN reason IS NULL THEN {ready} ELSE {refused} END,
        reason
-FROM (SELECT s.line, s.household, s.item, s.area, s.amount_fen, p.person_id, {bank} AS found_bank,
-             {account} AS found_account,
-             CASE WHEN p.person_id IS NULL THEN 'person'
-                  WHEN p.name <> s.name THEN 'name'
-                  WHEN s.amount_fen < 1 OR s.amount_fen > :limit THEN 'amount'
-                  WHEN :household = 1 AND s.household = '' THEN 'household'
-                  WHEN {account} IS NULL THEN 'card'
-                  WHEN s.account_no <> '' AND s.account_no <> {account} THEN 'account'
+FROM (SELECT line, household, item, area, amount_fen, person_id, found_bank, found_account,
+             CASE WHEN person_id IS NULL THEN 'person'
+                  WHEN known_name <> name THEN 'name'
+                  WHEN amount_fen < 1 OR amount_fen > :limit THEN 'amount'
+                  WHEN :household = 1 AND household = '' THEN 'household'
+                  WHEN found_account IS NULL THEN 'card'
+                  WHEN account_no <> '' AND account_no <> found_account THEN 'account'
              END AS reason
-      FROM payout_input s
-      LEFT JOIN person p ON p.id_number = s.id_number
-      LEFT JOIN card k ON k.person_id = p.person_id AND k.account_state IN ({payable}) AND k.issued_on IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM card n WHERE n.person_id = p.person_id AND n.account_state IN ({payable})
-                          AND (n.issued_on > k.issued_on OR (n.issued_on = k.issued_on AND n.card_no > k.card_no)))
-      {told}
-      WHERE s.line > :after AND s.line <= :upto) matched
+      FROM (SELECT s.line, s.name, s.amount_fen, s.account_no, s.household, s.item, s.area, {found}
+            WHERE s.line > :after AND s.line <= :upto) looked_up) matched
 WHERE line > 0
 ORDER BY line
 ON CONFLICT DO NOTHING
 """
+_JOINED = (
+    "p.person_id, p.name AS known_name, {bank} AS found_bank, {account} AS found_account "
+    f"FROM payout_input s LEFT JOIN person p ON p.id_number = s.id_number {lookup.REGISTRY}"
+)
 _TOLD = "LEFT JOIN payout_standing t ON t.person_id = p.person_id AND t.account_no IS NOT NULL"
 _NOT_CLAIMED = """
 INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item, area, gross_fen, deducted_fen,
@@ -198,16 +198,22 @@ def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Ro
         bank = f"CASE WHEN t.person_id IS NULL THEN k.bank ELSE {live}bank END END"
     ready, refused = int(RollLineState.READY), int(RollLineState.REFUSED)
     names = {"account": account, "bank": bank, "payable": payable, "told": _TOLD if told is not None else ""}
-    match = sa.text(_MATCH.format(ready=ready, refused=refused, **names))
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        lookup.find(connection, names, count, CHUNK, lambda done: books.tell("find", done, count))
+    found = lookup.FOUND if is_sqlite else _JOINED.format(**names)
+    match = sa.text(_MATCH.format(ready=ready, refused=refused, found=found))
     values = {"roll": roll.roll_id, "run": roll.run_id}
     limits = {"limit": programme.limit_fen, "household": int(programme.household)}
     stored = 0
     # PostgreSQL joins a large roll by reading the registry whole: once, not once for every chunk.
-    chunk = CHUNK if connection.dialect.name == "sqlite" else max(count, 1)
+    chunk = CHUNK if is_sqlite else max(count, 1)
     for after in range(0, count, chunk):
         upto = min(after + chunk, count)
         stored += connection.execute(match, {**values, **limits, "after": after, "upto": upto}).rowcount
         books.tell("match", upto, count)
+    if is_sqlite:
+        lookup.forget(connection)
     if stored < count:
         connection.execute(sa.text(_NOT_CLAIMED.format(refused=refused)), values)
 

@@ -54,9 +54,12 @@ class Books:
             self.progress(Progress(stage, done, total))
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction of the one writer: what it reads cannot change before it ends."""
-        with self.store.begin() as connection:
+    def writing(self, *, checks_references: bool = True) -> Iterator[sa.Connection]:
+        """One transaction of the one writer: what it reads cannot change before it ends.
+
+        ``checks_references=False`` is for rows whose references were read in the same transaction.
+        """
+        with self.store.begin() if checks_references else self.store.bulk() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KIB}")
             lock_for_posting(connection)
