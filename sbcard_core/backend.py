@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalo
 from sbcard_core.payout import (
     PROGRAMMES,
     RETURN_CODES,
+    DeathReport,
     Exclusion,
     PayoutEngine,
     PensionPayout,
@@ -19,7 +21,7 @@ from sbcard_core.payout import (
     Progress,
     SubsidyPayout,
 )
-from sbcard_core.premiums import SAMPLE, Premiums, Tariff
+from sbcard_core.premiums import SAMPLE, Premiums, Stopped, Tariff
 from sbcard_core.store import Store
 from sbcard_core.store.rehearsal import rehearse
 
@@ -45,6 +47,14 @@ class Rules:
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
     tariff: Tariff = SAMPLE
     bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a death did."""
+
+    payouts: DeathReport
+    premiums: Stopped
 
 
 class Backend:
@@ -119,6 +129,23 @@ class Backend:
     def premiums(self) -> Premiums:
         """Premiums (社会保险费)."""
         return Premiums(self.store, self.ledger, self.rules.tariff)
+
+    def death(self, id_number: str, died_on: date, *, on: date) -> "Death":
+        """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.
+
+        Raises:
+            InvalidValue: unknown person, or a death after ``on``; nothing is changed.
+
+        Example:
+            >>> from datetime import date
+            >>> with Backend.open("sqlite://") as backend:
+            ...     backend.death("430102198001010011", date(2014, 8, 20), on=date(2014, 9, 1))
+            Traceback (most recent call last):
+            ...
+            sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]
+        """
+        payouts = self.payout.death(id_number, died_on, on=on)
+        return Death(payouts, self.premiums.stop(id_number, after=died_on, reason=f"{died_on} 死亡"))
 
     @contextmanager
     def rehearsal(self) -> "Iterator[Backend]":

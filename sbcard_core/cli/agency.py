@@ -26,14 +26,23 @@ def dispatch(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the open bills of a period for an agent bank (代收清单). Begun again after a break, it goes on."""
+    """Write the open bills of a period for an agent bank (代收清单). Begun again after a break, it goes on.
+
+    Exit code 1: the period has no bill at all.
+    """
     with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
         paths = found.premiums.agency.dispatch(bank, period, on=day(on), out_dir=target, everyone=everyone)
         names = [path.name if dry_run else str(path) for path in paths]
-        lines = [f"代收清单 {name}" for name in names] or ["没有可发送的缴费单 (nothing to send)"]
-        tell(lines, {"files": names}, as_json=as_json, dry_run=dry_run)
+        count = sum(bills for bills, _ in found.premiums.totals(period).values())
+        none = "没有可发送的缴费单: 已缴、已发送或属于其他银行 (nothing to send)"
+        if not count:
+            none = f"{period} 没有缴费单,请先核定: sbcard premium issue (this period has no bills)"
+        lines = [f"代收清单 {name}" for name in names] or [none]
+        tell(lines, {"files": names, "bills_of_period": count}, as_json=as_json, dry_run=dry_run)
+    if not count:
+        raise typer.Exit(1)
 
 
 @premium_app.command(epilog="sbcard premium result PREMRES_*.txt --db sqlite:///books.sqlite")

@@ -45,25 +45,29 @@ REFUND = ("refund_id", "payment_id", "amount_fen", "at")
 PERSON = ("id_number", "name", "category", "insurance")
 
 
-def _category(text: str) -> PersonCategory:
+def _category(text: str, line: int = 0) -> PersonCategory:
     for one in PersonCategory:
         if text in (one.name, one.zh, str(int(one))):
             return one
     known = ", ".join(one.name for one in PersonCategory)
-    raise InvalidValue("no such category of person", step="premium", term="人员类别", advice=f"one of {known}")
+    what = f"line {line} has no category of person" if line else "no such category of person"
+    raise InvalidValue(what, step="premium", term="人员类别", advice=f"one of {known}")
 
 
 def _at(text: str, line: int) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            return found
+        what, cause = f"line {line} has a time with a time zone: times are local", None
     except ValueError as error:
-        raise InvalidValue(
-            f"line {line} has no time", step="premium", term="时间", advice="2015-03-02T09:30:15"
-        ) from error
+        what, cause = f"line {line} has no time", error
+    raise InvalidValue(what, step="premium", term="时间", advice="2015-03-02T09:30:15") from cause
 
 
 _ZH = {
     "ISSUED": "已核定",
+    "DEAD": "已死亡,未核定",
     "PAID": "已入账",
     "REFUNDED": "已退费",
     "EXISTS": "此前已办理",
@@ -120,9 +124,11 @@ def issue(
     from sbcard_core.premiums import Insured  # noqa: PLC0415
 
     with backend(db, dry_run=dry_run, as_json=as_json, create=True, tariff=tariff) as found:
+        for line, row in rows(people, PERSON, "premium.issue"):  # refused before anybody is billed, wherever it is
+            _category(row["category"], line)
         persons = (
-            Insured(row["id_number"], row["name"], _category(row["category"]), row["insurance"])
-            for _, row in rows(people, PERSON, "premium.issue")
+            Insured(row["id_number"], row["name"], _category(row["category"], line), row["insurance"])
+            for line, row in rows(people, PERSON, "premium.issue")
         )
         made = found.premiums.issue(period, begins.date(), persons)
         counts = Counter(status.name for status in made.statuses)
@@ -242,11 +248,12 @@ def arrears(
     period: Annotated[str | None, typer.Option(help="only this one")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is not paid, the longest overdue first (欠费清单). As JSON: one object per line."""
+    """List what is not paid, the longest overdue first, and who is dead (欠费清单). As JSON: one object per line."""
     with backend(db) as found:
         for one in found.premiums.arrears(day(on), period=period):
             who = mask_id(one.id_number)
             line = f"{one.bill_no}\t{who}\t{one.name}\t{one.due_on}\t逾期 {one.days_late} 天\t{yuan(one.amount_fen)}"
+            line += f"\t已死亡 {one.died_on or '日期不详'}" if one.dead else ""
             tell([line], {**plain(one), "id_number": who}, as_json=as_json)
 
 
@@ -284,6 +291,30 @@ def cancel(
         done = found.premiums.cancel(bill_nos, reason=reason)
         tell([f"作废 {done:,} 张,共 {len(bill_nos):,} 张"], {"cancelled": done}, as_json=as_json, dry_run=dry_run)
     if done != len(bill_nos):
+        raise typer.Exit(1)
+
+
+@premium_app.command(
+    epilog="sbcard premium stop ID_NUMBER --after 2015-08-20 --reason 死亡 --db sqlite:///books.sqlite"
+)
+def stop(
+    id_number: Annotated[str, typer.Argument(help="citizen number")],
+    after: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="e.g. day of death")],
+    reason: Annotated[str, typer.Option(help="e.g. 死亡, 转出")],
+    db: Database,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a person's premiums: cancel the open bills of periods that begin after a day.
+
+    Exit code 1: bills of earlier periods are still owed, or payments of later ones are to be given back.
+    """
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        done = found.premiums.stop(id_number, after=after.date(), reason=reason)
+        lines = [f"{mask_id(id_number)} 自 {after.date()} 后停止缴费,作废 {len(done.cancelled):,} 张"]
+        lines += [f"  仍欠 {one}" for one in done.owed] + [f"  应退 {one}" for one in done.paid]
+        tell(lines, {"id_number": mask_id(id_number), **plain(done)}, as_json=as_json, dry_run=dry_run)
+    if done.owed or done.paid:
         raise typer.Exit(1)
 
 

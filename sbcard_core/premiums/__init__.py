@@ -27,6 +27,7 @@ from sbcard_core.premiums.records import (
     Receipt,
     Refund,
     RefundStatus,
+    Stopped,
 )
 from sbcard_core.premiums.tariff import SAMPLE, Rate, Share, Tariff, load
 
@@ -58,6 +59,7 @@ __all__ = [
     "Refund",
     "RefundStatus",
     "Share",
+    "Stopped",
     "Suspended",
     "Tariff",
     "load",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
-from sbcard_core.ledger.transfers import is_storable
-from sbcard_core.premiums import posting
+from sbcard_core.ledger.transfers import is_id, is_storable
+from sbcard_core.premiums import deaths, issuing, posting
 from sbcard_core.premiums.agency import Agency
 from sbcard_core.premiums.records import (
     Arrear,
@@ -30,8 +30,9 @@ from sbcard_core.premiums.records import (
     Receipt,
     Refund,
     RefundStatus,
+    Stopped,
 )
-from sbcard_core.premiums.tariff import Rate, Tariff
+from sbcard_core.premiums.tariff import Tariff
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import PersonCategory, mask_id
 
@@ -103,7 +104,7 @@ class Premiums:
             raise InvalidValue("bad period", step="premiums.issue", term="费款所属期", advice="write it as 2014-09")
         report, source = IssueReport([], [], 0), iter(people)
         amount = 0
-        while chunk := list(islice(source, CHUNK)):
+        while chunk := [issuing.as_written(person) for person in islice(source, CHUNK)]:
             with self.store.begin() as connection:
                 lock_for_posting(connection)  # two processes never bill a person twice
                 amount += self._issue(connection, period, begins, chunk, report)
@@ -152,7 +153,7 @@ class Premiums:
         while chunk := list(islice(source, CHUNK)):
             with self.store.begin() as connection:
                 lock_for_posting(connection)
-                statuses += posting.refund(connection, self.ledger, self._rates, chunk)
+                statuses += posting.refund(connection, self.ledger, chunk)
         return statuses
 
     def refund(self, refund: Refund) -> RefundStatus:
@@ -170,7 +171,14 @@ class Premiums:
         """Cancel open bills, e.g. of people who died or moved away; paid ones stay. Returns how many were cancelled.
 
         Cancelled is final for the person and period: issuing again makes no new bill.
+
+        Raises:
+            InvalidValue: one text instead of a list, or a reason that cannot be stored.
         """
+        if isinstance(bill_nos, str):
+            raise InvalidValue("a list of bills is wanted", step="premiums.cancel", term="缴费单", advice="[bill_no]")
+        _must_be_reason(reason)
+        bill_nos = [name for name in bill_nos if is_id(name)]
         bill = schema.premium_bill
         with self.store.begin() as connection:
             lock_for_posting(connection)
@@ -184,6 +192,24 @@ class Premiums:
                 )
                 done += connection.execute(change).rowcount
         return done
+
+    def stop(self, id_number: str, *, after: date, reason: str) -> Stopped:
+        """End a person's premiums, e.g. after the day of death: cancel the open bills of periods that begin later.
+
+        The same again changes nothing, and says what is still owed and what is to be given back.
+
+        Args:
+            id_number: citizen number.
+            after: e.g. day of death (assumed: a period that has begun by then stays owed).
+            reason: e.g. ``"死亡"``; stands on the bill.
+
+        Raises:
+            InvalidValue: a reason that cannot be stored.
+        """
+        _must_be_reason(reason)
+        with self.store.begin() as connection:
+            lock_for_posting(connection)
+            return deaths.stop(connection, id_number.upper(), after, reason) if is_storable(id_number) else Stopped()
 
     def change_category_many(self, changes: Iterable[CategoryChange]) -> list[Change]:
         """Put bills of another category in the place of bills (人员类别变更); one outcome each, in order."""
@@ -206,7 +232,7 @@ class Premiums:
             holder = sa.select(person.c.id_number).join(card, card.c.person_id == person.c.person_id)
             wanted = wanted.where(bill.c.id_number == holder.where(card.c.card_no == card_no).scalar_subquery())
         if id_number or not card_no:
-            wanted = wanted.where(bill.c.id_number == id_number)
+            wanted = wanted.where(bill.c.id_number == id_number.upper())
         if not is_storable(id_number + card_no):
             return []
         with self.store.begin() as connection:
@@ -218,16 +244,19 @@ class Premiums:
         return Agency(self.store, self.ledger, self._rates)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
-        """Every open bill, the longest overdue first: who owes what since when (欠费清单)."""
+        """Every open bill, the longest overdue first: who owes what since when, and who is dead (欠费清单)."""
         bill = schema.premium_bill
-        wanted = sa.select(bill).where(bill.c.state == BillState.OPEN).order_by(bill.c.due_on, bill.c.bill_no)
+        wanted = deaths.with_deaths(sa.select(bill)).where(bill.c.state == BillState.OPEN)
+        wanted = wanted.order_by(bill.c.due_on, bill.c.bill_no)
         if period is not None:
             wanted = wanted.where(bill.c.period == period)
         with self.store.begin() as connection:
             for row in connection.execution_options(yield_per=CHUNK).execute(wanted):
                 due = date.fromisoformat(row.due_on)
                 late = max(0, (on - due).days)
-                yield Arrear(row.bill_no, row.id_number, row.name, row.period, row.insurance, row.amount_fen, due, late)
+                died_on = None if row.died_on is None else date.fromisoformat(row.died_on)
+                whose = (row.bill_no, row.id_number, row.name, row.period, row.insurance, row.amount_fen)
+                yield Arrear(*whose, due, late, row.living is not None, died_on)
 
     def receipt(self, payment_id: str) -> Receipt:
         """The receipt of a payment that was taken.
@@ -237,8 +266,9 @@ class Premiums:
         """
         paid, bill = schema.premium_payment, schema.premium_bill
         wanted = sa.select(paid, bill).join(bill, bill.c.bill_no == paid.c.bill_no)
+        wanted = wanted.where(paid.c.payment_id == (payment_id if is_id(payment_id) else ""))
         with self.store.begin() as connection:
-            row = connection.execute(wanted.where(paid.c.payment_id == payment_id)).mappings().one_or_none()
+            row = connection.execute(wanted).mappings().one_or_none()
         if row is None:
             raise InvalidValue("no such payment", step="premiums.receipt", term="缴费凭证", advice="check its number")
         rate = self._rates.get((row["insurance"], row["category"], row["rate_since"]))
@@ -273,10 +303,15 @@ class Premiums:
         if found is None:
             return Change(ChangeStatus.UNKNOWN_BILL)
         of_person = sa.select(bill).where(bill.c.id_number == found.id_number, bill.c.period == found.period)
-        after = connection.execute(of_person.where(bill.c.replaces == found.bill_no)).first()
+        by_what = {row.replaces: row for row in connection.execute(of_person) if row.replaces}
+        after = by_what.get(found.bill_no)
         if after is not None:
-            is_same = after.category == int(change.category)
-            return Change(ChangeStatus.EXISTS if is_same else ChangeStatus.CANCELLED, after.bill_no)
+            is_same, now = after.category == int(change.category), after
+            while now.bill_no in by_what:  # replaced in its turn
+                now = by_what[now.bill_no]
+            return Change(ChangeStatus.EXISTS if is_same else ChangeStatus.CANCELLED, now.bill_no)
+        if found.state == BillState.OPEN and found.category == int(change.category):
+            return Change(ChangeStatus.EXISTS, found.bill_no)
         state = BillState(found.state)
         if state not in (BillState.OPEN, BillState.REFUNDED):
             return Change(ChangeStatus.PAID if state is BillState.PAID else ChangeStatus.CANCELLED, found.bill_no)
@@ -288,8 +323,8 @@ class Premiums:
             gone = {"state": int(BillState.CANCELLED), "reason": f"人员类别变更为{change.category.zh}"}
             connection.execute(sa.update(bill).where(bill.c.bill_no == found.bill_no).values(gone))
         person = Insured(found.id_number, found.name, change.category, found.insurance)
-        bill_no = _number(found.period, posting.last_serial(connection, found.period) + 1)
-        row = (*_row(bill_no, found.period, person, rate, begins, change.since), found.bill_no)
+        bill_no = issuing.bill_number(found.period, posting.last_serial(connection, found.period) + 1)
+        row = (*issuing.bill_row(bill_no, found.period, person, rate, begins, change.since), found.bill_no)
         self.ledger.open_accounts({share.account: share.kind for share in rate.shares}.items(), connection=connection)
         insert_many(connection, bill, (*_BILL, "replaces"), [row])
         return Change(ChangeStatus.REPLACED, bill_no)
@@ -297,19 +332,22 @@ class Premiums:
     def _issue(
         self, connection: sa.Connection, period: str, begins: date, people: list[Insured], report: IssueReport
     ) -> int:
-        there = posting.known_bills(connection, period, [person for person in people if _is_well_formed(person)])
+        there = posting.known_bills(connection, period, [person for person in people if issuing.is_well_formed(person)])
         serial = posting.last_serial(connection, period)
+        dead = deaths.dead_before(connection, [one.id_number for one in people if issuing.is_well_formed(one)], begins)
         rows, accounts, amount = [], dict[str, AccountKind](), 0
         for person in people:
             rate = self.tariff.find(person.insurance, person.category, begins)
-            status = _judge(person, rate, (person.insurance, person.id_number) in there)
+            status = issuing.judge(person, rate, (person.insurance, person.id_number) in there)
+            if status is IssueStatus.ISSUED and person.id_number in dead:
+                status = IssueStatus.DEAD
             report.statuses.append(status)
             if status is not IssueStatus.ISSUED or rate is None:
                 continue
             there.add((person.insurance, person.id_number))
             serial += 1
-            bill_no = _number(period, serial)
-            rows.append(_row(bill_no, period, person, rate, begins, begins))
+            bill_no = issuing.bill_number(period, serial)
+            rows.append(issuing.bill_row(bill_no, period, person, rate, begins, begins))
             accounts.update({share.account: share.kind for share in rate.shares})
             report.bills.append(bill_no)
             amount += rate.amount_fen
@@ -318,32 +356,9 @@ class Premiums:
         return amount
 
 
-def _number(period: str, serial: int) -> str:
-    return f"{period}.{serial:09d}"  # says nothing of the person
-
-
-def _row(bill_no: str, period: str, person: Insured, rate: Rate, begins: date, since: date) -> tuple[object, ...]:
-    due = since + timedelta(days=rate.due_days)
-    whose = (person.insurance, person.id_number, person.name, int(person.category))
-    dates = (rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat())
-    return (bill_no, period, *whose, rate.amount_fen, *dates)
-
-
-def _judge(person: Insured, rate: Rate | None, exists: bool) -> IssueStatus:
-    if not _is_well_formed(person):
-        return IssueStatus.MALFORMED
-    if exists:
-        return IssueStatus.EXISTS
-    return IssueStatus.NO_RATE if rate is None else IssueStatus.ISSUED
-
-
-def _is_well_formed(person: Insured) -> bool:
-    """Whether the database can keep it and a bank's file can carry it."""
-    number, name = person.id_number, person.name
-    if not all(isinstance(one, str) and is_storable(one) for one in (number, name, person.insurance)):
-        return False
-    is_number = number.isascii() and number.isalnum() and len(number) <= 18
-    return is_number and bool(name.strip()) and not any(mark < " " or mark in "|\x7f" for mark in name)
+def _must_be_reason(reason: str) -> None:
+    if not (isinstance(reason, str) and is_storable(reason)):
+        raise InvalidValue("a reason is text", step="premiums.cancel", term="作废原因", advice="e.g. 死亡")
 
 
 def _bill(row: Any) -> Bill:

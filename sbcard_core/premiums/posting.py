@@ -16,6 +16,7 @@ from sbcard_core.values import CardState
 RateKey = tuple[str, int, str]
 """Insurance, category and first day of a rate: what a bill keeps of it."""
 _LOOKUP = 900
+_PARTS = 8
 
 _SOURCES = {
     Channel.COUNTER: ("CASH", AccountKind.CASH),
@@ -191,15 +192,19 @@ def _is_well_formed(payment: Payment) -> bool:
         return False
     return (
         isinstance(payment.channel, Channel)
-        and isinstance(payment.at, datetime)
+        and _is_local(payment.at)
         and (payment.card_no == "" or (is_id(payment.card_no) and len(payment.card_no) <= 9))
     )
+
+
+def _is_local(at: object) -> bool:
+    return isinstance(at, datetime) and at.tzinfo is None
 
 
 def _post_payment(
     rate: Rate | None, payment: Payment, source: str, post: Callable[[list[Transfer]], bool]
 ) -> PaymentStatus:
-    if rate is None:
+    if rate is None or rate.amount_fen != payment.amount_fen:  # of a tariff that was changed since
         return PaymentStatus.NO_RATE
     source = source or source_of(payment.channel, payment.agent)[0]
     at = timestamp(payment.at)
@@ -220,21 +225,17 @@ def _post_all(connection: sa.Connection, ledger: Ledger, moves: list[Transfer]) 
     return False
 
 
-def refund(
-    connection: sa.Connection, ledger: Ledger, rates: Mapping[RateKey, Rate], refunds: Sequence[Refund]
-) -> list[RefundStatus]:
+def refund(connection: sa.Connection, ledger: Ledger, refunds: Sequence[Refund]) -> list[RefundStatus]:
     """Give money back in the caller's transaction, which holds the posting lock."""
     known = {row.refund_id: row for row in find(connection, _REFUND, "refund_id", [r.refund_id for r in refunds])}
     paid = {row.payment_id: row for row in find(connection, _PAYMENT, "payment_id", [r.payment_id for r in refunds])}
-    bills = {row.bill_no: row for row in find(connection, _BILL, "bill_no", [row.bill_no for row in paid.values()])}
     given = {name: figures(row.refunded) for name, row in paid.items()}
     made: dict[str, Refund] = {}
     statuses = []
     for one in refunds:
         status = _judge_refund(one, known.get(one.refund_id), made.get(one.refund_id), paid, given)
         if status is RefundStatus.REFUNDED:
-            rate = _rate_of(bills[paid[one.payment_id].bill_no], rates)
-            status = _post_refund(connection, ledger, rate, paid[one.payment_id], one, given)
+            status = _post_refund(connection, ledger, paid[one.payment_id], one, given)
         if status is RefundStatus.REFUNDED:
             made[one.refund_id] = one
         statuses.append(status)
@@ -265,7 +266,7 @@ def _judge_refund(
 def _is_refund(one: Refund) -> bool:
     if not (is_id(one.refund_id) and len(one.refund_id) <= 100 and is_id(one.payment_id)):
         return False
-    if type(one.amount_fen) is not int or one.amount_fen <= 0 or not isinstance(one.at, datetime):
+    if type(one.amount_fen) is not int or one.amount_fen <= 0 or not _is_local(one.at):
         return False
     return isinstance(one.reason, str) and is_storable(one.reason)
 
@@ -289,22 +290,38 @@ def apportion(held: Sequence[int], amount_fen: int) -> list[int]:
     return parts
 
 
+def _shares_paid(connection: sa.Connection, ledger: Ledger, payment_id: str) -> list[Transfer]:
+    """What a payment brought to each fund: as the books say, whatever the tariff says today."""
+    found: list[Transfer] = []
+    while len(found) % _PARTS == 0:
+        names = [f"premium:{payment_id}:{part}" for part in range(len(found), len(found) + _PARTS)]
+        there = ledger.transfers(names, connection)
+        found += [there[name] for name in names if name in there]
+        if not there:
+            break
+    return found
+
+
 def _post_refund(
-    connection: sa.Connection, ledger: Ledger, rate: Rate | None, payment: Any, one: Refund, given: dict[str, list[int]]
+    connection: sa.Connection, ledger: Ledger, payment: Any, one: Refund, given: dict[str, list[int]]
 ) -> RefundStatus:
-    if rate is None:
+    shares = _shares_paid(connection, ledger, one.payment_id)
+    if sum(share.amount_fen for share in shares) != payment.amount_fen:
         return RefundStatus.NO_RATE
     before = given[one.payment_id]
-    before = before if len(before) == len(rate.shares) else [0] * len(rate.shares)
-    parts = apportion(
-        [share.amount_fen - back for share, back in zip(rate.shares, before, strict=True)], one.amount_fen
-    )
+    before = before if len(before) == len(shares) else [0] * len(shares)
+    parts = apportion([share.amount_fen - back for share, back in zip(shares, before, strict=True)], one.amount_fen)
     target, _ = source_of(Channel(payment.channel), payment.agent)
     moves = [
         Transfer(
-            f"premium-refund:{one.refund_id}:{at}", share.account, target, fen, "premium.refund", timestamp(one.at)
+            f"premium-refund:{one.refund_id}:{at}",
+            share.credit_account,
+            target,
+            fen,
+            "premium.refund",
+            timestamp(one.at),
         )
-        for at, (share, fen) in enumerate(zip(rate.shares, parts, strict=True))
+        for at, (share, fen) in enumerate(zip(shares, parts, strict=True))
         if fen
     ]
     if not _post_all(connection, ledger, moves):

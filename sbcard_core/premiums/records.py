@@ -46,6 +46,8 @@ class IssueStatus(IntEnum):
     MALFORMED = 2
     NO_RATE = 3
     """The tariff has no rate for this insurance, category and day."""
+    DEAD = 4
+    """Payouts were told that the person died before the period (``payout.Living.DEAD``)."""
 
 
 class PaymentStatus(IntEnum):
@@ -66,7 +68,7 @@ class PaymentStatus(IntEnum):
     CARD_REFUSED = 8
     """No such card, or its social-security half is not in normal use."""
     NO_RATE = 9
-    """The tariff in use lacks the rate that the bill was made by."""
+    """The tariff in use lacks the rate that the bill was made by, or has another amount there."""
     LEDGER_REFUSED = 10
     """An account's bound stands against it."""
 
@@ -87,6 +89,7 @@ class RefundStatus(IntEnum):
     MORE_THAN_PAID = 5
     """Together with earlier refunds it would be more than was paid."""
     NO_RATE = 6
+    """The books do not hold the payment's movements."""
     LEDGER_REFUSED = 7
 
 
@@ -115,7 +118,7 @@ class Payment:
         amount_fen: what was paid; it must be the whole bill.
         channel: where.
         agent: who took it: counter, terminal or bank; part of the account that is debited.
-        at: local time.
+        at: local time, without a time zone.
     """
 
     payment_id: str
@@ -207,6 +210,22 @@ class Arrear:
     due_on: date
     days_late: int
     """0 = not late yet."""
+    dead: bool = False
+    """Payouts were told that the person died: see ``Premiums.stop``."""
+    died_on: date | None = None
+    """Where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What the end of a person's insurance did to the bills."""
+
+    cancelled: list[str] = field(default_factory=list)
+    """Bills of later periods that were open."""
+    owed: list[str] = field(default_factory=list)
+    """Open bills of periods begun before: they stay, ``Premiums.cancel`` forgives them."""
+    paid: list[str] = field(default_factory=list)
+    """Payments of later periods: ``Premiums.refund`` gives them back."""
 
 
 @dataclass(frozen=True, slots=True)

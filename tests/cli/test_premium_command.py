@@ -152,6 +152,47 @@ def test_what_is_refused_is_said_in_a_sentence(tmp_path: Path, monkeypatch, argu
     assert not Path("typo.sqlite").exists()
 
 
+def test_a_wrong_line_far_down_is_named_and_nobody_is_billed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = ("--db", "sqlite:///b.sqlite")
+    lines = [f"4301021980010{at:05d},张三,RURAL,resident-medical" for at in range(2500)]
+    lines[2400] = lines[2400].replace("RURAL", "FARMER")
+    Path("people.csv").write_text("\n".join([PEOPLE.split("\n", 1)[0], *lines]), "utf-8")
+    code, said = run("issue", "2015", "people.csv", "--begins", "2015-01-01", *db)
+    assert (code, "line 2402 has no category of person" in said, "RURAL" in said) == (2, True, True), said
+    assert "没有缴费单" in run("totals", "2015", *db)[1]
+    Path("pay.csv").write_text(PAYMENTS + "P1,B,1,pos,T1,2015-03-02T09:00:00+08:00\n", "utf-8")
+    code, said = run("pay", "pay.csv", *db)
+    assert (code, "line 2 has a time with a time zone" in said.replace("\n", " ")) == (2, True), said
+
+
+def test_a_bank_without_bills_is_told_why(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = ("--db", "sqlite:///b.sqlite")
+    Path("people.csv").write_text(PEOPLE, "utf-8")
+    assert run("issue", "2015", "people.csv", "--begins", "2015-01-01", *db)[0] == 0
+    code, said = run("dispatch", "402", "2051", *db)
+    assert (code, "2051 没有缴费单" in said, "no bills" in said) == (1, True, True), said
+    assert json.loads(run("dispatch", "402", "2051", *db, "--json")[1]) == {"files": [], "bills_of_period": 0}
+    assert run("dispatch", "402", "2015", *db)[0] == 0
+    code, said = run("dispatch", "103", "2015", *db)
+    assert (code, "nothing to send" in said) == (0, True), said
+
+
+def test_premiums_end_with_a_death(url: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("people.csv").write_text(PEOPLE, "utf-8")
+    for year in ("2015", "2016"):
+        assert run("issue", year, "people.csv", "--begins", f"{year}-01-01", "--db", url)[0] == 0
+    death = ("stop", "430102198001010011", "--after", "2015-08-20", "--reason", "死亡", "--db", url)
+    code, said = run(*death, "--dry-run")
+    assert (code, "作废 1 张" in said, "430102198001010011" in said) == (1, True, False), said
+    done = json.loads(run(*death, "--json")[1])
+    assert (done["cancelled"], done["owed"], done["paid"]) == (["2016.000000001"], ["2015.000000001"], [])
+    assert run("cancel", "2015.000000001", "--reason", "死亡", "--db", url)[0] == 0
+    assert run(*death)[0] == 0
+
+
 def test_a_narrow_console_and_a_reader_that_goes_away(tmp_path: Path) -> None:
     people = [f"4301021980010{at:05d},{'𠮷' if at == 1 else '张三'},RURAL,resident-medical" for at in range(3000)]
     (tmp_path / "people.csv").write_text(PEOPLE.split("\n", 1)[0] + "\n" + "\n".join(people), "utf-8")

@@ -1,0 +1,52 @@
+"""Bills of people who died or left: what ends with them, what stays owed, what was paid for nothing."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from sbcard_core.premiums.records import BillState, Stopped
+from sbcard_core.store import schema
+
+DEAD: Final = 2
+"""AAC060 as one card-management vendor uses it: what payouts were told of a person, see ``payout.Living``."""
+_BILL, _PAYMENT = schema.premium_bill, schema.premium_payment
+_PERSON, _TOLD = schema.person, schema.payout_standing
+
+
+def stop(connection: sa.Connection, id_number: str, after: date, reason: str) -> Stopped:
+    """Cancel a person's open bills of periods that begin after a day; the caller holds the posting lock."""
+    mine = sa.select(_BILL.c.bill_no, _BILL.c.state, _BILL.c.issued_on, _PAYMENT.c.payment_id)
+    mine = mine.outerjoin(_PAYMENT, _PAYMENT.c.bill_no == _BILL.c.bill_no).where(_BILL.c.id_number == id_number)
+    found = Stopped()
+    for row in connection.execute(mine.order_by(_BILL.c.bill_no)).all():
+        is_later = row.issued_on > after.isoformat()
+        if row.state == BillState.OPEN:
+            (found.cancelled if is_later else found.owed).append(row.bill_no)
+        elif row.state == BillState.PAID and is_later:
+            found.paid.append(row.payment_id)
+    if found.cancelled:
+        gone = {"state": int(BillState.CANCELLED), "reason": reason}
+        connection.execute(sa.update(_BILL).where(_BILL.c.bill_no.in_(found.cancelled)).values(gone))
+    return found
+
+
+def with_deaths(bills: "sa.Select[Any]") -> "sa.Select[Any]":
+    """The same bills, with what payouts were told of their people: ``living`` and ``died_on``, null where nothing."""
+    told = sa.select(_PERSON.c.id_number, _TOLD.c.living, _TOLD.c.died_on).join(
+        _TOLD, _TOLD.c.person_id == _PERSON.c.person_id
+    )
+    dead = told.where(_TOLD.c.living == DEAD).subquery()
+    return bills.outerjoin(dead, dead.c.id_number == _BILL.c.id_number).add_columns(dead.c.living, dead.c.died_on)
+
+
+def dead_before(connection: sa.Connection, numbers: Sequence[str], begins: date) -> set[str]:
+    """Those of whom payouts were told that they died before a day, or died and nobody knows when."""
+    told = sa.select(_PERSON.c.id_number).join(_TOLD, _TOLD.c.person_id == _PERSON.c.person_id)
+    before = sa.or_(_TOLD.c.died_on.is_(None), _TOLD.c.died_on < begins.isoformat())
+    found: set[str] = set()
+    for start in range(0, len(numbers), 900):
+        some = _PERSON.c.id_number.in_(list(numbers[start : start + 900]))
+        found.update(connection.execute(told.where(_TOLD.c.living == DEAD, before, some)).scalars())
+    return found

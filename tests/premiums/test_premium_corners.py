@@ -1,0 +1,180 @@
+"""Premiums at their corners: a tariff that was changed, deaths, chains of categories, odd arguments, GB18030 names."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from sbcard_core.backend import Backend
+from sbcard_core.errors import InvalidValue
+from sbcard_core.hosts import bankfile
+from sbcard_core.ledger import AccountKind, Ledger
+from sbcard_core.payout import Living, Standing
+from sbcard_core.premiums import (
+    BILLS,
+    SAMPLE,
+    BillState,
+    CategoryChange,
+    ChangeStatus,
+    Channel,
+    Insured,
+    IssueStatus,
+    Payment,
+    PaymentStatus,
+    Premiums,
+    Refund,
+    RefundStatus,
+    Share,
+    Stopped,
+    Tariff,
+)
+from sbcard_core.store import Store, insert_many, schema
+from sbcard_core.values import PersonCategory
+
+AT, BEGINS = datetime.fromisoformat("2015-03-02T09:30:15"), date(2015, 1, 1)
+PERSON = Insured("43010219800101001X", "张三", PersonCategory.RURAL, "resident-medical")
+PAID = Payment("P1", "", 12000, Channel.POS, "T1", AT)
+
+
+@pytest.fixture
+def book(store: Store) -> Premiums:
+    return Premiums(store, Ledger(store), SAMPLE)
+
+
+def changed(*shares: tuple[str, AccountKind, int]) -> Tariff:
+    """The sample with other shares in the rate of 2015: somebody has edited the file."""
+    new = tuple(Share(*share) for share in shares)
+    return Tariff("edited", tuple(
+        replace(rate, shares=new) if PersonCategory.RURAL is rate.category and rate.since == BEGINS else rate
+        for rate in SAMPLE.rates
+    ))  # fmt: skip
+
+
+def test_a_bill_is_paid_by_its_own_amount_whatever_the_tariff_says_today(book: Premiums) -> None:
+    (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
+    dearer = Premiums(book.store, book.ledger, changed(("POOLED_FUND:resident", AccountKind.POOLED_FUND, 13000)))
+    assert dearer.pay_many([replace(PAID, bill_no=bill)]) == [PaymentStatus.NO_RATE]
+    assert book.ledger.totals() == (0, 0)
+    assert book.pay(replace(PAID, bill_no=bill)) is PaymentStatus.PAID
+
+
+def test_money_goes_back_from_the_funds_it_went_to(book: Premiums) -> None:
+    (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
+    book.pay(replace(PAID, bill_no=bill))
+    other = changed(("SUSPENSE:other", AccountKind.SUSPENSE, 12000))
+    book.ledger.open_accounts([("SUSPENSE:other", AccountKind.SUSPENSE)])
+    for tariff, name in ((other, "R1"), (Tariff("none", ()), "R2")):
+        edited = Premiums(book.store, book.ledger, tariff)
+        assert edited.refund(Refund(name, "P1", 6000, AT)) is RefundStatus.REFUNDED
+    held = book.ledger.balances(["POOLED_FUND:resident", "CATASTROPHIC_FUND:resident", "SUSPENSE:other"])
+    assert {one.net_fen for one in held.values()} == {0}
+    assert book.ledger.recompute() == []
+
+
+def test_a_rate_of_many_funds_comes_back_to_the_fen(store: Store) -> None:
+    funds = [(f"POOLED_FUND:{at}", AccountKind.POOLED_FUND, 1499 + at) for at in range(8)]
+    book = Premiums(store, Ledger(store), changed(*funds))
+    (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
+    whole = sum(fen for *_, fen in funds)
+    book.pay(replace(PAID, bill_no=bill, amount_fen=whole))
+    parts = [1, 7, 4999, whole - 5007]
+    found = book.refund_many([Refund(f"R{at}", "P1", fen, AT) for at, fen in enumerate(parts)])
+    assert found == [RefundStatus.REFUNDED] * 4
+    assert book.refund_many([Refund("R9", "P1", 1, AT)]) == [RefundStatus.MORE_THAN_PAID]
+    assert {one.net_fen for one in book.ledger.balances([name for name, *_ in funds]).values()} == {0}
+    again = book.pay_many([replace(PAID, payment_id="P2", bill_no=bill, amount_fen=whole)])
+    assert again == [PaymentStatus.ALREADY_PAID]  # given back in full: owed only by a new bill
+
+
+def test_a_time_of_a_time_zone_stops_no_other(book: Premiums) -> None:
+    first, second = book.issue("2015", BEGINS, [PERSON, replace(PERSON, id_number="4301")]).bills
+    zoned = AT.replace(tzinfo=UTC)
+    found = book.pay_many([replace(PAID, payment_id="Z", bill_no=second, at=zoned), replace(PAID, bill_no=first)])
+    assert found == [PaymentStatus.MALFORMED, PaymentStatus.PAID]
+    back = Refund("R1", "P1", 5, AT)
+    assert book.refund_many([replace(back, at=zoned), back]) == [RefundStatus.MALFORMED, RefundStatus.REFUNDED]
+
+
+def test_one_person_however_the_last_letter_is_written(book: Premiums) -> None:
+    small = replace(PERSON, id_number=PERSON.id_number.lower())
+    assert book.issue("2015", BEGINS, [PERSON, small]).statuses == [IssueStatus.ISSUED, IssueStatus.EXISTS]
+    assert book.issue("2015", BEGINS, [small]).statuses == [IssueStatus.EXISTS]
+    (bill,) = book.bills(id_number=small.id_number)
+    assert bill.id_number == PERSON.id_number
+
+
+def test_a_chain_of_categories_ends_at_the_bill_that_is_owed(book: Premiums) -> None:
+    (first,) = book.issue("2015", BEGINS, [PERSON]).bills
+    student = CategoryChange(first, PersonCategory.STUDENT, date(2015, 9, 1))
+    (same,) = book.change_category_many([replace(student, category=PersonCategory.RURAL)])
+    assert (same.status, same.bill_no) == (ChangeStatus.EXISTS, first)  # it is of that category
+    (second,) = book.change_category_many([student])
+    (third,) = book.change_category_many([CategoryChange(second.bill_no, PersonCategory.URBAN_RESIDENT, BEGINS)])
+    again, other = book.change_category_many([student, replace(student, category=PersonCategory.RURAL)])
+    assert (again.status, again.bill_no) == (ChangeStatus.EXISTS, third.bill_no)
+    assert (other.status, other.bill_no) == (ChangeStatus.CANCELLED, third.bill_no)
+    assert [one.bill_no for one in book.arrears(BEGINS)] == [third.bill_no]
+
+
+def test_odd_arguments_are_refused_or_find_nothing(book: Premiums) -> None:
+    (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
+    with pytest.raises(InvalidValue, match="list of bills"):
+        book.cancel(bill)
+    with pytest.raises(InvalidValue, match="a reason is text"):
+        book.cancel([bill], reason="\0")
+    with pytest.raises(InvalidValue, match="a reason is text"):
+        book.stop(PERSON.id_number, after=BEGINS, reason="\ud800")
+    assert book.cancel(["\0", "\ud800", "2015.9"]) == 0
+    assert book.stop("\0", after=BEGINS, reason="死亡") == Stopped()
+    with pytest.raises(InvalidValue, match="no such payment"):
+        book.receipt("\0")
+    assert [one.state for one in book.bills(id_number=PERSON.id_number)] == [BillState.OPEN]
+
+
+def register(store: Store, *people: Insured) -> None:
+    columns = ("person_id", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "city", "county",
+               "bank", "form_no", "submitted_on", "source_file", "source_line")  # fmt: skip
+    rest = ("1", "01", "1980-01-01", "", 3, "430100", "430102", "103", "F", "2014-08-01", "f", 1)
+    with store.begin() as connection:
+        rows = [(at, one.id_number, one.name, *rest) for at, one in enumerate(people, 1)]
+        insert_many(connection, schema.person, columns, rows)
+
+
+def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: Store) -> None:
+    lived = replace(PERSON, id_number="430102198001010022")
+    register(store, PERSON, lived)
+    backend = Backend(store)
+    book = backend.premiums
+    bills = {year: book.issue(str(year), date(year, 1, 1), [PERSON, lived]).bills for year in (2014, 2015, 2016, 2017)}
+    book.pay(replace(PAID, bill_no=bills[2017][0]))
+    assert not any(one.dead for one in book.arrears(date(2017, 1, 1)))
+    died = date(2015, 8, 20)
+    with pytest.raises(InvalidValue):
+        backend.death(PERSON.id_number, died, on=date(2015, 8, 19))
+    assert book.totals("2016")[BillState.OPEN][0] == 2
+    backend.payout.tell([Standing(PERSON.id_number, Living.DEAD)], on=date(2015, 9, 1))
+    seen = {(one.bill_no, one.died_on) for one in book.arrears(date(2017, 1, 1)) if one.dead}
+    assert seen == {(bills[year][0], None) for year in (2014, 2015, 2016)}
+    for cancelled in ([bills[2016][0]], []):  # and the same again
+        done = backend.death(PERSON.id_number, died, on=date(2015, 9, 1))
+        assert done.premiums == Stopped(cancelled, [bills[2014][0], bills[2015][0]], ["P1"])
+    found = {one.bill_no: (one.dead, one.died_on) for one in book.arrears(date(2017, 1, 1))}
+    assert found == {
+        **{bills[year][0]: (True, died) for year in (2014, 2015)},
+        **{bills[year][1]: (False, None) for year in (2014, 2015, 2016, 2017)},
+    }
+    assert book.refund(Refund("R1", "P1", 12000, AT)) is RefundStatus.REFUNDED
+    again = {year: book.issue(f"{year}-x", date(year, 1, 1), [PERSON, lived]).statuses for year in (2015, 2018)}
+    assert again == {2015: [IssueStatus.ISSUED] * 2, 2018: [IssueStatus.DEAD, IssueStatus.ISSUED]}
+    assert backend.ledger.recompute() == []
+
+
+def test_a_bank_file_carries_every_name(book: Premiums, tmp_path: Path) -> None:
+    names = ["张三", "𠮷田", "\ue000某", "买买提·阿不都", "a\u2028b", "é\u0085e", "㐀䶵", "\U0002a6d6"]
+    people = [Insured(f"43010219800101{at:04d}", name, PersonCategory.RURAL, "resident-medical")
+              for at, name in enumerate(names)]  # fmt: skip
+    assert set(book.issue("2015", BEGINS, people).statuses) == {IssueStatus.ISSUED}
+    (path,) = book.agency.dispatch("402", "2015", on=BEGINS, out_dir=tmp_path)
+    assert [row[2] for row in bankfile.read(path, BILLS).rows] == names
+    assert path.read_bytes().count(b"\n") == len(names) + 2
