@@ -26,8 +26,8 @@ def encoding_of(head: bytes) -> str:
     Example:
         >>> encoding_of("a\\tb".encode("utf-16")), encoding_of("a\\r\\n".encode("utf-16-be")), encoding_of(b"a\\r\\n")
         ('utf-16-le', 'utf-16-be', '')
-        >>> encoding_of("a".encode("utf-32"))
-        ''
+        >>> encoding_of("a".encode("utf-32")), encoding_of(b"a,b\\r\\n.\\0\\r\\0\\n")
+        ('', '')
     """
     if head.startswith(codecs.BOM_UTF32_LE):
         return ""
@@ -35,7 +35,7 @@ def encoding_of(head: bytes) -> str:
         return marked
     for encoding in (_LITTLE, _BIG):
         at = head.find("\r\n".encode(encoding))
-        if at >= 0 and at % 2 == 0:
+        if at >= 0 and at % 2 == 0 and b"\r\n" not in head[:at]:  # a line of single bytes ended before
             return encoding
     return ""
 

@@ -97,6 +97,7 @@ def _outcome(batches: list[CheckedBatch]) -> tuple[object, ...]:
 
 @settings(deadline=None)  # the first call builds tables
 @given(FILE)
+@example(_join(b"", [(b"\0", b"\r"), (b"\0", b"\n"), (b"\0", b"\n")], False))  # as a line ends in UTF-16
 def test_every_record_ends_in_exactly_one_place(raw: bytes) -> None:
     batches = _run(raw)
     for batch in batches:
