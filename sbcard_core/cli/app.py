@@ -12,8 +12,8 @@ from sbcard_core import __version__
 from sbcard_core.cli.agency import premium_app
 from sbcard_core.cli.bill import bill_app
 from sbcard_core.cli.card import card_app
-from sbcard_core.cli.payee import pay_app
 from sbcard_core.cli.progress import RichMeter, console
+from sbcard_core.cli.recovering import pay_app
 from sbcard_core.cli.say import refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
 

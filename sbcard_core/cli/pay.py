@@ -22,14 +22,13 @@ from sbcard_core.cli.desk import (
     tell,
     yuan,
 )
+from sbcard_core.cli.pay_options import BankFiles, Period, ProgrammeCode, Reason, Roll
 from sbcard_core.errors import InvalidValue
 
 pay_app = typer.Typer(
     no_args_is_help=True, help="代发: pay pensions and subsidies, a roll from draft to close.", epilog=EXIT_CODES
 )
 
-Roll = Annotated[str, typer.Argument(help="number of the roll")]
-BankFiles = Annotated[Path, typer.Option(help="folder for the bank files")]
 _SUMS = {
     "unsent_fen": "未发送",
     "sent_fen": "已发送",
@@ -73,8 +72,8 @@ def _roll_lines(path: Path) -> Iterator[Any]:
 
 @pay_app.command(epilog="sbcard pay draft pension 2014-07 roll.csv --by 张经办 --db sqlite:///books.sqlite --dry-run")
 def draft(
-    programme: Annotated[str, typer.Argument(help="e.g. pension, farm-subsidy")],
-    period: Annotated[str, typer.Argument(help="e.g. 2014-07")],
+    programme: ProgrammeCode,
+    period: Period,
     roll: Annotated[Path, typer.Argument(help="CSV: id_number,name,amount_fen", exists=True, dir_okay=False)],
     by: Annotated[str, typer.Option(help="who drafts it; others must approve it")],
     db: Database,
@@ -93,10 +92,23 @@ def draft(
         refused = found.payout.refused(made.roll_no)
         show_roll(status, as_json=as_json, dry_run=dry_run, needed=needed, refused_lines=refused)
         if not as_json:
-            shown = [f"  第{one.line}行 {one.id_number} {one.code} {one.reason}" for one in refused[:20]]
             more = [f"  …另有 {len(refused) - 20:,} 行,用 --json 查看全部"] if len(refused) > 20 else []
-            tell([*shown, *more], {}, as_json=False)
+            tell([*_refused(refused[:20]), *more], {}, as_json=False)
     if status.refused:
+        raise typer.Exit(1)
+
+
+def _refused(there: list[Any]) -> list[str]:
+    return [f"  第{one.line}行 {one.id_number} {one.code} {one.reason}" for one in there]
+
+
+@pay_app.command(epilog="sbcard pay refused ROLL --db sqlite:///books.sqlite")
+def refused(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
+    """List all lines a roll did not take on, and why. Exit code 1: there are some."""
+    with backend(db) as found:
+        there = found.payout.refused(roll_no)
+        tell(_refused(there) or ["全部列入 (none was refused)"], {"roll_no": roll_no, "lines": there}, as_json=as_json)
+    if there:
         raise typer.Exit(1)
 
 
@@ -165,7 +177,7 @@ def stale(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
 def remove(
     roll_no: Roll,
     lines: Annotated[list[int], typer.Argument(help="numbers of the lines, as `sbcard pay stale` shows them")],
-    reason: Annotated[str, typer.Option(help="why, kept with the lines")],
+    reason: Reason,
     db: Database,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -253,8 +265,8 @@ def _corrections(path: Path) -> dict[str, str]:
     "--db sqlite:///books.sqlite --dry-run"
 )
 def repay(
-    programme: Annotated[str, typer.Argument(help="e.g. pension")],
-    period: Annotated[str, typer.Argument(help="e.g. 2014-07")],
+    programme: ProgrammeCode,
+    period: Period,
     db: Database,
     on: On = None,
     out: BankFiles = Path("out/pay"),
@@ -284,6 +296,41 @@ def status(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
     """Say where the money of a roll is."""
     with backend(db) as found:
         show_roll(found.payout.status(roll_no), as_json=as_json)
+
+
+@pay_app.command(epilog="sbcard pay rolls pension 2014-07 --db sqlite:///books.sqlite")
+def rolls(programme: ProgrammeCode, period: Period, db: Database, as_json: AsJson = False) -> None:
+    """List the rolls of a programme and period."""
+    with backend(db) as found:
+        there = found.payout.rolls(programme, period)
+        lines = [f"{one.roll_no}  {one.state.name}  发放日 {one.pay_on}  制表 {one.drafted_by}" for one in there]
+        tell(lines or ["没有名册 (no rolls)"], {"rolls": there}, as_json=as_json)
+
+
+@pay_app.command(epilog="sbcard pay check ROLL --db sqlite:///books.sqlite")
+def check(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
+    """Compare a roll's lines, batches and ledger (核对). Exit code 1: they disagree."""
+    with backend(db) as found:
+        there = found.payout.check(roll_no)
+        tell(there or ["账实相符 (the books agree)"], {"roll_no": roll_no, "disagree": there}, as_json=as_json)
+    if there:
+        raise typer.Exit(1)
+
+
+@pay_app.command("write-again", epilog="sbcard pay write-again BATCH --out out/pay --db sqlite:///books.sqlite")
+def write_again(
+    batch: Annotated[str, typer.Argument(help="number of the batch")],
+    db: Database,
+    out: BankFiles = Path("out/pay"),
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a batch's file once more, the same bytes, where the bank did not get it. The database does not change."""
+    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
+        target = Path(folder) if dry_run else out
+        target.mkdir(parents=True, exist_ok=True)
+        name = found.payout.write_again(batch, target).name
+        tell([f"银行文件 {name}"], {"batch_no": batch, "file": name}, as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay close ROLL --db sqlite:///books.sqlite")

@@ -8,16 +8,11 @@ from typing import Annotated
 import typer
 
 from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, tell, yuan
-from sbcard_core.cli.pay import BankFiles, Roll, pay_app, show_roll
+from sbcard_core.cli.pay import pay_app, show_roll
+from sbcard_core.cli.pay_options import BankFiles, Period, Person, ProgrammeCode, Reason, Roll, Since
 from sbcard_core.values import mask_id
 
 __all__ = ["pay_app"]
-
-ProgrammeCode = Annotated[str, typer.Argument(help="e.g. pension")]
-Period = Annotated[str, typer.Argument(help="e.g. 2014-07")]
-Person = Annotated[str, typer.Argument(metavar="ID_NUMBER", help="social security number")]
-Since = Annotated[str, typer.Option(help="first period, e.g. 2014-09")]
-Reason = Annotated[str, typer.Option(help="why, kept with it")]
 
 
 @pay_app.command(epilog="sbcard pay inquire pension 2014-07 --db sqlite:///books.sqlite")

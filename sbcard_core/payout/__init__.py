@@ -9,7 +9,7 @@ from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import SUSPENSE, FundsShort, Progress, RollLine
 from sbcard_core.payout.pension import Adjustment, Entitlement, PensionPayout
-from sbcard_core.payout.people import DeathReport, Standing
+from sbcard_core.payout.people import DeathReport, Payment, Standing
 from sbcard_core.payout.programmes import (
     FARM_SUBSIDY,
     LAND_SUBSIDY,
@@ -19,7 +19,7 @@ from sbcard_core.payout.programmes import (
     Programme,
     pay_day,
 )
-from sbcard_core.payout.recovery import RecoveryRefused, ReturnedLine
+from sbcard_core.payout.recovery import RecoveryRefused, RecoveryStatus, ReturnedLine
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.rolls import Roll, RollRefused
 from sbcard_core.payout.states import RETURN_CODES, LineState, Living, RecoveryMode, RollLineState, RollState
@@ -42,6 +42,7 @@ __all__ = [
     "Head",
     "LineState",
     "Living",
+    "Payment",
     "PayoutEngine",
     "PayoutResultRefused",
     "PayoutResultReport",
@@ -50,6 +51,7 @@ __all__ = [
     "Progress",
     "RecoveryMode",
     "RecoveryRefused",
+    "RecoveryStatus",
     "RefusedLine",
     "ReturnedLine",
     "Roll",

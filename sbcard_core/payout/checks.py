@@ -61,7 +61,7 @@ def yuan(fen: int) -> str:
     """An amount as a message says it.
 
     Example:
-        >>> yuan(81000050)
-        '810,000.50 元'
+        >>> yuan(81000050), yuan(-5)
+        ('810,000.50 元', '-0.05 元')
     """
-    return f"{fen // 100:,}.{fen % 100:02} 元"
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100:,}.{abs(fen) % 100:02} 元"

@@ -269,6 +269,10 @@ class PayoutEngine:
         """Back payments due after suspensions ended, as lines for the next roll."""
         return people.held(self._books, self.programme(programme), id_number)
 
+    def payments(self, id_number: str) -> list[people.Payment]:
+        """Every line sent to a bank for a person, by which a recovery names the one that was too much."""
+        return people.payments(self._books, id_number)
+
     def death(self, id_number: str, died_on: date, *, on: date) -> people.DeathReport:
         """Stop and recover what a person is not due; see :func:`sbcard_core.payout.people.death`."""
         return people.death(self._books, self._known, id_number, died_on, day(on))
@@ -296,6 +300,10 @@ class PayoutEngine:
     ) -> int:
         """Book money a bank gave back; returns what is still out."""
         return recovery.receive(self._books, self.programme(programme), recovery_id, amount_fen, reference, day(on))
+
+    def recoveries(self, programme: Programme | str) -> list[recovery.RecoveryStatus]:
+        """Every recovery of a programme, with what is still out."""
+        return recovery.recoveries(self._books, self.programme(programme))
 
     def still_out(self, recovery_id: str) -> int:
         """What of a recovery has not come back yet, in fen."""

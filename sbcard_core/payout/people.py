@@ -211,6 +211,33 @@ def _sent(person_id: int) -> sa.Select[Any]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One line sent to a bank for a person; ``claimable_fen`` of a paid one is not under recovery yet."""
+
+    programme: str
+    period: str
+    batch_no: str
+    seq: int
+    state: LineState
+    amount_fen: int
+    claimable_fen: int
+
+
+def payments(books: Books, id_number: str) -> list[Payment]:
+    """Every line sent for a person, in the order of programme and period.
+
+    Raises:
+        InvalidValue: nobody has this social security number.
+    """
+    with books.store.begin() as connection:
+        found = []
+        for code, period, batch_no, seq, state, fen in connection.execute(_sent(find(connection, id_number))).all():
+            open_fen = recovery.claimable(connection, batch_no, seq, fen) if state == LineState.PAID else 0
+            found.append(Payment(code, period, batch_no, seq, LineState(state), fen, open_fen))
+    return sorted(found, key=lambda one: (one.programme, one.period, one.batch_no, one.seq))
+
+
 def _is_after(programme: Programme, period: str, died_on: date) -> bool:
     """Whether a period begins after the death; of periods not written YYYY or YYYY-MM every one does."""
     day = died_on.isoformat()

@@ -96,6 +96,47 @@ def outstanding(books: Books, recovery_id: str) -> int:
         return _open_fen(connection, recovery_id)
 
 
+@dataclass(frozen=True, slots=True)
+class RecoveryStatus:
+    """A recovery as it stands: of which paid line, how it comes back, what was claimed, and what is still out."""
+
+    recovery_id: str
+    id_number: str
+    batch_no: str
+    seq: int
+    mode: RecoveryMode
+    amount_fen: int
+    monthly_fen: int
+    open_fen: int
+    reason: str
+    opened_on: str
+
+
+def recoveries(books: Books, programme: Programme) -> list[RecoveryStatus]:
+    """Every recovery of a programme, in the order opened; numbers of people are masked."""
+    table, entry, person = schema.payout_recovery.c, schema.payout_recovery_entry.c, schema.person.c
+    back = (
+        sa.select(sa.func.coalesce(sa.func.sum(entry.amount_fen), 0))
+        .where(entry.recovery_id == table.recovery_id)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(
+            *(table.recovery_id, person.id_number, table.batch_no, table.seq, table.mode, table.amount_fen),
+            *(table.monthly_fen, table.amount_fen - back, table.reason, table.opened_on),
+        )
+        .join_from(schema.payout_recovery, schema.person, person.person_id == table.person_id)
+        .where(table.programme == programme.code)
+        .order_by(table.opened_on, table.recovery_id)
+    )
+    with books.store.begin() as connection:
+        rows = connection.execute(query).all()
+    return [
+        RecoveryStatus(name, mask_id(who), batch_no, seq, RecoveryMode(mode), fen, monthly, int(left), *why)
+        for name, who, batch_no, seq, mode, fen, monthly, left, *why in rows
+    ]
+
+
 def _open_fen(connection: sa.Connection, recovery_id: str) -> int:
     table, entry = schema.payout_recovery.c, schema.payout_recovery_entry.c
     whole = connection.execute(sa.select(table.amount_fen).where(table.recovery_id == recovery_id)).scalar()

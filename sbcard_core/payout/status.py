@@ -135,14 +135,16 @@ def _check(books: Books, connection: sa.Connection, there: RollStatus) -> list[s
     held = books.ledger.balances([payable_account(row[0]) for row in rows], connection)
     for batch_no, lines, total, count, fen, open_fen in rows:
         if (lines, total) != (count, int(fen)):
-            found.append(f"{batch_no}: the batch says {lines} lines, {total} fen; it has {count}, {fen}")
+            found.append(f"{batch_no}: the batch says {lines} lines, {yuan(total)}; it has {count}, {yuan(int(fen))}")
         booked = held.get(payable_account(batch_no))
         if booked is None or booked.net_fen != int(open_fen):
-            found.append(f"{batch_no}: the ledger blocks {booked and booked.net_fen} fen, the lines {open_fen}")
+            blocked_there = "nothing" if booked is None else yuan(booked.net_fen)
+            found.append(f"{batch_no}: the ledger blocks {blocked_there}, the lines {yuan(int(open_fen))}")
     left = books.ledger.balances([payable_account(roll.roll_no)], connection)
     unsent = there.unsent_fen if roll.state is RollState.RELEASING else 0
     if sum(balance.net_fen for balance in left.values()) != unsent:
-        found.append(f"{roll.roll_no}: the ledger blocks other than the {unsent} fen unsent")
+        there_fen = sum(balance.net_fen for balance in left.values())
+        found.append(f"{roll.roll_no}: the ledger blocks {yuan(there_fen)}, unsent are {yuan(unsent)}")
     return found
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sbcard_core.cli.payee import pay_app
+from sbcard_core.cli.recovering import pay_app
 from sbcard_core.payout.draft import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
