@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +25,13 @@ AT = "2014-07-31T10:00:00"
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
     return opened(store)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Ledger]:
+    """Where the database makes no difference."""
+    with Store.open("sqlite://") as store:
+        yield opened(store)
 
 
 def opened(store: Store) -> Ledger:
@@ -69,8 +76,8 @@ def slow_committer(ledger: Ledger) -> tuple[Any, threading.Event, threading.Even
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C by os.kill")
-def test_a_waiter_interrupted_holds_up_nobody(ledger: Ledger) -> None:
-    committer, begun, go = slow_committer(ledger)
+def test_a_waiter_interrupted_holds_up_nobody(in_memory: Ledger) -> None:
+    committer, begun, go = slow_committer(in_memory)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(committer.post, move("first"))
         assert begun.wait(20)
@@ -80,12 +87,12 @@ def test_a_waiter_interrupted_holds_up_nobody(ledger: Ledger) -> None:
         go.set()
         assert first.result(20) is TransferStatus.POSTED
         assert pool.submit(committer.post, move("later")).result(20) is TransferStatus.POSTED
-    assert set(ledger.transfers(["first", "gone", "later"])) == {"first", "later"}
+    assert set(in_memory.transfers(["first", "gone", "later"])) == {"first", "later"}
 
 
-def test_an_interrupt_of_the_one_who_commits_is_his_alone(ledger: Ledger) -> None:
+def test_an_interrupt_of_the_one_who_commits_is_his_alone(in_memory: Ledger) -> None:
     """Those who share his commit are told that it failed; those who come after are served."""
-    committer, begun, go = slow_committer(ledger)
+    committer, begun, go = slow_committer(in_memory)
     wait_and_post = committer._post_groups
 
     def interrupted(batches: Sequence[Sequence[Transfer]]) -> list[list[Outcome]]:
@@ -129,31 +136,31 @@ def test_threads_take_turns_at_a_book_in_memory() -> None:
 
 
 @pytest.mark.parametrize("odd", [[], {}, set()])
-def test_what_cannot_even_be_looked_up_stops_no_other(ledger: Ledger, odd: Any) -> None:
+def test_what_cannot_even_be_looked_up_stops_no_other(in_memory: Ledger, odd: Any) -> None:
     many = [move(str(number)) for number in range(40)]
     wrong = replace(move("odd"), credit_account=odd)
-    assert ledger.post_many([*many, wrong]) == [TransferStatus.POSTED] * 40 + [TransferStatus.MALFORMED]
+    assert in_memory.post_many([*many, wrong]) == [TransferStatus.POSTED] * 40 + [TransferStatus.MALFORMED]
     ids, sides = [f"c{number}" for number in range(40)], ["out"] * 40
-    found = ledger.post_columns(ids, sides, [*["me"] * 39, odd], [1] * 40, code="test", at=AT)
+    found = in_memory.post_columns(ids, sides, [*["me"] * 39, odd], [1] * 40, code="test", at=AT)
     assert found == [TransferStatus.POSTED] * 39 + [TransferStatus.MALFORMED]
     with pytest.raises(Refused, match="MALFORMED"):
-        ledger.import_history([replace(move("flags"), flags=odd)])
+        in_memory.import_history([replace(move("flags"), flags=odd)])
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_one_text_is_no_column(ledger: Ledger, at: int) -> None:
+def test_one_text_is_no_column(in_memory: Ledger, at: int) -> None:
     columns: list[Any] = [["a", "b"], ["out", "out"], ["me", "me"], [1, 1]]
     columns[at] = "xy"
     with pytest.raises(InvalidValue, match="is one text"):
-        ledger.post_columns(*columns, code="test", at=AT)
-    assert ledger.totals() == (0, 0)
+        in_memory.post_columns(*columns, code="test", at=AT)
+    assert in_memory.totals() == (0, 0)
 
 
-def test_history_says_at_once_what_is_wrong(ledger: Ledger) -> None:
+def test_history_says_at_once_what_is_wrong(in_memory: Ledger) -> None:
     with pytest.raises(UnknownAccount):
-        ledger.history("nobody")
+        in_memory.history("nobody")
     with pytest.raises(InvalidValue):
-        ledger.history("me", since="2014")
+        in_memory.history("me", since="2014")
 
 
 def waiting(ledger: Ledger) -> int:

@@ -1,5 +1,6 @@
 """Premiums at their corners: a tariff that was changed, deaths, chains of categories, odd arguments, GB18030 names."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,8 +39,10 @@ PAID = Payment("P1", "", 12000, Channel.POS, "T1", AT)
 
 
 @pytest.fixture
-def book(store: Store) -> Premiums:
-    return Premiums(store, Ledger(store), SAMPLE)
+def book() -> Iterator[Premiums]:
+    """Where the database makes no difference."""
+    with Store.open("sqlite://") as store:
+        yield Premiums(store, Ledger(store), SAMPLE)
 
 
 def changed(*shares: tuple[str, AccountKind, int]) -> Tariff:
@@ -72,9 +75,9 @@ def test_money_goes_back_from_the_funds_it_went_to(book: Premiums) -> None:
     assert book.ledger.recompute() == []
 
 
-def test_a_rate_of_many_funds_comes_back_to_the_fen(store: Store) -> None:
+def test_a_rate_of_many_funds_comes_back_to_the_fen(book: Premiums) -> None:
     funds = [(f"POOLED_FUND:{at}", AccountKind.POOLED_FUND, 1499 + at) for at in range(8)]
-    book = Premiums(store, Ledger(store), changed(*funds))
+    book = Premiums(book.store, book.ledger, changed(*funds))
     (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
     whole = sum(fen for *_, fen in funds)
     book.pay(replace(PAID, bill_no=bill, amount_fen=whole))
@@ -117,7 +120,8 @@ def test_a_chain_of_categories_ends_at_the_bill_that_is_owed(book: Premiums) -> 
     assert [one.bill_no for one in book.arrears(BEGINS)] == [third.bill_no]
 
 
-def test_odd_arguments_are_refused_or_find_nothing(book: Premiums) -> None:
+def test_odd_arguments_are_refused_or_find_nothing(store: Store) -> None:
+    book = Premiums(store, Ledger(store), SAMPLE)
     (bill,) = book.issue("2015", BEGINS, [PERSON]).bills
     with pytest.raises(InvalidValue, match="list of bills"):
         book.cancel(bill)
