@@ -1,7 +1,7 @@
 """Forks billing processes that may die at any moment; its parent reads what they acknowledged. Run as a script.
 
 Commands on the standard input, one a line, fields between tabs: url, name of the run, number of steps, fault
-("at:deed" or "-"), milliseconds until SIGKILL or "-". Answers: "ack <n>", "refused <n>", then "end <exit status>".
+("at:deed" or "-"), milliseconds from when the books are open until SIGKILL, or "-". Answers: "ack <n>", "refused <n>", then "end <exit status>".
 A step is a batch of bills settled in one call, or one cancellation and one more bill cancelled in one call; what is
 acknowledged is the number of the step.
 """
@@ -63,9 +63,10 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
 
 
-def settle(url: str, name: str, count: int) -> None:
+def settle(url: str, name: str, count: int, is_open: int) -> None:
     """Step after step; one that was refused is done again under the same numbers."""
     with Store.open(url) as store:
+        os.write(is_open, b"!")
         billing = MedicalBilling(store, Ledger(store), samples())
         for step in range(count):
             for _ in range(3):
@@ -83,14 +84,16 @@ def settle(url: str, name: str, count: int) -> None:
 
 def run(url: str, name: str, count: str, fault: str, delay: str) -> int:
     """One process, from its fork to its end; the exit status, negative for a signal."""
+    opened, is_open = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(opened)
         code = 1
         with contextlib.suppress(BrokenPipeError):
             if fault != "-":
                 os.environ["FAULT_AT"], os.environ["FAULT_DO"] = fault.split(":")
             try:
-                settle(url, name, int(count))
+                settle(url, name, int(count), is_open)
                 code = 0
             except StoreFailed:  # while it opened or closed the database
                 say("refused -1")
@@ -98,6 +101,9 @@ def run(url: str, name: str, count: str, fault: str, delay: str) -> int:
         if fault == "0:count":
             sys.exit(code)  # with the library's last words
         os._exit(code)
+    os.close(is_open)
+    os.read(opened, 1)  # or the end of a process that opened nothing
+    os.close(opened)
     if delay != "-":
         time.sleep(float(delay) / 1000)
         with contextlib.suppress(ProcessLookupError):
