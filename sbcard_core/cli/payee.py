@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, tell, yuan
+from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, plain, tell, yuan
 from sbcard_core.cli.pay import pay_app, show_roll
 from sbcard_core.cli.pay_options import BankFiles, Period, Person, ProgrammeCode, Reason, Roll, Since
 from sbcard_core.values import mask_id
@@ -145,19 +145,24 @@ def death(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Stop what a person is not due after death, and open recoveries for what was paid.
+    """Stop what a person is not due after death, open recoveries for what was paid, and end the person's premiums.
 
-    Exit code 1: lines are at a bank still; run it again when they are answered.
+    Exit code 1: lines are at a bank still (run it again when they are answered), or premiums are owed or to be
+    given back.
     """
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        report = found.payout.death(person, died_on.date(), on=day(on))
+        done = found.death(person, died_on.date(), on=day(on))
+        report, premiums = done.payouts, done.premiums
         lines = [
             f"{mask_id(person)} 死亡 {died_on.date()}",
             f"  移出名册 {report.removed:,} 笔,放弃退票 {report.cancelled:,} 笔,银行处理中 {report.at_bank:,} 笔",
             *(f"  追回 {name}" for name in report.recoveries),
+            f"  作废缴费单 {len(premiums.cancelled):,} 张",
+            *(f"  仍欠保费 {name}" for name in premiums.owed),
+            *(f"  应退保费 {name}" for name in premiums.paid),
         ]
         data = {"id_number": mask_id(person), "removed": report.removed, "cancelled": report.cancelled}
         data |= {"recoveries": report.recoveries, "at_bank": report.at_bank}
-        tell(lines, data, as_json=as_json, dry_run=dry_run)
-    if report.at_bank:
+        tell(lines, {**data, "premiums": plain(premiums)}, as_json=as_json, dry_run=dry_run)
+    if report.at_bank or premiums.owed or premiums.paid:
         raise typer.Exit(1)

@@ -14,10 +14,11 @@ from sbcard_core.cli.app import app
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Transfer
 from sbcard_core.payout import FARM_SUBSIDY, Standing
+from sbcard_core.premiums import Insured
 from sbcard_core.registry.enrolment import enrol
 from sbcard_core.store import schema
 from sbcard_core.validation.check import check_files
-from sbcard_core.values import CardState
+from sbcard_core.values import CardState, PersonCategory
 
 ON = ("--on", "2014-09-01")
 STRANGER = "11010519491231002X"
@@ -222,8 +223,13 @@ def test_a_person_is_suspended_resumed_and_dies(db: str, tmp_path: Path) -> None
     assert "应补发 1 期 1,000.00 元" in text
     assert run(db, "resume", "pension", who, "--since", "2014-10")[0] == 1  # none was running
     drafted(db, tmp_path, "2014-10")
+    with Backend.open(db) as backend:
+        insured = Insured(who, "甲一", PersonCategory.RURAL, "resident-medical")
+        assert backend.premiums.issue("2015", date(2015, 1, 1), [insured]).bills
     assert run(db, "death", who, "2099-01-01", *ON)[0] == 2
     text = tried(db, "death", who, "2014-08-20", *ON)
     assert "移出名册 2 笔" in text
+    assert "作废缴费单 1 张" in text
     assert who not in text
+    assert shown(db, "death", who, "2014-08-20", *ON)["premiums"] == {"cancelled": [], "owed": [], "paid": []}
     assert run(db, "death", STRANGER, "2014-08-20", *ON)[0] == 2

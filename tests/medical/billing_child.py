@@ -1,9 +1,9 @@
 """Forks billing processes that may die at any moment; its parent reads what they acknowledged. Run as a script.
 
 Commands on the standard input, one a line, fields between tabs: url, name of the run, number of steps, fault
-("at:deed" or "-"), milliseconds from when the books are open until SIGKILL, or "-". Answers: "ack <n>", "refused <n>", then "end <exit status>".
-A step is a batch of bills settled in one call, or one cancellation and one more bill cancelled in one call; what is
-acknowledged is the number of the step.
+("at:deed" or "-"), milliseconds from when the books are open until SIGKILL, or "-". Answers: "ack <n>", "refused <n>",
+then "end <exit status>". A step is a batch of bills settled in one call, or one cancellation and one more bill
+cancelled in one call; what is acknowledged is the number of the step.
 """
 
 import contextlib
