@@ -20,7 +20,7 @@ from sbcard_core.medical.policy import Policy
 from sbcard_core.medical.records import Settlement, cancelled_among, find
 from sbcard_core.medical.refund import Refund, refund_in
 from sbcard_core.medical.reversal import Reversal, reversed_among, take_back
-from sbcard_core.medical.settle import LedgerRefused, write
+from sbcard_core.medical.settle import LedgerRefused, write_new
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.totals import DailyTotal, Detail, daily_totals, details
@@ -73,7 +73,7 @@ class MedicalBilling:
             SettlementRefused: it would be refused; ``status`` says why.
         """
         with self._store.begin() as connection:
-            plans = self._plan(connection, [bill], presettle=True)
+            plans, _ = self._plan(connection, [bill], presettle=True)
         outcome = plans[0][0]
         return self._or_raise(outcome, "medical.presettle")
 
@@ -260,15 +260,15 @@ class MedicalBilling:
     def _run(self, bills: Sequence[Bill]) -> list[Outcome]:
         with self._store.bulk() as connection, collection_paused():  # nothing but postings has a reference
             lock_for_posting(connection)
-            plans = self._plan(connection, bills, presettle=False)
+            plans, years = self._plan(connection, bills, presettle=False)
             settlements = [settlement for _, settlement in plans if settlement is not None]
             if settlements:
-                self._write(connection, settlements)
+                self._write(connection, settlements, years)
         return [outcome for outcome, _ in plans]
 
-    def _write(self, connection: sa.Connection, settlements: Sequence[Settlement]) -> None:
+    def _write(self, connection: sa.Connection, settlements: Sequence[Settlement], years: Years) -> None:
         try:
-            statuses = write(self._ledger, connection, settlements)
+            statuses = write_new(self._ledger, connection, settlements, years)
         except LedgerRefused as refused:
             raise _GiveUp(refused.status) from None
         for status in statuses:
@@ -277,8 +277,8 @@ class MedicalBilling:
 
     def _plan(
         self, connection: sa.Connection, bills: Sequence[Bill], *, presettle: bool
-    ) -> list[tuple[Outcome, Settlement | None]]:
-        """An outcome for each bill if the books take it, and what is to be written for those not refused here."""
+    ) -> tuple[list[tuple[Outcome, Settlement | None]], Years]:
+        """Each bill's outcome if the books take it, with what is to be written of it, and the years with that in."""
         prepared = [self._prepared(bill) for bill in bills]
         good = [one for one in prepared if isinstance(one, Prepared)]
         ids = [one.bill.msgid for one in good]
@@ -296,7 +296,7 @@ class MedicalBilling:
                 plans.append((Outcome(SettleStatus.REVERSED, one.bill.msgid), None))
             else:
                 plans.append(desk.assess(one))
-        return plans
+        return plans, desk.years
 
     def _prepared(self, bill: Bill) -> Prepared | Outcome:
         try:

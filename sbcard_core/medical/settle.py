@@ -84,19 +84,44 @@ def settle_many(store: Store, ledger: Ledger, settlements: Iterable[Settlement])
         return write(ledger, connection, batch)
 
 
-def write(
-    ledger: Ledger, connection: sa.Connection, batch: Sequence[Settlement], years: Years | None = None
+def write(ledger: Ledger, connection: sa.Connection, batch: Sequence[Settlement]) -> list[SettleStatus]:
+    """What ``settle_many`` does, in the caller's transaction, after ``lock_for_posting``."""
+    rows = [_row(connection, s) for s in batch]
+    statuses = _known(connection, batch, rows)
+    accepted = _post(ledger, connection, batch, rows, statuses)
+    years = Years().load(connection, [row.psn_no for _, row in accepted])
+    for s, row in accepted:
+        years.add(year_key(row), s.split.added)
+    years.save(connection)
+    return statuses
+
+
+def write_new(
+    ledger: Ledger, connection: sa.Connection, batch: Sequence[Settlement], years: Years
 ) -> list[SettleStatus]:
-    """What ``settle_many`` does, in the caller's transaction, after ``lock_for_posting``.
+    """As ``write``, for a caller who has read under the same lock what ``write`` would read again.
 
     Args:
         ledger: the books.
-        connection: the transaction.
-        batch: splits to settle.
-        years: accumulators of everyone in the batch, with the batch already in them; default read and added to here.
+        connection: the transaction; to be given up if any status is not ``SETTLED``.
+        batch: splits to settle: no number stands twice, and none is taken.
+        years: of everyone in the batch, with the batch already counted.
     """
     rows = [_row(connection, s) for s in batch]
-    statuses = _known(connection, batch, rows)
+    statuses = [_shape(s, row) for s, row in zip(batch, rows, strict=True)]
+    _post(ledger, connection, batch, rows, statuses)
+    years.save(connection)
+    return statuses
+
+
+def _post(
+    ledger: Ledger,
+    connection: sa.Connection,
+    batch: Sequence[Settlement],
+    rows: Sequence[Row | None],
+    statuses: list[SettleStatus],
+) -> list[tuple[Settlement, Row]]:
+    """Post and keep those not refused yet; what the ledger refuses gets its status. Gives back what was kept."""
     _open_accounts(ledger, connection, [s for s, status in zip(batch, statuses, strict=True) if not status])
     # Only a person's own account can refuse in the ordinary run: it is asked first, so that none is posted by half.
     _post_personal(ledger, connection, batch, statuses)
@@ -104,12 +129,7 @@ def write(
     accepted = [(s, row) for s, row, status in zip(batch, rows, statuses, strict=True) if not status and row]
     _post_rest(ledger, connection, [s for s, _ in accepted])
     insert_many(connection, schema.settlement, COLUMNS, [row for _, row in accepted])
-    if years is None:
-        years = Years().load(connection, [row.psn_no for _, row in accepted])
-        for s, row in accepted:
-            years.add(year_key(row), s.split.added)
-    years.save(connection)
-    return statuses
+    return accepted
 
 
 def year_key(row: Row) -> tuple[str, str, int, str]:
@@ -145,14 +165,18 @@ def _known(connection: sa.Connection, batch: Sequence[Settlement], rows: Sequenc
         if s.setl_id in there:
             same = SettleStatus.CANCELLED if s.setl_id in gone else SettleStatus.EXISTS
             out.append(same if there[s.setl_id] == row else SettleStatus.EXISTS_DIFFERENT)
-        elif row is None:
-            out.append(SettleStatus.MALFORMED)
-        elif not adds_up(s.split):
-            out.append(SettleStatus.TOTALS_DISAGREE)
         else:
-            there[s.setl_id] = row
-            out.append(SettleStatus.SETTLED)
+            if (status := _shape(s, row)) is SettleStatus.SETTLED and row is not None:
+                there[s.setl_id] = row
+            out.append(status)
     return out
+
+
+def _shape(s: Settlement, row: Row | None) -> SettleStatus:
+    """What a settlement whose number is free is by itself."""
+    if row is None:
+        return SettleStatus.MALFORMED
+    return SettleStatus.SETTLED if adds_up(s.split) else SettleStatus.TOTALS_DISAGREE
 
 
 def _open_accounts(ledger: Ledger, connection: sa.Connection, settlements: Sequence[Settlement]) -> None:

@@ -33,7 +33,7 @@ from sbcard_core.store import Store
 from tests.medical import test_billing_hostile as hostile
 from tests.medical.generated import LEVELS, policy
 from tests.medical.generated import line as any_line
-from tests.medical.proof import assert_sound, nets, years
+from tests.medical.proof import assert_sound, moved, nets, years
 
 AT = "2014-07-31T10:00:00"
 TABLES = 12
@@ -75,16 +75,21 @@ def bill(rng: Random, serial: int, persons: int) -> Bill:
     )
 
 
-def settle_and_cancel(store: Store, count: int, seed: int) -> None:
-    rng = Random(seed)
+def office(store: Store, rng: Random, persons: int) -> MedicalBilling:
+    """Generated tables, and an account with some money for each person."""
     ledger = Ledger(store)
-    persons = max(50, count // 4)
     accounts = [f"PERSONAL_MEDICAL:{who}" for who in range(persons)]
     ledger.open_accounts([("EXTERNAL", AccountKind.EXTERNAL)])
     ledger.open_accounts([(name, AccountKind.PERSONAL_MEDICAL) for name in accounts])
     ledger.post_many([Transfer(f"l{n}", "EXTERNAL", n, rng.randrange(1, TOP), "load", AT) for n in accounts])
     tables = [replace(policy(rng, f"t{n}", TOP), region="430100") for n in range(TABLES)]
-    billing = MedicalBilling(store, ledger, tables)
+    return MedicalBilling(store, ledger, tables)
+
+
+def settle_and_cancel(store: Store, count: int, seed: int) -> None:
+    rng = Random(seed)
+    persons = max(50, count // 4)
+    billing = office(store, rng, persons)
     first = billing.settle_many(bill(rng, serial, persons) for serial in range(count // 10))
     assert {one.status for one in first} == {SettleStatus.SETTLED}
     before = years(store), nets(store)
@@ -104,6 +109,27 @@ def settle_and_cancel(store: Store, count: int, seed: int) -> None:
 
 def test_cancellations_in_any_order_restore_every_year_and_balance(store: Store) -> None:
     settle_and_cancel(store, VISITS[store.engine.dialect.name], 20140731)
+
+
+def test_together_and_one_by_one_the_books_are_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows with their traces, postings, balances, years and answers; also of bills sent again, altered or refused."""
+    monkeypatch.setattr("sbcard_core.medical.billing.CHUNK_BILLS", 64)
+    rng = Random(20140803)
+    bills = [bill(rng, serial, 30) for serial in range(240)]
+    bills[100] = replace(bills[100], personal_account="PERSONAL_MEDICAL:none")
+    bills[150] = replace(bills[150], insutype="none")
+    bills[200] = replace(bills[200], medfee_sumamt=999_999_999)
+    bills += [bills[3], replace(bills[4], mdtrt_id="x"), bills[238], replace(bills[5], msgid=number(900))]
+    together = office(store, Random(1), 30).settle_many(bills)
+    with Store.open("sqlite://") as other:
+        billing = office(other, Random(1), 30)
+        alone = [billing.settle_many([one])[0] for one in bills]
+        assert alone == together
+        assert sorted(assert_sound(other)) == sorted(assert_sound(store))
+        assert (moved(other), nets(other), years(other)) == (moved(store), nets(store), years(store))
+    assert Counter(one.status.name for one in together) == {
+        "SETTLED": 238, "EXISTS": 2, "EXISTS_DIFFERENT": 1, "UNKNOWN_ACCOUNT": 1, "NO_POLICY": 1, "TOTALS_DISAGREE": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.soak
