@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from sbcard_core.store import Store
 settings.register_profile("run", derandomize=True, database=None)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
+
+# Tests press Ctrl-C; a process started in the background ignores it, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}

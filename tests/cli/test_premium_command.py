@@ -250,7 +250,7 @@ def broken_off(url: str, tmp_path: Path, blow: signal.Signals) -> None:
             while child.poll() is None and not statuses.exists():
                 time.sleep(0.01)
             if hits < 2:
-                time.sleep(rng.random() * 0.4)
+                time.sleep(rng.random() * 0.1)
                 child.send_signal(blow)
             _, said = child.communicate()
         hits += child.returncode in (-signal.SIGKILL, 130)
