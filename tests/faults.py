@@ -1,18 +1,43 @@
 """Processes that die or whose writes fail, at a chosen write or moment; ``ledger/faults.c`` says which and how."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import pytest
+import sqlalchemy as sa
 
 ROOT = Path(__file__).resolve().parents[1]
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
+
+_names = itertools.count()
+
+
+@contextmanager
+def known_to_server(url: str) -> Iterator[str]:
+    """The address under a name of its own; at the end the server has nothing of that name at work.
+
+    A process that is killed leaves a PostgreSQL server at the statement it had sent: that one may still be kept, and
+    whoever reads the books before would see it come. The kernel clears up after a process on SQLite by itself.
+    """
+    address = sa.make_url(url)
+    if address.get_backend_name() != "postgresql":
+        yield url
+        return
+    name = f"child{os.getpid()}.{next(_names)}"
+    yield address.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    at_work = sa.text("SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = :name")
+    with engine.connect() as connection:
+        while connection.execute(at_work, {"name": name}).scalar():
+            time.sleep(0.001)
 
 
 class Children:
@@ -37,7 +62,7 @@ class Children:
         )
 
     def run(self, url: str, name: object, count: int, fault: str = "-", delay: str = "-") -> tuple[set[int], int, int]:
-        """What one process acknowledged, how many refusals, exit status (negative for a signal).
+        """What one process acknowledged, how many refusals, exit status (negative for a signal); nothing of it is left.
 
         Args:
             url: the database.
@@ -46,9 +71,13 @@ class Children:
             fault: "at:deed", or "-" for none.
             delay: when it is killed, as the script takes it, or "-" for not.
         """
+        with known_to_server(url) as own:
+            return self._run(own, str(name), str(count), fault, delay)
+
+    def _run(self, *fields: str) -> tuple[set[int], int, int]:
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write("\t".join((url, str(name), str(count), fault, delay)) + "\n")
+        self.process.stdin.write("\t".join(fields) + "\n")
         self.process.stdin.flush()
         acknowledged: set[int] = set()
         refused = 0

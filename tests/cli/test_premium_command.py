@@ -21,9 +21,11 @@ from sbcard_core.cli.app import app
 from sbcard_core.hosts import bankfile
 from sbcard_core.premiums import BILLS
 from sbcard_core.store import Store, schema
+from tests.faults import known_to_server
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 COMMAND = [sys.executable, "-m", "sbcard_core.cli", "premium"]
 PEOPLE = """id_number,name,category,insurance
 430102198001010011,张三,RURAL,resident-medical
@@ -245,14 +247,15 @@ def broken_off(url: str, tmp_path: Path, blow: signal.Signals) -> None:
     statuses, hits, there = tmp_path / "done.csv", 0, 0
     for _ in range(12):
         statuses.unlink(missing_ok=True)
-        command = [*COMMAND, "pay", "pay.csv", "--statuses", "done.csv", "--db", url]
-        with subprocess.Popen(command, cwd=tmp_path, env=ENV, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-            while child.poll() is None and not statuses.exists():
-                time.sleep(0.01)
-            if hits < 2:
-                time.sleep(rng.random() * 0.1)
-                child.send_signal(blow)
-            _, said = child.communicate()
+        with known_to_server(url) as own:
+            command = [*COMMAND, "pay", "pay.csv", "--statuses", "done.csv", "--db", own]
+            with subprocess.Popen(command, cwd=tmp_path, env=ENV, **PIPES) as child:
+                while child.poll() is None and not statuses.exists():
+                    time.sleep(0.001)
+                if hits < 2:
+                    time.sleep(hits * rng.random() * 0.1)  # the first at once, so that one falls into the work
+                    child.send_signal(blow)
+                _, said = child.communicate()
         hits += child.returncode in (-signal.SIGKILL, 130)
         assert child.returncode in (0, -signal.SIGKILL, 130), said
         assert b"Traceback" not in said

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Ledger
 from sbcard_core.store import Store
+from tests.faults import known_to_server
 
 BATCH = 7
 WRITERS = 7
@@ -47,22 +48,23 @@ def test_an_acknowledged_batch_survives_kill_9_and_none_is_half_there(store_url:
     rounds = ROUNDS[store.engine.dialect.name]
     for round_ in range(rounds):
         names = [f"w{round_}.{writer}" for writer in range(WRITERS)]
-        command = [sys.executable, "-c", WRITER, store_url, *names]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writers:
-            assert writers.stdout
-            alive: set[int] = set()
-            for line in writers.stdout:
-                pid, name, number = line.split()
-                acknowledged[name] = int(number)
-                alive.add(int(pid))
-                if len(alive) == WRITERS:  # all of them are posting now
-                    break
-            for victim in alive:
-                time.sleep(pause.random() / 50)
-                os.kill(victim, signal.SIGKILL)
-            for line in writers.stdout:
-                _, name, number = line.split()
-                acknowledged[name] = int(number)
+        with known_to_server(store_url) as url:
+            command = [sys.executable, "-c", WRITER, url, *names]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writers:
+                assert writers.stdout
+                alive: set[int] = set()
+                for line in writers.stdout:
+                    pid, name, number = line.split()
+                    acknowledged[name] = int(number)
+                    alive.add(int(pid))
+                    if len(alive) == WRITERS:  # all of them are posting now
+                        break
+                for victim in alive:
+                    time.sleep(pause.random() / 50)
+                    os.kill(victim, signal.SIGKILL)
+                for line in writers.stdout:
+                    _, name, number = line.split()
+                    acknowledged[name] = int(number)
     assert len(acknowledged) == rounds * WRITERS
     with store.begin() as connection:
         ids = connection.execute(sa.text("SELECT transfer_id FROM transfer")).scalars().all()
