@@ -4,35 +4,31 @@ import importlib.util
 import os
 import random
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apdu.errors import CardLost
 from readers.base import FixedPinPad, PinPurpose
-from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
-from readers.sim.reader import Device, SimReader
+from readers.sim.reader import SimReader
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
+from tests.readers.service import DRIVER, PCSCD_SOCKET, Plug, StartService, run_pcscd, wait_until
 
 TERMINAL_NO = bytes.fromhex("430100000001")
 AT = datetime.fromisoformat("2014-07-31T09:30:15")
 NEW_PIN = "246813"
+RealPart = Callable[[str, bool, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -105,18 +101,7 @@ def pin_pad() -> FixedPinPad:
     return FixedPinPad(pins)
 
 
-# --- a real PC/SC service, without systemd
-
-PCSCD_SOCKET = Path("/run/pcscd/pcscd.comm")
-RealPart = Callable[[str, bool, str], None]
-StartService = Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
-
-
-def wait_until(done: Callable[[], bool], what: str, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, f"{what} took longer than {seconds} s"
-        time.sleep(0.01)
+# --- a real PC/SC service
 
 
 @pytest.fixture(scope="session")
@@ -124,30 +109,10 @@ def until() -> Callable[..., None]:
     return wait_until
 
 
-@contextmanager
-def _run_pcscd(*options: str) -> Iterator[subprocess.Popen[bytes]]:
-    PCSCD_SOCKET.parent.mkdir(parents=True, exist_ok=True)
-    command = ["pcscd", "--foreground", *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_until(lambda: PCSCD_SOCKET.exists() and process.poll() is None, "pcscd start")
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)  # a pcscd started too early would see the dying one
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for left in PCSCD_SOCKET.parent.glob("pcscd.*"):
-            left.unlink()
-
-
 @pytest.fixture(scope="module")
-def start_service(real_part: RealPart) -> Iterator[StartService]:
+def start_service(real_part: RealPart, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartService]:
     """Starts the machine's one service; where tests run in several processes, a file of them after the other."""
-    found = shutil.which("pcscd") is not None and Path("/etc/reader.conf.d/vpcd").exists() and sys.platform == "linux"
+    found = shutil.which("pcscd") is not None and DRIVER.exists() and sys.platform == "linux"
     pyscard = importlib.util.find_spec("smartcard") is not None
     real_part("pcscd", found, "apt-get install pcscd vsmartcard-vpcd")
     real_part("pcscd", os.access("/run", os.W_OK), "write access to /run")
@@ -157,49 +122,8 @@ def start_service(real_part: RealPart) -> Iterator[StartService]:
     with (Path(tempfile.gettempdir()) / "sbcard-test-pcscd.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         real_part("pcscd", not PCSCD_SOCKET.exists(), "no pcscd of somebody else's running")
-        yield _run_pcscd
-
-
-class Plug:
-    """Puts virtual devices into the readers of vpcd, by port, and pulls them out."""
-
-    def __init__(self) -> None:
-        self._lines: dict[int, tuple[list[socket.socket], threading.Event, threading.Thread]] = {}
-
-    def insert(self, device: Device, port: int = vpcd.CARD_PORT) -> None:
-        lines: list[socket.socket] = []
-        out = threading.Event()
-        thread = threading.Thread(target=self._serve, args=(device, port, lines, out), daemon=True)
-        self._lines[port] = lines, out, thread
-        thread.start()
-        wait_until(lambda: bool(lines), f"vpcd on port {port}")
-
-    def remove(self, port: int = vpcd.CARD_PORT) -> None:
-        self.cut(port)
-        self._lines.pop(port)[2].join(10)
-
-    def cut(self, port: int = vpcd.CARD_PORT) -> None:
-        """Pull out without waiting for the device."""
-        lines, out, _ = self._lines[port]
-        out.set()
-        for line in lines:
-            try:
-                line.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the service closed it first
-                continue
-
-    def remove_all(self) -> None:
-        for port in list(self._lines):
-            self.remove(port)
-
-    @staticmethod
-    def _serve(device: Device, port: int, lines: list[socket.socket], out: threading.Event) -> None:
-        """A card stays in until it is pulled out, also where the service drops the line."""
-        while not out.wait(0.01 if lines else 0):
-            try:
-                vpcd.serve(device, port=port, connected=lines.append)
-            except CardLost:
-                out.wait(0.01)
+        folder = tmp_path_factory.mktemp("service")
+        yield partial(run_pcscd, folder)
 
 
 @pytest.fixture

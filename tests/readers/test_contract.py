@@ -17,7 +17,6 @@ from readers.base import Connection, Slot
 from readers.device import Capability, CardProtocol, DeviceConnection, Reader, ResetKind
 from readers.errors import Busy, NoCard, NotSupported, ReaderError, ReaderNotFound
 from readers.monitor import PlugKind, watch
-from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.desk import Desk
 from readers.sim.psam import VirtualPSAM
@@ -25,6 +24,7 @@ from readers.sim.reader import SimReader
 from readers.sscard import WholeCard
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
+from tests.readers.service import CARD_PORT, PSAM_PORT
 
 CHALLENGE = bytes.fromhex("0084000008")
 SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
@@ -168,9 +168,7 @@ def rig(
     else:
         request.getfixturevalue("service")
         plug, until = request.getfixturevalue("plug"), request.getfixturevalue("until")
-        device, port, name = (
-            (card, vpcd.CARD_PORT, "00 00") if request.param == "pcsc-card" else (psam, vpcd.PSAM_PORT, "00 01")
-        )
+        device, port, name = (card, CARD_PORT, "00 00") if request.param == "pcsc-card" else (psam, PSAM_PORT, "00 01")
         made = PcscRig(plug, until, device, port, name)
     yield made
     made.close()

@@ -16,13 +16,13 @@ from readers.device import DeviceSlot
 from readers.errors import ReaderNotFound
 from readers.medical import MedicalTerminal
 from readers.pos import POSTerminal
-from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from sbcard_core.card.loadhost import KeyedLoadHost
 from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import MissingPart
+from tests.readers.service import CARD_PORT, PSAM_PORT
 
 AT = datetime.fromisoformat("2014-07-31T09:30:15")
 RealPart = Callable[[str, bool, str], None]
@@ -39,8 +39,8 @@ def in_service(
     service: None, card: VirtualCard, psam: VirtualPSAM, plug: Any, until: Callable[..., None]
 ) -> Iterator[tuple[DeviceSlot, DeviceSlot]]:
     """Card and PSAM as two slots of one reader."""
-    plug.insert(card, vpcd.CARD_PORT)
-    plug.insert(psam, vpcd.PSAM_PORT)
+    plug.insert(card, CARD_PORT)
+    plug.insert(psam, PSAM_PORT)
     reader = pcsc.open("Virtual PCD")
     for slot in reader.slots:
         until(slot.is_present, f"card in {slot.name}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 import threading
 import time
 from collections import Counter
@@ -21,14 +20,12 @@ from readers.errors import Busy, LostConnection, ReaderError, ServiceLost
 from readers.monitor import Monitor, PlugEvent, PlugKind, alternate, watch
 from readers.monitor_pcsc import PcscSource
 from readers.plain import PlainReader, PlainSlot
-from readers.sim import vpcd
 from readers.sim.card import VirtualCard
 from readers.sim.reader import SimReader
+from tests.readers.service import DESK_PORTS, several_readers
 
 IN, OUT = PlugKind.INSERTED, PlugKind.REMOVED
-DRIVER = Path("/etc/reader.conf.d/vpcd")
-DESKS = range(5)
-PORTS = tuple(vpcd.CARD_PORT + 16 + port for port in range(2 * len(DESKS)))
+PORTS = tuple(DESK_PORTS)
 CYCLES = 10
 """In and out, on ten slots at once: 200 events. The service looks at a slot two or three times a second."""
 
@@ -115,29 +112,16 @@ def test_events_in_asyncio(card: VirtualCard) -> None:
 # --- through a real service
 
 
-@pytest.fixture
-def desks(start_service: Any, tmp_path: Path) -> Path:
-    """The service's list of several two-slot readers: vpcd knows one a library, so each has a copy of its own."""
-    library = next(line.split()[1] for line in DRIVER.read_text("utf-8").splitlines() if line.startswith("LIBPATH"))
-    entries = []
-    for desk in DESKS:
-        own = shutil.copy(library, tmp_path / f"vpcd{desk}.so")
-        port = f"0x{PORTS[2 * desk]:04X}"
-        entries.append(f'FRIENDLYNAME "Desk {desk}"\nDEVICENAME /dev/null:{port}\nLIBPATH {own}\nCHANNELID {port}\n')
-    conf = tmp_path / "reader.conf"
-    conf.write_text("\n".join(entries), "utf-8")
-    return conf
-
-
 def test_two_hundred_through_the_service(
     start_service: Any,
-    desks: Path,
+    tmp_path: Path,
     plug: Any,
     until: Callable[..., None],
     card: VirtualCard,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with start_service("--config", str(desks)):
+    names = [f"Desk {desk}" for desk in range(len(PORTS) // 2)]
+    with start_service(several_readers(tmp_path, names, PORTS[::2])):
         until(lambda: len(pcsc.names()) == len(PORTS), "every reader")
         listen_to_plugs(plug, until, card, capsys)
 

@@ -21,6 +21,7 @@ from readers.sim.serve import Showing
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.card.session import CardSession
+from tests.readers.service import CARD_PORT, DRIVER, PSAM_PORT, driver_library, entry
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,11 +67,11 @@ def ctrl_c() -> Iterator[None]:
 )
 @pytest.mark.usefixtures("ctrl_c")
 def test_the_command(reader: Reader, until: Callable[..., None], arguments: list[str], version: str) -> None:
-    command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", *arguments]
+    command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", "--port", str(CARD_PORT), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
     try:
-        until(lambda: all_in(reader), "card and PSAM in the service", 15)
+        until(lambda: all_in(reader), "card and PSAM in the service")
         basic = authenticated(reader)
         assert basic.version == version
         assert len(basic.name) >= 2
@@ -89,12 +90,17 @@ def test_the_command(reader: Reader, until: Callable[..., None], arguments: list
 def test_devices_in_and_out(reader: Reader, until: Callable[..., None]) -> None:
     desk = Desk(seed=5)
     news: list[tuple[int, str]] = []
-    devices = {vpcd.CARD_PORT: desk.card, vpcd.PSAM_PORT: desk.psam}
+    devices = {CARD_PORT: desk.card, PSAM_PORT: desk.psam}
     with Showing(devices, told=lambda port, what: news.append((port, what))):
         until(lambda: all_in(reader), "devices in the service")
         assert authenticated(reader).name == "张珅"
     until(lambda: all_out(reader), "slots empty again")
     assert {what for _, what in news} == {"in", "out"}
+
+
+def test_the_usual_port_is_the_drivers_own(start_service: Any) -> None:
+    """Where a user installs pcscd and vpcd and changes nothing, the command without ``--port`` finds them."""
+    assert entry("Virtual PCD", vpcd.CARD_PORT, driver_library()).split() == DRIVER.read_text("utf-8").split()
 
 
 def test_no_service_is_a_sentence() -> None:
