@@ -88,13 +88,13 @@ def test_two_threads_at_once() -> None:
 
     def slow(_: bytes) -> bytes:
         inside.set()
-        leave.wait(5)
+        leave.wait(60)
         return b"\x90\x00"
 
     channel = OwnedChannel(Card(slow))
     first = threading.Thread(target=channel.transmit, args=(bytes(4),))
     first.start()
-    assert inside.wait(5)
+    assert inside.wait(60)
     with pytest.raises(ChannelInUse):
         channel.transmit(bytes(4))
     leave.set()
@@ -161,7 +161,7 @@ def test_asyncio_passes_errors_and_survives_a_cancelled_command() -> None:
 
     def run(command: bytes) -> bytes:
         if command[1] == 0x20:
-            leave.wait(5)
+            leave.wait(60)
         if command[1] == 0x88:
             raise CardLost("pulled", step="test")
         return b"\x90\x00"

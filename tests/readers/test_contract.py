@@ -24,7 +24,7 @@ from readers.sim.reader import SimReader
 from readers.sscard import WholeCard
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
-from tests.readers.service import CARD_PORT, PSAM_PORT
+from tests.readers.service import CARD_PORT, PSAM_PORT, SECONDS
 
 CHALLENGE = bytes.fromhex("0084000008")
 SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
@@ -256,7 +256,7 @@ def test_waiting_for_a_card(rig: Rig) -> None:
     hand = threading.Timer(0.1, rig.put_in)
     hand.start()
     try:
-        ask(rig.reader.connect(timeout=10))
+        ask(rig.reader.connect(timeout=SECONDS))
     finally:
         hand.join()
 
@@ -351,7 +351,7 @@ def test_one_thread_at_a_time(rig: Rig) -> None:
     with connection._inside:
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join(10)
+        thread.join(SECONDS)
     assert isinstance(results[0], Busy)
     ask(connection)
 

@@ -19,6 +19,7 @@ from readers.device import CardProtocol, Reader, ResetKind
 from readers.errors import Busy, CardRemoved, NotSupported, ReaderError, Timeout
 from sbcard_core.card.session import CardSession
 from sbcard_core.errors import SBCardError
+from tests.readers.service import SECONDS
 
 CHALLENGE = bytes.fromhex("0084000008")
 T0_ATR = bytes.fromhex("3B6D000000900000008660140700000001")
@@ -40,7 +41,7 @@ class Script:
 
     def transmit(self, command: bytes) -> bytes:
         self.reached.set()
-        self.go_on.wait(10)
+        self.go_on.wait(SECONDS)
         return self.answer
 
 
@@ -102,7 +103,7 @@ def test_a_transaction_keeps_others_out(put: Callable[[Script], Reader]) -> None
             time.sleep(0.03)
             ours.transmit(CHALLENGE)
         order.append("ours")
-    thread.join(10)
+    thread.join(SECONDS)
     assert order == ["ours", "theirs"]
     other.close()
 
@@ -148,7 +149,7 @@ def test_nothing_is_left_open(put: Callable[[Script], Reader]) -> None:
     reader.close()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(100):
-        with drivers.open("pcsc:00 00") as again, again.connect(timeout=5) as connection:
+        with drivers.open("pcsc:00 00") as again, again.connect(timeout=SECONDS) as connection:
             assert again.is_present()
             connection.transmit(CHALLENGE)
     assert len(os.listdir("/proc/self/fd")) <= before
@@ -164,7 +165,7 @@ def test_a_command_too_slow_for_asyncio(put: Callable[[Script], Reader]) -> None
         twin = aio.AsyncReader(reader)
         connection = await twin.connect()
         device.go_on.clear()
-        waiting = asyncio.create_task(connection.transmit(CHALLENGE, timeout=0.2))
+        waiting = asyncio.create_task(connection.transmit(CHALLENGE, timeout=1))
         while not waiting.done():
             await asyncio.sleep(0.01)
             ticks += 1
@@ -194,7 +195,7 @@ def test_any_answer_through_the_service(put: Callable[[Script], Reader]) -> None
         nonlocal connection
         device.answer = answer or b"\x00"
         if connection.is_lost:
-            connection = reader.connect(timeout=5)
+            connection = reader.connect(timeout=SECONDS)
         try:
             connection.transmit(CHALLENGE)
             GetResponseChannel(connection).transmit(CHALLENGE)

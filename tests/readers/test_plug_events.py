@@ -22,7 +22,7 @@ from readers.monitor_pcsc import PcscSource
 from readers.plain import PlainReader, PlainSlot
 from readers.sim.card import VirtualCard
 from readers.sim.reader import SimReader
-from tests.readers.service import DESK_PORTS, several_readers
+from tests.readers.service import DESK_PORTS, SECONDS, several_readers
 
 IN, OUT = PlugKind.INSERTED, PlugKind.REMOVED
 PORTS = tuple(DESK_PORTS)
@@ -62,7 +62,7 @@ def test_ten_thousand_on_a_virtual_reader(card: VirtualCard) -> None:
         thread = threading.Thread(target=hand)
         thread.start()
         while len(heard) < count + 1:
-            event = events.next(5)
+            event = events.next(SECONDS)
             assert event is not None, f"{count + 1 - len(heard)} missed"
             heard.append(event)
         thread.join()
@@ -138,7 +138,7 @@ def listen_to_plugs(plug: Any, until: Callable[..., None], card: VirtualCard, ca
                 heard.setdefault(event.slot, []).append(event.kind)
 
         for _ in range(len(PORTS)):
-            take(5)
+            take(SECONDS)
         names = sorted(heard)
         assert len(names) == len(PORTS)
         assert all(kinds == [PlugKind.READER_ADDED] for kinds in heard.values())
@@ -164,7 +164,7 @@ def listen_to_plugs(plug: Any, until: Callable[..., None], card: VirtualCard, ca
             pause.wait(0.1)
         while numbers[-1] < len(PORTS) + plugged.total() and len(numbers) < 1000:
             before = len(numbers)
-            take(2)
+            take(SECONDS)
             assert len(numbers) > before, "events missed"
         assert events.next(0.3) is None
     count = plugged.total()
@@ -193,7 +193,7 @@ def test_the_service_killed_and_started_again(
         connection = reader.connect()
         assert len(connection.transmit(challenge)) == 10
         monitor = Monitor(PcscSource([reader.name]))
-        assert [monitor.next(1), monitor.next(1)][1].kind is IN  # type: ignore[union-attr]
+        assert [monitor.next(SECONDS), monitor.next(SECONDS)][1].kind is IN  # type: ignore[union-attr]
         process.kill()
         process.wait()
         with pytest.raises(LostConnection) as lost:
@@ -209,16 +209,16 @@ def test_the_service_killed_and_started_again(
         with pytest.raises(ServiceLost):
             reader.reconnect(0.1)
         plug.remove_all()
-        gone = [event.kind for _ in range(3) if (event := monitor.next(2)) is not None]
+        gone = [event.kind for _ in range(3) if (event := monitor.next(SECONDS)) is not None]
         assert gone == [OUT, PlugKind.READER_LOST, PlugKind.SERVICE_LOST]
         assert monitor.next(0.1) is None
     with start_service():
         begun = time.monotonic()
         plug.insert(card)
-        connection = reader.reconnect(15)
+        connection = reader.reconnect(SECONDS)
         took = time.monotonic() - begun
         assert len(connection.transmit(challenge)) == 10
-        back = [event.kind for _ in range(3) if (event := monitor.next(3)) is not None]
+        back = [event.kind for _ in range(3) if (event := monitor.next(SECONDS)) is not None]
         assert back == [PlugKind.SERVICE_BACK, PlugKind.READER_ADDED, IN]
         reader.close()
         monitor.close()
@@ -242,7 +242,7 @@ def test_pulled_in_the_middle_of_a_command(
 
         def transmit(self, command: bytes) -> bytes:
             reached.set()
-            go_on.wait(10)
+            go_on.wait(SECONDS)
             return b"\x90\x00"
 
     errors: list[CardLost] = []
@@ -260,11 +260,11 @@ def test_pulled_in_the_middle_of_a_command(
 
         thread = threading.Thread(target=ask)
         thread.start()
-        assert reached.wait(5)
+        assert reached.wait(SECONDS)
         with pytest.raises(Busy):
             connection.transmit(bytes.fromhex("0084000008"))
         plug.cut()
-        thread.join(10)
+        thread.join(SECONDS)
         go_on.set()
         assert len(errors) == 1
         assert connection.is_lost

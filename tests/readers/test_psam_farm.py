@@ -25,6 +25,7 @@ from readers.sim.cipher import diversify, encryptor, mac
 from readers.sim.psam import VirtualPSAM
 from readers.sim.settings import SimSettings
 from sbcard_core.errors import InvalidValue
+from tests.readers.service import SECONDS
 
 ROOT = bytes(range(16))
 CITY, CARD = b"430100sx", bytes.fromhex("8660010203040506")
@@ -160,7 +161,7 @@ class TestLease:
                 while len(farm._waiting) <= number:
                     held.wait(0.001)
         for thread in threads:
-            thread.join(5)
+            thread.join(SECONDS)
         assert order == list(range(10))
 
     def test_two_never_share_a_psam(self) -> None:
@@ -181,7 +182,7 @@ class TestLease:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(SECONDS)
         assert worst == [1]
         assert not +inside
 
@@ -210,7 +211,7 @@ class TestLoss:
         with farm.lease() as held, pytest.raises(CardLost):
             held.transmit(b"\x00\x84\x00\x00\x04")
         for _ in range(3):
-            with farm.lease(timeout=1) as held:
+            with farm.lease(timeout=SECONDS) as held:
                 assert held.name == "B"
 
     def test_waiters_learn_that_none_will_come(self) -> None:
@@ -218,7 +219,7 @@ class TestLoss:
 
         def wait() -> None:
             with pytest.raises(FarmExhausted):
-                farm.lease(timeout=10).__enter__()
+                farm.lease(timeout=SECONDS).__enter__()
             failed.set()
 
         with farm.lease() as held:
@@ -226,8 +227,8 @@ class TestLoss:
             waiter.start()
             with pytest.raises(CardLost):
                 held.transmit(b"\x00\x84\x00\x00\x04")
-        assert failed.wait(5)
-        waiter.join(5)
+        assert failed.wait(SECONDS)
+        waiter.join(SECONDS)
 
 
 def debit(psam: CardChannel, rng: random.Random, fault: str) -> bytes:

@@ -21,7 +21,7 @@ from readers.sim.serve import Showing
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.card.session import CardSession
-from tests.readers.service import CARD_PORT, DRIVER, PSAM_PORT, driver_library, entry
+from tests.readers.service import CARD_PORT, DRIVER, PSAM_PORT, SECONDS, driver_library, entry
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +42,7 @@ def all_out(reader: Reader) -> bool:
 
 def authenticated(reader: Reader) -> CardBasic:
     """Read; the service says "present" a moment before it has powered a card on."""
-    for left in range(10, -1, -1):
+    for left in range(100, -1, -1):
         try:
             with reader.slots[0].connect() as card, reader.slots[1].connect() as psam:
                 return CardSession(card, psam, profile=SAMPLE).read_authenticated(None)
@@ -78,7 +78,7 @@ def test_the_command(reader: Reader, until: Callable[..., None], arguments: list
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            out, error = process.communicate(timeout=15)
+            out, error = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
     assert process.returncode == 0, error
@@ -108,5 +108,5 @@ def test_no_service_is_a_sentence() -> None:
         pass
     command = [sys.executable, "-m", "sbcard_core.cli", "card", "serve", "--port", "1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False, timeout=SECONDS)
     assert (done.returncode, "Traceback" in done.stderr, "vpcd" in done.stderr) == (2, False, True)
