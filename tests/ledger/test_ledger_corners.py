@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -67,7 +68,7 @@ def slow_committer(ledger: Ledger) -> tuple[Any, threading.Event, threading.Even
 
     def post(batches: Sequence[Sequence[Transfer]]) -> list[list[Outcome]]:
         begun.set()
-        assert go.wait(20)
+        assert go.wait(60)
         return ledger.post_groups(batches)
 
     committer = ledger.batching()
@@ -81,13 +82,19 @@ def test_a_waiter_interrupted_holds_up_nobody(in_memory: Ledger) -> None:
     committer, begun, go = slow_committer(in_memory)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(committer.post, move("first"))
-        assert begun.wait(20)
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert begun.wait(60)
+
+        def interrupt() -> None:
+            while not committer._queue:  # until the next one waits
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
         with pytest.raises(KeyboardInterrupt):
             committer.post(move("gone"))
         go.set()
-        assert first.result(20) is TransferStatus.POSTED
-        assert pool.submit(committer.post, move("later")).result(20) is TransferStatus.POSTED
+        assert first.result(60) is TransferStatus.POSTED
+        assert pool.submit(committer.post, move("later")).result(60) is TransferStatus.POSTED
     assert set(in_memory.transfers(["first", "gone", "later"])) == {"first", "later"}
 
 
@@ -105,14 +112,14 @@ def test_an_interrupt_of_the_one_who_commits_is_his_alone(in_memory: Ledger) -> 
     committer._post_groups = interrupted
     with ThreadPoolExecutor(3) as pool:
         calls = [pool.submit(committer.post, move("first"))]
-        assert begun.wait(20)
+        assert begun.wait(60)
         for name in ("second", "third"):
             calls.append(pool.submit(committer.post, move(name)))
             while len(committer._queue) < len(calls) - 1:
                 pass
         go.set()
-        assert [type(call.exception(20)) for call in calls] == [type(None), KeyboardInterrupt, StoreFailed]
-        assert pool.submit(committer.post, move("third")).result(20) is TransferStatus.EXISTS  # it was on the disk
+        assert [type(call.exception(60)) for call in calls] == [type(None), KeyboardInterrupt, StoreFailed]
+        assert pool.submit(committer.post, move("third")).result(60) is TransferStatus.EXISTS  # it was on the disk
 
 
 def test_threads_take_turns_at_a_book_in_memory() -> None:
@@ -132,8 +139,8 @@ def test_threads_take_turns_at_a_book_in_memory() -> None:
         reading = ledger.history("me")  # read on in another thread, left there
         next(reading)
         with ThreadPoolExecutor(1) as pool:
-            assert len(pool.submit(list, reading).result(20)) == 4 * 40 - 1
-            assert pool.submit(ledger.post, move("after")).result(20) is TransferStatus.POSTED
+            assert len(pool.submit(list, reading).result(60)) == 4 * 40 - 1
+            assert pool.submit(ledger.post, move("after")).result(60) is TransferStatus.POSTED
 
 
 @pytest.mark.parametrize("odd", [[], {}, set()])
@@ -201,8 +208,8 @@ def test_a_reading_waits_for_nobody_who_posts(ledger: Ledger, store_url: str, mo
     with Store.open(store_url) as other, other.begin() as connection:
         Ledger(other).post(move("2"), connection)  # holds the lock until the block ends
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(ledger.balance_at, "me", AT).result(20).net_fen == 100
-            assert pool.submit(waiting, ledger).result(20) == 1
+            assert pool.submit(ledger.balance_at, "me", AT).result(60).net_fen == 100
+            assert pool.submit(waiting, ledger).result(60) == 1
     assert ledger.balance_at("me", AT).net_fen == 200
     assert waiting(ledger) == 0
 

@@ -173,7 +173,7 @@ def test_killed_at_random_on_postgresql(new_town, children: Children, postgres_u
         try:
             new_town(store, tmp_path, PEOPLE).fund(100_000)
             bureau = Bureau(new_town, tmp_path, postgres_url)
-            assert bureau.go(children, pause, 400) > 0
+            assert bureau.go(children, pause, 150) > 0
             bureau.prove(children)
             bureau.store.close()
         finally:

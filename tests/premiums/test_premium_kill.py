@@ -69,13 +69,13 @@ def _all_or_none(here: list[bool]) -> bool:
 def killed(children: Children, store: Store, url: str, folder: Path, kills: int) -> None:
     rng, book = random.Random(20150302), Premiums(store, Ledger(store), SAMPLE)
     acknowledged: dict[str, set[int]] = {}
-    while len(acknowledged) < kills:
+    while len(acknowledged) < kills or not any(acknowledged.values()):  # some while they work, also on a slow machine
         name = str(len(acknowledged))
-        done, _, status = children.run(url, name, 900, str(folder), str(rng.uniform(0, 100)))
+        life_ms = rng.uniform(0, 100 * (1 + len(acknowledged) // kills))
+        done, _, status = children.run(url, name, 900, str(folder), str(life_ms))
         assert status == -9
         acknowledged[name] = done
     there = steps_there(store)
-    assert any(acknowledged.values())  # they were killed while they worked, not before
     for name, said in acknowledged.items():
         assert said == set(range(len(said)))
         found = there.get(name, set())
