@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sbcard_core.store import Store
 
 # The run draws the same examples each time, so that it fails for what was changed; `make explore` draws fresh ones.
-settings.register_profile("run", derandomize=True, database=None)
-settings.register_profile("explore", print_blob=True)
+UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("run", derandomize=True, database=None, **UNTIMED)
+settings.register_profile("explore", print_blob=True, **UNTIMED)
 settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
 
 # Tests press Ctrl-C; a process started in the background ignores it, and so would its children.

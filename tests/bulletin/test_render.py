@@ -63,7 +63,7 @@ def drawn(bulletin: Bulletin, probe: str, folder: Path, real_part: RealPart) -> 
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
     command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command += [f"--user-data-dir={folder / 'profile'}", "--window-size=1280,1600", "--dump-dom", page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode("utf-8")
+    dom = subprocess.run(command, capture_output=True, timeout=300, check=True).stdout.decode("utf-8")
     found = re.search(r"<body>(\{.*\})", dom)
     assert found is not None, dom[-500:]
     return found[1]
@@ -77,6 +77,6 @@ def test_no_label_overlaps_and_numbers_stand_in_line(bulletin: Bulletin, tmp_pat
 
 def test_no_character_is_drawn_as_a_box(bulletin: Bulletin, tmp_path: Path, real_part: RealPart) -> None:
     fonts = shutil.which("fc-list")
-    listed = fonts and subprocess.run([fonts, ":lang=zh-cn"], capture_output=True, timeout=60, check=True).stdout
+    listed = fonts and subprocess.run([fonts, ":lang=zh-cn"], capture_output=True, timeout=300, check=True).stdout
     real_part("a Chinese font", bool(listed), "apt install fonts-wqy-microhei")
     assert drawn(bulletin, GLYPHS, tmp_path, real_part) == '{"boxes":"","many":true}'
