@@ -20,7 +20,7 @@ from sbcard_core.store import schema
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How a roll is released. The fund must hold the whole sum, however low its account may fall."""
+    """How a roll is released. The fund must have the whole sum available, however low its account may fall."""
 
     programme: Programme
     roll_no: str
@@ -39,7 +39,7 @@ def release(books: Books, order: Release) -> list[str]:
     Raises:
         RollRefused: ``state``, ``approval``, ``notice``, ``stale`` (see ``PayoutEngine.stale``) or ``digest``; nothing
             changed.
-        FundsShort: the fund does not hold the sum; nothing changed.
+        FundsShort: the fund does not hold the sum, what is held back in it not counted; nothing changed.
     """
     with books.writing() as connection:
         take_up(connection, order.out_dir)
@@ -96,7 +96,7 @@ def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
     programme, ledger = order.programme, books.ledger
     fund, payable = programme.fund_account, payable_account(roll.roll_no)
     ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
-    if ledger.balance(fund, connection).net_fen < total:
+    if ledger.balance(fund, connection).available_fen < total:
         what = f"account {fund} does not hold {yuan(total)}"
         raise FundsShort(what, step="payout.release", term="资金不足", advice="fund the account and run it again")
     if total:

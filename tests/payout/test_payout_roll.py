@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer
+from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferFlag
 from sbcard_core.payout import FARM_SUBSIDY, PayoutEngine, Programme, RollLine
 from sbcard_core.payout.lines import FundsShort
 from sbcard_core.values import CardState
@@ -108,6 +108,18 @@ def test_a_fund_is_never_overdrawn(town, floor: int) -> None:
     town.ledger.post(Transfer("one more", "EXTERNAL:treasury", "PENSION_FUND", 1, "fund", "2014-07-02T00:00:00"))
     assert len(engine.pay("pension", "2014-07", town.roll([1]), **order)) == 1
     assert town.net("PENSION_FUND") == 0
+
+
+def test_what_is_held_back_in_a_fund_is_not_paid_out(town) -> None:
+    town.fund(1500)
+    day, names = "2014-07-02T00:00:00", ("PENSION_FUND", "EXTERNAL:treasury")
+    town.ledger.post(Transfer("held", *names, 500, "reserve", day, flags=TransferFlag.PENDING))
+    order = {"on": date(2014, 8, 1), "out_dir": town.folder, **town.officers}
+    with pytest.raises(FundsShort, match="PENSION_FUND"):
+        town.engine.pay("pension", "2014-07", town.roll([1]), **order)
+    assert (town.states(), town.net("PENSION_FUND")) == ({}, 1500)
+    town.ledger.post(Transfer("freed", "", "", 0, "reserve", day, flags=TransferFlag.VOID_PENDING, pending_id="held"))
+    assert len(town.engine.pay("pension", "2014-07", town.roll([1]), **order)) == 1
 
 
 def test_wrong_calls(town) -> None:
