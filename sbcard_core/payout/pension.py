@@ -110,6 +110,12 @@ def month_lines(
             done = [*done, change]
 
 
+def _is_of(line: RollLine, month: str, adjustments: Iterable[Adjustment]) -> bool:
+    """Whether a line that waited is for the month itself, or is brought by an adjustment that this month brings."""
+    code, _, period = line.item.rpartition(":")
+    return (code == "held" and period == month) or code in {one.code for one in adjustments if one.decided_in == month}
+
+
 class PensionPayout:
     """The pension's use of the engine: a month's roll from entitlements, with adjustments and back pay.
 
@@ -139,5 +145,5 @@ class PensionPayout:
             yield from month_lines(entitlements, adjustments, month)
             yield from waiting
 
-        waiting = [line for line in self.engine.held(self.programme) if line.item != f"held:{month}"] if held else []
+        waiting = [line for line in self.engine.held(self.programme) if held and not _is_of(line, month, adjustments)]
         return self.engine.draft(self.programme, month, lines(), on=on, by=by)

@@ -84,6 +84,15 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
     return count
 
 
+def _account_told(connection: sa.Connection, id_number: str) -> tuple[str | None, str | None, CardState | None]:
+    told = schema.payout_standing.c
+    query = sa.select(told.bank, told.account_no, told.account_state)
+    row = connection.execute(query.where(told.person_id == find(connection, id_number))).one_or_none()
+    if row is None or row[2] is None:
+        return None, None, None
+    return row[0], row[1], CardState(row[2])
+
+
 def suspend(books: Books, programme: Programme, id_number: str, since: str, reason: str, on: date) -> None:
     """Hold the period's due from ``since`` on, in rolls drafted from now; a running suspension stays as it is."""
     hold = schema.payout_hold
@@ -107,7 +116,8 @@ def resume(books: Books, programme: Programme, id_number: str, since: str) -> in
 def held(books: Books, programme: Programme, id_number: str | None = None) -> Iterator[RollLine]:
     """Back payments (补发) due for suspended periods of people no longer suspended; put them on a later roll.
 
-    Periods already on a roll as back payment are left out, and a roll refuses them a second time.
+    A line for an item (back pay that came while they were suspended) is due again under its own item. What is on a
+    roll already is left out, and a roll refuses it a second time.
     """
     line, roll = schema.payout_roll_line.c, schema.payout_roll.c
     person, hold = schema.person.c, schema.payout_hold.c
@@ -115,26 +125,31 @@ def held(books: Books, programme: Programme, id_number: str | None = None) -> It
         hold.person_id == line.person_id, hold.programme == programme.code, hold.until.is_(None)
     )
     later, roll_alias = schema.payout_roll_line.alias("later"), schema.payout_roll.alias("later_roll")
+    item = sa.case((line.item == "", sa.literal(HELD_ITEM) + roll.period), else_=line.item)
     paid = sa.exists().where(
         later.c.person_id == line.person_id,
-        later.c.item == sa.literal(HELD_ITEM) + roll.period,
+        later.c.item == item,
         later.c.item != "",
         later.c.state < 50,
+        later.c.state != int(RollLineState.HELD),
         later.c.roll_id.in_(sa.select(roll_alias.c.roll_id).where(roll_alias.c.programme == programme.code)),
     )
     query = (
-        sa.select(person.id_number, person.name, line.gross_fen, line.household, roll.period, line.area)
+        sa.select(person.id_number, person.name, line.gross_fen, line.household, item, line.area)
         .join_from(schema.payout_roll_line, schema.payout_roll, roll.roll_id == line.roll_id)
         .join(schema.person, person.person_id == line.person_id)
         .where(roll.programme == programme.code, line.state == int(RollLineState.HELD), ~running, ~paid)
-        .order_by(roll.period, line.line)
+        .order_by(roll.period, line.roll_id, line.line)
     )
     if id_number is not None:
         query = query.where(person.id_number == id_number)
     with books.store.begin() as connection:
         rows = connection.execute(query).all()
-    for number, name, gross_fen, household, period, area in rows:
-        yield RollLine(number, name, gross_fen, "", household, f"{HELD_ITEM}{period}", area)
+    told = set()  # who was suspended twice may have waited with the same item on two rolls
+    for number, name, gross_fen, household, what, area in rows:
+        if (number, what) not in told:
+            told.add((number, what))
+            yield RollLine(number, name, gross_fen, "", household, what, area)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +173,9 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
         InvalidValue: unknown person, or a death after ``on``.
     """
     checks.day(died_on, "died_on")
-    tell(books, [Standing(id_number, Living.DEAD, died_on)], on)
+    with books.store.begin() as connection:
+        account = _account_told(connection, id_number)  # what is still due, the month of death, goes there
+    tell(books, [Standing(id_number, Living.DEAD, died_on, *account)], on)
     removed = 0
     with books.writing() as connection:
         person_id = find(connection, id_number)

@@ -34,6 +34,13 @@ def not_living(programme: Programme, period: str) -> str:
 _READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
 _OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
 
+_HOLDS = (
+    "payout_roll_line.person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period"
+)
+_SUSPENDED = f"{_HOLDS} AND (until IS NULL OR until > :period))"
+_SUSPENDED_NOW = f"{_HOLDS} AND until IS NULL)"
+"""Back pay is for periods gone by: it waits while a suspension runs, not for the period of its roll."""
+
 
 def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
     """The rules that look beyond the line: other programmes, other people, life, suspension."""
@@ -47,11 +54,12 @@ def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
     some_item = connection.execute(sa.text("SELECT 1 FROM payout_input WHERE item <> '' LIMIT 1")).first()
     if some_item is not None:
         before = (
-            "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id WHERE "
-            "o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
-            "AND o.state < 50 AND o.roll_id <> :roll AND r.programme = :programme)"
+            "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id "  # noqa: S608 - ours
+            "WHERE o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
+            f"AND o.state < 50 AND (o.state <> {int(RollLineState.HELD)} OR {_SUSPENDED_NOW}) "
+            "AND o.roll_id <> :roll AND r.programme = :programme)"
         )
-        refuse("item", f"item <> '' AND {before}", programme=programme.code)
+        refuse("item", f"item <> '' AND {before}", programme=programme.code, period=period)
     for rule in order.exclusions:
         if programme.code in rule.codes:
             others = _runs(connection, rule.codes - {programme.code}, period)
@@ -62,11 +70,8 @@ def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
     _refuse_shared(connection, roll)
     dead = f"SELECT person_id FROM payout_standing WHERE {not_living(programme, period)}"  # noqa: S608
     refuse("living", f"person_id IN ({dead})")
-    held = (
-        "person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period "
-        "AND (until IS NULL OR until > :period))"
-    )
-    refuse("suspended", f"item = '' AND {held}", RollLineState.HELD, programme=programme.code, period=period)
+    held = f"item = '' AND {_SUSPENDED} OR item <> '' AND {_SUSPENDED_NOW}"
+    refuse("suspended", f"({held})", RollLineState.HELD, programme=programme.code, period=period)
 
 
 _SHARED = (

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
@@ -78,7 +79,6 @@ def test_two_officers_approve_what_they_saw(town) -> None:
 
 
 def test_a_stored_line_changed_behind_the_approval_stops_the_release(town) -> None:
-    import sqlalchemy as sa
 
     town.fund(10_000)
     roll_no = town.ready([1, 2])
@@ -165,25 +165,6 @@ def test_states_handed_in(town) -> None:
     assert town.findings() == [("payout.living", 0), ("payout.card", 0)]
     with pytest.raises(InvalidValue):
         town.engine.tell([Standing(town.number(1), bank="105")], on=DAY)
-
-
-def test_suspended_months_are_paid_back_once(town) -> None:
-    town.fund(100_000)
-    person = town.number(1)
-    town.engine.suspend("pension", person, since="2014-06", reason="未认证", on=DAY)
-    june = town.ready([1, 2], period="2014-06")
-    assert town.engine.status(june).held_fen == 1001
-    paid(town, june)
-    assert list(town.engine.held("pension")) == []
-    town.engine.resume("pension", person, since="2014-07")
-    (back,) = town.engine.held("pension")
-    assert (back.item, back.amount_fen) == ("held:2014-06", 1001)
-    july = town.engine.draft("pension", "2014-07", [*town.roll([1, 2]), back], on=DAY, by="d")
-    assert town.engine.status(july.roll_no).total_fen == 1001 + 1002 + 1001
-    assert list(town.engine.held("pension")) == []
-    again = town.engine.draft("pension", "2014-08", [back], on=DAY, by="d")
-    assert town.engine.status(again.roll_no).total_fen == 0
-    assert town.findings()[-1] == ("payout.item", 0)
 
 
 def test_payments_after_death_are_stopped_and_recovered(town) -> None:

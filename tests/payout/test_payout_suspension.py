@@ -1,0 +1,92 @@
+"""Who is suspended waits with all of the pay, and gets it once; who has died is paid where they asked to be."""
+
+from datetime import date
+
+import sqlalchemy as sa
+
+from sbcard_core.payout import Adjustment, Entitlement, Living, PensionPayout, RollLine, Standing
+from sbcard_core.values import CardState
+
+DAY = date(2014, 8, 1)
+
+
+def test_suspended_months_are_paid_back_once(town) -> None:
+    town.fund(100_000)
+    person = town.number(1)
+    town.engine.suspend("pension", person, since="2014-06", reason="未认证", on=DAY)
+    june = town.ready([1, 2], period="2014-06")
+    assert town.engine.status(june).held_fen == 1001
+    for batch_no in town.engine.release(june, on=DAY, out_dir=town.folder):
+        town.engine.read_result(town.answer(batch_no), on=DAY)
+    assert list(town.engine.held("pension")) == []
+    town.engine.resume("pension", person, since="2014-07")
+    (back,) = town.engine.held("pension")
+    assert (back.item, back.amount_fen) == ("held:2014-06", 1001)
+    july = town.engine.draft("pension", "2014-07", [*town.roll([1, 2]), back], on=DAY, by="d")
+    assert town.engine.status(july.roll_no).total_fen == 1001 + 1002 + 1001
+    assert list(town.engine.held("pension")) == []
+    again = town.engine.draft("pension", "2014-08", [back], on=DAY, by="d")
+    assert town.engine.status(again.roll_no).total_fen == 0
+    assert town.findings()[-1] == ("payout.item", 0)
+
+
+def test_back_pay_of_a_suspended_person_waits_too(town) -> None:
+    """What an adjustment brings in arrears is pay as well: held, and paid once when the pay goes on."""
+    town.fund(100_000)
+    who, other = town.number(1), town.number(2)
+    plus = Adjustment("plus", since="2014-05", decided_in="2014-06", plus_fen=100)
+    people = [Entitlement(number, f"甲{n}", 1_000, since="2010-01") for n, number in ((1, who), (2, other))]
+    pension = PensionPayout(town.engine)
+    order = {"adjustments": [plus], "on": DAY, "by": "draft"}
+    town.engine.suspend("pension", who, since="2014-06", reason="未认证", on=DAY)
+    june = pension.month("2014-06", people, **order)
+    status = town.engine.status(june.roll_no)
+    assert (status.held_fen, status.total_fen - status.held_fen) == (1_200, 1_200)
+    july = pension.month("2014-07", people, **order)
+    assert town.engine.status(july.roll_no).held_fen == 1_100
+    assert list(town.engine.held("pension")) == []
+    again = town.engine.draft("pension", "2014-07", [RollLine(who, "甲1", 100, item="plus:2014-05")], on=DAY, by="d")
+    assert town.engine.status(again.roll_no).total_fen == 0  # it waits already
+    assert town.findings()[-1] == ("payout.item", 0)
+    town.engine.resume("pension", who, since="2014-08")
+    items = ["plus:2014-05", "held:2014-06", "held:2014-07"]
+    assert sorted(line.item for line in town.engine.held("pension", who)) == sorted(items)
+    august = pension.month("2014-08", people, **order)
+    assert town.engine.status(august.roll_no).total_fen == 2 * 1_100 + 100 + 1_100 + 1_100
+    assert list(town.engine.held("pension")) == []
+    assert town.findings()[-1] == ("payout.item", 0)
+
+
+def test_who_is_suspended_again_waits_with_the_back_pay(town) -> None:
+    town.fund(100_000)
+    who = town.number(1)
+    town.engine.suspend("pension", who, since="2014-05", reason="x", on=DAY)
+    town.ready([1], period="2014-05")
+    town.engine.resume("pension", who, since="2014-06")
+    (back,) = town.engine.held("pension")
+    town.engine.suspend("pension", who, since="2014-06", reason="y", on=DAY)
+    june = town.engine.draft("pension", "2014-06", [*town.roll([1]), back], on=DAY, by="d")
+    assert town.engine.status(june.roll_no).held_fen == 2 * 1001
+    town.engine.resume("pension", who, since="2014-07")
+    waiting = list(town.engine.held("pension"))
+    assert sorted(line.item for line in waiting) == ["held:2014-05", "held:2014-06"]
+    july = town.engine.draft("pension", "2014-07", waiting, on=DAY, by="d")
+    status = town.engine.status(july.roll_no)
+    assert (status.total_fen, status.refused) == (2 * 1001, 0)
+    assert list(town.engine.held("pension")) == []
+
+
+def test_a_death_keeps_the_account_that_was_told(town) -> None:
+    """The month of death is still paid where the person asked for it, not to the old card's account."""
+    town.fund(100_000)
+    who = town.number(1)
+    town.engine.tell([Standing(who, bank="999", account_no="6229", account_state=CardState.NORMAL)], on=DAY)
+    town.engine.death(who, date(2014, 7, 20), on=DAY)
+    july = town.ready([1], period="2014-07")
+    assert town.engine.status(july).total_fen == 1001
+    with town.store.begin() as connection:
+        there = connection.execute(sa.text("SELECT bank, account_no FROM payout_roll_line WHERE state = 10")).one()
+    assert tuple(there) == ("999", "6229")
+    town.engine.tell([Standing(who, Living.DEAD, date(2014, 7, 20))], on=DAY)  # told anew it is told whole
+    with town.store.begin() as connection:
+        assert connection.execute(sa.text("SELECT account_no FROM payout_standing")).scalar() is None
