@@ -1,5 +1,6 @@
 """What is known of a payee beside the registry: life, account, suspension (暂停发放) and death."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineS
 from sbcard_core.store import schema
 from sbcard_core.values import CardState
 
+_DATED = re.compile("[0-9]{4}(-[0-9]{2})?")
 HELD_ITEM = "held:"
 """Item of a back payment for a suspended period: ``held:<period>``."""
 
@@ -166,8 +168,9 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
     """Stop and recover what a person is not due after death.
 
     Lines of later periods leave rolls not yet released; returned ones are given up, their money goes back to the
-    fund; paid ones become recoveries through the bank (id ``death:<batch>:<seq>``). Lines a bank has not answered
-    can't be stopped here: call it again when the answer has come.
+    fund; paid ones become recoveries through the bank (id ``death:<batch>:<seq>``), but for back pay of a period
+    that was due: its item ends with the period, ``held:2014-05``. Lines a bank has not answered can't be stopped
+    here: call it again when the answer has come.
 
     Raises:
         InvalidValue: unknown person, or a death after ``on``.
@@ -188,7 +191,7 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
         rows = [
             (known[row[0]], *row[2:5], recovery.claimable(connection, row[2], row[3], row[5]))
             for row in rows_sent
-            if row[0] in known and _is_after(known[row[0]], row[1], died_on)
+            if row[0] in known and _is_after(known[row[0]], _paid_for(row[6], row[1], row[4]), died_on)
         ]
     cancelled, opened, at_bank = 0, [], 0
     for programme, batch_no, seq, state, claim_fen in rows:
@@ -219,7 +222,7 @@ def _sent(person_id: int) -> sa.Select[Any]:
     claim, roll = schema.payout_roll_line.c, schema.payout_roll.c
     line, batch = schema.payout_line.c, schema.payout_batch.c
     return (
-        sa.select(batch.programme, batch.period, line.batch_no, line.seq, line.state, line.amount_fen)
+        sa.select(batch.programme, batch.period, line.batch_no, line.seq, line.state, line.amount_fen, claim.item)
         .join_from(schema.payout_roll, schema.payout_roll_line, claim.run_id == roll.run_id)
         .join(schema.payout_line, sa.and_(line.roll_id == claim.roll_id, line.roll_line == claim.line))
         .join(schema.payout_batch, batch.batch_no == line.batch_no)
@@ -249,15 +252,21 @@ def payments(books: Books, id_number: str) -> list[Payment]:
     """
     with books.store.begin() as connection:
         found = []
-        for code, period, batch_no, seq, state, fen in connection.execute(_sent(find(connection, id_number))).all():
+        for code, period, batch_no, seq, state, fen, _ in connection.execute(_sent(find(connection, id_number))).all():
             open_fen = recovery.claimable(connection, batch_no, seq, fen) if state == LineState.PAID else 0
             found.append(Payment(code, period, batch_no, seq, LineState(state), fen, open_fen))
     return sorted(found, key=lambda one: (one.programme, one.period, one.batch_no, one.seq))
 
 
+def _paid_for(item: str, period: str, state: int) -> str:
+    """The period a line is for: back pay that has reached the person is for the one its item names."""
+    named = item.rpartition(":")[2]
+    return named if state != LineState.RETURNED and _DATED.fullmatch(named) else period
+
+
 def _is_after(programme: Programme, period: str, died_on: date) -> bool:
     """Whether a period begins after the death; of periods not written YYYY or YYYY-MM every one does."""
     day = died_on.isoformat()
-    if len(period) not in (4, 7) or not period.replace("-", "").isdigit():
+    if _DATED.fullmatch(period) is None:
         return True
     return period > day[: len(period)] or (period == day[: len(period)] and not programme.pays_month_of_death)

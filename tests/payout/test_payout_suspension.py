@@ -90,3 +90,21 @@ def test_a_death_keeps_the_account_that_was_told(town) -> None:
     town.engine.tell([Standing(who, Living.DEAD, date(2014, 7, 20))], on=DAY)  # told anew it is told whole
     with town.store.begin() as connection:
         assert connection.execute(sa.text("SELECT account_no FROM payout_standing")).scalar() is None
+
+
+def test_back_pay_of_a_month_that_was_due_is_not_recovered_after_a_death(town) -> None:
+    town.fund(100_000)
+    who = town.number(1)
+    town.engine.suspend("pension", who, since="2014-05", reason="x", on=DAY)
+    town.ready([1], period="2014-05")
+    town.engine.resume("pension", who, since="2014-06")
+    june = town.engine.draft("pension", "2014-06", [*town.roll([1]), *town.engine.held("pension")], on=DAY, by="d")
+    for officer in "ab":
+        town.engine.approve(june.roll_no, officer, june.digest, on=DAY)
+    (batch,) = town.engine.release(june.roll_no, on=DAY, out_dir=town.folder)
+    town.engine.read_result(town.answer(batch), on=DAY)
+    report = town.engine.death(who, date(2014, 5, 20), on=DAY)
+    assert report.recoveries == (f"death:{batch}:1",)  # June's; May was lived in
+    assert [one.open_fen for one in town.engine.recoveries("pension")] == [1001]
+    earlier = town.engine.death(who, date(2014, 4, 30), on=DAY)
+    assert earlier.recoveries == (f"death:{batch}:2",)
