@@ -1,6 +1,6 @@
 """Reading a bank's payout results (代发回盘): paid, returned, or unknown; never guessed, never paid twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
@@ -210,9 +210,24 @@ def _judge(
                 strays.append(_Stray(number, "payout.twice", f"序号 {seq} 有两条应答", seq))
                 if before != answer:
                     contradicted.add(seq)
+    contradicted |= _said_otherwise(answers, strays)
     for seq in contradicted:
         del answers[seq]
     return answers, sorted(strays, key=lambda stray: stray.line)
+
+
+def _said_otherwise(answers: Mapping[int, Answer], strays: Iterable[_Stray]) -> set[int]:
+    """Lines with a clear answer of which another line says something that can't be read.
+
+    One of another account may be misnumbered, and leaves a paid line paid. A returned line could be paid again: any
+    other word makes it uncertain.
+    """
+    return {
+        stray.seq
+        for stray in strays
+        if stray.seq is not None and stray.seq in answers and stray.code != "payout.twice"
+        if answers[stray.seq][0] is LineState.RETURNED or stray.code != "payout.account_no"
+    }
 
 
 _PAID: Answer = (LineState.PAID, None)
