@@ -12,13 +12,11 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.payout import approval, checks, recovery, rolls
 from sbcard_core.payout.lines import Books, RollLine
 from sbcard_core.payout.programmes import Programme
-from sbcard_core.payout.states import LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import HELD_ITEM, LineState, Living, RecoveryMode, RollLineState, RollState
 from sbcard_core.store import schema
 from sbcard_core.values import CardState
 
 _DATED = re.compile("[0-9]{4}(-[0-9]{2})?")
-HELD_ITEM = "held:"
-"""Item of a back payment for a suspended period: ``held:<period>``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import Living, RollLineState
+from sbcard_core.payout.states import HELD_ITEM, Living, RollLineState
 from sbcard_core.store import schema, update_many
 
 
@@ -40,6 +40,18 @@ _HOLDS = (
 _SUSPENDED = f"{_HOLDS} AND (until IS NULL OR until > :period))"
 _SUSPENDED_NOW = f"{_HOLDS} AND until IS NULL)"
 """Back pay is for periods gone by: it waits while a suspension runs, not for the period of its roll."""
+_PAID_ITSELF = (
+    "EXISTS (SELECT 1 FROM payout_roll r JOIN payout_roll_line o ON o.run_id = r.run_id AND o.roll_id = r.roll_id "  # noqa: S608 - ours
+    f"WHERE r.programme = :programme AND r.period = substr(payout_roll_line.item, {len(HELD_ITEM) + 1}) "
+    "AND o.person_id = payout_roll_line.person_id AND o.item = '' AND o.state < 50 "
+    f"AND o.state <> {int(RollLineState.HELD)})"
+)
+_BACK_PAID = (
+    "SELECT b.person_id FROM payout_roll_line b JOIN payout_roll q ON q.roll_id = b.roll_id "  # noqa: S608 - ours
+    f"WHERE b.item <> '' AND b.item = :held AND b.state < 50 AND b.state <> {int(RollLineState.HELD)} "
+    "AND q.programme = :programme"
+)
+"""A period is due once: by its own line, or as back pay of it (``held:<period>``), whichever roll has it first."""
 
 
 def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
@@ -60,6 +72,12 @@ def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
             "AND o.roll_id <> :roll AND r.programme = :programme)"
         )
         refuse("item", f"item <> '' AND {before}", programme=programme.code, period=period)
+        of_period = f"substr(item, 1, {len(HELD_ITEM)}) = '{HELD_ITEM}'"
+        refuse("item", f"{of_period} AND {_PAID_ITSELF}", programme=programme.code)
+    back_paid = sa.text(_BACK_PAID)
+    held_item = HELD_ITEM + period
+    if connection.execute(back_paid, {"programme": programme.code, "held": held_item}).first() is not None:
+        refuse("item", f"item = '' AND person_id IN ({_BACK_PAID})", programme=programme.code, held=held_item)
     for rule in order.exclusions:
         if programme.code in rule.codes:
             others = _runs(connection, rule.codes - {programme.code}, period)

@@ -5,6 +5,8 @@ from enum import IntEnum
 from types import MappingProxyType
 
 PAID_CODE = "00"
+HELD_ITEM = "held:"
+"""Item of a back payment for a suspended period: ``held:<period>``."""
 RETURN_CODES: Mapping[str, str] = MappingProxyType(
     {
         "11": "无此账户",
