@@ -2,37 +2,83 @@
 
 An error says four things: what failed, at which step, the Chinese term a clerk
 knows it by, and what to do next. None of them ever carries a key, a PIN or a
-full citizen number.
+full citizen number. Sentences of the catalogue are rendered when somebody reads them.
 """
+
+from collections.abc import Mapping
+from typing import Any
+
+from sbcard_core.messages import Language, Message, language
 
 
 class SBCardError(Exception):
     """Root of all errors of ``sbcard_core``, ``apdu`` and ``readers``.
 
     Args:
-        what: what failed, one English sentence without the final stop.
+        what: what failed: a sentence of the catalogue (:func:`sbcard_core.messages.message`), or English without the
+            final stop.
         step: where it failed, e.g. ``"openings.read_result"``.
-        advice: what to do next.
+        advice: what to do next; by default that of the catalogue.
         term: the Chinese term, e.g. ``"开户结果文件"``.
+
+    Attributes:
+        code: the sentence's code in the catalogue; empty for plain text.
+        parameters: what the sentence is filled with.
 
     Example:
         >>> print(SBCardError("batch total differs", step="payout", term="批次合计", advice="ask for a new file"))
         batch total differs (批次合计) [payout]; ask for a new file
+        >>> from sbcard_core.messages import message
+        >>> error = SBCardError(message("values.amount"), step="values.parse_yuan")
+        >>> print(error, error.in_language("zh"), sep="\n")
+        not an amount in yuan [values.parse_yuan]; write it as 1234.56
+        金额写法不对 [values.parse_yuan]；请写成 1234.56
     """
 
-    def __init__(self, what: str, *, step: str = "", advice: str = "", term: str = "") -> None:
-        self.what = what
+    def __init__(self, what: str | Message, *, step: str = "", advice: str = "", term: str = "") -> None:
+        self._what = what
+        self._advice = advice
         self.step = step
-        self.advice = advice
         self.term = term
-        text = what
-        if term:
-            text += f" ({term})"
-        if step:
-            text += f" [{step}]"
+        super().__init__(what)
+
+    @property
+    def code(self) -> str:
+        return self._what.code if isinstance(self._what, Message) else ""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self._what.parameters if isinstance(self._what, Message) else {}
+
+    @property
+    def what(self) -> str:
+        """What failed, in the language in use."""
+        return str(self._what)
+
+    @property
+    def advice(self) -> str:
+        """What to do next, in the language in use; may be empty."""
+        return self._advice or (self._what.advice if isinstance(self._what, Message) else "")
+
+    def in_language(self, wanted: Language) -> str:
+        """The whole error as one line in a language; plain text stays as it was written."""
+        what, advice = self._what, self._advice
+        chinese = wanted == "zh"
+        if isinstance(what, Message):
+            advice = advice or (what.advice_zh if chinese else what.advice_en)
+            text = what.zh if chinese else what.en
+        else:
+            text = what
+        if self.term and not (chinese and isinstance(what, Message)):
+            text += f" ({self.term})"
+        if self.step:
+            text += f" [{self.step}]"
         if advice:
-            text += f"; {advice}"
-        super().__init__(text)
+            text += f"{'；' if chinese else ';'}{'' if chinese else ' '}{advice}"
+        return text
+
+    def __str__(self) -> str:
+        return self.in_language(language())
 
 
 class InvalidValue(SBCardError, ValueError):

@@ -4,6 +4,7 @@ import re
 from enum import IntEnum, StrEnum
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 class Origin(StrEnum):
@@ -125,7 +126,7 @@ def parse_yuan(text: str) -> int:
     """
     whole, _, part = text.removeprefix("-").partition(".")
     if not (text.isascii() and whole.isdigit() and (part == "" or part.isdigit()) and len(part) <= 2):
-        raise InvalidValue("not an amount in yuan", step="values.parse_yuan", term="金额", advice="write it as 1234.56")
+        raise InvalidValue(message("values.amount"), step="values.parse_yuan", term="金额")
     fen = int(whole) * 100 + int(part.ljust(2, "0") or 0)
     return -fen if text.startswith("-") else fen
 

@@ -32,14 +32,19 @@ FLOORS = [
     ["sbcard_core._kernels"],
     ["sbcard_core._fast", "sbcard_core._reference"],
     ["sbcard_core.arrow", "sbcard_core.arrow_text"],
-    ["sbcard_core.values", "sbcard_core.errors"],
+    ["sbcard_core.values", "sbcard_core.errors", "sbcard_core.messages", "sbcard_core.files"],
 ]
 LEVEL = {room: len(FLOORS) - level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 # What sits side by side and may still be used by its neighbour.
 NEIGHBOURS = {
     ("sbcard_core.arrow_text", "sbcard_core.arrow"),  # reading tables needs the structs
-    ("sbcard_core.values", "sbcard_core.errors"),  # the ground is one room
+    ("sbcard_core.values", "sbcard_core.errors"),  # the ground is one row, in this order
+    ("sbcard_core.values", "sbcard_core.messages"),
+    ("sbcard_core.errors", "sbcard_core.messages"),
+    ("sbcard_core.files", "sbcard_core.errors"),
+    ("sbcard_core.files", "sbcard_core.messages"),
+    ("sbcard_core.files", "sbcard_core.values"),
     ("sbcard_core.cli", "sbcard_core.replay"),  # the command that starts the replay
 }
 READERS_MAY_NOT_IMPORT = ("sbcard_core.backend", "sbcard_core.registry", "sbcard_core.ledger")
