@@ -5,9 +5,6 @@ knows it by, and what to do next. None of them ever carries a key, a PIN or a
 full citizen number. Sentences of the catalogue are rendered when somebody reads them.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from sbcard_core.messages import Language, Message, language
 
 
@@ -21,17 +18,14 @@ class SBCardError(Exception):
         advice: what to do next; by default that of the catalogue.
         term: the Chinese term, e.g. ``"开户结果文件"``.
 
-    Attributes:
-        code: the sentence's code in the catalogue; empty for plain text.
-        parameters: what the sentence is filled with.
-
     Example:
         >>> print(SBCardError("batch total differs", step="payout", term="批次合计", advice="ask for a new file"))
         batch total differs (批次合计) [payout]; ask for a new file
         >>> from sbcard_core.messages import message
         >>> error = SBCardError(message("values.amount"), step="values.parse_yuan")
-        >>> print(error, error.in_language("zh"), sep="\n")
+        >>> print(error)
         not an amount in yuan [values.parse_yuan]; write it as 1234.56
+        >>> print(error.in_language("zh"))
         金额写法不对 [values.parse_yuan]；请写成 1234.56
     """
 
@@ -43,12 +37,9 @@ class SBCardError(Exception):
         super().__init__(what)
 
     @property
-    def code(self) -> str:
-        return self._what.code if isinstance(self._what, Message) else ""
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        return self._what.parameters if isinstance(self._what, Message) else {}
+    def message(self) -> Message | None:
+        """The catalogue's code with its parameters; None for plain text."""
+        return self._what if isinstance(self._what, Message) else None
 
     @property
     def what(self) -> str:

@@ -35,7 +35,11 @@ def test_an_error_renders_in_either_language() -> None:
     error = InvalidValue(message("values.amount"), step="here", term="金额")
     assert str(error) == "not an amount in yuan (金额) [here]; write it as 1234.56"
     assert error.in_language("zh") == "金额写法不对 [here]；请写成 1234.56"
-    assert (error.code, error.what, error.advice) == ("values.amount", "not an amount in yuan", "write it as 1234.56")
+    assert (error.message, error.what, error.advice) == (
+        message("values.amount"),
+        "not an amount in yuan",
+        "write it as 1234.56",
+    )
     messages.use("zh")
     try:
         assert str(error) == "金额写法不对 [here]；请写成 1234.56"
