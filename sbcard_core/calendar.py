@@ -1,17 +1,163 @@
-"""Working days of the mainland (工作日): weekends, holidays and the make-up days worked for them.
+"""Periods (所属期), and working days of the mainland (工作日): weekends, holidays and the make-up days worked for them.
 
 The State Council General Office publishes each year's arrangement late in the year before, so
 a year whose notice is not in the table is refused, never guessed. The table is the one of the
 package ``chinesecalendar``. Banks' own clearing days differ and are not in it.
 """
 
+import re
+from calendar import monthrange
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from typing import Self
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.values import plain
 
 _DAY = timedelta(days=1)
+_PERIOD = re.compile(
+    "(?P<year>[12][0-9]{3})年?"
+    "(?:[-./]?(?P<month>0[1-9]|1[0-2]|(?<=[-/年])[1-9])月?"  # not 2015.1: a sheet makes that of 2015.10
+    "|-?(?:[Qq](?P<quarter>[1-4])|第?(?P<quarter_zh>[1-4一二三四])季度?)"
+    "|-?(?:[Hh](?P<half>[12])|(?P<half_zh>[上下])半年))?"
+)
+
+
+class Period(str):
+    """A month, quarter, half-year or year (费款所属期, 发放期), in its one written form; ordered by time.
+
+    Equal to and stored as its written form (``2015-02``, ``2014-Q3``, ``2014-H1``, ``2014``). Of two periods the one
+    that begins earlier is less; of two that begin on the same day, the shorter.
+
+    Raises:
+        InvalidValue: the text is no period.
+
+    Example:
+        >>> Period("2015年2月"), Period("201502"), Period("2014Q3"), Period("2014年上半年"), Period("2014")
+        (Period('2015-02'), Period('2015-02'), Period('2014-Q3'), Period('2014-H1'), Period('2014'))
+        >>> Period("2014-Q3") < Period("2014-12") < Period("2015"), Period("2014-Q3").end
+        (True, datetime.date(2014, 9, 30))
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Parse a period in any accepted spelling."""
+        if isinstance(text, cls):
+            return text
+        found = _PERIOD.fullmatch(plain(text)) if isinstance(text, str) else None
+        if found is None:
+            raise InvalidValue(
+                f"{plain(str(text))[:16]!r} is no period",
+                step="calendar.period",
+                term="所属期",
+                advice="write a month as 2015-02, a quarter as 2014-Q3, a half-year as 2014-H1, a year as 2014",
+            )
+        year, month = found["year"], found["month"]
+        quarter, half = found["quarter"] or found["quarter_zh"], found["half"] or found["half_zh"]
+        part = ""
+        if month:
+            part = f"-{int(month):02d}"
+        elif quarter:
+            part = f"-Q{'一二三四'.find(quarter) + 1 or quarter}"
+        elif half:
+            part = f"-H{'上下'.find(half) + 1 or half}"
+        return super().__new__(cls, year + part)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The period that a text names.
+
+        Raises:
+            InvalidValue: the text is no period.
+
+        Example:
+            >>> Period.parse("2015-2")
+            Period('2015-02')
+        """
+        return cls(text)
+
+    @classmethod
+    def is_valid(cls, text: str) -> bool:
+        """Whether a text names a period, in any accepted spelling.
+
+        Example:
+            >>> Period.is_valid("2014Q3"), Period.is_valid("2015-13"), Period.is_valid("abc")
+            (True, False, False)
+        """
+        return isinstance(text, str) and _PERIOD.fullmatch(plain(text)) is not None
+
+    def __repr__(self) -> str:
+        """The written form."""
+        return f"Period({str(self)!r})"
+
+    @property
+    def begin(self) -> date:
+        """The first day."""
+        year, part = int(self[:4]), self[5:]
+        if part[:1] in ("Q", "H"):
+            return date(year, (int(part[1]) - 1) * (3 if part[0] == "Q" else 6) + 1, 1)
+        return date(year, int(part or 1), 1)
+
+    @property
+    def months(self) -> int:
+        """How many months it has: 1, 3, 6 or 12."""
+        return {"Q": 3, "H": 6, "": 12}.get(self[5:6], 1)
+
+    @property
+    def end(self) -> date:
+        """The last day."""
+        begin = self.begin
+        month = begin.month + self.months - 1
+        return date(begin.year, month, monthrange(begin.year, month)[1])
+
+    def contains(self, day: date) -> bool:
+        """Whether a day lies in it.
+
+        Example:
+            >>> Period("2014-Q3").contains(date(2014, 9, 30)), Period("2014-Q3").contains(date(2014, 10, 1))
+            (True, False)
+        """
+        return self.begin <= day <= self.end
+
+    def begins_after(self, day: date) -> bool:
+        """Whether all of it is later than a day.
+
+        Example:
+            >>> Period("2014-Q3").begins_after(date(2014, 6, 30)), Period("2014-Q3").begins_after(date(2014, 7, 1))
+            (True, False)
+        """
+        return day < self.begin
+
+    def pay_day(self, day_of_month: int) -> date:
+        """The given day of its last month (assumed for quarters and longer); of a shorter month, the last day.
+
+        Example:
+            >>> Period("2014-10").pay_day(15), Period("2014-Q3").pay_day(31)
+            (datetime.date(2014, 10, 15), datetime.date(2014, 9, 30))
+        """
+        end = self.end
+        return end.replace(day=min(day_of_month, end.day))
+
+    def _order(self) -> tuple[date, int]:
+        return self.begin, self.months
+
+    def __lt__(self, other: str) -> bool:
+        """By time; a text on the other side is parsed."""
+        return self._order() < Period(other)._order()
+
+    def __le__(self, other: str) -> bool:
+        """By time."""
+        return self._order() <= Period(other)._order()
+
+    def __gt__(self, other: str) -> bool:
+        """By time."""
+        return self._order() > Period(other)._order()
+
+    def __ge__(self, other: str) -> bool:
+        """By time."""
+        return self._order() >= Period(other)._order()
 
 
 class UnknownYear(InvalidValue):

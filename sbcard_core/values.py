@@ -141,6 +141,22 @@ def mask_id(number: str) -> str:
     return f"{number[:6]}{'*' * max(0, len(number) - 10)}{number[-4:]}" if len(number) > 10 else "*" * len(number)
 
 
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_UNSEEN = re.compile(
+    r"[\s\x00\xad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff\uffa0]+"
+)
+
+
+def plain(text: str) -> str:
+    """A code or number without blanks, line ends and characters that show nothing, full-width ASCII made half-width.
+
+    Example:
+        >>> plain(" ６２２８ 4800\u200b\u00a0００１２　"), plain("2014－Ｑ3")
+        ('622848000012', '2014-Q3')
+    """
+    return text if text.isascii() and text.isalnum() else _UNSEEN.sub("", text.translate(_WIDE))
+
+
 _CITIZEN = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9])")
 
 

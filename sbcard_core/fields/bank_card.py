@@ -11,6 +11,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.values import plain
 
 ISSUERS = "bank-card-issuers.txt"
 """The table of issuer ranges (发卡行标识代码): examples, assumed. An integrator loads the own bank's list instead."""
@@ -19,7 +20,6 @@ CHARACTERS, LENGTH, LUHN, ISSUER = 1, 2, 4, 8
 """Status bits of :func:`check_many`; LUHN and ISSUER (in no known range) are warnings."""
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-_CLEAN = str.maketrans("０１２３４５６７８９", "0123456789", " \u3000\t-")
 
 
 class InvalidBankCard(InvalidValue):
@@ -51,7 +51,7 @@ def compact(number: str) -> str:
         >>> compact("6228 4800 0000 0000 017")
         '6228480000000000017'
     """
-    return number.translate(_CLEAN)
+    return plain(number).replace("-", "")
 
 
 def luhn_is_right(number: str) -> bool:

@@ -16,9 +16,11 @@ from typing import Any
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
-from sbcard_core.values import Sex
+from sbcard_core.values import Sex, plain
 
 LENGTH = 18
+LAST_DAY = date(2075, 12, 31)
+"""The last birth date that the kernels can count."""
 CHARACTERS, REGION, DATE, CHECK, SEX = 1, 2, 4, 8, 16
 """Status bits of :func:`check_many`; 0 is a clean row, CHARACTERS stands alone."""
 
@@ -28,7 +30,6 @@ PROVINCES = frozenset(
 """GB/T 2260 province codes, with 83 as the Taiwan residence permits write it."""
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_FULL_WIDTH = str.maketrans("０１２３４５６７８９Ｘｘx", "0123456789XXX", " \u3000\t")
 _REASONS = {
     CHARACTERS: ("a character is neither digit nor a final X", "号码字符"),
     REGION: ("the province code is unknown", "地区码"),
@@ -122,13 +123,13 @@ def _widened(number: str) -> str:
 
 
 def compact(number: str) -> str:
-    """The number as it is stored: blanks gone, full-width digits made plain, X upper-case.
+    """The number as it is stored: blanks and unseen characters gone, full-width digits made plain, X upper-case.
 
     Example:
         >>> compact("１１０１０５ 19491231 002x")
         '11010519491231002X'
     """
-    return number.translate(_FULL_WIDTH)
+    return plain(number).replace("x", "X")
 
 
 def check_digit(body: str) -> str:
@@ -169,7 +170,7 @@ def _bits(number: str, on: date) -> int:
     return check_many([number], on=on)[0]
 
 
-def validate(number: str, *, on: date = date(2075, 12, 31)) -> str:
+def validate(number: str, *, on: date = LAST_DAY) -> str:
     """Return the stored form of ``number``, or raise with every rule it breaks.
 
     Raises:
@@ -185,7 +186,7 @@ def validate(number: str, *, on: date = date(2075, 12, 31)) -> str:
     return number
 
 
-def is_valid(number: str, *, on: date = date(2075, 12, 31)) -> bool:
+def is_valid(number: str, *, on: date = LAST_DAY) -> bool:
     """Whether ``number``, exactly as written, is an 18- or legacy 15-character number: ASCII, capital X.
 
     Residence permits (81/82/83) and foreigners' cards (9…) included; their older forms have rooms of their own

@@ -154,6 +154,8 @@ def normalise(name: str) -> Normalised:
         >>> normalise("张\\ue81e ").changes, normalise("张\\ue81e ").name == "张\\u9fb4"
         ((<Change.MOVED: 'moved'>, <Change.BLANK: 'blank'>), True)
     """
+    if _PLAIN.fullmatch(name):
+        return Normalised(name, ())
     changes = []
     for change, step in (
         (Change.INVISIBLE, visible),
@@ -170,6 +172,52 @@ def normalise(name: str) -> Normalised:
 
 def _narrow(name: str) -> str:
     return name.translate(_WIDE_LATIN)
+
+
+def fold(name: str) -> str:
+    """The search form of a name: it finds candidates for a match and is never stored, printed or sent.
+
+    Compatibility characters become the ordinary ones, letters lose case, width and (Latin and Han) accents; dots,
+    blanks, hyphens and whatever else is no letter goes.
+
+    Example:
+        >>> fold("买买提•阿不都") == fold("买买提 - 阿不都"), fold("José"), fold("⾼山") == fold("高山")
+        (True, 'jose', True)
+    """
+    kept: list[str] = []
+    drops_marks = False
+    for mark in unicodedata.normalize("NFKD", gb18030.modern(visible(name))).casefold():
+        kind = unicodedata.category(mark)[0]
+        if kind == "L" or gb18030.is_private(mark):
+            drops_marks = mark.isascii() or _IS_HAN.match(mark) is not None
+            kept.append(mark)
+        elif kind == "M" and not drops_marks:
+            kept.append(mark)
+    return "".join(kept)
+
+
+class Match(StrEnum):
+    """How two names compare."""
+
+    SAME = "same"
+    """In their written forms."""
+    FOLDED = "folded"
+    """Only in their search forms: a candidate, to be compared with the certificate; always a finding."""
+    DIFFERENT = "different"
+
+
+def match(one: str, other: str) -> Match:
+    """Compare two names as written.
+
+    Example:
+        >>> match("买买提•阿不都", "买买提·阿不都").name, match("买买提-阿不都", "买买提·阿不都").name
+        ('SAME', 'FOLDED')
+        >>> match("张三", "李四").name, match("", "").name
+        ('DIFFERENT', 'DIFFERENT')
+    """
+    if normalise(one).name == normalise(other).name != "":
+        return Match.SAME
+    return Match.FOLDED if fold(one) == fold(other) != "" else Match.DIFFERENT
 
 
 def is_romanised(name: str) -> bool:
