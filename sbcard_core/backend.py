@@ -8,6 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from sbcard_core.eligibility import DEFAULT_RULES, Eligibility, Purpose, Rule
 from sbcard_core.ledger import DEFAULT_BOUNDS, AccountKind, Bounds, Ledger
 from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalogue, samples
 from sbcard_core.payout import (
@@ -38,6 +39,7 @@ class Rules:
         return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads.
         tariff: premiums.
         bounds: how far each kind of account may go.
+        eligibility: what each use asks of a person, card and account.
     """
 
     policies: Sequence[Policy] = field(default_factory=samples)
@@ -47,6 +49,7 @@ class Rules:
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
     tariff: Tariff = SAMPLE
     bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
+    eligibility: Mapping[Purpose, Rule] = field(default_factory=lambda: DEFAULT_RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,11 @@ class Backend:
     def ledger(self) -> Ledger:
         """The books (总账)."""
         return Ledger(self.store, bounds=self.rules.bounds)
+
+    @cached_property
+    def eligibility(self) -> Eligibility:
+        """Whether a card, account or person may be used, by the registry (使用资格)."""
+        return Eligibility(self.rules.eligibility)
 
     @cached_property
     def medical(self) -> MedicalBilling:

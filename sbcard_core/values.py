@@ -99,6 +99,16 @@ class CardState(IntEnum):
     """注销: final."""
 
 
+class LifeStatus(IntEnum):
+    """生存状态, AAC060 codes as one card-management vendor uses them."""
+
+    NORMAL = 1
+    DEAD = 2
+    IMPRISONED = 3
+    MISSING = 4
+    UNKNOWN = 5
+
+
 FEN_MAX = (1 << 63) - 1
 
 

@@ -42,7 +42,7 @@ def _code(kind: type[Code], text: str, field: str) -> Code:
 
 
 def _standing(row: dict[str, str]) -> "Standing":
-    from sbcard_core.payout import Living, Standing  # noqa: PLC0415
+    from sbcard_core.payout import LifeStatus, Standing  # noqa: PLC0415
 
     told = {name: row[name].strip() for name in _STANDING}
     died, state = told["died_on"], told["account_state"]
@@ -52,7 +52,7 @@ def _standing(row: dict[str, str]) -> "Standing":
         raise InvalidValue("died_on is no day", step="pay.tell", term="日期", advice="write YYYY-MM-DD") from error
     return Standing(
         told["id_number"],
-        _code(Living, told["living"] or "NORMAL", "living"),
+        _code(LifeStatus, told["living"] or "NORMAL", "living"),
         died_on,
         told["bank"] or None,
         told["account_no"] or None,

@@ -22,9 +22,10 @@ from sbcard_core.payout.programmes import (
 from sbcard_core.payout.recovery import RecoveryRefused, RecoveryStatus, ReturnedLine
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.rolls import Roll, RollRefused
-from sbcard_core.payout.states import RETURN_CODES, LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import RETURN_CODES, LineState, RecoveryMode, RollLineState, RollState
 from sbcard_core.payout.status import RollStatus
 from sbcard_core.payout.subsidy import Claim, Head, SubsidyPayout
+from sbcard_core.values import LifeStatus
 
 __all__ = [
     "FARM_SUBSIDY",
@@ -40,8 +41,8 @@ __all__ = [
     "Exclusion",
     "FundsShort",
     "Head",
+    "LifeStatus",
     "LineState",
-    "Living",
     "Payment",
     "PayoutEngine",
     "PayoutResultRefused",

@@ -12,9 +12,9 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.payout import approval, checks, recovery, rolls
 from sbcard_core.payout.lines import Books, RollLine
 from sbcard_core.payout.programmes import Programme
-from sbcard_core.payout.states import HELD_ITEM, LineState, Living, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import HELD_ITEM, LineState, RecoveryMode, RollLineState, RollState
 from sbcard_core.store import schema
-from sbcard_core.values import CardState
+from sbcard_core.values import CardState, LifeStatus
 
 _DATED = re.compile("[0-9]{4}(-[0-9]{2})?")
 
@@ -31,7 +31,7 @@ class Standing:
     """
 
     id_number: str = field(repr=False)
-    living: Living = Living.NORMAL
+    living: LifeStatus = LifeStatus.NORMAL
     died_on: date | None = None
     bank: str | None = None
     account_no: str | None = field(default=None, repr=False)
@@ -176,7 +176,7 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
     checks.day(died_on, "died_on")
     with books.store.begin() as connection:
         account = _account_told(connection, id_number)  # what is still due, the month of death, goes there
-    tell(books, [Standing(id_number, Living.DEAD, died_on, *account)], on)
+    tell(books, [Standing(id_number, LifeStatus.DEAD, died_on, *account)], on)
     removed = 0
     with books.writing() as connection:
         person_id = find(connection, id_number)

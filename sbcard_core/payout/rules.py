@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import HELD_ITEM, Living, RollLineState
+from sbcard_core.payout.states import HELD_ITEM, RollLineState
 from sbcard_core.store import schema, update_many
+from sbcard_core.values import LifeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ def not_living(programme: Programme, period: str) -> str:
     """
     due = "1 = 0"
     if programme.pays_month_of_death:
-        due = f"living = {int(Living.DEAD)} AND died_on IS NOT NULL AND '{period}' <= substr(died_on, 1, {len(period)})"
-    return f"living <> {int(Living.NORMAL)} AND NOT ({due})"
+        dead = f"living = {int(LifeStatus.DEAD)} AND died_on IS NOT NULL"
+        due = f"{dead} AND '{period}' <= substr(died_on, 1, {len(period)})"
+    return f"living <> {int(LifeStatus.NORMAL)} AND NOT ({due})"
 
 
 _READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used

@@ -74,16 +74,6 @@ class RollLineState(IntEnum):
     """Taken out by an objection, a death or an officer."""
 
 
-class Living(IntEnum):
-    """生存状态, AAC060 as one card-management vendor uses it; only NORMAL is paid."""
-
-    NORMAL = 1
-    DEAD = 2
-    IMPRISONED = 3
-    MISSING = 4
-    UNKNOWN = 5
-
-
 class RecoveryMode(IntEnum):
     """How an overpayment comes back (追回). Own codes."""
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from sbcard_core.premiums.records import BillState, Stopped
 from sbcard_core.store import schema
+from sbcard_core.values import LifeStatus
 
-DEAD: Final = 2
-"""AAC060 as one card-management vendor uses it: what payouts were told of a person, see ``payout.Living``."""
 _BILL, _PAYMENT = schema.premium_bill, schema.premium_payment
 _PERSON, _TOLD = schema.person, schema.payout_standing
 
@@ -37,7 +36,7 @@ def with_deaths(bills: "sa.Select[Any]") -> "sa.Select[Any]":
     told = sa.select(_PERSON.c.id_number, _TOLD.c.living, _TOLD.c.died_on).join(
         _TOLD, _TOLD.c.person_id == _PERSON.c.person_id
     )
-    dead = told.where(_TOLD.c.living == DEAD).subquery()
+    dead = told.where(_TOLD.c.living == int(LifeStatus.DEAD)).subquery()
     return bills.outerjoin(dead, dead.c.id_number == _BILL.c.id_number).add_columns(dead.c.living, dead.c.died_on)
 
 
@@ -48,5 +47,5 @@ def dead_before(connection: sa.Connection, numbers: Sequence[str], begins: date)
     found: set[str] = set()
     for start in range(0, len(numbers), 900):
         some = _PERSON.c.id_number.in_(list(numbers[start : start + 900]))
-        found.update(connection.execute(told.where(_TOLD.c.living == DEAD, before, some)).scalars())
+        found.update(connection.execute(told.where(_TOLD.c.living == int(LifeStatus.DEAD), before, some)).scalars())
     return found

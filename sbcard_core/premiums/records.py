@@ -47,7 +47,7 @@ class IssueStatus(IntEnum):
     NO_RATE = 3
     """The tariff has no rate for this insurance, category and day."""
     DEAD = 4
-    """Payouts were told that the person died before the period (``payout.Living.DEAD``)."""
+    """Payouts were told that the person died before the period (``values.LifeStatus.DEAD``)."""
 
 
 class PaymentStatus(IntEnum):

@@ -85,7 +85,7 @@ payout_objection = table(
 payout_standing = table(
     "payout_standing",  # what the caller told of a person, where the registry does not know it
     sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), primary_key=True),
-    sa.Column("living", sa.SmallInteger, nullable=False),  # payout.Living, AAC060
+    sa.Column("living", sa.SmallInteger, nullable=False),  # values.LifeStatus, AAC060
     sa.Column("died_on", sa.String(10)),
     sa.Column("bank", sa.String(3)),  # with account_no and account_state: instead of the registry's cards
     sa.Column("account_no", sa.String),

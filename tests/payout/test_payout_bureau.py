@@ -14,8 +14,8 @@ from sbcard_core.ledger import AccountKind
 from sbcard_core.payout import (
     PENSION,
     FundsShort,
+    LifeStatus,
     LineState,
-    Living,
     PayoutEngine,
     PayoutResultRefused,
     Programme,
@@ -268,8 +268,8 @@ def test_what_changed_since_the_approval_stops_the_release(town) -> None:
     assert town.engine.stale(roll_no) == []
     town.set_card(1, account_state=int(CardState.CANCELLED))
     told = Standing(town.number(3), bank="103", account_no="6228", account_state=CardState.NORMAL)
-    town.engine.tell([Standing(town.number(2), Living.DEAD, date(2014, 6, 1)), told], on=DAY)
-    town.engine.tell([Standing(town.number(4), Living.DEAD, date(2014, 7, 9))], on=DAY)  # the month is still due
+    town.engine.tell([Standing(town.number(2), LifeStatus.DEAD, date(2014, 6, 1)), told], on=DAY)
+    town.engine.tell([Standing(town.number(4), LifeStatus.DEAD, date(2014, 7, 9))], on=DAY)  # the month is still due
     stale = town.engine.stale(roll_no)
     assert stale == [(1, "card"), (2, "living"), (3, "account")]
     before = town.everything()
@@ -300,7 +300,7 @@ def test_who_is_not_due_now_is_not_paid_again(sent) -> None:
     sent.engine.read_result(sent.answer(FIRST, fail={1, 2, 3, 4}), on=DAY)  # people 1 2 4 5
     sent.engine.suspend("pension", sent.number(1), since="2014-07", reason="未认证", on=DAY)
     sent.engine.suspend("pension", sent.number(2), since="2014-08", reason="未认证", on=DAY)  # July is due
-    dead = [Standing(sent.number(4), Living.DEAD, date(2014, 6, 9)), Standing(sent.number(5), Living.DEAD, DAY)]
+    dead = [Standing(sent.number(4), LifeStatus.DEAD, date(2014, 6, 9)), Standing(sent.number(5), LifeStatus.DEAD, DAY)]
     sent.engine.tell(dead, on=DAY)
     (again,) = sent.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=sent.folder)
     assert [row[3] for row in sent.request(again).rows] == [sent.number(2), sent.number(5)]

@@ -8,7 +8,16 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
-from sbcard_core.payout import Adjustment, Entitlement, Living, Programme, RecoveryMode, RollLine, RollRefused, Standing
+from sbcard_core.payout import (
+    Adjustment,
+    Entitlement,
+    LifeStatus,
+    Programme,
+    RecoveryMode,
+    RollLine,
+    RollRefused,
+    Standing,
+)
 from sbcard_core.payout.pension import month_after
 from sbcard_core.store import schema
 
@@ -100,7 +109,7 @@ def test_a_day_that_is_none_is_refused(quick_town, on: date) -> None:
         lambda: engine.inquire("pension", "2014-07", **there),
         lambda: engine.repay_returned("pension", "2014-07", **there),
         lambda: engine.cancel_returned("pension", [], on=on),
-        lambda: engine.tell([Standing(who, Living.MISSING)], on=on),
+        lambda: engine.tell([Standing(who, LifeStatus.MISSING)], on=on),
         lambda: engine.suspend("pension", who, since="2014-09", reason="x", on=on),
         lambda: engine.death(who, date(2014, 8, 1), on=on),
         lambda: engine.death(who, on, on=DAY),
@@ -118,7 +127,7 @@ def test_nobody_dies_after_the_day_it_is_told(quick_town) -> None:
     with pytest.raises(InvalidValue, match="2099-01-01 is after"):
         quick_town.engine.death(who, date(2099, 1, 1), on=DAY)
     with pytest.raises(InvalidValue):
-        quick_town.engine.tell([Standing(who, Living.DEAD, date(2014, 9, 2))], on=DAY)
+        quick_town.engine.tell([Standing(who, LifeStatus.DEAD, date(2014, 9, 2))], on=DAY)
     assert quick_town.everything() == before
     quick_town.engine.death(who, DAY, on=DAY)
 

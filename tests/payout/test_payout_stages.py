@@ -16,8 +16,8 @@ from sbcard_core.payout import (
     Exclusion,
     FundsShort,
     Head,
+    LifeStatus,
     LineState,
-    Living,
     PayoutResultRefused,
     PensionPayout,
     Programme,
@@ -157,7 +157,7 @@ def test_a_withdrawn_roll_frees_its_people(town) -> None:
 def test_states_handed_in(town) -> None:
     handed = Standing(town.number(2), bank="105", account_no="999", account_state=CardState.NORMAL)
     shut = Standing(town.number(3), bank="105", account_no="998", account_state=CardState.CANCELLED)
-    town.engine.tell([handed, shut, Standing(town.number(1), Living.MISSING)], on=DAY)
+    town.engine.tell([handed, shut, Standing(town.number(1), LifeStatus.MISSING)], on=DAY)
     town.set_card(2, account_state=int(CardState.CANCELLED))
     town.fund(10_000, PLAIN.fund_account)
     (batch,) = town.engine.pay(PLAIN, "2014-07", town.roll([1, 2, 3]), on=DAY, out_dir=town.folder)

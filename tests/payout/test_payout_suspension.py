@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from sbcard_core.payout import Adjustment, Entitlement, Living, PensionPayout, RollLine, Standing
+from sbcard_core.payout import Adjustment, Entitlement, LifeStatus, PensionPayout, RollLine, Standing
 from sbcard_core.values import CardState
 
 DAY = date(2014, 8, 1)
@@ -87,7 +87,7 @@ def test_a_death_keeps_the_account_that_was_told(town) -> None:
     with town.store.begin() as connection:
         there = connection.execute(sa.text("SELECT bank, account_no FROM payout_roll_line WHERE state = 10")).one()
     assert tuple(there) == ("999", "6229")
-    town.engine.tell([Standing(who, Living.DEAD, date(2014, 7, 20))], on=DAY)  # told anew it is told whole
+    town.engine.tell([Standing(who, LifeStatus.DEAD, date(2014, 7, 20))], on=DAY)  # told anew it is told whole
     with town.store.begin() as connection:
         assert connection.execute(sa.text("SELECT account_no FROM payout_standing")).scalar() is None
 
