@@ -26,6 +26,7 @@ class ATR:
         interface: interface bytes by name: ("TB1", 0), ("TD1", 0x81) and so on, in their order.
         inverse: inverse convention (TS = 3F).
         has_check: a check byte TCK was there, and right.
+        trailing: bytes behind a right TCK, which some readers leave in their buffer; they mean nothing.
 
     Example:
         >>> atr = ATR.parse(bytes.fromhex("3B6D000000814E43238660010203040506"))
@@ -39,6 +40,7 @@ class ATR:
     interface: tuple[tuple[str, int], ...] = ()
     inverse: bool = False
     has_check: bool = False
+    trailing: bytes = field(default=b"", repr=False)
 
     @classmethod
     def parse(cls, raw: bytes) -> "ATR":
@@ -53,13 +55,14 @@ class ATR:
         interface, named, at = _interface(raw)
         has_check = any(number != 0 for number in named)
         count = raw[1] & 0x0F
-        if len(raw) != at + count + has_check:
+        end = at + count + has_check
+        if len(raw) < end or (len(raw) > end and not has_check):
             raise MalformedData("length does not fit the format byte", step="ATR.parse", term=_TERM)
-        if has_check and _xor(raw[1:]) != 0:
+        if has_check and _xor(raw[1:end]) != 0:
             raise MalformedData("check byte TCK is wrong", step="ATR.parse", term=_TERM)
         # T = 15 names no protocol: it says that global interface bytes follow.
         protocols = tuple(dict.fromkeys(number for number in named if number != 15)) or (0,)
-        return cls(raw, raw[at : at + count], protocols, interface, raw[0] == 0x3F, has_check)
+        return cls(raw, raw[at : at + count], protocols, interface, raw[0] == 0x3F, has_check, raw[end:])
 
     def byte(self, name: str) -> int | None:
         """An interface byte by its name, e.g. ``"TA1"``; None where it is absent."""

@@ -2,6 +2,7 @@
 
 ``confidence``: H three or more independent sources, M two, L one, R reasoned or from a general standard only.
 A command that is not here is not invented: the B0 commands that credit and debit the medical account are unknown.
+The table is also the allow-list of traces: :mod:`apdu.scrub` records the data of an instruction marked ``recorded``.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Instruction:
         source: where the byte form is known from.
         confidence: H, M, L or R.
         builder: module and function of ``apdu`` that build it.
+        recorded: its data and its answer hold neither PIN nor key and may stand in a trace.
     """
 
     cla: int
@@ -33,6 +35,7 @@ class Instruction:
     source: str
     confidence: str
     builder: str
+    recorded: bool = True
 
 
 _ISO, _CODE, _PBOC = "ISO/IEC 7816-4:2013", "public vendor code", "JR/T 0025.1-.2, public pages"
@@ -56,9 +59,13 @@ INSTRUCTIONS = (
     Instruction(
         0x00, 0x82, None, None, "EXTERNAL AUTHENTICATE", "外部认证", _CODE, "H", "instructions.external_authenticate"
     ),
-    Instruction(0x00, 0x20, 0x01, 0x81, "VERIFY user PIN (PKI)", "校验用户密码", _PKI, "M", "pki.verify_user_pin"),
-    Instruction(0x00, 0x20, 0x01, 0x00, "VERIFY admin PIN (PKI)", "校验管理密码", _PKI, "M", "pki.verify_admin_pin"),
-    Instruction(0x00, 0x20, None, None, "VERIFY PIN", "校验密码", _CODE, "H", "instructions.verify_pin"),
+    Instruction(
+        0x00, 0x20, 0x01, 0x81, "VERIFY user PIN (PKI)", "校验用户密码", _PKI, "M", "pki.verify_user_pin", False
+    ),
+    Instruction(
+        0x00, 0x20, 0x01, 0x00, "VERIFY admin PIN (PKI)", "校验管理密码", _PKI, "M", "pki.verify_admin_pin", False
+    ),
+    Instruction(0x00, 0x20, None, None, "VERIFY PIN", "校验密码", _CODE, "H", "instructions.verify_pin", False),
     Instruction(0x00, 0x70, 0x00, None, "MANAGE CHANNEL open", "打开逻辑信道", _ISO, "R", "classbyte.open_channel"),
     Instruction(0x00, 0x70, 0x80, None, "MANAGE CHANNEL close", "关闭逻辑信道", _ISO, "R", "classbyte.close_channel"),
     Instruction(0x80, 0x50, 0x00, None, "INITIALIZE FOR LOAD", "圈存初始化", _PBOC, "H", "purse.init_load"),
@@ -116,17 +123,19 @@ INSTRUCTIONS = (
         "L",
         "purse.init_account_load",
     ),
-    Instruction(0x80, 0x5E, 0x01, 0x00, "CHANGE PIN", "修改密码", _CODE, "H", "instructions.change_pin"),
-    Instruction(0x80, 0x5E, 0x00, None, "RELOAD PIN", "重装密码", _PBOC, "R", "maintenance.reload_pin"),
-    Instruction(0x80, 0x24, 0x00, 0x00, "PIN UNBLOCK", "解锁密码", _CODE, "L", "maintenance.unblock_pin"),
-    Instruction(0x80, 0x24, 0x00, 0x01, "PIN RELOAD", "重装密码", _CODE, "L", "maintenance.reload_pin_secure"),
-    Instruction(0x80, 0x1E, None, None, "APPLICATION BLOCK", "应用锁定", _PBOC, "H", "maintenance.application_block"),
+    Instruction(0x80, 0x5E, 0x01, 0x00, "CHANGE PIN", "修改密码", _CODE, "H", "instructions.change_pin", False),
+    Instruction(0x80, 0x5E, 0x00, None, "RELOAD PIN", "重装密码", _PBOC, "R", "maintenance.reload_pin", False),
+    Instruction(0x80, 0x24, 0x00, 0x00, "PIN UNBLOCK", "解锁密码", _CODE, "L", "maintenance.unblock_pin", False),
+    Instruction(0x80, 0x24, 0x00, 0x01, "PIN RELOAD", "重装密码", _CODE, "L", "maintenance.reload_pin_secure", False),
     Instruction(
-        0x80, 0x18, None, None, "APPLICATION UNBLOCK", "应用解锁", _PBOC, "H", "maintenance.application_unblock"
+        0x80, 0x1E, None, None, "APPLICATION BLOCK", "应用锁定", _PBOC, "H", "maintenance.application_block", False
     ),
-    Instruction(0x80, 0x16, None, None, "CARD BLOCK", "卡锁定", _PBOC, "H", "maintenance.card_block"),
-    Instruction(0x80, 0xC4, 0x01, 0x03, "HASH PIN (PKI)", "计算密码摘要", _PKI, "M", "pki.hash_pin"),
-    Instruction(0x80, 0xD4, 0x01, None, "UPDATE KEY (PKI)", "更新密钥", _PKI, "M", "pki.update_master_key"),
+    Instruction(
+        0x80, 0x18, None, None, "APPLICATION UNBLOCK", "应用解锁", _PBOC, "H", "maintenance.application_unblock", False
+    ),
+    Instruction(0x80, 0x16, None, None, "CARD BLOCK", "卡锁定", _PBOC, "H", "maintenance.card_block", False),
+    Instruction(0x80, 0xC4, 0x01, 0x03, "HASH PIN (PKI)", "计算密码摘要", _PKI, "M", "pki.hash_pin", False),
+    Instruction(0x80, 0xD4, 0x01, None, "UPDATE KEY (PKI)", "更新密钥", _PKI, "M", "pki.update_master_key", False),
     Instruction(0xBF, 0xDE, None, None, "INIT_FOR_DESCRYPT", "通用DES计算初始化", _CODE, "H", "psam.init_for_descrypt"),
     Instruction(
         0x80, 0x1A, None, None, "INIT_FOR_DESCRYPT (classic)", "通用DES计算初始化", _CODE, "H", "psam.init_for_descrypt"
@@ -143,11 +152,13 @@ INSTRUCTIONS = (
 def plain_class(cla: int) -> int:
     """The class without channel, chaining and secure-messaging bits; one whose bits are not known as it is.
 
+    Reserved classes (20 to 3F) have no known bits.
+
     Example:
         >>> f"{plain_class(0x15):02X} {plain_class(0x84):02X} {plain_class(0xB0):02X}"
         '00 80 B0'
     """
-    return cla if cla >= 0xA0 else cla & 0x80
+    return cla if cla >= 0xA0 or cla & 0xE0 == 0x20 else cla & 0x80
 
 
 def find(cla: int, ins: int, p1: int, p2: int) -> Instruction | None:

@@ -1,25 +1,23 @@
-"""What no trace may hold: PINs, and whatever carries a key. It is replaced before anything else sees it.
+"""Removal of PINs and keys from traces, by allow-list, before anything else sees an exchange.
 
-The rule goes by the instruction byte alone, whatever the class, so that no channel number, chaining bit or broken
-length lets a PIN slip through:
+Data and answer of a command are kept only where :mod:`apdu.catalogue` knows the instruction under its class and marks
+it ``recorded``. Everything else is replaced by zeros of the same length: unknown instructions, the same instruction
+byte under another class (``0028`` enables a PIN, ``B028`` opens a load), reader commands of class FF, which load keys,
+and commands whose length fields do not add up. Header and status word always stay, and so does the length of the
+whole: a replay compares both sides after the same replacement.
 
-    20 21  VERIFY                         24 25 2C 2D  change or reset a PIN
-    5E     CHANGE / RELOAD PIN            C4           hash of a PIN: its answer too
-    D4 D8  write a key                    16 18 1E     issuer commands (their MACs are of no use to a reader)
-
-A PSAM that was prepared with a PIN or an encryption key (BFDE, 801A) is given PIN blocks with 80FA: data and answer
-of that are replaced until it is prepared with another key.
+``80FA`` of a PSAM encrypts whatever it is given: it is kept only after the PSAM was prepared (``BFDE``, ``801A``) with
+a key for MACs, debits, or MACs and authentication, not with one for PINs or for data.
 """
 
+from apdu.catalogue import find
 from apdu.command import CommandAPDU
+from apdu.psam import KeyType
 from sbcard_core.errors import InvalidValue
 
-SECRET_COMMANDS = frozenset({0x16, 0x18, 0x1E, 0x20, 0x21, 0x24, 0x25, 0x2C, 0x2D, 0x5E, 0xC4, 0xD4, 0xD8})
-SECRET_ANSWERS = frozenset({0xC4})
 PSAM_PREPARE = frozenset({0x1A, 0xDE})
 PSAM_CRYPT = 0xFA
-PSAM_SECRET_KEYS = frozenset({3, 4, 7})
-"""Key types in the low five bits of P1: PIN unblock, PIN reload, encrypt (see :class:`apdu.psam.KeyType`)."""
+PSAM_RECORDED_KEYS = frozenset({KeyType.DEBIT, KeyType.MAC, KeyType.MAC_ENCRYPT})
 
 FILLER = 0x00
 _GET_RESPONSE = 0xC0
@@ -30,43 +28,49 @@ class Scrubber:
 
     Example:
         >>> scrubber = Scrubber()
-        >>> scrubber.command(bytes.fromhex("0020000003123456")).hex()
-        '0020000003000000'
+        >>> scrubber.command(bytes.fromhex("0028000003123456")).hex()
+        '0028000003000000'
         >>> scrubber.answer(bytes.fromhex("63C2")).hex()
         '63c2'
     """
 
     def __init__(self) -> None:
-        self._psam_secret = False
-        self._secret_answer = False
+        self._psam_recorded = False
+        self._answer_recorded = False
 
     def command(self, wire: bytes) -> bytes:
-        """The command with secret data replaced by zeros; header and Lc stay, and the length of the whole.
+        """The command, its data replaced by zeros unless the allow-list has it; length, header and Lc stay.
 
         A command that does not decode keeps its header only.
         """
         wire = bytes(wire)
-        ins = wire[1] if len(wire) > 1 else None
-        if ins in PSAM_PREPARE and len(wire) > 2:
-            self._psam_secret = wire[2] & 0x1F in PSAM_SECRET_KEYS
-        crypt = ins == PSAM_CRYPT and self._psam_secret
-        if ins != _GET_RESPONSE:
-            self._secret_answer = crypt or ins in SECRET_ANSWERS
-        if not (crypt or ins in SECRET_COMMANDS):
-            return wire
         try:
-            decoded = CommandAPDU.decode(wire)
+            command = CommandAPDU.decode(wire)
         except InvalidValue:
-            decoded = None
-        if decoded is None or not decoded.nc:
+            self._answer_recorded = False
+            return wire[:4] + bytes((FILLER,)) * len(wire[4:])
+        recorded = self._is_recorded(command)
+        if command.ins != _GET_RESPONSE:
+            self._answer_recorded = recorded
+        if recorded:
+            return wire
+        if not command.nc:
             return wire[:4] + bytes((FILLER,)) * (len(wire) - 4)
         # Le goes too: where Lc is one too small, it is the last byte of a PIN.
-        ne = 0 if not decoded.ne else 65536 if decoded.extended else 256
-        return decoded.replace(data=bytes((FILLER,)) * decoded.nc, ne=ne).encode()
+        ne = 0 if not command.ne else 65536 if command.extended else 256
+        return command.replace(data=bytes((FILLER,)) * command.nc, ne=ne).encode()
 
     def answer(self, wire: bytes) -> bytes:
-        """The answer with secret data replaced by zeros; its status word stays."""
+        """The answer, its data replaced by zeros unless the allow-list has its command; the status word stays."""
         wire = bytes(wire)
-        if not self._secret_answer or len(wire) <= 2:
+        if self._answer_recorded or len(wire) <= 2:
             return wire
         return bytes((FILLER,)) * (len(wire) - 2) + wire[-2:]
+
+    def _is_recorded(self, command: CommandAPDU) -> bool:
+        known = find(command.cla, command.ins, command.p1, command.p2)
+        if known is None or not known.recorded:
+            return False
+        if known.ins in PSAM_PREPARE:
+            self._psam_recorded = command.p1 & 0x1F in PSAM_RECORDED_KEYS
+        return self._psam_recorded if known.ins == PSAM_CRYPT else True

@@ -7,8 +7,9 @@ JSON Lines in UTF-8, one object a line:
     {"dir": "!", "hex": "3B6D0000...", "slot": "card"}
 
 ``>`` command, ``<`` answer, ``!`` answer to reset. ``elapsed`` is in seconds, by the caller's clock. A command
-without an answer is one that lost its card. PINs and keys never reach a sink (:mod:`apdu.scrub`); the rest is as
-open as the redactor leaves it, and personal data are there without one.
+without an answer is one that lost its card. Only the data of instructions on an allow-list reach a sink
+(:mod:`apdu.scrub`): no PIN and no key; those are as open as the redactor leaves them, and personal data are there
+without one.
 """
 
 import json

@@ -49,6 +49,15 @@ def test_t15_is_no_protocol_but_asks_for_a_check_byte() -> None:
         ATR.parse(body)
 
 
+@given(st.binary(min_size=1, max_size=6))
+def test_bytes_behind_a_right_check_byte_are_no_part_of_the_answer(rest: bytes) -> None:
+    raw = bytes.fromhex("3BFD1300008131FE158073C021C057597562694B657940")
+    whole = ATR.parse(raw + rest)
+    assert (whole.historical, whole.trailing, whole.protocols) == (ATR.parse(raw).historical, rest, (1,))
+    with pytest.raises(MalformedData):
+        ATR.parse(raw[:-1] + b"\x41" + rest)
+
+
 @pytest.mark.parametrize(
     ("historical", "objects", "status"),
     [

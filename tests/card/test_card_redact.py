@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apdu import ATR, Exchange, RecordingChannel, ReplayChannel, historical_factor, trace
+from apdu import ATR, CommandAPDU, Exchange, RecordingChannel, ReplayChannel, historical_factor, trace
+from apdu.catalogue import find
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from readers.sim.settings import SimSettings
@@ -147,6 +148,60 @@ def test_bank_record_keeps_issuer_and_luhn() -> None:
     assert bank_card.luhn_is_right(new)
     assert new in shown[12:].hex()
     assert shown.hex().endswith("5f2403241231" + "9000")
+
+
+@pytest.mark.parametrize("size", [3, 20, 23, 28, 32])
+@pytest.mark.parametrize("form", ["untagged", "kept tag", "unknown tag", "wrong length"])
+def test_a_citizen_number_in_any_record_is_replaced(size: int, form: str) -> None:
+    for at in range(max(1, size - 18)):
+        body = (b"\x01" * at + ID.encode()).ljust(size, b"\x00")
+        head = {"untagged": b"", "kept tag": bytes((4, len(body))), "unknown tag": bytes((0xEA, len(body)))}
+        record = head.get(form, b"\x08\x05") + body
+        shown = TraceRedactor(SALT)(Exchange(bytes.fromhex("00B2010400"), record + b"\x90\x00")).answer
+        assert shown is not None
+        assert len(shown) == len(record) + 2
+        assert ID.encode()[:-4] not in shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.binary(min_size=4, max_size=4),
+    st.binary(max_size=30),
+    st.binary(max_size=30),
+    st.sampled_from([ID.encode(), NAME.encode("gb18030"), FACTOR, bytes.fromhex("6210300000000019")]),
+    st.booleans(),
+)
+def test_no_record_and_no_command_outside_the_list_keeps_a_person(
+    header: bytes, front: bytes, back: bytes, person: bytes, with_tag: bool
+) -> None:
+    known = find(*header)
+    data = front + person + back
+    if with_tag:
+        data = bytes((front[0] if front else 9, len(data))) + data
+    redact = TraceRedactor(SALT)
+    sent = redact(Exchange(CommandAPDU(*header, data).encode(), data + b"\x90\x00"))
+    if known is None or not known.recorded or header[1] in (0xDC, 0xE2, 0xD6):
+        assert sent.command is not None
+        assert person not in sent.command
+    for reading in ("00B2010400", "00B0000000", "00CA9F7F00", "00A4040000"):
+        answer = redact(Exchange(bytes.fromhex(reading), data + b"\x90\x00")).answer
+        assert answer is not None
+        assert len(answer) == len(data) + 2
+        assert person not in answer
+
+
+def test_an_atr_of_any_length_and_a_card_factor_alone_show_no_serial() -> None:
+    redact = TraceRedactor(SALT)
+    for historical in (FACTOR[-6:], b"\x80" + FACTOR, b"ABCDE" + FACTOR):
+        raw = bytes((0x3B, len(historical))) + historical
+        shown = redact(Exchange(None, raw)).answer
+        assert shown is not None
+        assert len(shown) == len(raw)
+        assert FACTOR[-6:] not in shown
+    for wire in ("BFDE280A10", "801A280A10"):
+        prepared = TraceRedactor(SALT)(Exchange(bytes.fromhex(wire) + FACTOR + bytes(8), b"\x90\x00")).command
+        assert prepared is not None
+        assert FACTOR[-6:] not in prepared
 
 
 def test_photos_and_unknown_files_go_whole() -> None:
