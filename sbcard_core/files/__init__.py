@@ -1,0 +1,43 @@
+"""Opening files safely: no output over anything that is there, no half-written file under its name, no endless input.
+
+Standard library only, so that every package may use it. What is written gets mode 600 and, in folders made here, 700:
+most of it holds people.
+"""
+
+from sbcard_core.files.cells import read_cell, write_cell, write_rows
+from sbcard_core.files.errors import FileRefused
+from sbcard_core.files.folders import MARKER, OwnFolder, Results
+from sbcard_core.files.inputs import foreign, open_input, read_input
+from sbcard_core.files.outputs import (
+    check_output,
+    clear_broken,
+    database_files,
+    make_folder,
+    new_file,
+    new_text,
+    replace_file,
+    reserve,
+    sync_folder,
+)
+
+__all__ = [
+    "MARKER",
+    "FileRefused",
+    "OwnFolder",
+    "Results",
+    "check_output",
+    "clear_broken",
+    "database_files",
+    "foreign",
+    "make_folder",
+    "new_file",
+    "new_text",
+    "open_input",
+    "read_cell",
+    "read_input",
+    "replace_file",
+    "reserve",
+    "sync_folder",
+    "write_cell",
+    "write_rows",
+]

@@ -1,0 +1,83 @@
+"""Input files: regular files only, their size known before a byte is read, their kind told by their bytes."""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from sbcard_core.files.errors import refused
+
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+HEAD: Final = 4096
+"""Bytes that tell the kind of a file."""
+
+_FOREIGN: Final = (
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<table|<head|<meta|<style)", re.I), "HTML"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml"), "XML"),
+    (re.compile(rb"%PDF"), "PDF"),
+    (re.compile(rb"\{\\rtf"), "RTF"),
+    (re.compile(rb"\x1f\x8b|Rar!|7z\xbc\xaf\x27\x1c|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd"), "archive"),
+    (re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM....\0\0\0\0", re.S), "picture"),
+    (re.compile(rb"SQLite format 3\0"), "SQLite"),
+    (re.compile(rb"\x7fELF|MZ.{62}", re.S), "program"),
+)
+
+
+def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
+    """Open a file for reading; a pipe or a device, which may never end, is refused at once.
+
+    Args:
+        path: of a regular file, or a link to one.
+        limit: bytes it may have at most.
+
+    Raises:
+        FileRefused: no regular file, or larger than the limit.
+        OSError: it cannot be read, e.g. FileNotFoundError.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as made, open_input(Path(made.name)) as file:
+        ...     file.read()
+        b''
+    """
+    _check(path, path.stat(), limit)  # before it is opened: opening a device may already do something
+    handle = os.open(path, _READ)
+    try:
+        _check(path, os.fstat(handle), limit)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check(path: Path, found: os.stat_result, limit: int | None) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise refused("folder" if stat.S_ISDIR(found.st_mode) else "not_regular", path)
+    if limit is not None and found.st_size > limit:
+        raise refused("too_large", path, found=f"{found.st_size:,}", limit=f"{limit:,}")
+
+
+def read_input(path: Path, *, limit: int) -> bytes:
+    """All bytes of a file that has no more than a limit; one that grows meanwhile is refused too.
+
+    Raises:
+        FileRefused: no regular file, or larger than the limit.
+        OSError: it cannot be read.
+    """
+    with open_input(path, limit=limit) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise refused("too_large", path, found=f"> {limit:,}", limit=f"{limit:,}")
+    return data
+
+
+def foreign(head: bytes) -> str:
+    """What a file that begins so is, where it holds no table: ``PDF``, ``picture`` …; "" = it may be a table.
+
+    Example:
+        >>> foreign(b"%PDF-1.4"), foreign("序号,姓名".encode())
+        ('PDF', '')
+    """
+    return next((what for pattern, what in _FOREIGN if pattern.match(head)), "")

@@ -1,0 +1,258 @@
+"""Output files: created exclusively, reached through no link, under their name only when all of them is on the disk.
+
+A file is written beside its place as ``.<name>.<token>.sbcard-part``, which its writer holds locked: two writers never
+share one, and a part that nobody holds is what a killed run left.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO, Final
+
+from sbcard_core.files.errors import refused
+from sbcard_core.files.locking import is_locked_elsewhere, lock
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+PART: Final = ".sbcard-part"
+_PART_NAME: Final = re.compile(rf"\.(?P<name>.+)\.[0-9a-f]{{12}}{re.escape(PART)}", re.S)
+
+_NEW: Final = (
+    os.O_RDWR
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+_SHOWN: Final = 48
+"""Characters of a name in the name of its part: at four bytes each they leave place for the rest."""
+
+
+def database_files(path: Path) -> tuple[Path, ...]:
+    """A SQLite database with the files that belong to it."""
+    return (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")))
+
+
+def _place(path: Path) -> tuple[str, str]:
+    return os.path.realpath(path.parent), os.path.normcase(path.name)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    if _place(path) == _place(other):
+        return True
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
+def check_output(path: Path, *, keep: Iterable[Path] = (), replace: bool = False) -> None:
+    """Refuse an output that is there already, lies behind a link or is one of the files to be kept.
+
+    Args:
+        path: of the output.
+        keep: inputs of the same run, the database: never written, even where they are not there yet.
+        replace: a regular file that is there may be replaced.
+
+    Raises:
+        FileRefused: it may not be written; nothing was changed.
+    """
+    for other in keep:
+        if _is_same(path, other):
+            raise refused("kept", path)
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise refused("no_folder", path.parent) from None
+    if stat.S_ISLNK(mode):
+        raise refused("link", path)
+    if not replace:
+        raise refused("exists", path)
+    if not stat.S_ISREG(mode):
+        raise refused("not_regular", path)
+
+
+def clear_broken(folder: Path, name: str = "") -> bool:
+    """Remove what killed runs left of a file of a folder, or of any; True if there was something.
+
+    A part that is still being written stays.
+    """
+    found = False
+    with suppress(OSError):
+        for part in sorted(folder.iterdir()):
+            match = _PART_NAME.fullmatch(part.name)
+            if match is None or (name and match["name"] != name[:_SHOWN]):
+                continue
+            if not part.is_symlink() and not is_locked_elsewhere(part):
+                part.unlink(missing_ok=True)
+                found = True
+    return found
+
+
+@contextmanager
+def new_file(path: Path, *, keep: Iterable[Path] = (), replace: bool = False) -> Iterator[BinaryIO]:
+    """A file that has its name only when all of it is on the disk; where writing fails, nothing is left.
+
+    Args:
+        path: where it goes; its folder must exist.
+        keep: see :func:`check_output`.
+        replace: put it in the place of a regular file that is there, all at once; by default that is refused.
+
+    Yields:
+        The file, open for writing and reading back, mode 600.
+
+    Raises:
+        FileRefused: there is something already, or a link; also where it appeared meanwhile.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "list.csv"
+        >>> with new_file(place) as out:
+        ...     written, there = out.write(b"1,2"), place.exists()
+        >>> written, there, place.read_bytes()
+        (3, False, b'1,2')
+    """
+    check_output(path, keep=keep, replace=replace)
+    clear_broken(path.parent, path.name)
+    part, handle = _part_of(path)
+    try:
+        with os.fdopen(handle, "w+b") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+            if os.name == "posix":  # elsewhere an open file can't be renamed
+                _appear(part, path, replace=replace)
+        if os.name != "posix":
+            _appear(part, path, replace=replace)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def new_text(
+    path: Path,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    keep: Iterable[Path] = (),
+    replace: bool = False,
+) -> Iterator[TextIOWrapper]:
+    """As :func:`new_file`, for text whose line ends are written as they are given."""
+    with new_file(path, keep=keep, replace=replace) as raw:
+        out = TextIOWrapper(raw, encoding=encoding, errors=errors, newline="")
+        yield out
+        out.flush()
+        out.detach()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a whole file in the place of the one that is there, or of none: a crash leaves the old or the new one.
+
+    Raises:
+        FileRefused: there is a link, or no regular file.
+        OSError: the file cannot be written.
+    """
+    with new_file(path, replace=True) as out:
+        out.write(content)
+
+
+def reserve(path: Path) -> bool:
+    """Make an empty file with mode 600 unless something is there: for a library that opens it by its name.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    try:
+        os.close(os.open(path, _NEW, FILE_MODE))
+    except FileExistsError:
+        return False
+    return True
+
+
+def create(path: Path) -> int:
+    """The descriptor of a file made exclusively, mode 600, not reached through a link."""
+    return os.open(path, _NEW, FILE_MODE)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, with mode 700; one that is there stays as it is.
+
+    Raises:
+        FileRefused: something else is there, or a link.
+        OSError: it cannot be made.
+    """
+    if path.is_symlink():
+        raise refused("link", path)
+    if path.is_dir():
+        return
+    if path.parent != path and not path.parent.exists():
+        make_folder(path.parent)
+    try:
+        path.mkdir(FOLDER_MODE)
+    except FileExistsError:
+        if not path.is_dir() or path.is_symlink():
+            raise refused("no_folder", path) from None
+    except NotADirectoryError:
+        raise refused("no_folder", path.parent) from None
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable, where folders can be opened."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _part_of(path: Path) -> tuple[Path, int]:
+    """A part of a file, made and locked; another writer's sweep may take it away in between, then there is another."""
+    while True:
+        part = path.with_name(f".{path.name[:_SHOWN]}.{token_hex(6)}{PART}")
+        handle = create(part)
+        lock(handle)
+        if os.name != "posix" or os.fstat(handle).st_nlink:
+            return part, handle
+        os.close(handle)
+
+
+def _appear(part: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        check_output(path, replace=True)
+        os.replace(part, path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise refused("exists", path) from None
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _rename(part, path)
+    else:
+        part.unlink()
+
+
+def _rename(part: Path, path: Path) -> None:
+    """Where a file system has no hard links: a name taken between the two lines is lost, which no call can prevent."""
+    if os.path.lexists(path):
+        raise refused("exists", path)
+    os.rename(part, path)

