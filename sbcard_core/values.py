@@ -65,23 +65,6 @@ class PersonCategory(IntEnum):
         return ("城镇职工", "城镇居民", "参保学生", "农村参保人员", "灵活就业人员")[self.value - 1]
 
 
-class Bank(StrEnum):
-    """合作银行 by CNAPS 3-digit code (102 and 103 from a page, the rest assumed; a mapping, not a rule)."""
-
-    ICBC = "102"
-    ABC = "103"
-    CCB = "105"
-    RCC = "402"
-    PSBC = "403"
-
-    @property
-    def zh(self) -> str:
-        """The bank's name as the letter writes it."""
-        return {"102": "工商银行", "103": "农业银行", "105": "建设银行", "402": "农信社联社", "403": "邮储银行"}[
-            self.value
-        ]
-
-
 class CardState(IntEnum):
     """卡应用状态, AAZ502 codes as one card-management vendor uses them; other vendors differ, so map."""
 

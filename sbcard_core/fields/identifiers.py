@@ -198,7 +198,7 @@ class BankCode(Identifier):
     @classmethod
     def _form(cls, text: str) -> str:
         code = plain(text)
-        if len(code) not in (3, 12) or not (code.isascii() and code.isdigit()) or code.startswith("000"):
+        if len(code) not in (3, 12) or not (code.isascii() and code.isdigit()) or code[0] == "0":
             cls._refuse("not the three digits of a bank, nor a CNAPS number", "银行代码", "e.g. 103 or 103100000026")
         return code[:3]
 

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from sbcard_core.calendar import add_working_days
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import Bank
 
 __all__ = ["MAX_LINES", "WORKING_DAYS", "ClockRow", "OpeningState", "Openings", "ResultReport"]
 
@@ -56,7 +56,7 @@ class Openings:
 
     def dispatch(
         self,
-        bank: Bank | str,
+        bank: str,
         city: str,
         received_on: date,
         *,
@@ -72,7 +72,7 @@ class Openings:
         so a repeated call sends nothing.
 
         Args:
-            bank: the co-operating bank.
+            bank: code of the co-operating bank (:class:`~sbcard_core.fields.BankCode`).
             city: 6-digit code of the city.
             received_on: the bank's day of receipt, on which its clock starts.
             through: last day of submission to include.
@@ -83,13 +83,14 @@ class Openings:
         Raises:
             UnknownYear: the working days up to the due day are not announced yet.
         """
+        bank = BankCode(bank)
         if max_lines < 1:
             raise InvalidValue("a batch holds at least one line", step="openings.dispatch", term="批次")
         due_on = add_working_days(received_on, self._working_days)
         day = bankfile.compact_date(received_on)
         paths: list[Path] = []
         person = schema.person.c
-        group = sa.and_(person.bank == str(bank), person.city == city, person.submitted_on <= through.isoformat())
+        group = sa.and_(person.bank == bank, person.city == city, person.submitted_on <= through.isoformat())
         after = ("", 0)  # day and id of the last person sent: a later round never scans the earlier ones again
         while True:
             with self._store.begin() as connection:
@@ -99,7 +100,7 @@ class Openings:
                 after = (found[-1][6], found[-1][0])
                 rows = [tuple(row[:6]) for row in found]
                 batch_no = _next_batch_no(connection, f"{bank}{city}{day}")
-                head = (batch_no, str(bank), city, received_on.isoformat(), due_on.isoformat(), len(rows))
+                head = (batch_no, bank, city, received_on.isoformat(), due_on.isoformat(), len(rows))
                 insert_many(connection, schema.opening_batch, _BATCH_COLUMNS, [head])
                 lines = [(batch_no, n, row[0], int(OpeningState.IN_BATCH)) for n, row in enumerate(rows, 1)]
                 insert_many(connection, schema.opening_line, ("batch_no", "seq", "person_id", "state"), lines)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankCode
 from sbcard_core.replay.population import Population
-from sbcard_core.values import Bank
 
 AS_OF = date(2014, 7, 31)
 """The letter counts until the end of July."""
@@ -22,8 +22,15 @@ MONTH_END_WAVE = date(2014, 7, 30)
 MONTH_END_CITIES = frozenset({"430900"})
 """益阳 chose its banks on the 28th and submitted everything before the month's end (letter, section 二)."""
 
-BANKS = (Bank.ABC, Bank.PSBC, Bank.RCC, Bank.ICBC, Bank.CCB)
-"""Banks in the order of Annex 2; the last two share what the letter leaves over."""
+BANKS = {
+    BankCode("103"): "农业银行",
+    BankCode("403"): "邮储银行",
+    BankCode("402"): "农信社联社",
+    BankCode("102"): "工商银行",
+    BankCode("105"): "建设银行",
+}
+"""Banks in the order of Annex 2; the last two share what the letter leaves over. Codes: 102, 103 M, others assumed."""
+_NAMED = tuple(BANKS)[:3]
 
 
 def _cut(shares: list[Fraction]) -> list[int]:
@@ -92,14 +99,14 @@ class Campaign:
     def received(self) -> tuple[int, ...]:
         """People each of BANKS receives; together the population."""
         rest = self.people("others.received") / 2
-        named = [self.people(f"{bank.value}.received") for bank in BANKS[:3]]
+        named = [self.people(f"{bank}.received") for bank in _NAMED]
         return tuple(_cut([*named, rest, rest]))
 
     @cached_property
     def opened(self) -> tuple[int, ...]:
         """Accounts each of BANKS opens."""
         rest = self.people("others.opened") / 2
-        named = [self.people(f"{bank.value}.opened") for bank in BANKS[:3]]
+        named = [self.people(f"{bank}.opened") for bank in _NAMED]
         return tuple(_cut([*named, rest, rest]))
 
     @cached_property

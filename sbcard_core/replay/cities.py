@@ -78,7 +78,7 @@ class Cities:
             place = first + offset
             file.line += 1
             submitted = self._plan.submitted_on(city, place).strftime("%Y%m%d")
-            row = faults.row_of(person, file.line - 1, f"{city}{person.index:08d}", banks[offset].value, submitted)
+            row = faults.row_of(person, file.line - 1, f"{city}{person.index:08d}", banks[offset], submitted)
             if code := faults.repairable(row, bits[offset]):
                 file.plant(code)
             rows.append(row)
@@ -116,4 +116,4 @@ class Cities:
     def _bank_of(self, person: Person, number: int) -> str:
         """A copy names the same bank as its original; a stranger any bank."""
         index = person.index if person.index < self._people.size else number % self._people.size
-        return self._plan.banks(np.array([index], dtype=np.uint64))[0].value
+        return self._plan.banks(np.array([index], dtype=np.uint64))[0]

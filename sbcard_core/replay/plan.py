@@ -13,11 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sbcard_core.fields import BankCode
 from sbcard_core.replay import chance
 from sbcard_core.replay.campaign import BANKS, EARLY_WAVES, JULY_WAVES, MONTH_END_CITIES, MONTH_END_WAVE, Campaign
-from sbcard_core.values import Bank
 
 Bools = NDArray[np.bool_]
+_BANKS = tuple(BANKS)
 
 
 class Answer(IntEnum):
@@ -77,9 +78,9 @@ class Plan:
         issued = (bits >> np.uint64(17)) % np.uint64(1000) < self._issued_share
         return Fates(bank, answer, late, issued, bits >> np.uint64(27))
 
-    def banks(self, indices: chance.U64) -> list[Bank]:
+    def banks(self, indices: chance.U64) -> list[BankCode]:
         """Each person's bank."""
-        return [BANKS[bank] for bank in self.fates(indices).bank.tolist()]
+        return [_BANKS[bank] for bank in self.fates(indices).bank.tolist()]
 
     def submitted_on(self, city: str, place: int) -> date:
         """The day on which a city hands over the person at ``place`` (0-based) of its people."""

@@ -20,7 +20,7 @@ from sbcard_core.replay.campaign import BANKS, Campaign
 from sbcard_core.replay.context import Context
 from sbcard_core.replay.enrol_stages import PLANTED_FAULTS
 from sbcard_core.store import schema
-from sbcard_core.values import Bank, CardState, Severity, yuan
+from sbcard_core.values import CardState, Severity, yuan
 
 FILE = "proof.json"
 
@@ -133,10 +133,10 @@ def _openings(context: Context) -> Iterator[Line]:
     with context.store.begin() as connection:
         banks = {place.key: place for place in status.by_bank(connection)}
     for bank, received, opened in zip(BANKS, context.campaign.received, context.campaign.opened, strict=True):
-        place = banks.get(bank.value)
+        place = banks.get(bank)
         got = (place.dispatched, place.opened) if place else (0, 0)
         detail = f"received {got[0]:,} of {received:,}, opened {got[1]:,} of {opened:,}"
-        yield _expect(f"{Bank(bank).zh} 开户", detail, got == (received, opened))
+        yield _expect(f"{BANKS[bank]} 开户", detail, got == (received, opened))
 
 
 def _cards(context: Context) -> Iterator[Line]:

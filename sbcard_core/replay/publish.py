@@ -74,18 +74,18 @@ def _banks(context: Context) -> list[BankRow]:
         overdue[batch.bank] = overdue.get(batch.bank, 0) + batch.overdue
     return [
         BankRow(
-            code=bank.value,
-            name=bank.zh,
+            code=bank,
+            name=name,
             received=place.dispatched,
             opened=place.opened,
             failed=place.failed,
             unanswered=place.dispatched - place.opened - place.failed,
-            overdue=overdue.get(bank.value, 0),
+            overdue=overdue.get(bank, 0),
             made=place.made,
             issued=place.issued,
         )
-        for bank in BANKS
-        if (place := counted.get(bank.value)) is not None
+        for bank, name in BANKS.items()
+        if (place := counted.get(bank)) is not None
     ]
 
 

@@ -56,7 +56,7 @@ premium_refund = table(
 premium_batch = table(
     "premium_batch",
     sa.Column("batch_no", sa.String(64), primary_key=True),
-    sa.Column("bank", sa.String(3), nullable=False),  # values.Bank
+    sa.Column("bank", sa.String(3), nullable=False),  # fields.BankCode
     sa.Column("period", sa.String(10), nullable=False),
     sa.Column("sent_on", sa.String(10), nullable=False),
     sa.Column("lines", sa.Integer, nullable=False),

@@ -12,7 +12,7 @@ from typing import Any
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import UNLIMITED, CrossRule
 from sbcard_core.validation.spec import BY_NUMBER, COLLECTION, FieldSpec, RecordSpec, Sensitivity
-from sbcard_core.values import Bank, Severity, mask_id
+from sbcard_core.values import Severity, mask_id
 
 _VENDOR = "application record of public vendor code"
 _OWN = "own layout (assumed)"
@@ -163,7 +163,7 @@ _BACK_FILE = (
     FieldSpec("卡识别码", "card_code", "pattern", "card_code.format", "[0-9A-F]{32}", required=False, source=_BACK),
     FieldSpec("卡复位码", "atr", "pattern", "atr.format", "(?:[0-9A-F]{2}){2,33}", required=False, optional=True,
               source="ISO/IEC 7816-3"),
-    field_of("bank", required=False, optional=True, allowed=frozenset(bank.value for bank in Bank)),
+    field_of("bank", required=False, optional=True),
     replace(_ACCOUNT, optional=True),
     FieldSpec("个人帐户", "personal_account", "exact", "account_no.format", "[0-9]{1,32}", required=False,
               optional=True, aliases=("个人账户",), sensitivity=Sensitivity.NUMBER, source=_BACK),

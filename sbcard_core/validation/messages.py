@@ -90,7 +90,7 @@ MESSAGES: dict[str, Message] = {
     "category.code": Message("人员类别代码不存在", "unknown person category", "填1至5"),
     "county.code": Message("区县代码不是本省现行区县", "no county of the province", "按行政区划代码表填写6位区县代码"),
     "county.abolished": Message("区县代码已撤销", "the county is gone", "请核对,改填现行区县代码"),
-    "bank.code": Message("服务银行代码不存在", "unknown bank code", "填合作银行的3位代码"),
+    "bank.code": Message("服务银行代码不是3位行别代码", "not the three digits of a bank", "填合作银行的3位行别代码"),
     "submitted.format": Message(
         "上报日期不是有效的YYYYMMDD日期", "no valid past day as YYYYMMDD", "改为8位日期,如20140731"
     ),

@@ -11,7 +11,7 @@ from sbcard_core.fields import region
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.validation.titles import plain_header
-from sbcard_core.values import Bank, PersonCategory, Severity, mask_id
+from sbcard_core.values import PersonCategory, Severity, mask_id
 
 
 class Sensitivity(StrEnum):
@@ -200,11 +200,10 @@ COLLECTION = RecordSpec(
         FieldSpec(
             "服务银行",
             "bank",
-            "code",
+            "pattern",
             "bank.code",
-            "[0-9]{3}",
-            frozenset(bank.value for bank in Bank),
-            source="bank codes of 3 digits (assumed)",
+            "[1-9][0-9]{2}",
+            source="the 3 digits of a bank in CNAPS (行别代码), any bank: fields.BankCode",
         ),
         FieldSpec("上报日期", "submitted_on", "day", "submitted.format", "[0-9]{8}", source="GB/T 7408"),
     ),

@@ -97,7 +97,7 @@ def test_a_wrong_luhn_digit_warns_only() -> None:
 
 def test_a_bank_is_any_three_digits_of_cnaps() -> None:
     assert [BankCode(text) for text in ("102", "783", "３１３", "403100000004")] == ["102", "783", "313", "403"]
-    for text in ("", "a/b", "103|", "1030", "10", "1" * 200, "ABC", "000", "000000000000"):
+    for text in ("", "a/b", "103|", "1030", "10", "1" * 200, "ABC", "000", "011", "000000000000"):
         assert not BankCode.is_valid(text), text
 
 

@@ -311,7 +311,7 @@ def test_money_and_accounts_are_refused(kind: Kind) -> None:
         ("total", "amount", Kind.MONEY),
         ("account_no", "code", Kind.ACCOUNT),
         ("bank_card", "pattern", Kind.ACCOUNT),
-        ("bank", "code", Kind.PLAIN),
+        ("bank", "pattern", Kind.PLAIN),
         ("county", "code", Kind.PLAIN),
     ],
 )
