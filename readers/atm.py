@@ -123,7 +123,7 @@ class ATMTerminal(BankTerminal):
         """
         request = self._request(Kind.CHANGE_PIN, at)
         new = self._pad.read_pin_block(PinPurpose.NEW, request.account_no)
-        reply = self._host.send(replace(request, new_pin_block=new))
+        reply = self._enquire(replace(request, new_pin_block=new))
         if not reply.approved:
             raise refused(reply, "change_bank_pin")
 

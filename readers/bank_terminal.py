@@ -1,5 +1,6 @@
 """What a terminal on a bank's line does: read holder and account, ask for the balance, number its transactions."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, Unpack
 
@@ -8,7 +9,7 @@ from apdu.errors import MalformedData
 from apdu.instructions import read_record, select_aid
 from apdu.tlv import find, parse_ber
 from readers.base import PinPad, PinPurpose
-from readers.online import BankLink, BankRequest, Journal, Kind, Traces, refused
+from readers.online import BankLink, BankReply, BankRequest, Entry, Journal, Kind, State, Traces, refused
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
@@ -70,10 +71,23 @@ class BankTerminal(Terminal):
             HostLost: no answer; nothing has changed.
             HostRefused: the bank said no.
         """
-        reply = self._host.send(self._request(Kind.BALANCE, at))
+        reply = self._enquire(self._request(Kind.BALANCE, at))
         if not reply.approved or reply.balance_fen is None:
             raise refused(reply, "balance")
         return reply.balance_fen
+
+    def _enquire(self, request: BankRequest) -> BankReply:
+        """Send what moves no money; its trace number is taken too, and never used for a withdrawal after it.
+
+        Raises:
+            HostLost: no answer.
+        """
+        started = Entry(request, State.STARTED)
+        self._journal.write(started)
+        reply = self._host.send(request)
+        state = State.DONE if reply.approved else State.REFUSED
+        self._journal.write(replace(started, state=state, code=reply.code))
+        return reply
 
     def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
         account = self.account_no()

@@ -130,6 +130,8 @@ class State(StrEnum):
 
 OPEN_STATES = frozenset({State.STARTED, State.DISPENSING, State.REVERSING, State.COUNT_NEEDED})
 """States that somebody still has to bring to an end."""
+MOVES_NO_MONEY = frozenset({Kind.BALANCE, Kind.CHANGE_PIN})
+"""Kinds of request of which nothing is left to be settled, answered or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Entry:
     @property
     def is_open(self) -> bool:
         """Whether its end is still unknown."""
-        return self.state in OPEN_STATES
+        return self.state in OPEN_STATES and self.request.kind not in MOVES_NO_MONEY
 
 
 class Journal(Protocol):
@@ -164,7 +166,8 @@ class Journal(Protocol):
         ...
 
     def entries(self) -> Iterable[Entry]:
-        """The newest state of every transaction."""
+        """The newest state of every transaction, in the order in which they began; the last one's trace number is the
+        last that was used. A number that is used again after 999999 stands for its newer transaction."""
         ...
 
 
@@ -176,10 +179,10 @@ class MemoryJournal:
 
     def write(self, entry: Entry) -> None:
         """Keep the newest state."""
-        self._entries[entry.request.trace_no] = entry
+        _keep(self._entries, entry)
 
     def entries(self) -> list[Entry]:
-        """The newest states, by trace number."""
+        """The newest states, in the order in which the transactions began."""
         return list(self._entries.values())
 
 
@@ -200,7 +203,9 @@ class FileJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._entries = {entry.request.trace_no: entry for entry in self._read()}
+        self._entries: dict[int, Entry] = {}
+        for entry in self._read():
+            _keep(self._entries, entry)
 
     def write(self, entry: Entry) -> None:
         """Append and flush to the disk."""
@@ -209,10 +214,10 @@ class FileJournal:
             file.write(json.dumps(_as_json(entry), ensure_ascii=False).encode("utf-8") + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._entries[entry.request.trace_no] = entry
+        _keep(self._entries, entry)
 
     def entries(self) -> list[Entry]:
-        """The newest states, by trace number."""
+        """The newest states, in the order in which the transactions began."""
         return list(self._entries.values())
 
     def _read(self) -> list[Entry]:
@@ -223,6 +228,14 @@ class FileJournal:
             with self._path.open("r+b") as file:
                 file.truncate(len(whole) + 1 if whole else 0)
         return [_from_json(json.loads(line)) for line in whole.split(b"\n") if line]
+
+
+def _keep(entries: dict[int, Entry], entry: Entry) -> None:
+    """Take the newest state of a transaction in its place; another one under a number used before goes to the end."""
+    number = entry.request.trace_no
+    if number in entries and entries[number].request != entry.request:
+        del entries[number]
+    entries[number] = entry
 
 
 def _without_pins(request: BankRequest) -> BankRequest:
@@ -242,7 +255,10 @@ def _from_json(data: dict[str, Any]) -> Entry:
 
 
 class Traces:
-    """Hands out trace numbers, going on behind the journal's last and around after 999999.
+    """Hands out trace numbers, going on behind the journal's last transaction and around after 999999.
+
+    Every request stands in the journal before it is sent, so no number that a host has seen is used for another one
+    until all others were; one of a transaction that is still open is passed over.
 
     Example:
         >>> [next(Traces(MemoryJournal())) for _ in range(2)]
@@ -250,13 +266,16 @@ class Traces:
     """
 
     def __init__(self, journal: Journal) -> None:
-        self._taken = {entry.request.trace_no for entry in journal.entries() if entry.is_open}
-        self._last = max((entry.request.trace_no for entry in journal.entries()), default=0)
+        self._journal = journal
+        self._last = 0
+        for entry in journal.entries():
+            self._last = entry.request.trace_no
 
     def __next__(self) -> int:
+        taken = {entry.request.trace_no for entry in self._journal.entries() if entry.is_open}
         for _ in range(MAX_TRACE):
             self._last = self._last % MAX_TRACE + 1
-            if self._last not in self._taken:
+            if self._last not in taken:
                 return self._last
         raise ReaderError("every trace number belongs to an open transaction", step="online", term="跟踪号")
 

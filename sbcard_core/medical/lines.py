@@ -57,6 +57,7 @@ class FeeLine:
         cnt: quantity, may have a fraction.
         pric_uplmt_amt: highest unit price within the policy, in fen; ``None`` is no limit.
         selfpay_prop_bp: share paid first of a 乙类 item, in basis points.
+        overlmt_fen: what lies above the limit; ``None`` is by price and quantity. Known of what a refund leaves.
 
     Raises:
         InvalidValue: an item that cannot be printed, a negative or oversized amount, a ratio outside 0..10 000,
@@ -74,6 +75,7 @@ class FeeLine:
     cnt: Decimal = Decimal(1)
     pric_uplmt_amt: Decimal | None = None
     selfpay_prop_bp: int = 0
+    overlmt_fen: int | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.pric, self.cnt, _ZERO if self.pric_uplmt_amt is None else self.pric_uplmt_amt)
@@ -140,32 +142,42 @@ class FeeLine:
         return int(_EXACT.multiply(pric, cnt).to_integral_value(ROUND_HALF_UP)) == fen
 
     def _over_limit(self) -> int:
+        if self.overlmt_fen is not None:
+            return self.overlmt_fen
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:
             return 0
         over = _EXACT.multiply(_EXACT.subtract(self.pric, self.pric_uplmt_amt), self.cnt)
         return min(self.det_item_fee_sumamt, int(over.to_integral_value(ROUND_HALF_UP)))
 
-    def _count(self) -> Fraction:
-        return Fraction(self.cnt)
-
-    def without(self, cnt: Decimal | None) -> "FeeLine":
+    def without(self, cnt: Decimal | None, *, of: "FeeLine | None" = None) -> "FeeLine":
         """The line after ``cnt`` of it came back (退费); ``None`` is all of it. Price and share stay.
+
+        What is left is priced from the line as it was billed, and what lies above a price limit from that charge:
+        each part only ever shrinks, and the order in which quantities come back makes no difference.
+
+        Args:
+            cnt: the quantity.
+            of: the line as it was billed, where this one is what earlier refunds left of it.
 
         Raises:
             InvalidValue: not more than nothing, or more than there is.
 
         Example:
-            >>> FeeLine("片", Grade.A, 1000, cnt=Decimal(3)).without(Decimal(1)).det_item_fee_sumamt
-            667
+            >>> billed = FeeLine("片", Grade.A, 1000, cnt=Decimal(3))
+            >>> left = billed.without(Decimal(1))
+            >>> left.det_item_fee_sumamt, left.without(Decimal(1), of=billed).det_item_fee_sumamt
+            (667, 333)
         """
         if cnt is None:
-            return replace(self, det_item_fee_sumamt=0, cnt=Decimal(0))
+            return replace(self, det_item_fee_sumamt=0, cnt=Decimal(0), overlmt_fen=0)
         whole = type(cnt) is Decimal and cnt.is_finite() and int(cnt.as_tuple().exponent) >= -DECIMALS_MAX
         if not (whole and 0 < cnt <= self.cnt):
             raise InvalidValue("more comes back than was charged", step="FeeLine", term="退费", advice="check quantity")
-        left = self._count() - Fraction(cnt)
-        fen = half_up(self.det_item_fee_sumamt * left / self._count())
-        return replace(self, det_item_fee_sumamt=fen, cnt=exact(left))
+        billed = self if of is None else of
+        left = Fraction(self.cnt) - Fraction(cnt)
+        fen = half_up(billed.det_item_fee_sumamt * left / Fraction(billed.cnt))
+        over = half_up(Fraction(fen * billed._over_limit(), billed.det_item_fee_sumamt or 1))
+        return replace(self, det_item_fee_sumamt=fen, cnt=exact(left), overlmt_fen=over)
 
 
 def half_up(number: Fraction) -> int:

@@ -122,19 +122,25 @@ def _returned(row: Row) -> dict[int, Decimal | None]:
 def _lines(
     values: Sequence[Sequence[Any]], returns: Sequence[Mapping[int, Decimal | None]], setl_id: str
 ) -> list[FeeLine]:
-    lines = dict(enumerate(map(line_of, values), start=1))
+    billed = dict(enumerate(map(line_of, values), start=1))
+    lines = dict(billed)
     for returned in returns:
         for number, cnt in returned.items():
-            line = lines.get(number)
-            if line is None or not line.det_item_fee_sumamt:
+            line, left = billed.get(number), lines.get(number)
+            if line is None or left is None or not line.det_item_fee_sumamt or _is_gone(left):
                 raise _refused(SettleStatus.MALFORMED, setl_id, f"nothing is left of line {number} (退费明细)")
             try:
-                lines[number] = line.without(cnt)
+                lines[number] = left.without(cnt, of=line)
             except InvalidValue as error:
                 raise _refused(SettleStatus.MALFORMED, setl_id, f"line {number} (退费明细): {error.what}") from None
     if not any(returns) or not returns[-1]:
         raise _refused(SettleStatus.MALFORMED, setl_id, "returned (退费明细) names no line")
     return list(lines.values())
+
+
+def _is_gone(line: FeeLine) -> bool:
+    """Whether all of a line came back; a rest whose charge rounds to nothing has not."""
+    return not (line.det_item_fee_sumamt or line.cnt)
 
 
 def line_of(values: Sequence[Any]) -> FeeLine:

@@ -3,17 +3,32 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apdu.errors import CardLost, MalformedData, UnexpectedStatus
 from readers.atm import ATMTerminal, InterfaceClosed
 from readers.base import PinPurpose
 from readers.errors import HostRefused
-from readers.online import Entry, FileJournal, HostLost, Journal, Kind, MemoryJournal, State, Traces
+from readers.online import (
+    MAX_TRACE,
+    BankRequest,
+    Entry,
+    FileJournal,
+    HostLost,
+    Journal,
+    Kind,
+    MemoryJournal,
+    State,
+    Traces,
+)
 from readers.phone import PhoneTerminal
 from readers.sim.bank import SimBank, SimDispenser, SimPinPad
 from readers.sim.card import VirtualCard
@@ -120,6 +135,33 @@ class TestATM:
         terminal = shop.atm("123456")
         terminal._pin_pad._pins[PinPurpose.NEW] = terminal._pin_pad._pins[PinPurpose.REPEAT] = "246813"  # type: ignore[attr-defined]
         terminal.change_initial_pin()
+
+    @pytest.mark.parametrize("enquiries", [0, 1, 2])
+    def test_every_visit_around_the_wrap_debits_what_it_gives(self, shop: Shop, enquiries: int) -> None:
+        """A number the bank knows is answered as before: used again it would give cash without a debit."""
+        old = BankRequest(Kind.WITHDRAWAL, "430100000001", MAX_TRACE - 2, AT, ACCOUNT)
+        shop.journal.write(Entry(old, State.DONE))
+        for visit in range(6):
+            terminal = shop.atm()
+            for _ in range(enquiries):
+                assert terminal.balance(AT) == START - shop.debited
+            at = AT + timedelta(minutes=visit)
+            assert terminal.withdraw(20_000, at).done_fen == 20_000
+            assert shop.debited == shop.dispenser.given_fen == 20_000 * (visit + 1)
+        assert [one.is_open for one in shop.journal.entries()] == [False] * (1 + 6 * (1 + enquiries))
+
+    def test_an_unanswered_balance_is_nothing_to_settle(self, shop: Shop) -> None:
+        def lost(_what: str, when: str) -> None:
+            if when == "after":
+                raise HostLost("line", step="send")
+
+        shop.bank = bank(line=lost)
+        with pytest.raises(HostLost):
+            shop.atm().balance(AT)
+        shop.bank._line = lambda _what, _when: None
+        assert shop.atm().close_open() == []
+        assert shop.atm().withdraw(20_000, AT).state is State.DONE
+        assert shop.debited == shop.dispenser.given_fen == 20_000
 
     @pytest.mark.parametrize("notes", range(12))
     def test_a_jam_takes_the_rest_back(self, shop: Shop, notes: int) -> None:
@@ -314,14 +356,55 @@ class TestJournal:
         journal = MemoryJournal()
 
         def entry(number: int, state: State) -> Entry:
-            from readers.online import BankRequest
-
             return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), state)
 
         journal.write(entry(999_999, State.DONE))
         journal.write(entry(1, State.REVERSING))
         traces = Traces(journal)
         assert [next(traces), next(traces)] == [2, 3]
+
+    def test_a_restored_journal_goes_on_behind_the_last_transaction_around_the_wrap(self, tmp_path: Path) -> None:
+        for journal in (MemoryJournal(), FileJournal(tmp_path / "a.jsonl")):
+            for number in (999_998, 999_999, 1, 2):
+                journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), State.DONE))
+            assert next(Traces(journal)) == 3
+        assert next(Traces(FileJournal(tmp_path / "a.jsonl"))) == 3
+
+    @given(
+        st.integers(MAX_TRACE - 6, MAX_TRACE),
+        st.lists(st.tuples(st.sampled_from(State), st.booleans(), st.integers(0, 9)), max_size=24),
+        st.booleans(),
+    )
+    def test_no_number_comes_again_before_all_others_but_open_ones(
+        self, first: int, steps: list[tuple[State, bool, int]], in_file: bool
+    ) -> None:
+        """Whatever state transactions are left in, whichever ends later, and wherever the machine starts anew."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "journal.jsonl"
+            journal: Journal = FileJournal(path) if in_file else MemoryJournal()
+            journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", first, AT, ACCOUNT), State.DONE))
+            traces, last, entries = Traces(journal), first, dict[int, Entry]()
+            for second, (state, restarts, ends) in enumerate(steps):
+                if restarts:
+                    journal = FileJournal(path) if in_file else journal
+                    traces = Traces(journal)
+                if ends in entries:  # an older transaction comes to its end: it is not the last one by that
+                    entries[ends] = replace(entries[ends], state=State.DONE)
+                    journal.write(entries[ends])
+                number = next(traces)
+                assert number == last % MAX_TRACE + 1
+                at = AT + timedelta(seconds=second)
+                entry = Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, at, ACCOUNT), State.STARTED)
+                for one in (entry, replace(entry, state=state)):
+                    journal.write(one)
+                entries[number], last = one, number
+
+    def test_a_number_that_is_still_open_is_passed_over_by_a_machine_that_runs_on(self) -> None:
+        journal = MemoryJournal()
+        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 999_999, AT, ACCOUNT), State.DONE))
+        traces = Traces(journal)
+        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 1, AT, ACCOUNT), State.REVERSING))
+        assert next(traces) == 2
 
 
 class TestVisit:
