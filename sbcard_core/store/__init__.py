@@ -1,6 +1,17 @@
-"""The database room: engine, tables and bulk writes. SQLite or PostgreSQL, by address."""
+"""The database: every table of the library, on SQLite or PostgreSQL."""
 
 from sbcard_core.store.bulk import insert_many, update_many
-from sbcard_core.store.engine import SchemaMismatch, Store, StoreClosed, StoreFailed, typed
+from sbcard_core.store.engine import SchemaMismatch, Store, StoreClosed
+from sbcard_core.store.failures import StoreConflict, StoreFailed, StoreRejected, typed
 
-__all__ = ["SchemaMismatch", "Store", "StoreClosed", "StoreFailed", "insert_many", "typed", "update_many"]
+__all__ = [
+    "SchemaMismatch",
+    "Store",
+    "StoreClosed",
+    "StoreConflict",
+    "StoreFailed",
+    "StoreRejected",
+    "insert_many",
+    "typed",
+    "update_many",
+]

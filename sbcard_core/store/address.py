@@ -1,13 +1,13 @@
 """A database's address: what is refused before anything is opened. No message repeats it: it may hold a password."""
 
 import importlib.util
-import sqlite3
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.messages import Message, message
 
 _DRIVERS: Final = {
     "sqlite": "sqlite",
@@ -56,20 +56,19 @@ def parse(url: str) -> sa.URL:
     return found.set(drivername=_DRIVERS[found.drivername])
 
 
-def why_not_opened(where: sa.URL, error: BaseException | None) -> tuple[str, str] | None:
+def why_not_opened(where: sa.URL, driver_code: str) -> Message | None:
     """Which SQLite file could not be opened, and what to do; None where the reason is another one."""
     if where.get_backend_name() != "sqlite" or not where.database or where.database.startswith("file:"):
         return None
     path = Path(where.database).absolute()
-    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_NOTADB:
-        return f"{path} is no SQLite database", "check the path, or bring back the file from its backup"
+    if driver_code == "SQLITE_NOTADB":
+        return message("store.no_database", path=str(path))
     if path.is_dir():
-        return f"{path} is a folder", "name a file in it"
+        return message("store.folder", path=str(path))
     if not path.parent.is_dir():
-        return f"there is no folder {path.parent} for the database", "check the path, or make the folder"
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return f"{path} cannot be opened", "check who may read and write it and its folder"
+        return message("store.no_folder", path=str(path.parent))
+    if driver_code == "SQLITE_CANTOPEN":
+        return message("store.cannot_open", path=str(path))
     return None
 
 

@@ -1,6 +1,5 @@
 """One database, opened by URL, with the durability the ledger promises."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Lock, get_ident
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import SBCardError
 from sbcard_core.store import address, migrate, schema
+from sbcard_core.store.failures import StoreFailed, typed
 
 SCHEMA_VERSION = migrate.VERSION
 BUSY_MS = 30_000
@@ -25,42 +25,14 @@ class StoreClosed(SBCardError):
     """The store was closed before this call: nothing was done."""
 
 
-class StoreFailed(SBCardError):
-    """The database failed beneath a transaction: disk full, I/O error, locked for too long, connection lost."""
-
-
-@contextmanager
-def typed() -> Iterator[None]:
-    """Turn a driver's operational error, whichever the driver, into ``StoreFailed``."""
-    try:
-        yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
-        raise _failed(error) from error
-    except Exception as error:
-        if type(getattr(error, "orig", error)) is sqlite3.DatabaseError:  # not a database, or a damaged one
-            raise _failed(error) from error
-        # psycopg may not be installed: its errors are told by their module and the name of their base.
-        bases = {f"{base.__module__}.{base.__name__}" for base in type(error).__mro__}
-        if "psycopg.OperationalError" in bases:
-            raise _failed(error) from error
-        raise
-
-
-def _failed(error: Exception) -> StoreFailed:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return StoreFailed(
-        f"the database failed: {reason}",
-        step="store",
-        term="数据库故障",
-        advice="see to the disk or the server, then do the same again: what was posted is recognised",
-    )
+def _driver(connection: sa.Connection) -> Any:
+    return connection.connection.dbapi_connection
 
 
 def _lock_schema(connection: sa.Connection) -> None:
     """One process makes or upgrades the tables, and in one transaction."""
     if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.dbapi_connection
-        if not driver.in_transaction:
+        if not _driver(connection).in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE")
@@ -76,7 +48,7 @@ def _on_connect(connection: Any, _record: object) -> None:
 
 def _on_savepoint(connection: sa.Connection, _name: object) -> None:
     """Outside of a transaction a savepoint of SQLite is one, and its release a commit that no rollback undoes."""
-    driver: Any = connection.connection.dbapi_connection
+    driver = _driver(connection)
     if not driver.in_transaction:
         driver.execute("BEGIN IMMEDIATE")
 
@@ -149,9 +121,9 @@ class Store:
             store._bring_up()
         except BaseException as error:
             engine.dispose()
-            told = address.why_not_opened(where, error.__cause__) if isinstance(error, StoreFailed) else None
-            if told is not None:
-                raise StoreFailed(told[0], step="store.open", term="数据库文件", advice=told[1]) from error.__cause__
+            reason = address.why_not_opened(where, error.driver_code) if isinstance(error, StoreFailed) else None
+            if reason is not None:
+                raise StoreFailed(reason, step="store.open", term="数据库文件") from None
             raise
         return store
 
@@ -204,11 +176,25 @@ class Store:
             yield connection
 
     @contextmanager
+    def writing(self, table: sa.Table) -> Iterator[sa.Connection]:
+        """One transaction of the one writer of ``table``: what it reads there cannot change before it ends.
+
+        Raises:
+            StoreClosed, StoreFailed: as of ``begin``.
+        """
+        with self.begin() as connection:
+            if connection.dialect.name != "sqlite":
+                connection.exec_driver_sql(f'LOCK TABLE "{table.name}" IN SHARE ROW EXCLUSIVE MODE')
+            elif not _driver(connection).in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
     def bulk(self) -> Iterator[sa.Connection]:
         """As ``begin``, for rows whose references the caller has checked itself: SQLite does not check them again."""
         self._must_be_open()
         with self._turn, typed(), self.engine.connect() as connection:
-            driver: Any = connection.connection.dbapi_connection
+            driver = _driver(connection)
             is_sqlite = connection.dialect.name == "sqlite"
             if is_sqlite:
                 driver.execute("PRAGMA foreign_keys=OFF")

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from sbcard_core.store.engine import Store, typed
+from sbcard_core.store.engine import Store
+from sbcard_core.store.failures import typed
 
 
 class _Rehearsal(Store):

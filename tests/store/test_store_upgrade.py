@@ -1,13 +1,15 @@
 """Databases of older and newer releases, and of broken disks."""
 
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger
-from sbcard_core.store import SchemaMismatch, Store, StoreFailed, migrate, schema
+from sbcard_core.store import SchemaMismatch, Store, StoreFailed, StoreRejected, migrate, schema
 
 
 @pytest.fixture
@@ -62,6 +64,34 @@ def make_old(engine: sa.Engine, version: int = 1) -> None:
         connection.execute(sa.text("INSERT INTO schema_version (version) VALUES (:v)"), {"v": version})
 
 
+DIGESTS = {
+    1: "3f36e9d0bfe269d4956db4f4c20ca89a490393b3a51f788566a3d7fcb7d6d140",
+    2: "d7cff166f91954e2eba01f3e4df993da7d16816b82071f5ea352562a696e2bbd",
+    3: "7d7a722716876189bb2a3ae4e7b0e17a51880f72c51b6eb7bcf638432757c052",
+}
+"""SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
+
+
+def digest(engine: sa.Engine) -> str:
+    return sha256(json.dumps(described(engine), sort_keys=True).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("version", migrate.REVISION_OF)
+def test_a_schema_version_never_changes(version: int, tmp_path: Path) -> None:
+    """A changed table without a new version, or an edited old revision, is found here."""
+    old = sa.create_engine(f"sqlite:///{tmp_path}/old")
+    make_old(old, version)
+    found = digest(old)
+    old.dispose()
+    advice = "a released schema changed: undo that, or add a version to REVISION_OF, a revision, and here its digest"
+    assert DIGESTS.get(version) == found, advice
+    if version == migrate.VERSION:
+        new = sa.create_engine(f"sqlite:///{tmp_path}/new")
+        schema.metadata.create_all(new)
+        assert digest(new) == found, "the tables and the newest revision differ"
+        new.dispose()
+
+
 ROWS = (
     "INSERT INTO account (account_id, kind, debits_fen, credits_fen) VALUES ('out', 'external', 5, 0)",
     "INSERT INTO account (account_id, kind, debits_fen, credits_fen) VALUES ('me', 'personal_medical', 0, 5)",
@@ -86,7 +116,7 @@ def test_an_upgraded_database_is_a_new_one(engine: sa.Engine, empty_url: str) ->
             year = connection.execute(sa.select(schema.settlement.c.year)).scalar_one()
             assert year == 2014
             assert connection.execute(sa.select(schema.schema_version.c.version)).scalar_one() == migrate.VERSION
-        with pytest.raises(sa.exc.DBAPIError, match="immutable"), store.begin() as connection:
+        with pytest.raises(StoreRejected, match="immutable"), store.begin() as connection:
             connection.execute(sa.text("DELETE FROM transfer"))
     upgraded = described(engine)
     with engine.begin() as connection:
