@@ -5,6 +5,7 @@ import io
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from sbcard_core import _kernels
 from sbcard_core.errors import Refused
 from sbcard_core.validation.line_columns import cut
+from sbcard_core.validation.quotes import cells, fitted
 from sbcard_core.validation.spec import Layout, RecordSpec
 from sbcard_core.validation.text_columns import TextColumn
 
@@ -65,7 +67,11 @@ class Records(Protocol):
     refusal: str
 
     def __len__(self) -> int:
-        """How many lines or rows."""
+        """How many records, blank lines included."""
+
+    @property
+    def physical_lines(self) -> int:
+        """How many lines or rows they take."""
 
     @property
     def texts(self) -> Sequence[str | None]:
@@ -111,38 +117,10 @@ def is_blank(text: str | None) -> bool:
     return text is not None and not text.strip().strip(_DOS_END)
 
 
-def cells(text: str, delimiter: str = ",") -> list[str] | None:
-    """The cells of one record; None where its quotes do not close.
-
-    A quoted cell may hold delimiters, doubled quotes and line ends.
-
-    Example:
-        >>> cells('1,"张三,李四",2'), cells('1,"张三')
-        (['1', '张三,李四', '2'], None)
-    """
-    if '"' not in text:
-        return text.split(delimiter)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return rows[0] if len(rows) == 1 else None
-
-
-def fitted(row: list[str], columns: int) -> list[str]:
-    """The row without the empty cells it has beyond the header's columns.
-
-    Example:
-        >>> fitted(["1", "2", "", " "], 2), fitted(["1", "2", "x"], 2), fitted(["1"], 2)
-        (['1', '2'], ['1', '2', 'x'], ['1'])
-    """
-    return row[:columns] if len(row) > columns and not any(map(str.strip, row[columns:])) else row
-
-
 def decode_line(raw: bytes, encoding: str) -> str | None:
     """One line without its end; None where it is not decodable or holds a NUL."""
     try:
-        text = raw.rstrip(b"\r\n").decode(encoding)
+        text = raw.decode(encoding).rstrip("\r\n")
     except UnicodeDecodeError:
         return None
     return None if "\0" in text else text
@@ -175,6 +153,18 @@ def count_lines(raw: bytes) -> int:
     return count
 
 
+def together(lines: Sequence[bytes], first: int, lengths: Iterable[int]) -> tuple[list[bytes], list[int]]:
+    """(bytes of each record, number of its first line and at last of the line behind) of records of so many lines.
+
+    Example:
+        >>> together([b"a", b"b", b"c"], 5, [2, 1])
+        ([b'ab', b'c'], [5, 7, 8])
+    """
+    ends = list(accumulate(lengths, initial=0))
+    records = [b"".join(lines[start:end]) for start, end in pairwise(ends)]
+    return records, [first + end for end in ends]
+
+
 @dataclass(slots=True)
 class Block:
     """Text lines, decoded when they are first looked at.
@@ -187,7 +177,7 @@ class Block:
         refusal: finding code of a refused header.
         overlong: the lines are pieces of an over-long one: unreadable.
         records: the bytes of each record, where one spans several lines; else None.
-        numbers: the first line of each of ``records``.
+        numbers: the first line of each of ``records``, and the line behind them.
     """
 
     first: int
@@ -208,6 +198,11 @@ class Block:
         if self._count < 0:
             self._count = len(self.records) if self.records is not None else count_lines(self.raw)
         return self._count
+
+    @property
+    def physical_lines(self) -> int:
+        """How many lines they take."""
+        return len(self) if self.records is None else self.numbers[-1] - self.first
 
     @property
     def texts(self) -> list[str | None]:
@@ -344,6 +339,11 @@ class RowBlock:
     _texts: list[str | None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def physical_lines(self) -> int:
+        """Rows."""
         return len(self.rows)
 
     @property

@@ -47,6 +47,7 @@ class _Reading:
         self.findings: list[Finding] = []
         self.quarantine: list[QuarantinedLine] = []
         self.refused = False
+        self.lines = self.entries = self.continued = 0
 
     def _refuse(self, line: int, code: str) -> None:
         self.refused = True
@@ -58,9 +59,13 @@ class _Reading:
         try:
             for block in self._source.blocks(self._spec, digest=self._digest):
                 if header_seen or len(block) == 0:
+                    self.entries += len(block)
+                    self.continued += block.physical_lines - len(block)
+                    self.lines += block.physical_lines
                     yield block
                     continue
                 header_seen = True
+                self.lines += block.line(0) - 1 + block.physical_lines
                 if block.layout is None:
                     self._refuse(block.line(0), block.refusal)
                     self.quarantine.append(QuarantinedLine(block.line(0), block.raw_line(0)))
@@ -127,6 +132,9 @@ def _file_batches(
             total.quarantined,
             reading.refused,
             dict(total.counts),
+            reading.lines,
+            reading.entries - total.records,
+            reading.continued,
         ),
     )
 

@@ -35,6 +35,11 @@ class ColumnBlock:
         return self.table.count
 
     @property
+    def physical_lines(self) -> int:
+        """Rows."""
+        return self.table.count
+
+    @property
     def texts(self) -> list[str | None]:
         """Each row joined by commas."""
         return [self.text(index) for index in range(len(self))]

@@ -107,8 +107,9 @@ class Checker:
             return
         row = block.cells(index)
         if row is None or len(row) != layout.columns:
-            code = "record.undecodable" if block.text(index) is None else "record.columns"
-            self._put_aside(batch, block, index, self.no_record.code(row or (), layout.columns) or code)
+            unread = "record.undecodable" if block.text(index) is None else "record.quote"
+            code = unread if row is None else self.no_record.code(row, layout.columns) or "record.columns"
+            self._put_aside(batch, block, index, code)
             return
         values = [row[column] if column >= 0 else "" for column in layout.order]
         checked = self.rules.check(values)

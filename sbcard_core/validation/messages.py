@@ -122,6 +122,11 @@ MESSAGES: dict[str, Message] = {
     "record.columns": Message(
         "该行列数与表头不符,已隔离", "the cells do not fit the header", "检查逗号和引号后重新导出"
     ),
+    "record.quote": Message(
+        "该行引号不成对,不能确定单元格在何处结束,已隔离",
+        "a quote that nothing closes; neighbouring lines were read on their own",
+        "删去单独的引号(如表示“同上”的引号)后重报",
+    ),
     "file.header": Message(
         "文件没有可识别的表头,全部记录已隔离",
         "no usable header row; every record was quarantined",

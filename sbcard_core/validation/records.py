@@ -98,6 +98,9 @@ class QuarantinedLine:
 class FileSummary:
     """The sum of one file: ``accepted + rejected + quarantined == records``.
 
+    Every line of a text file is in one of these: titles and header, records, blank lines (and edge lines of a bank
+    file), further lines of a quoted cell. ``lines`` is their sum.
+
     Args:
         file: its name.
         sha256: hex digest of all its bytes.
@@ -107,6 +110,9 @@ class FileSummary:
         quarantined: lines that are no records at all.
         header_refused: no usable header (every record was quarantined), or the file could not be read at all.
         counts: findings by code, those beyond the cap included.
+        lines: physical lines of a text file, rows of a workbook or table.
+        blank: those that hold nothing, or are edge lines of a bank file.
+        continued: those that go on with a quoted cell of the record before.
     """
 
     file: str
@@ -117,6 +123,9 @@ class FileSummary:
     quarantined: int
     header_refused: bool = False
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    lines: int = 0
+    blank: int = 0
+    continued: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from operator import itemgetter
 from typing import Any
 
 from sbcard_core.fields import citizen_id, region
-from sbcard_core.validation.blocks import Records, cells
+from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates
+from sbcard_core.validation.quotes import cells
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import Layout, RecordSpec
 

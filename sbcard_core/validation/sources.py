@@ -19,25 +19,22 @@ from sbcard_core.validation.blocks import (
     RowBlock,
     Source,
     SourceRefused,
-    cells,
     count_lines,
     decode_line,
-    fitted,
     is_blank,
+    together,
 )
+from sbcard_core.validation.quotes import MAX_LINES, cells, is_open, lengths
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
 from sbcard_core.validation.titles import MAX_TITLES, are_titles, split_unreadable
 
-__all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "cells", "codec", "is_blank"]
+__all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "codec"]
 
 BLOCK = 1 << 20
 """Bytes read at once."""
 
 MAX_LINE = 1 << 20
 """A line that is longer is cut there; every piece of it is quarantined as a record of its own."""
-
-MAX_QUOTED_LINES = 16
-"""A quoted record spans at most this many lines; a quote still open then is a fault of its own line."""
 
 DELIMITERS = (",", "\t", ";", "|")
 
@@ -151,7 +148,8 @@ class Delimited:
                 else:
                     first = Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
                     if header.lines > 1:
-                        first.records, first.numbers = [header.line], [number + header.at]
+                        first.records, first.numbers = together([header.line], first.first, [1])
+                        first.numbers[-1] += header.lines - 1
                     yield first
                     raw = b"".join(raw.splitlines(keepends=True)[header.at + header.lines :])  # noqa: PLW2901
                     number += header.at + header.lines
@@ -191,17 +189,18 @@ class Delimited:
 
     def _declared(self, lines: list[bytes], at: int, named: str, spec: RecordSpec) -> tuple[str, Layout, int] | None:
         """(encoding, layout, lines) of the header that begins at a line, None where none does."""
-        taken, quotes = 1, lines[at].count(b'"')
-        while quotes & 1 and taken < MAX_QUOTED_LINES and at + taken < len(lines):
-            quotes += lines[at + taken].count(b'"')
-            taken += 1
         for encoding in [named] if named else ["gb18030", "utf-8"]:
-            text = decode_line(b"".join(lines[at : at + taken]), encoding)
-            for delimiter in [self.delimiter] if self.delimiter else DELIMITERS if text else ():
-                row = cells(text.lstrip("\ufeff"), delimiter) if text else None
-                layout = None if row is None else layout_of(row, spec, delimiter)
-                if layout is not None:
-                    return encoding, layout, taken
+            texts = [decode_line(line, encoding) for line in lines[at : at + MAX_LINES]]
+            for delimiter in [self.delimiter] if self.delimiter else DELIMITERS:
+                for taken in range(1, len(texts) + 1):
+                    text = "\n".join([text for text in texts[:taken] if text is not None]).lstrip("\ufeff")
+                    if is_open(text, delimiter):
+                        continue
+                    row = cells(text, delimiter) if text and None not in texts[:taken] else None
+                    layout = None if row is None else layout_of(row, spec, delimiter)
+                    if layout is not None:
+                        return encoding, layout, taken
+                    break
         return None
 
 
@@ -214,7 +213,7 @@ def _title(line: bytes, header: tuple[str, Layout, int]) -> list[str]:
 
 def _head_together(parts: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
     """The same bytes, the first piece holding every line a header is looked for in."""
-    wanted, head = MAX_TITLES + MAX_QUOTED_LINES + 1, b""
+    wanted, head = MAX_TITLES + MAX_LINES + 1, b""
     for raw, overlong in parts:
         if overlong or wanted <= 0 or not (head or raw.strip()):
             if head:
@@ -262,41 +261,13 @@ def _records(
     if b'"' not in raw or header.layout is None:
         return block(raw), b""
     lines = raw.splitlines(keepends=True)
-    if not any(line.count(b'"') & 1 for line in lines):
+    if not any(line.count(b'"') & 1 for line in lines):  # no quote is open at the end of a line
         return block(raw), b""
-    records, numbers, at = [], [], 0
-    while at < len(lines):
-        length = _span(lines, at, header, final)
-        if length == 0:
-            break
-        records.append(b"".join(lines[at : at + length]))
-        numbers.append(number + at)
-        at += length
-    done = block(b"".join(lines[:at]))
-    done.records, done.numbers = records, numbers
-    return done, b"".join(lines[at:])
-
-
-def _span(lines: list[bytes], at: int, header: _Header, final: bool) -> int:
-    """How many lines the record at a line takes; 0 = more lines are needed to tell.
-
-    Lines are joined only where together they have exactly the header's columns, so that one stray
-    quote never swallows its neighbours.
-    """
-    if not lines[at].count(b'"') & 1 or header.layout is None:
-        return 1
-    quotes, stop = 0, min(at + MAX_QUOTED_LINES, len(lines))
-    for end in range(at, stop):
-        quotes += lines[end].count(b'"')
-        if end > at and not quotes & 1:
-            text = decode_line(b"".join(lines[at : end + 1]), header.encoding)
-            row = None if text is None else cells(text, header.layout.delimiter)
-            columns = 0 if row is None else len(fitted(row, header.layout.columns))
-            if columns == header.layout.columns:
-                return end + 1 - at
-            if columns > header.layout.columns:
-                return 1
-    return 1 if final or stop == at + MAX_QUOTED_LINES else 0
+    texts = [decode_line(line, header.encoding) for line in lines]
+    found = lengths(texts, header.layout.delimiter, header.layout.columns, final=final)
+    done = block(b"".join(lines[: sum(found)]))
+    done.records, done.numbers = together(lines, number, found)
+    return done, b"".join(lines[sum(found) :])
 
 
 def blocks(path: Path, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:

@@ -6,12 +6,15 @@ Read line by line from the bytes, so that each record keeps its own; memory does
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
-from sbcard_core.validation import sources
-from sbcard_core.validation.blocks import Digest, Records, RowBlock, cells
+from sbcard_core.validation import quotes, sources
+from sbcard_core.validation.blocks import Block, Digest, Records, together
+from sbcard_core.validation.quotes import cells
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
 from sbcard_core.validation.titles import MAX_TITLES, header_row, split_unreadable
 
@@ -42,7 +45,7 @@ def encoding_of(head: bytes) -> str:
 
 @dataclass(frozen=True)
 class Utf16:
-    """A delimited text file in UTF-16 with one header row; one record a line, also where a quote is open.
+    """A delimited text file in UTF-16 with one header row.
 
     Args:
         path: the file.
@@ -70,15 +73,24 @@ class Utf16:
         at, layout = self._header(head, spec)
         if at < 0:
             return
-        yield self._block(at + 1, head[at : at + 1], layout)
-        number, waiting = at + 2, head[at + 1 :]
-        for line in lines:
-            waiting.append(line)
-            if len(waiting) >= _ROWS:
-                yield self._block(number, waiting, layout)
-                number, waiting = number + len(waiting), []
-        if waiting:
-            yield self._block(number, waiting, layout)
+        yield self._block(at + 1, head[at : at + 1], [1], layout)
+        number, waiting, last = at + 2, head[at + 1 :], False
+        while not last:
+            more = list(islice(lines, _ROWS))
+            last = len(more) < _ROWS
+            groups = [list(group) for _, group in groupby(waiting + more, key=itemgetter(1))]
+            waiting = []
+            for place, group in enumerate(groups, 1):
+                lengths = self._lengths(group, layout, final=last or place < len(groups))
+                taken = sum(lengths)
+                yield self._block(number, group[:taken], lengths, layout)
+                number, waiting = number + taken, group[taken:]
+
+    def _lengths(self, lines: list["_Line"], layout: Layout | None, *, final: bool) -> list[int]:
+        """How many lines each record takes."""
+        if layout is None:
+            return [1] * len(lines)
+        return quotes.lengths([self._text(line) for line in lines], layout.delimiter, layout.columns, final=final)
 
     def _lines(self, digest: Digest | None) -> Iterator["_Line"]:
         """(bytes with the line's end, whether it is a piece of an over-long line)."""
@@ -137,9 +149,12 @@ class Utf16:
         row = self._cells(line, delimiter)
         return split_unreadable(line[0].decode(self.encoding, "replace"), delimiter) if row is None else row
 
-    def _block(self, number: int, lines: list["_Line"], layout: Layout | None) -> RowBlock:
-        delimiter = layout.delimiter if layout is not None else ","
-        return RowBlock(number, [self._cells(line, delimiter) for line in lines], layout, [raw for raw, _ in lines])
+    def _block(self, first: int, lines: list["_Line"], lengths: list[int], layout: Layout | None) -> Block:
+        raws = [raw for raw, _ in lines]
+        records, numbers = together(raws, first, lengths)
+        overlong = any(is_piece for _, is_piece in lines)
+        joined = b"".join(records)
+        return Block(first, joined, self.encoding, layout, overlong=overlong, records=records, numbers=numbers)
 
 
 _Line = tuple[bytes, bool]

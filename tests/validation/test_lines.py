@@ -1,0 +1,176 @@
+"""Laws over the lines of a text file: each one is accounted for, and none vanishes into a neighbour's cell."""
+
+import csv
+import io
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sbcard_core.fields import citizen_id
+from sbcard_core.validation import sources, utf16
+from sbcard_core.validation.check import check_files
+from sbcard_core.validation.layouts import PAYOUT_LINE
+from sbcard_core.validation.quotes import cells, is_open
+from sbcard_core.validation.records import CheckedBatch
+from sbcard_core.validation.spec import COLLECTION, RecordSpec
+from sbcard_core.values import Disposition
+
+ON = date(2014, 7, 31)
+HEADER = ",".join([*(field.header for field in COLLECTION.fields), "备注"])
+NAMES = ("张三", "李四", "王五", "赵六", "孙七", "周八")
+
+
+def number(serial: int) -> str:
+    body = f"43010219491231{serial:03}"
+    return body + citizen_id.check_digit(body)
+
+
+def record(at: int, note: str = "", name: str = "") -> str:
+    values = f"{at},F{at},{number(2 * at)},{name or NAMES[at % 6]},2,01,19491231,13800138000,4,430102,103,20140701"
+    return f"{values},{note}"
+
+
+def checked(data: bytes, spec: RecordSpec = COLLECTION) -> list[CheckedBatch]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_bytes(data)
+        return list(check_files([path], spec, on=ON, batch_size=3))
+
+
+def text(lines: Sequence[str], end: str = "\r\n", encoding: str = "gb18030") -> bytes:
+    return "".join(line + end for line in lines).encode(encoding)
+
+
+def accepted(batches: Sequence[CheckedBatch]) -> list[int]:
+    return [row.line for batch in batches for row in batch.accepted]
+
+
+def codes(batches: Sequence[CheckedBatch]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for batch in batches:
+        for finding in batch.findings:
+            found.setdefault(finding.line, []).append(finding.code)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- the law
+
+PIECES = ('"', '""', ",", "\n", "张", "a", "1", " ", '",', ',"', "合计", number(4), record(1), record(2, '"'), HEADER)
+LINES = st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=8).map("\n".join)
+
+
+def law_of_lines(body: str, data: bytes) -> None:
+    """Every physical line has exactly one place; counted here without the reader."""
+    batches = checked(data)
+    summary = batches[-1].summary
+    assert summary is not None
+    physical = (f"{HEADER}\n{body}").split("\n")
+    if physical[-1] == "":
+        physical.pop()
+    assert summary.lines == len(physical)
+    assert 1 + summary.records + summary.blank + summary.continued == len(physical)
+    assert summary.accepted + summary.rejected + summary.quarantined == summary.records
+    marks = {mark.line for batch in batches for mark in batch.marks if mark.disposition is not Disposition.ACCEPTED}
+    starts = {*accepted(batches), *marks}
+    assert len(starts) == summary.records
+    blank = {at for at, line in enumerate(physical, 1) if not line.strip()}
+    inside = [at for at in range(2, len(physical) + 1) if at not in starts and at not in blank]
+    assert len(inside) <= summary.continued
+    for at in inside:  # nothing that stands inside another record's cell looks like a record
+        assert physical[at - 1].count(",") < 12
+        assert number(2) not in physical[at - 1]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-16"])
+def test_every_physical_line_is_accounted_for(encoding: str) -> None:
+    @settings(max_examples=150, deadline=None)
+    @given(LINES, st.integers(1, 90))
+    @example(f"{record(1)}\n{record(2, chr(34))}\n{record(3, chr(34))}\n{record(4)}", 1 << 20)
+    @example('1,F1,"a\nb",c', 7)
+    def law(body: str, block: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sources, "BLOCK", block)
+            patch.setattr(utf16, "_ROWS", 2 + block % 5)
+            law_of_lines(body, f"{HEADER}\n{body}".encode(encoding))
+
+    law()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300), st.integers(1, 60))
+def test_lines_of_any_bytes_are_accounted_for(body: bytes, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "BLOCK", block)
+        summary = checked(f"{HEADER}\n".encode() + body)[-1].summary
+    assert summary is not None
+    lines = len(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")) - (body[-1:] in (b"\n", b"\r", b""))
+    assert summary.lines == 1 + lines
+    assert summary.lines == 1 + summary.records + summary.blank + summary.continued
+
+
+# ------------------------------------------------------------------------------------------------- its cases
+
+
+def test_ditto_marks_in_neighbouring_lines_swallow_nobody() -> None:
+    batches = checked(text([HEADER, record(1), record(2, '"'), record(3, '"'), record(4)]))
+    assert accepted(batches) == [2, 5]
+    assert codes(batches) == {3: ["record.quote"], 4: ["record.quote"]}
+
+
+def test_ditto_marks_in_payout_lines_swallow_no_money() -> None:
+    header = ",".join([*(field.header for field in PAYOUT_LINE.fields), "备注"])
+    lines = [
+        f"{at},6228480402564890018,{NAMES[at]},{number(2 * at)},{fen},养老金,{note}"
+        for at, fen, note in ((1, 100, '"'), (2, 99999, '"'), (3, 300, ""))
+    ]
+    batches = checked(text([header, *lines]), PAYOUT_LINE)
+    assert accepted(batches) == [4]
+    assert codes(batches)[2] == codes(batches)[3] == ["record.quote"]
+
+
+def test_a_quote_before_one_name_and_one_behind_another_swallow_nobody_between() -> None:
+    lines = [HEADER, record(1, name='"张三'), record(2), record(3, name='王五"'), record(4)]
+    batches = checked(text(lines))
+    assert accepted(batches) == [3, 5]
+    assert codes(batches) == {2: ["record.quote"], 4: ["name.character"]}
+
+
+def test_a_short_line_with_a_citizen_number_is_not_swallowed() -> None:
+    lines = [HEADER, record(1, '"'), f"2,F2,{number(4)}", record(3, '"')]
+    batches = checked(text(lines))
+    assert codes(batches) == {2: ["record.quote"], 3: ["record.columns"], 4: ["record.quote"]}
+
+
+def test_a_real_quoted_cell_keeps_its_line_ends() -> None:
+    for encoding in ("gb18030", "utf-8", "utf-16"):
+        batches = checked(text([HEADER, record(1, '"补交,\r\n见附件"'), record(2)], encoding=encoding))
+        assert accepted(batches) == [2, 4]
+        assert codes(batches) == {}
+        summary = batches[-1].summary
+        assert summary is not None
+        assert (summary.lines, summary.records, summary.continued) == (4, 2, 1)
+
+
+def test_a_cell_that_quotes_a_whole_record_is_put_aside_with_it() -> None:
+    batches = checked(text([HEADER, record(1, f'"重复:\r\n{record(2)}"'), record(3)]))
+    assert accepted(batches) == [4]
+    assert codes(batches) == {2: ["record.quote"], 3: ["record.quote"]}
+
+
+def test_inch_marks_inside_cells_are_no_quotes() -> None:
+    batches = checked(text([HEADER, record(1, '12"屏'), record(2, '14"屏'), record(3)]))
+    assert accepted(batches) == [2, 3, 4]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text('a",;|\n ', max_size=6), min_size=1, max_size=5), st.sampled_from(",;|"))
+def test_cells_written_by_another_program_are_read_as_they_were(row: list[str], delimiter: str) -> None:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator="").writerow(row)
+    assert cells(out.getvalue(), delimiter) == row
+    assert not is_open(out.getvalue(), delimiter)
