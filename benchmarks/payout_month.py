@@ -50,6 +50,28 @@ def due_fen(n: int) -> int:
     return 6_000 + n % 300_000
 
 
+class Sessions:
+    """Sessions of a benchmark: always true."""
+
+    def confirms(self, *_: object) -> bool:
+        """Yes."""
+        return True
+
+
+def officers() -> Any:
+    """Who drafts and approves."""
+    from sbcard_core.officers import Officer, Officers  # noqa: PLC0415
+
+    return Officers([Officer(one, one) for one in "abc"], sessions=Sessions())
+
+
+def session(officer: str) -> Any:
+    """An officer who approves."""
+    from sbcard_core.officers import InSession  # noqa: PLC0415
+
+    return InSession(officer, b"")
+
+
 def fill(store: Any, people: int) -> None:
     """People with one live card each."""
     from sbcard_core.store import insert_many, schema  # noqa: PLC0415
@@ -118,7 +140,7 @@ class Month:
 
         self.store, self.people, self.bank = Store.open(url), people, Bank()
         self.ledger = Ledger(self.store)
-        self.engine = PayoutEngine(self.store, self.ledger, max_lines=max_lines, itemised=itemised)
+        self.engine = PayoutEngine(self.store, self.ledger, max_lines=max_lines, itemised=itemised, officers=officers())
         self.requests, self.results = folder / "requests", folder / "results"
         self.requests.mkdir()
         self.results.mkdir()
@@ -141,7 +163,7 @@ class Month:
         drafted = self.timed(DRAFT, engine.draft, "pension", PERIOD, roll(self.people), on=DAY, by="a")
         number = drafted.roll_no
         for officer in ("b", "c"):
-            self.timed(APPROVE, engine.approve, number, officer, drafted.digest, on=DAY)
+            self.timed(APPROVE, engine.approve, number, session(officer), drafted.digest, on=DAY)
         made = self.timed(RELEASE, engine.release, number, on=DAY, out_dir=self.requests)
         self.answers(made, again=False)
         made = self.timed(REPAY, engine.repay_returned, "pension", PERIOD, on=DAY, out_dir=self.requests)

@@ -11,6 +11,7 @@ from typing import Self
 from sbcard_core.eligibility import DEFAULT_RULES, Eligibility, Purpose, Rule
 from sbcard_core.ledger import DEFAULT_BOUNDS, AccountKind, Bounds, Ledger
 from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalogue, samples
+from sbcard_core.officers import Officers
 from sbcard_core.payout import (
     PROGRAMMES,
     RETURN_CODES,
@@ -66,6 +67,7 @@ class Backend:
     Args:
         store: the database; closed with the backend.
         rules: the rules of the place.
+        officers: the registered officers, whose approvals count.
         progress: told how far long payouts have come.
 
     Example:
@@ -76,25 +78,39 @@ class Backend:
     """
 
     def __init__(
-        self, store: Store, *, rules: Rules | None = None, progress: Callable[[Progress], None] | None = None
+        self,
+        store: Store,
+        *,
+        rules: Rules | None = None,
+        officers: Officers | None = None,
+        progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.store = store
+        self.officers = Officers() if officers is None else officers
         self.rules = Rules() if rules is None else rules
         self._progress = progress
 
     @classmethod
-    def open(cls, url: str, *, rules: Rules | None = None, progress: Callable[[Progress], None] | None = None) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        rules: Rules | None = None,
+        officers: Officers | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
         """Open the database at ``url`` and make its tables where there are none.
 
         Args:
             url: ``sqlite:///path/to/file.sqlite``, ``postgresql+psycopg://…``.
             rules: the rules of the place.
+            officers: the registered officers, whose approvals count.
             progress: told how far long payouts have come.
 
         Raises:
             SchemaMismatch: the tables there are of another version.
         """
-        return cls(Store.open(url), rules=rules, progress=progress)
+        return cls(Store.open(url), rules=rules, officers=officers, progress=progress)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -120,6 +136,7 @@ class Backend:
             catalogue=self.rules.programmes,
             exclusions=self.rules.exclusions,
             return_codes=self.rules.return_codes,
+            officers=self.officers,
             progress=self._progress,
         )
 
@@ -162,7 +179,7 @@ class Backend:
         Files that a step writes are not undone: give it another folder.
         """
         with rehearse(self.store) as trial:
-            yield Backend(trial, rules=self.rules, progress=self._progress)
+            yield Backend(trial, rules=self.rules, officers=self.officers, progress=self._progress)
 
     def close(self) -> None:
         """Give back every connection."""

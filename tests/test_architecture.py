@@ -24,7 +24,7 @@ FLOORS = [
         "sbcard_core.premiums",
         "sbcard_core.clearing",
     ],
-    ["sbcard_core.ledger", "sbcard_core.hosts", "sbcard_core.eligibility"],
+    ["sbcard_core.ledger", "sbcard_core.hosts", "sbcard_core.eligibility", "sbcard_core.officers"],
     ["sbcard_core.store"],
     ["sbcard_core.card", "sbcard_core.validation"],
     ["sbcard_core.crypto", "sbcard_core.fields", "sbcard_core.calendar"],

@@ -23,6 +23,7 @@ from sbcard_core.errors import InvalidValue, SBCardError
 
 if TYPE_CHECKING:
     from sbcard_core.backend import Backend
+    from sbcard_core.officers import Officers
 
 EXIT_CODES = (
     "Exit code 0: done; 1: done, and something waits for a clerk; 2: refused, nothing of it was booked; "
@@ -67,7 +68,13 @@ class Meter:
 
 @contextmanager
 def backend(
-    url: str, *, dry_run: bool = False, as_json: bool = False, create: bool = False, tariff: Path | None = None
+    url: str,
+    *,
+    dry_run: bool = False,
+    as_json: bool = False,
+    create: bool = False,
+    tariff: Path | None = None,
+    officers: Path | None = None,
 ) -> "Iterator[Backend]":
     """The backend, or a rehearsal of it; what is refused ends the command with code 2, Ctrl-C with 130.
 
@@ -77,19 +84,21 @@ def backend(
         as_json: the result says itself that it was one.
         create: make a SQLite file where there is none; otherwise a wrong path is refused.
         tariff: premium rates other than the sample's.
+        officers: list of the registered officers.
     """
     from sbcard_core.backend import Backend, Rules  # noqa: PLC0415
     from sbcard_core.premiums import load  # noqa: PLC0415
 
     meter = Meter()
-    try:
+    with refused_ends():
         if dry_run and create and _is_new(url):
             url = "sqlite://"
         elif not create and _is_new(url):
             advice = "check --db; `sbcard premium issue` and `sbcard bill settle` begin a new one"
             raise InvalidValue("there is no such database file", step="open", term="数据库", advice=advice)
         rules = Rules(tariff=load(tariff)) if tariff else None
-        opened = Backend.open(url, rules=rules, progress=lambda p: meter(p.stage, p.done, p.total))
+        registered = _officers(officers) if officers else None
+        opened = Backend.open(url, rules=rules, officers=registered, progress=lambda p: meter(p.stage, p.done, p.total))
         with opened as found:
             if not dry_run:
                 yield found
@@ -98,11 +107,24 @@ def backend(
                 yield trial
             if not as_json:
                 say("试运行: 未作任何改动 (dry run: nothing was changed)")
+
+
+@contextmanager
+def refused_ends() -> Iterator[None]:
+    """What is refused ends the command with code 2, Ctrl-C with 130."""
+    try:
+        yield
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
     except KeyboardInterrupt as error:
         sys.stderr.write("\nsbcard: 已中断,再次执行同一命令即可继续 (broken off: run the same command again)\n")
         raise typer.Exit(130) from error
+
+
+def _officers(path: Path) -> "Officers":
+    from sbcard_core.officers import load  # noqa: PLC0415 - only where somebody approves
+
+    return load(path)
 
 
 def _is_new(url: str) -> bool:

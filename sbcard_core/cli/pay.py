@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from sbcard_core.cli.desk import (
     tell,
     yuan,
 )
-from sbcard_core.cli.pay_options import BankFiles, Period, ProgrammeCode, Reason, Roll
+from sbcard_core.cli.pay_options import BankFiles, OfficerList, PayOn, Period, ProgrammeCode, Reason, Roll, approvals
 from sbcard_core.errors import InvalidValue
 
 pay_app = typer.Typer(
@@ -70,14 +71,19 @@ def _roll_lines(path: Path) -> Iterator[Any]:
         yield RollLine(row["id_number"], row["name"], fen, **more)
 
 
-@pay_app.command(epilog="sbcard pay draft pension 2014-07 roll.csv --by 张经办 --db sqlite:///books.sqlite --dry-run")
+@pay_app.command(
+    epilog="sbcard pay draft pension 2014-07 roll.csv --by 430100-016 --officers officers.toml "
+    "--db sqlite:///books.sqlite --dry-run"
+)
 def draft(
     programme: ProgrammeCode,
     period: Period,
     roll: Annotated[Path, typer.Argument(help="CSV: id_number,name,amount_fen", exists=True, dir_okay=False)],
-    by: Annotated[str, typer.Option(help="who drafts it; others must approve it")],
+    by: Annotated[str, typer.Option(help="registered id of who drafts it; others must approve it")],
     db: Database,
+    officers: OfficerList = None,
     on: On = None,
+    pay_on: PayOn = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,8 +91,9 @@ def draft(
 
     Exit code 1: some lines were not listed; each is shown with its number in the roll and why, the header not counted.
     """
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        made = found.payout.draft(programme, period, _roll_lines(roll), on=day(on), by=by)
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        pay_day = pay_on.date() if pay_on else None
+        made = found.payout.draft(programme, period, _roll_lines(roll), on=day(on), by=by, pay_on=pay_day)
         status = found.payout.status(made.roll_no)
         needed = found.payout.programme(programme).approvals
         refused = found.payout.refused(made.roll_no)
@@ -112,33 +119,22 @@ def refused(roll_no: Roll, db: Database, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@pay_app.command(epilog="sbcard pay approve ROLL --officer 李审核 --digest DIGEST --db sqlite:///books.sqlite")
-def approve(
+@pay_app.command(epilog="sbcard pay notice ROLL --db sqlite:///books.sqlite > notice.txt")
+def notice(
     roll_no: Roll,
-    officer: Annotated[str, typer.Option(help="who approves")],
-    digest: Annotated[str, typer.Option(help="digest of the roll the officer has seen")],
     db: Database,
+    officers: OfficerList = None,
     on: On = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="last day, where the year's working days are not published yet"),
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a roll; it takes two officers, neither of them its drafter. An officer counts once."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        before = found.payout.status(roll_no)
-        found.payout.approve(roll_no, officer, digest, on=day(on))
-        after = found.payout.status(roll_no)
-        again = before.officers == after.officers
-        if again and not as_json:
-            tell([f"{officer} 已审批过,只计一次 (counted already; another officer is needed)"], {}, as_json=False)
-        needed = found.payout.programme(after.roll.programme).approvals
-        show_roll(after, as_json=as_json, dry_run=dry_run, needed=needed, counted_already=again, approvals=needed)
-
-
-@pay_app.command(epilog="sbcard pay notice ROLL --db sqlite:///books.sqlite > notice.txt")
-def notice(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Begin the public notice, and print what the public sees. Exit code 2: the programme needs none."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        roll = found.payout.notice(roll_no, on=day(on))
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        roll = found.payout.notice(roll_no, on=day(on), until=until.date() if until else None)
         programme = found.payout.programme(roll.programme)
         seen = list(found.payout.notice_lines(roll_no))
         lines = [
@@ -192,6 +188,7 @@ def remove(
 def release(
     roll_no: Roll,
     db: Database,
+    officers: OfficerList = None,
     on: On = None,
     out: BankFiles = Path("out/pay"),
     dry_run: DryRun = False,
@@ -201,7 +198,10 @@ def release(
 
     All files of the roll are named; those of an earlier run are marked, and not written again.
     """
-    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found,
+    ):
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
         made = found.payout.release(roll_no, on=day(on), out_dir=target)
@@ -261,8 +261,8 @@ def _corrections(path: Path) -> dict[str, str]:
 
 
 @pay_app.command(
-    epilog="sbcard pay repay pension 2014-07 --corrections new.csv --officer 李审核 --officer 王复核 "
-    "--db sqlite:///books.sqlite --dry-run"
+    epilog="sbcard pay repay pension 2014-07 --corrections new.csv --approval li.json --approval wang.json "
+    "--officers officers.toml --db sqlite:///books.sqlite --dry-run"
 )
 def repay(
     programme: ProgrammeCode,
@@ -273,19 +273,26 @@ def repay(
     corrections: Annotated[
         Path | None, typer.Option(help="CSV: id_number,account_no of corrected accounts", exists=True, dir_okay=False)
     ] = None,
-    officer: Annotated[
-        list[str] | None, typer.Option(help="who verified the corrections; once per officer, none drafted the roll")
+    approval: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="what an officer signed with `sbcard pay sign`; once per officer", exists=True, dir_okay=False
+        ),
     ] = None,
+    officers: OfficerList = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Send returned lines again, to the account they had or a corrected one; corrections take the roll's officers."""
-    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found,
+    ):
         target = Path(folder) if dry_run else out
         target.mkdir(parents=True, exist_ok=True)
         new = _corrections(corrections) if corrections else None
         batches = found.payout.repay_returned(
-            programme, period, on=day(on), out_dir=target, corrections=new, approved_by=officer or ()
+            programme, period, on=day(on), out_dir=target, corrections=new, approved_by=approvals(approval)
         )
         lines = [f"银行文件 PAYREQ_{batch}.txt" for batch in batches] or ["没有退票 (nothing to pay again)"]
         tell(lines, {"batches": batches}, as_json=as_json, dry_run=dry_run)

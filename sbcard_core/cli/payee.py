@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, plain, tell, yuan
-from sbcard_core.cli.pay import pay_app, show_roll
+from sbcard_core.cli.officer import pay_app
+from sbcard_core.cli.pay import show_roll
 from sbcard_core.cli.pay_options import BankFiles, Period, Person, ProgrammeCode, Reason, Roll, Since
 from sbcard_core.values import mask_id
 

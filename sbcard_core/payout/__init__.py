@@ -5,6 +5,7 @@ result files → paid, returned or unknown. Returned lines are paid again; unkno
 confirms what became of them: their money waits in suspense.
 """
 
+from sbcard_core.payout.approval import ROLL_ACT
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import SUSPENSE, FundsShort, Progress, RollLine
@@ -20,6 +21,7 @@ from sbcard_core.payout.programmes import (
     pay_day,
 )
 from sbcard_core.payout.recovery import RecoveryRefused, RecoveryStatus, ReturnedLine
+from sbcard_core.payout.repay import REPAY_ACT
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.rolls import Roll, RollRefused
 from sbcard_core.payout.states import RETURN_CODES, LineState, RecoveryMode, RollLineState, RollState
@@ -32,7 +34,9 @@ __all__ = [
     "LAND_SUBSIDY",
     "PENSION",
     "PROGRAMMES",
+    "REPAY_ACT",
     "RETURN_CODES",
+    "ROLL_ACT",
     "SUSPENSE",
     "Adjustment",
     "Claim",

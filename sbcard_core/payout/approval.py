@@ -1,14 +1,14 @@
-"""From a drafted roll to one that may be paid: four eyes, the public notice, lines taken out."""
+"""From a drafted roll to one that may be paid: approvals of two officers, the public notice, lines taken out."""
 
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 import sqlalchemy as sa
 
-from sbcard_core.calendar import add_working_days
-from sbcard_core.errors import InvalidValue
+from sbcard_core.calendar import UnknownYear, add_working_days
+from sbcard_core.messages import message
+from sbcard_core.officers import Act, Given, Signer, given, obtain, proved, record
 from sbcard_core.payout import deductions, rolls
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
@@ -17,87 +17,103 @@ from sbcard_core.payout.states import RollLineState, RollState
 from sbcard_core.store import schema
 from sbcard_core.values import mask_id
 
+ROLL_ACT = "payout.roll"
+"""Kind of act: a roll is paid. Its subject is the number of the roll."""
+
 _CLAIMS = (int(RollLineState.READY), int(RollLineState.DEDUCTED), int(RollLineState.HELD))
 
 
-def officer_name(text: str) -> str:
-    """One spelling per officer, so that nobody is two people.
-
-    Raises:
-        InvalidValue: empty.
-
-    Example:
-        >>> officer_name(" Wang  Li ") == officer_name("ＷＡＮＧ li")
-        True
-    """
-    name = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    if not name:
-        raise InvalidValue("an officer has a name", step="payout.approve", term="审批人")
-    return name
-
-
 def officers(connection: sa.Connection, roll: Roll) -> tuple[str, ...]:
-    """Who approved the roll as it stands now, each by the one spelling of :func:`officer_name`."""
-    approval = schema.payout_approval.c
-    query = sa.select(approval.officer).where(approval.roll_id == roll.roll_id, approval.digest == roll.digest)
-    return tuple(connection.execute(query.order_by(approval.on_date, approval.officer)).scalars())
+    """Ids of those who approved the roll as it stands now; of a roll of an earlier version, the names typed then."""
+    there = given(connection, ROLL_ACT, roll.roll_no, roll.digest)
+    return tuple(one.officer for one in there if roll.state >= RollState.RELEASING or one.method != "typed")
 
 
-def approve(books: Books, programme: Programme, roll_no: str, officer: str, digest: str, on: date) -> Roll:
+def counted(books: Books, connection: sa.Connection, roll: Roll) -> list[Given]:
+    """The approvals of the roll as it stands now that prove something, by day."""
+    return proved(connection, books.officers, ROLL_ACT, roll.roll_no, roll.digest)
+
+
+def approve(books: Books, programme: Programme, roll_no: str, signer: Signer, digest: str, on: date) -> Roll:
     """Record one officer's approval of exactly this content; the same one again changes nothing.
 
     Raises:
-        RollRefused: ``state`` past approval, ``digest`` of another content, ``officer`` drafted it.
+        RollRefused: ``state`` past approval, ``digest`` of another content, ``officer`` drafted it, ``order``: before
+            the roll was drafted.
+        ApprovalRefused: the officer is not registered, or the approval is not proved.
     """
-    name = officer_name(officer)
     with books.writing() as connection:
         roll = rolls.load(connection, roll_no)
-        approval = schema.payout_approval.c
-        mine = sa.select(approval.on_date).where(approval.roll_id == roll.roll_id, approval.officer == name)
         if digest != roll.digest:
-            what = "the roll is not the one that was approved"
-            raise RollRefused("digest", what, "read the roll again and approve its present digest")
-        if connection.execute(mine.where(approval.digest == digest)).first() is not None:
+            raise RollRefused("digest", message("payout.roll.other_digest", roll=roll_no))
+        if signer.officer == roll.drafted_by:
+            raise RollRefused("officer", message("payout.roll.own_draft", roll=roll_no, officer=signer.officer))
+        if any(one.officer == signer.officer for one in counted(books, connection, roll)):
             return roll
         if roll.state >= RollState.RELEASING:
-            raise RollRefused("state", "the roll is past approval", "nothing is left to approve")
-        if name == officer_name(roll.drafted_by):
-            raise RollRefused("officer", "who drafted a roll may not approve it", "ask another officer")
-        values = {"roll_id": roll.roll_id, "digest": digest, "officer": name, "on_date": on.isoformat()}
-        connection.execute(sa.insert(schema.payout_approval).values(values))
-        return _settle(connection, programme, roll)
+            raise RollRefused("state", message("payout.roll.past_approval", roll=roll_no))
+        approval = obtain(books.officers, Act(ROLL_ACT, roll_no, digest, on), signer)
+        if approval.act.on.isoformat() < roll.drafted_on:
+            what = message("payout.roll.before_draft", roll=roll_no, on=approval.act.on, drafted_on=roll.drafted_on)
+            raise RollRefused("order", what)
+        record(connection, approval)
+        return _settle(books, connection, programme, roll)
 
 
-def _settle(connection: sa.Connection, programme: Programme, roll: Roll) -> Roll:
+def _settle(books: Books, connection: sa.Connection, programme: Programme, roll: Roll) -> Roll:
     """The state a roll before release is in, by its approvals and its notice."""
     state = RollState.DRAFTED
-    if len(officers(connection, roll)) >= programme.approvals:
+    if len(counted(books, connection, roll)) >= programme.approvals:
         state = RollState.APPROVED if roll.notice_from is None else RollState.NOTICED
     return rolls.save(connection, roll, state=int(state))
 
 
-def notice(books: Books, programme: Programme, roll_no: str, on: date) -> Roll:
+def last_act(books: Books, connection: sa.Connection, roll: Roll) -> str:
+    """The day of the latest act on a roll before its release: drafted, approved, or shown to the public."""
+    days = [one.on.isoformat() for one in counted(books, connection, roll)]
+    return max([roll.drafted_on, roll.notice_from or "", *days])
+
+
+def notice(books: Books, programme: Programme, roll_no: str, on: date, until: date | None = None) -> Roll:
     """Begin the public notice (公示) on a day; it ends after the programme's working days, that day excluded.
 
+    Args:
+        books: database and ledger.
+        programme: of the roll.
+        roll_no: the roll.
+        on: first day.
+        until: last day; needed where the working days are not known yet, otherwise not before the computed one.
+
     Raises:
-        RollRefused: ``state``: not approved, or past it; ``notice``: before the roll was drafted, or the programme
-            needs none.
+        RollRefused: ``state``: not approved, or past it; ``notice``: before the roll was drafted or approved, too
+            short, or the programme needs none.
+        UnknownYear: the working days are not known, and ``until`` is not given.
     """
     if not programme.notice_days:
-        what = f"programme {programme.code} needs no public notice"
-        raise RollRefused("notice", what, "release it when it is approved")
+        raise RollRefused("notice", message("payout.notice.none", programme=programme.code))
     with books.writing() as connection:
         roll = rolls.load(connection, roll_no)
         if roll.notice_from is not None:
             return roll
         if roll.state is not RollState.APPROVED:
-            raise RollRefused("state", "only an approved roll is shown to the public", "have it approved first")
-        if on.isoformat() < roll.drafted_on:
-            raise RollRefused("notice", "a notice can't begin before the roll was drafted", "give the day it is posted")
-        until = add_working_days(on, programme.notice_days)
-        state = int(RollState.NOTICED)
-        dates = {"notice_from": on.isoformat(), "notice_until": until.isoformat()}
-        return rolls.save(connection, roll, state=state, **dates)
+            raise RollRefused("state", message("payout.notice.not_approved", roll=roll_no))
+        if on.isoformat() < (last := last_act(books, connection, roll)):
+            raise RollRefused("notice", message("payout.notice.too_early", roll=roll_no, on=on, last=last))
+        end = _notice_end(programme, on, until)
+        dates = {"notice_from": on.isoformat(), "notice_until": end.isoformat()}
+        return rolls.save(connection, roll, state=int(RollState.NOTICED), **dates)
+
+
+def _notice_end(programme: Programme, on: date, until: date | None) -> date:
+    try:
+        least = add_working_days(on, programme.notice_days)
+    except UnknownYear:
+        if until is None:
+            raise
+        least = on
+    if until is not None and until < least:
+        raise RollRefused("notice", message("payout.notice.too_short", until=until, least=least))
+    return until or least
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +155,8 @@ def objection(books: Books, programme: Programme, roll_no: str, line: int, by: s
         if connection.execute(there).first() is not None:
             return roll
         if not (roll.notice_from and roll.notice_until and roll.notice_from <= on.isoformat() <= roll.notice_until):
-            raise RollRefused("notice", "no public notice runs on that day", "objections are raised during the notice")
-        roll = take_out(connection, programme, roll, [line], "objection")
+            raise RollRefused("notice", message("payout.notice.not_running", roll=roll_no, on=on))
+        roll = take_out(books, connection, programme, roll, [line], "objection")
         values = {"roll_id": roll.roll_id, "line": line, "raised_by": by, "reason": reason, "on_date": on.isoformat()}
         connection.execute(sa.insert(schema.payout_objection).values(values))
         return roll
@@ -153,12 +169,14 @@ def remove(books: Books, programme: Programme, roll_no: str, lines: Collection[i
         RollRefused: ``state`` past it, ``line`` not in the roll.
     """
     with books.writing() as connection:
-        return take_out(connection, programme, rolls.load(connection, roll_no), sorted(set(lines)), reason)
+        return take_out(books, connection, programme, rolls.load(connection, roll_no), sorted(set(lines)), reason)
 
 
-def take_out(connection: sa.Connection, programme: Programme, roll: Roll, lines: list[int], reason: str) -> Roll:
+def take_out(
+    books: Books, connection: sa.Connection, programme: Programme, roll: Roll, lines: list[int], reason: str
+) -> Roll:
     if roll.state >= RollState.RELEASING:
-        raise RollRefused("state", "the roll's money is blocked already", "recover or cancel the line instead")
+        raise RollRefused("state", message("payout.roll.blocked", roll=roll.roll_no))
     table = schema.payout_roll_line
     update = (
         sa.update(table)
@@ -167,10 +185,10 @@ def take_out(connection: sa.Connection, programme: Programme, roll: Roll, lines:
     )
     for line in lines:
         if connection.execute(update, {"n": line}).rowcount != 1:
-            raise RollRefused("line", f"line {line} is not in the roll", "check the number of the line")
+            raise RollRefused("line", message("payout.roll.no_line", roll=roll.roll_no, line=line))
     deductions.give_back(connection, roll, lines)
     roll = rolls.save(connection, roll, digest=rolls.digest(connection, roll))
-    return _settle(connection, programme, roll)
+    return _settle(books, connection, programme, roll)
 
 
 def withdraw(books: Books, roll_no: str) -> Roll:
@@ -184,7 +202,7 @@ def withdraw(books: Books, roll_no: str) -> Roll:
         if roll.state is RollState.WITHDRAWN:
             return roll
         if roll.state >= RollState.RELEASING:
-            raise RollRefused("state", "the roll's money is blocked already", "let the banks answer, then close it")
+            raise RollRefused("state", message("payout.roll.released", roll=roll_no))
         line = schema.payout_roll_line
         of_roll = sa.select(line.c.line).where(line.c.roll_id == roll.roll_id, line.c.deducted_fen > 0)
         deductions.give_back(connection, roll, list(connection.execute(of_roll).scalars()))

@@ -63,8 +63,8 @@ class Draft:
     exclusions: Sequence[Exclusion] = ()
 
 
-def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
-    """Store one roll; returns it, and whether it is new (the same lines handed in again are the same roll)."""
+def draft(books: Books, order: Draft) -> rolls.Roll:
+    """Store one roll and return it; the same lines handed in again are the same roll."""
     programme = order.programme
     # Whom a line is for is read from the registry by this very transaction. To look each of them up once more, in the
     # roll's order, costs SQLite more than to store the line.
@@ -78,7 +78,7 @@ def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
         for roll in there:
             if roll.source_sha256 == source and roll.state is not RollState.WITHDRAWN:
                 _INPUT.drop(connection)
-                return roll, False
+                return roll
         roll = _new_roll(connection, order, there, source)
         _match(books, connection, order, roll, count)
         rules.judge(connection, rules.Rules(programme, order.period, order.exclusions), roll)
@@ -86,7 +86,7 @@ def draft(books: Books, order: Draft) -> tuple[rolls.Roll, bool]:
         record(connection, f"{programme.code}:{order.period}", _findings(connection, roll))
         _INPUT.drop(connection)
         ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
-        return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready)), True
+        return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready))
 
 
 def _take_in(books: Books, connection: sa.Connection, lines: Iterable[RollLine]) -> int:

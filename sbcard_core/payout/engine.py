@@ -10,6 +10,7 @@ from pathlib import Path
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Ledger
+from sbcard_core.officers import Officers, Signer
 from sbcard_core.payout import (
     approval,
     batches,
@@ -50,6 +51,7 @@ class PayoutEngine:
         itemised: post every paid line as a transfer of its own, not one per answer.
         return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads; a line with
             any other code but ``00`` stays unknown.
+        officers: the registered officers, who draft and approve.
         progress: told how far long steps have come.
     """
 
@@ -63,6 +65,7 @@ class PayoutEngine:
         exclusions: Sequence[Exclusion] = (),
         itemised: bool = False,
         return_codes: Mapping[str, str] = RETURN_CODES,
+        officers: Officers | None = None,
         progress: Callable[[lines.Progress], None] | None = None,
     ) -> None:
         if max_lines < 1:
@@ -70,7 +73,7 @@ class PayoutEngine:
         if PAID_CODE in return_codes:
             what = f"code {PAID_CODE} says that a line is paid"
             raise InvalidValue(what, step="payout", term="退票代码", advice="take it out of the codes of return")
-        self._books = lines.Books(store, ledger, progress, itemised, return_codes)
+        self._books = lines.Books(store, ledger, progress, itemised, return_codes, officers or Officers())
         self._max_lines = max_lines
         self._known = {programme.code: programme for programme in catalogue}
         self._exclusions = tuple(exclusions)
@@ -97,18 +100,16 @@ class PayoutEngine:
             period: a year ``"2014"``, a month ``"2014-07"``, or a named part of a year, ``"2014-Q3"``.
             roll_lines: any number of lines; they are streamed.
             on: the day of drafting.
-            by: who drafts it; not one of its approvers. Needed by programmes with approvals.
+            by: id of the officer who drafts it, who is not one of its approvers; needed by programmes with approvals.
             pay_on: day of payment; by default the programme's own in that month, moved earlier over holidays, or
                 ``on``.
 
         Raises:
-            InvalidValue: unknown programme, a period that is none, ``on`` no day, or no drafter.
+            InvalidValue: unknown programme, a period that is none, or ``on`` no day.
+            ApprovalRefused: ``officer``: the programme has approvals, and the drafter is not registered.
             UnknownYear: the holidays around the day of payment are not known.
         """
-        if not by.strip() and self.programme(programme).approvals:
-            what = "a roll that officers approve names who drafted it"  # else the drafter could be one of them
-            raise InvalidValue(what, step="payout.draft", term="制表人", advice="hand in by=…")
-        return self._draft(programme, period, roll_lines, on, by.strip() or "draft", pay_on)[0]
+        return self._draft(programme, period, roll_lines, on, by, pay_on)
 
     def _draft(
         self,
@@ -118,23 +119,25 @@ class PayoutEngine:
         on: date,
         by: str,
         pay_on: date | None,
-    ) -> tuple[Roll, bool]:
+    ) -> Roll:
         found = self.programme(programme)
         period, on = checks.period(period), day(on)
+        if found.approvals:
+            self._books.officers.of(by)  # else who drafted it could be one who approves it
         if pay_on is None:
             pay_on = programmes.pay_day(found, on.year, on.month) if found.pay_day else on
         day(pay_on, "pay_on")
-        return draft.draft(
-            self._books, draft.Draft(found, period, roll_lines, on, by, max(pay_on, on), self._exclusions)
-        )
+        order = draft.Draft(found, period, roll_lines, on, by or "draft", max(pay_on, on), self._exclusions)
+        return draft.draft(self._books, order)
 
-    def approve(self, roll_no: str, officer: str, digest: str, *, on: date) -> Roll:
+    def approve(self, roll_no: str, signer: Signer, digest: str, *, on: date) -> Roll:
         """One officer approves what the digest stands for; see :func:`sbcard_core.payout.approval.approve`."""
-        return approval.approve(self._books, self._of(roll_no), roll_no, officer, digest, day(on))
+        return approval.approve(self._books, self._of(roll_no), roll_no, signer, digest, day(on))
 
-    def notice(self, roll_no: str, *, on: date) -> Roll:
+    def notice(self, roll_no: str, *, on: date, until: date | None = None) -> Roll:
         """Begin the public notice; see :func:`sbcard_core.payout.approval.notice`."""
-        return approval.notice(self._books, self._of(roll_no), roll_no, day(on))
+        end = until if until is None else day(until, "until")
+        return approval.notice(self._books, self._of(roll_no), roll_no, day(on), end)
 
     def notice_lines(self, roll_no: str) -> Iterator[approval.NoticeLine]:
         """What the public sees: area, name, masked number, amount."""
@@ -233,7 +236,7 @@ class PayoutEngine:
         out_dir: Path,
         corrections: Mapping[str, str] | None = None,
         only: Collection[str] | None = None,
-        approved_by: Sequence[str] = (),
+        approved_by: Sequence[Signer] = (),
     ) -> list[str]:
         """Send the returned lines of one programme and period again; see :func:`sbcard_core.payout.repay.repay`."""
         found = self.programme(programme)
@@ -319,27 +322,29 @@ class PayoutEngine:
         *,
         on: date,
         out_dir: Path,
-        approved_by: Sequence[str] = (),
+        approved_by: Sequence[Signer] = (),
+        by: str = "",
         notice_over: bool = False,
     ) -> list[str]:
         """Draft and release one roll at once: files ``PAYREQ_<batch>.txt``, one per bank and ``max_lines`` lines.
 
-        For programmes that need neither approval nor notice, or where both were given elsewhere: ``approved_by``
-        are then recorded as its officers, and ``notice_over`` says that the notice has been. The fund
-        must hold the whole sum. The same roll again pays nothing; one that a crash broke off goes on.
+        ``by`` drafts it, ``approved_by`` approve it on the spot, and ``notice_over`` says that the public notice has
+        been elsewhere. The fund must hold the whole sum. The same roll again pays nothing; one that a crash broke off
+        goes on.
 
         Returns:
             The numbers of the batches made by this call.
 
         Raises:
             InvalidValue: unknown programme, a period that is none, or ``on`` no day.
+            ApprovalRefused: an officer is not registered, or an approval not proved.
             RollRefused: an approval or the notice is missing.
             FundsShort: the fund does not hold the sum; the roll stays, and is released once there is money.
         """
         found = self.programme(programme)
-        roll, _ = self._draft(found, period, roll_lines, on, "pay", on)
-        for officer in approved_by:
-            roll = approval.approve(self._books, found, roll.roll_no, officer, roll.digest, on)
+        roll = self._draft(found, period, roll_lines, on, by, on)
+        for signer in approved_by:
+            roll = approval.approve(self._books, found, roll.roll_no, signer, roll.digest, on)
         order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, notice_over)
         return release.release(self._books, order)
 

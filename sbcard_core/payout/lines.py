@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
+from sbcard_core.messages import message
+from sbcard_core.officers import Officers
 from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.states import RETURN_CODES
 from sbcard_core.store import Store, insert_many, schema
@@ -39,7 +41,7 @@ class Books:
     """The database and its ledger: every step writes to both in one transaction.
 
     ``itemised`` posts a transfer for every paid line, not one for all lines an answer pays. ``return_codes`` are those
-    by which the banks say that a line is not paid.
+    by which the banks say that a line is not paid. ``officers`` are the registered ones.
     """
 
     store: Store
@@ -47,6 +49,7 @@ class Books:
     progress: Callable[[Progress], None] | None = None
     itemised: bool = False
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
+    officers: Officers = field(default_factory=Officers)
 
     def tell(self, stage: str, done: int, total: int = 0) -> None:
         """Report progress, where somebody listens."""
@@ -132,11 +135,11 @@ def post(ledger: Ledger, connection: sa.Connection, transfers: Sequence[Transfer
     """
     for transfer, status in zip(transfers, ledger.post_many(transfers, connection), strict=True):
         if status is TransferStatus.INSUFFICIENT:
-            what = f"account {transfer.debit_account} does not hold {yuan(transfer.amount_fen)}"
-            raise FundsShort(what, step="payout", term="资金不足", advice="fund the account and run it again")
+            what = message("payout.funds_short", account=transfer.debit_account, amount=yuan(transfer.amount_fen))
+            raise FundsShort(what, step="payout", term="资金不足")
         if not status.is_settled:
-            what = f"transfer {transfer.transfer_id} was refused: {status.name}"
-            raise Refused(what, step="payout", term="记账", advice="check the ledger before anything is sent")
+            what = message("payout.transfer_refused", transfer=transfer.transfer_id, status=status.name)
+            raise Refused(what, step="payout", term="记账")
 
 
 def open_for_batch(ledger: Ledger, connection: sa.Connection, batch_no: str, bank: str) -> None:

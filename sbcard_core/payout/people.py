@@ -183,7 +183,7 @@ def death(books: Books, known: dict[str, Programme], id_number: str, died_on: da
         for roll_no, code, period, number in connection.execute(_waiting(person_id)).all():
             programme = known.get(code)
             if programme is not None and _is_after(programme, period, died_on):
-                approval.take_out(connection, programme, rolls.load(connection, roll_no), [number], "death")
+                approval.take_out(books, connection, programme, rolls.load(connection, roll_no), [number], "death")
                 removed += 1
         rows_sent = connection.execute(_sent(person_id)).all()
         rows = [

@@ -7,8 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Transfer, timestamp
+from sbcard_core.messages import message
 from sbcard_core.payout import rolls, rules
-from sbcard_core.payout.approval import officers
+from sbcard_core.payout.approval import counted, last_act
 from sbcard_core.payout.batches import Heading, take_up, write_next
 from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.lines import Books, FundsShort, payable_account, post
@@ -37,8 +38,8 @@ def release(books: Books, order: Release) -> list[str]:
     as it is.
 
     Raises:
-        RollRefused: ``state``, ``approval``, ``notice``, ``stale`` (see ``PayoutEngine.stale``) or ``digest``; nothing
-            changed.
+        RollRefused: ``state``, ``approval``, ``notice``, ``order``, ``stale`` (see ``PayoutEngine.stale``) or
+            ``digest``; nothing changed.
         FundsShort: the fund does not hold the sum, what is held back in it not counted; nothing changed.
     """
     with books.writing() as connection:
@@ -47,7 +48,7 @@ def release(books: Books, order: Release) -> list[str]:
         if roll.state in (RollState.RELEASED, RollState.CLOSED):
             return []
         if roll.state is not RollState.RELEASING:
-            _check(connection, order, roll)
+            _check(books, connection, order, roll)
             roll = _block(books, connection, order, roll)
         line = schema.payout_roll_line.c
         ready = sa.and_(line.roll_id == roll.roll_id, line.state == int(RollLineState.READY))
@@ -64,28 +65,26 @@ def release(books: Books, order: Release) -> list[str]:
     with books.writing() as connection:
         left = books.ledger.balances([payable_account(roll.roll_no)], connection)
         if any(balance.net_fen for balance in left.values()):
-            what = "what was blocked for the roll is not what its batches took"
-            raise RollRefused("blocked", what, "compare the roll with the ledger before anything is sent")
+            raise RollRefused("blocked", message("payout.release.blocked", roll=roll.roll_no))
         rolls.save(connection, roll, state=int(RollState.RELEASED))
     return made
 
 
-def _check(connection: sa.Connection, order: Release, roll: Roll) -> None:
+def _check(books: Books, connection: sa.Connection, order: Release, roll: Roll) -> None:
     if roll.state is RollState.WITHDRAWN:
-        raise RollRefused("state", "the roll was withdrawn", "draft a new one")
-    if len(officers(connection, roll)) < order.programme.approvals:
-        what = f"the roll needs {order.programme.approvals} approvals of its present content"
-        raise RollRefused("approval", what, "have it approved by officers who did not draft it")
+        raise RollRefused("state", message("payout.release.withdrawn", roll=roll.roll_no))
+    needed = order.programme.approvals
+    if len(counted(books, connection, roll)) < needed:
+        raise RollRefused("approval", message("payout.release.approvals", roll=roll.roll_no, needed=needed))
     shown = roll.notice_until is not None and order.on.isoformat() > roll.notice_until
     if order.programme.notice_days and not order.notice_over and not shown:
-        raise RollRefused("notice", "the public notice is not over", "release it after its last day")
+        raise RollRefused("notice", message("payout.release.notice", roll=roll.roll_no))
+    if order.on.isoformat() < (last := last_act(books, connection, roll)):
+        raise RollRefused("order", message("payout.release.too_early", roll=roll.roll_no, on=order.on, last=last))
     if stale := rules.stale(connection, order.programme, roll):
-        what = f"{len(stale)} lines of the roll can't be paid any more"
-        raise RollRefused("stale", what, "see which with stale(), take them out and have the rest approved anew")
+        raise RollRefused("stale", message("payout.release.stale", roll=roll.roll_no, count=len(stale)))
     if rolls.digest(connection, roll) != roll.digest:
-        what = "the stored roll is not the one that was approved"
-        advice = "find out who changed the database; a roll of an earlier version is withdrawn and drafted again"
-        raise RollRefused("digest", what, advice)
+        raise RollRefused("digest", message("payout.release.digest", roll=roll.roll_no))
 
 
 def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) -> Roll:
@@ -97,8 +96,8 @@ def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
     fund, payable = programme.fund_account, payable_account(roll.roll_no)
     ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
     if ledger.balance(fund, connection).available_fen < total:
-        what = f"account {fund} does not hold {yuan(total)}"
-        raise FundsShort(what, step="payout.release", term="资金不足", advice="fund the account and run it again")
+        what = message("payout.funds_short", account=fund, amount=yuan(total))
+        raise FundsShort(what, step="payout.release", term="资金不足")
     if total:
         at = timestamp(order.on)
         move = Transfer(f"payout:{roll.roll_no}:block", fund, payable, total, "payout.block", at)

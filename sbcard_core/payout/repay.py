@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.ledger import Transfer, timestamp
-from sbcard_core.payout.approval import officer_name
+from sbcard_core.messages import message
+from sbcard_core.officers import Act, Signer, require
 from sbcard_core.payout.batches import Heading, NewLine, take_up, write_again
 from sbcard_core.payout.lines import Books, payable_account, post
 from sbcard_core.payout.programmes import Programme
@@ -20,6 +21,9 @@ from sbcard_core.payout.rolls import RollRefused
 from sbcard_core.payout.rules import not_living
 from sbcard_core.payout.states import LineState
 from sbcard_core.store import schema, update_many
+
+REPAY_ACT = "payout.repay"
+"""Kind of act: returned lines are paid to corrected accounts. Its subject is ``<programme>:<period>``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Repayment:
         corrections: corrected account number by social security number; others keep the account they had.
         only: social security numbers approved to be paid again; None approves all.
         approved_by: officers who verified the corrections: as many as the programme's rolls need, none of them
-            drafted the roll (assumed).
+            drafted the roll (assumed). They approve the act :data:`REPAY_ACT`.
     """
 
     programme: Programme
@@ -43,7 +47,7 @@ class Repayment:
     out_dir: Path
     corrections: Mapping[str, str] = field(repr=False)
     only: Collection[str] | None = field(default=None, repr=False)
-    approved_by: tuple[str, ...] = ()
+    approved_by: tuple[Signer, ...] = ()
 
 
 def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
@@ -55,14 +59,15 @@ def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
 
     Raises:
         RollRefused: ``person``: a correction names somebody who was sent no line of the period; ``account``: it names
-            somebody else's account; ``approval``: too few officers verified the corrections. Nothing changed.
+            somebody else's account. Nothing changed.
+        ApprovalRefused: the corrections are not approved by enough officers. Nothing changed.
     """
     if any(not account or set(account) & set("|\r\n\0") for account in order.corrections.values()):
-        raise InvalidValue("a corrected account number is unusable", step="payout.repay", term="账号")
+        raise InvalidValue(message("payout.repay.account"), step="payout.repay", term="账号")
     with books.writing() as connection:
         take_up(connection, order.out_dir)
         rows = [row for row in connection.execute(_returned(order)) if order.only is None or row[5] in order.only]
-        _verify(connection, order, rows)
+        _verify(books, connection, order, rows)
     made: list[str] = []
     for (bank, round_), group in groupby(rows, key=lambda row: (row[0], row[1])):
         heading = Heading(order.programme, order.period, round_ + 1, order.on, order.out_dir)
@@ -109,11 +114,10 @@ def _strangers(connection: sa.Connection, order: Repayment) -> int:
     return len(wanted) - there
 
 
-def _verify(connection: sa.Connection, order: Repayment, rows: Sequence[Any]) -> None:
+def _verify(books: Books, connection: sa.Connection, order: Repayment, rows: Sequence[Any]) -> None:
     """A returned line goes to another account only if it is nobody else's, and officers saw it."""
     if order.corrections and (strangers := _strangers(connection, order)):
-        what = f"{strangers} corrections are for people who were sent no line of {order.period}"
-        raise RollRefused("person", what, "check the numbers")
+        raise RollRefused("person", message("payout.repay.strangers", count=strangers, period=order.period))
     new = {row[5]: order.corrections[row[5]] for row in rows if order.corrections.get(row[5], row[6]) != row[6]}
     if not new:
         return
@@ -127,23 +131,15 @@ def _verify(connection: sa.Connection, order: Repayment, rows: Sequence[Any]) ->
         for first in range(0, len(accounts), 500):
             owned |= {tuple(row) for row in connection.execute(query.where(number.in_(accounts[first : first + 500])))}
     if len(accounts) < len(new) or any(account in new.values() and new.get(who) != account for account, who in owned):
-        what = "a correction names somebody else's account"
-        raise RollRefused("account", what, "name, account and number must agree: ask the payee again")
+        raise RollRefused("account", message("payout.repay.other_account"))
     text = "\n".join(f"{who}|{account}" for who, account in sorted(new.items()))
     digest = hashlib.sha256(f"repay|{order.period}\n{text}".encode()).hexdigest()
-    table, roll = schema.payout_approval, schema.payout_roll.c
+    roll = schema.payout_roll.c
     rolls_of = sorted({row[8] for row in rows if row[5] in new and row[8] is not None})
-    query = sa.select(roll.drafted_by).where(roll.roll_id.in_(rolls_of))
-    drafters = {officer_name(name) for name in connection.execute(query).scalars()}
-    officers = {officer_name(name) for name in order.approved_by} - drafters
-    if len(officers) < order.programme.approvals:
-        what = f"corrected accounts need {order.programme.approvals} officers who did not draft the roll"
-        raise RollRefused("approval", what, "have the corrections verified")
-    for roll_id in rolls_of:
-        there = sa.select(table.c.officer).where(table.c.roll_id == roll_id, table.c.digest == digest)
-        for name in sorted(officers - set(connection.execute(there).scalars())):
-            values = {"roll_id": roll_id, "digest": digest, "officer": name, "on_date": order.on.isoformat()}
-            connection.execute(sa.insert(table).values(values))
+    drafters = set(connection.execute(sa.select(roll.drafted_by).where(roll.roll_id.in_(rolls_of))).scalars())
+    act = Act(REPAY_ACT, f"{order.programme.code}:{order.period}", digest, order.on)
+    needed = order.programme.approvals
+    require(connection, books.officers, act, order.approved_by, needed=needed, not_by=drafters)
 
 
 def _send_again(books: Books, heading: Heading, bank: str, rows: Sequence[Any], corrections: Mapping[str, str]) -> str:
@@ -178,5 +174,4 @@ def _still_returned(connection: sa.Connection, rows: Sequence[Any]) -> None:
     for batch_no, group in groupby(rows, key=lambda row: row[2]):
         query = sa.select(line.seq).where(line.batch_no == batch_no, line.state == int(LineState.RETURNED))
         if not {row[3] for row in group} <= set(connection.execute(query).scalars()):
-            what = "a returned line was sent again meanwhile"
-            raise Refused(what, step="payout.repay", term="退票重发", advice="run it again: only what is left is sent")
+            raise Refused(message("payout.repay.meanwhile"), step="payout.repay", term="退票重发")

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.messages import Message, message
 from sbcard_core.payout.states import RollLineState, RollState
 from sbcard_core.store import schema
 
@@ -21,8 +22,8 @@ _COLUMNS = (
 class RollRefused(Refused):
     """A step of a roll is refused and nothing changed; ``code`` says which rule, e.g. ``"digest"``."""
 
-    def __init__(self, code: str, what: str, advice: str) -> None:
-        super().__init__(what, step="payout.roll", term="发放名册", advice=advice)
+    def __init__(self, code: str, what: Message) -> None:
+        super().__init__(what, step="payout.roll", term="发放名册")
         self.code = code
 
 
@@ -64,7 +65,7 @@ def load(connection: sa.Connection, roll_no: str) -> Roll:
     """
     row = connection.execute(_select().where(schema.payout_roll.c.roll_no == roll_no)).one_or_none()
     if row is None:
-        raise RollRefused("roll", "no roll has this number", "check the number of the roll")
+        raise RollRefused("roll", message("payout.roll.unknown", roll=roll_no[:64]))
     return _roll(row)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from sbcard_core.messages import message
 from sbcard_core.payout import rolls
 from sbcard_core.payout.approval import officers
 from sbcard_core.payout.checks import yuan
@@ -159,12 +160,11 @@ def close(books: Books, roll_no: str, on: date) -> Roll:
         if roll.state is RollState.CLOSED:
             return roll
         if roll.state is not RollState.RELEASED:
-            raise RollRefused("state", "only a released roll is closed", "release or withdraw it")
+            raise RollRefused("state", message("payout.close.not_released", roll=roll_no))
         there = read(connection, roll)
         if there.outstanding_fen:
-            what = f"{yuan(there.outstanding_fen)} are outstanding"
-            advice = "inquire, read the banks' answers, pay returned lines again, or give them up (cancel_returned)"
-            raise RollRefused("open", what, advice)
+            what = message("payout.close.open", roll=roll_no, amount=yuan(there.outstanding_fen))
+            raise RollRefused("open", what)
         if _check(books, connection, there):
-            raise RollRefused("books", "lines and ledger disagree", "see what check() lists")
+            raise RollRefused("books", message("payout.close.books", roll=roll_no))
         return rolls.save(connection, roll, state=int(RollState.CLOSED), closed_on=on.isoformat())

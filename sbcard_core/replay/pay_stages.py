@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, timestamp
+from sbcard_core.officers import Act, InSession, Officer, Officers
 from sbcard_core.payout import FARM_SUBSIDY, PENSION, PayoutEngine, Programme, RollLine
 from sbcard_core.replay import banks, chance
 from sbcard_core.replay.campaign import AS_OF
@@ -19,8 +20,19 @@ PERIOD = "2014-07"
 PENSION_AGE_FROM = "1954-07-31"
 """Born on or before this day: 60 by the end of the month. Assumed for everyone."""
 
-OFFICERS = ("初审", "复审")
-"""Simulated: who approved the rolls, whose public notice has been."""
+DRAFTER, *_APPROVERS = (Officer("1", "制表"), Officer("2", "初审"), Officer("3", "复审"))
+"""Simulated: who drafted and who approved the rolls, whose public notice has been."""
+
+
+class _Sessions:
+    """The simulated bureau's sessions: whoever is named was there."""
+
+    def confirms(self, _officer: str, _act: Act, proof: bytes, /) -> bool:
+        return proof == b"replay"
+
+
+OFFICERS = Officers([DRAFTER, *_APPROVERS], sessions=_Sessions())
+_SIGNERS = [InSession(officer.id, b"replay") for officer in _APPROVERS]
 
 _HEADER = ("id_number", "name", "amount_fen")
 _person, _card = schema.person.c, schema.card.c
@@ -71,7 +83,7 @@ def _read_roll(path: Path) -> Iterator[RollLine]:
 def send_payouts(context: Context) -> Iterator[int]:
     """The treasury funds each programme; the bureau sends the rolls to the banks."""
     ledger = Ledger(context.store)
-    engine = PayoutEngine(context.store, ledger)
+    engine = PayoutEngine(context.store, ledger, officers=OFFICERS)
     ledger.open_accounts([("EXTERNAL:treasury", AccountKind.EXTERNAL)])
     for programme in _PAYEES:
         total = sum(line.amount_fen for line in _read_roll(_roll(context, programme)))
@@ -84,7 +96,14 @@ def send_payouts(context: Context) -> Iterator[int]:
         )
         lines = _read_roll(_roll(context, programme))
         requests = context.campaign.dir("payouts", "requests")
-        made = engine.pay(programme, PERIOD, lines, on=AS_OF, out_dir=requests, approved_by=OFFICERS, notice_over=True)
+        made = engine.pay(
+            *(programme, PERIOD, lines),
+            on=AS_OF,
+            out_dir=requests,
+            approved_by=_SIGNERS,
+            by=DRAFTER.id,
+            notice_over=True,
+        )
         yield len(made)
 
 

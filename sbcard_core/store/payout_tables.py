@@ -64,14 +64,6 @@ payout_roll_line = table(
     ),
 )
 
-payout_approval = table(
-    "payout_approval",
-    sa.Column("roll_id", sa.Integer, sa.ForeignKey("payout_roll.roll_id"), primary_key=True),
-    sa.Column("digest", sa.String(64), primary_key=True),
-    sa.Column("officer", sa.String, primary_key=True),
-    sa.Column("on_date", sa.String(10), nullable=False),
-)
-
 payout_objection = table(
     "payout_objection",
     sa.Column("roll_id", sa.Integer, primary_key=True),

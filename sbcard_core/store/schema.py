@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store import medical_tables, payout_tables, premium_tables
+from sbcard_core.store import medical_tables, officer_tables, payout_tables, premium_tables
 from sbcard_core.store import metadata as _metadata
 
 metadata = _metadata.metadata
@@ -226,11 +226,14 @@ offline_purchase = _table(
     sa.UniqueConstraint("terminal_no", "terminal_txn_no"),
 )
 
+# --- approvals ---------------------------------------------------------------------------------------------------
+
+approval = officer_tables.approval
+
 # --- payouts ---------------------------------------------------------------------------------------------------
 
 payout_roll = payout_tables.payout_roll
 payout_roll_line = payout_tables.payout_roll_line
-payout_approval = payout_tables.payout_approval
 payout_objection = payout_tables.payout_objection
 payout_standing = payout_tables.payout_standing
 payout_hold = payout_tables.payout_hold

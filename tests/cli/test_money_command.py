@@ -83,8 +83,13 @@ def rehearsed(db: str, *arguments: object, code: int = 0) -> tuple[int, str]:
 
 
 def approve(db: str, roll_no: str, digest: str) -> None:
-    for officer in ("李审核", "王复核"):
-        assert run("pay", "approve", roll_no, "--officer", officer, "--digest", digest, "--db", db, *ON)[0] == 0
+    for officer in ("li", "wang"):
+        proof = ("--officer", officer, "--key", key(officer))
+        assert run("pay", "approve", roll_no, *proof, "--digest", digest, "--db", db, *ON)[0] == 0
+
+
+def key(officer: str) -> Path:
+    return Path(os.environ["SBCARD_OFFICERS"]).with_name(f"{officer}.pem")
 
 
 def answer(request: Path, folder: Path, *, returned: tuple[str, ...] = ()) -> Path:
@@ -102,13 +107,20 @@ def answer(request: Path, folder: Path, *, returned: tuple[str, ...] = ()) -> Pa
 
 
 def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None:
-    code, text = rehearsed(db, "pay", "draft", "pension", "2014-09", roll, "--by", "张经办", code=1)
+    code, text = rehearsed(db, "pay", "draft", "pension", "2014-09", roll, "--by", "zhang", code=1)
     assert (code, "4 人 4,938.30 元,未列入 1 人" in text) == (1, True), text  # the stranger waits for a clerk
     roll_no, digest = re.match(r"(\S+)", text)[1], re.search(r"名册摘要 (\S+)", text)[1]  # type: ignore[index]
     code, text = run("pay", "release", roll_no, "--db", db, "--out", tmp_path / "early", *ON)
     assert code == 2  # nobody has approved it
-    code, _ = run("pay", "approve", roll_no, "--officer", "张经办", "--digest", digest, "--db", db, *ON)
+    code, _ = run(
+        *("pay", "approve", roll_no, "--officer", "zhang", "--key", key("zhang"), "--digest", digest, "--db", db, *ON)
+    )
     assert code == 2  # its drafter cannot
+    for officer, of in (("li", "wang"), ("nobody", "li")):  # another's key, another's id
+        code, _ = run(
+            *("pay", "approve", roll_no, "--officer", officer, "--key", key(of), "--digest", digest, "--db", db, *ON)
+        )
+        assert code == 2
     approve(db, roll_no, digest)
     before = totals(db)
     code, text = run("pay", "release", roll_no, "--db", db, "--dry-run", *ON)
@@ -135,7 +147,7 @@ def shown(*arguments: object) -> dict[str, object]:
 
 
 def test_what_changed_is_shown_taken_out_and_approved_anew(db: str, roll: Path, tmp_path: Path) -> None:
-    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "zhang", "--db", db, *ON)
     roll_no, out = drafted["roll_no"], tmp_path / "files"
     approve(db, str(roll_no), str(drafted["digest"]))
     assert run("pay", "stale", roll_no, "--db", db) == (0, "没有变动 (nothing changed)\n")
@@ -164,7 +176,7 @@ def test_what_changed_is_shown_taken_out_and_approved_anew(db: str, roll: Path, 
 
 
 def test_a_returned_line_is_paid_again_to_a_corrected_account(db: str, roll: Path, tmp_path: Path) -> None:
-    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "张经办", "--db", db, *ON)
+    drafted = shown("pay", "draft", "pension", "2014-09", roll, "--by", "zhang", "--db", db, *ON)
     roll_no, out, again = drafted["roll_no"], tmp_path / "files", tmp_path / "again"
     approve(db, str(roll_no), str(drafted["digest"]))
     assert run("pay", "release", roll_no, "--db", db, "--out", out, *ON)[0] == 0
@@ -175,12 +187,22 @@ def test_a_returned_line_is_paid_again_to_a_corrected_account(db: str, roll: Pat
 
     table = tmp_path / "new.csv"
     repay = ("pay", "repay", "pension", "2014-09", "--out", again, "--corrections", table)
-    two = ("--officer", "李审核", "--officer", "王复核")
+    table.write_text(f"id_number,account_no\n{number},6228480099999999999\n", "gb18030")
+    act = re.search(r"must approve: (\S+) (\S+) (\S+)", run(*repay, "--db", db, *ON)[1]).groups()  # type: ignore[union-attr]
+
+    def signed(*officers: str) -> list[object]:
+        for officer in officers:
+            text = run("pay", "sign", *act, "--officer", officer, "--key", key(officer), *ON)[1]
+            (tmp_path / f"{officer}.json").write_text(text, "utf-8")
+        return [part for officer in officers for part in ("--approval", tmp_path / f"{officer}.json")]
+
+    two = signed("li", "wang")
     before = everything(db)
     for lines, officers in (
         ([f"{number},6228480099999999999"], ()),
-        ([f"{number},6228480099999999999"], ("--officer", "李审核", "--officer", "李审核")),
-        ([f"{number},6228480099999999999"], ("--officer", "李审核", "--officer", "张经办")),  # who drafted it
+        ([f"{number},6228480099999999999"], signed("li", "li")),
+        ([f"{number},6228480099999999999"], signed("li", "zhang")),  # who drafted it
+        ([f"{number},6228480099999999998"], two),  # another content than was signed
         ([f"{number},6228480099999999999", f"{number},6228480099999999998"], two),
         (["11010519491231002X,6228480099999999999"], two),  # who is on no roll
         ([f"{number},"], two),
@@ -204,7 +226,7 @@ def test_a_returned_line_is_paid_again_to_a_corrected_account(db: str, roll: Pat
 def test_a_roll_that_is_none(db: str, tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(text, "utf-8")
-    code, shown = run("pay", "draft", "pension", "2014-09", path, "--by", "张经办", "--db", db, *ON)
+    code, shown = run("pay", "draft", "pension", "2014-09", path, "--by", "zhang", "--db", db, *ON)
     assert (code, said in shown) == (2, True)
 
 

@@ -93,11 +93,12 @@ def paid(db: str, tmp_path: Path, period: str, *lines: str) -> str:
     roll.write_text("\n".join(["id_number,name,amount_fen,item,area", *people]), "utf-8")
     made = json.loads(
         CliRunner()
-        .invoke(app, ["pay", "draft", "pension", period, str(roll), "--by", "张经办", "--db", db, "--json", *ON])
+        .invoke(app, ["pay", "draft", "pension", period, str(roll), "--by", "zhang", "--db", db, "--json", *ON])
         .output
     )
-    for officer in ("李审核", "王复核"):
-        run(db, "approve", made["roll_no"], "--officer", officer, "--digest", made["digest"], *ON)
+    for officer in ("li", "wang"):
+        key = Path(os.environ["SBCARD_OFFICERS"]).with_name(f"{officer}.pem")
+        run(db, "approve", made["roll_no"], "--officer", officer, "--key", key, "--digest", made["digest"], *ON)
     out = tmp_path / "out"
     (batch,) = shown(db, "release", made["roll_no"], "--out", out, "--on", "2014-09-15")["batches"]
     asked = bankfile.read(out / f"PAYREQ_{batch}.txt", bankfile.PAYOUT_REQUEST)
@@ -198,7 +199,7 @@ def test_rolls_are_listed_checked_and_their_files_written_again(db: str, tmp_pat
     told(db, tmp_path)
     batch = paid(db, tmp_path, "2014-09", f"{STRANGER},路人,5,,")
     roll_no = "pension-2014-09-R001"
-    assert run(db, "rolls", "pension", "2014-09") == f"{roll_no}  RELEASED  发放日 2014-09-15  制表 张经办\n"
+    assert run(db, "rolls", "pension", "2014-09") == f"{roll_no}  RELEASED  发放日 2014-09-15  制表 zhang\n"
     assert run(db, "rolls", "pension", "2014-10") == "没有名册 (no rolls)\n"
     assert "第3行 110105********002X payout.person 查无此人" in run(db, "refused", roll_no, code=1)
     assert shown(db, "refused", roll_no, code=1)["lines"][0]["line"] == 3  # type: ignore[index]

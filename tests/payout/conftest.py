@@ -13,13 +13,31 @@ import sqlalchemy as sa
 
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
+from sbcard_core.officers import Act, InSession, Officer, Officers
 from sbcard_core.payout import PROGRAMMES, SUSPENSE, LineState, PayoutEngine, RollLine
 from sbcard_core.payout.lines import payable_account
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState
 
 PERIOD, DAY = "2014-07", date(2014, 8, 1)
-OFFICERS = {"approved_by": ("李审核", "王复核"), "notice_over": True}
+
+
+class Sessions:
+    """A bureau whose sessions are true where the proof is the officer's own."""
+
+    def confirms(self, officer: str, act: Act, proof: bytes) -> bool:
+        return proof == officer.encode()
+
+
+def by(officer: str) -> InSession:
+    """An officer in an authenticated session."""
+    return InSession(officer, officer.encode())
+
+
+REGISTERED = Officers(
+    [Officer(one, one) for one in ("a", "b", "d", "draft", "li", "wang", "zhang")], sessions=Sessions()
+)
+OFFICERS = {"by": "zhang", "approved_by": (by("li"), by("wang")), "notice_over": True}
 PERSON = (
     *("person_id", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "city", "county", "bank"),
     *("form_no", "submitted_on", "source_file", "source_line"),
@@ -136,10 +154,12 @@ class Town:
     """One database with people ``1…n``; person ``n`` gets ``1000 + n`` fen."""
 
     officers = OFFICERS
+    registered = REGISTERED
+    by = staticmethod(by)
 
     def __init__(self, store: Store, folder: Path, people: int, max_lines: int = 5000, **options: Any) -> None:
         self.store, self.folder, self.ledger = store, folder, Ledger(store)
-        self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines, **options)
+        self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines, **{"officers": REGISTERED, **options})
         day = "2014-07-31"
         if not people:
             return
@@ -243,7 +263,7 @@ class Town:
     def ready(self, numbers: Iterable[int], programme: str = "pension", period: str = PERIOD) -> str:
         """A roll drafted and approved by two officers; its number."""
         lines = (line for n in numbers for line in self.roll([n]))
-        roll = self.engine.draft(programme, period, lines, on=DAY, by="制表人")
+        roll = self.engine.draft(programme, period, lines, on=DAY, by="zhang")
         for officer in OFFICERS["approved_by"]:
             self.engine.approve(roll.roll_no, officer, roll.digest, on=DAY)
         return roll.roll_no

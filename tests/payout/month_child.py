@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from sbcard_core.ledger import Ledger
+from sbcard_core.officers import Act, InSession, Officer, Officers
 from sbcard_core.payout import PayoutEngine, RollLine, RollState
 from sbcard_core.store import Store
 
@@ -21,6 +22,16 @@ with contextlib.suppress(ImportError):
     import psycopg  # noqa: F401 - paid once, before the forks
 
 DAY, PERIOD = date(2014, 8, 15), "2014-07"
+
+
+class Sessions:
+    """Sessions of a test: always true."""
+
+    def confirms(self, officer: str, act: Act, proof: bytes) -> bool:
+        return True
+
+
+OFFICERS = Officers([Officer(one, one) for one in ("a", "b", "draft")], sessions=Sessions())
 
 
 def say(text: str) -> None:
@@ -32,11 +43,11 @@ def month(url: str, folder: str, people: int) -> None:
     """From the draft to the close, or to where the bank must act; every step asked for again each time."""
     place = Path(folder)
     with Store.open(url) as store:
-        engine = PayoutEngine(store, Ledger(store), max_lines=2)
+        engine = PayoutEngine(store, Ledger(store), max_lines=2, officers=OFFICERS)
         lines = [RollLine(f"43010219500{n:07d}", f"甲{n}", 1000 + n) for n in range(1, people + 1)]
         roll = engine.draft("pension", PERIOD, lines, on=DAY, by="draft")
         for officer in "ab":
-            engine.approve(roll.roll_no, officer, roll.digest, on=DAY)
+            engine.approve(roll.roll_no, InSession(officer, b""), roll.digest, on=DAY)
         engine.release(roll.roll_no, on=DAY, out_dir=place / "requests")
         for path in sorted((place / "answers").glob("*.txt"), reverse=True):  # results before confirmations
             engine.read_result(path, on=DAY)

@@ -133,7 +133,7 @@ def test_a_file_of_no_line_answers_nothing(sent) -> None:
 
 def test_the_bank_s_own_codes(town) -> None:
     town.fund(100_000)
-    engine = PayoutEngine(town.store, town.ledger, return_codes={"E7": "户名不符"})
+    engine = PayoutEngine(town.store, town.ledger, return_codes={"E7": "户名不符"}, officers=town.registered)
     engine.release(town.ready([1, 2]), on=DAY, out_dir=town.folder)
     path = town.answer(FIRST, fail={1})
     path.write_bytes(path.read_bytes().replace(b"|14|", b"|E7|"))
@@ -144,7 +144,7 @@ def test_the_bank_s_own_codes(town) -> None:
 def test_the_bank_s_own_codes_through_the_backend(tmp_path: Path, new_town) -> None:
     """The same answer: unknown by the codes there are, returned by the place's own."""
     url = f"sqlite:///{tmp_path}/books.sqlite"
-    with Backend.open(url) as backend:
+    with Backend.open(url, officers=new_town.registered) as backend:
         town = new_town(backend.store, tmp_path, 2)
         town.fund(100_000)
         backend.payout.release(town.ready([1, 2]), on=DAY, out_dir=tmp_path)
@@ -167,7 +167,7 @@ def test_a_correction_for_somebody_who_was_sent_nothing(sent) -> None:
     """A mistyped number, else the line would go to the wrong account once more; nothing is sent."""
     sent.engine.read_result(sent.answer(FIRST, fail={1}), on=DAY)
     before = sent.everything()
-    order = {"on": DAY, "out_dir": sent.folder, "approved_by": ("李审核", "王复核")}
+    order = {"on": DAY, "out_dir": sent.folder, "approved_by": (sent.by("li"), sent.by("wang"))}
     for number in (sent.number(9), "", "430102195"):
         with refused("person"):
             sent.engine.repay_returned("pension", "2014-07", corrections={number: "6228480099999999999"}, **order)
@@ -280,7 +280,7 @@ def test_what_changed_since_the_approval_stops_the_release(town) -> None:
     with refused("approval"):
         town.engine.release(roll_no, on=DAY, out_dir=town.folder)
     for officer in "ab":
-        town.engine.approve(roll_no, officer, roll.digest, on=DAY)
+        town.engine.approve(roll_no, town.by(officer), roll.digest, on=DAY)
     made = town.engine.release(roll_no, on=DAY, out_dir=town.folder)
     assert [row[3] for batch in made for row in town.request(batch).rows] == [town.number(4), town.number(5)]
     town.set_card(5, account_state=int(CardState.CANCELLED))

@@ -101,22 +101,22 @@ class Machine(RuleBasedStateMachine):
         return [name for name, roll in self.rolls.items() if not roll.released and not roll.withdrawn]
 
     @precondition(lambda self: self.open())
-    @rule(data=st.data(), officer=st.sampled_from(["a", "b", "B ", "draft"]))
+    @rule(data=st.data(), officer=st.sampled_from(["a", "b", "d", "draft"]))
     def approve(self, data: st.DataObject, officer: str) -> None:
         name = data.draw(st.sampled_from(self.open()))
         digest = self.engine.status(name).roll.digest
-        done = outcome(self.engine.approve, name, officer, digest, on=DAY)
+        done = outcome(self.engine.approve, name, self.town.by(officer), digest, on=DAY)
         if officer == "draft":
             assert done == "officer"
         else:
-            self.rolls[name].approved.add(officer.strip().lower())
+            self.rolls[name].approved.add(officer)
 
     @precondition(lambda self: self.open())
     @rule(data=st.data())
     def approve_and_release(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self.open()))
         for officer in "ab":
-            self.engine.approve(name, officer, self.engine.status(name).roll.digest, on=DAY)
+            self.engine.approve(name, self.town.by(officer), self.engine.status(name).roll.digest, on=DAY)
             self.rolls[name].approved.add(officer)
         self._release(name)
 
@@ -174,7 +174,7 @@ class Machine(RuleBasedStateMachine):
         self.draft(period, list(range(1, PEOPLE + 1)), by)
         (name,) = self.rolls.keys() - before
         for officer in "ab":
-            self.engine.approve(name, officer, self.engine.status(name).roll.digest, on=DAY)
+            self.engine.approve(name, self.town.by(officer), self.engine.status(name).roll.digest, on=DAY)
             self.rolls[name].approved.add(officer)
         self._release(name)
         for batch in sorted({key[0] for key in self.rolls[name].sent}):

@@ -13,7 +13,7 @@ DAY = date(2014, 8, 1)
 def go(town, period: str, lines: list[RollLine]) -> None:
     roll = town.engine.draft("pension", period, lines, on=DAY, by="d")
     for officer in "ab":
-        town.engine.approve(roll.roll_no, officer, roll.digest, on=DAY)
+        town.engine.approve(roll.roll_no, town.by(officer), roll.digest, on=DAY)
     for batch in town.engine.release(roll.roll_no, on=DAY, out_dir=town.folder):
         town.engine.read_result(town.answer(batch), on=DAY)
 

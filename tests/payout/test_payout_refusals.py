@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
+from sbcard_core.officers import ApprovalRefused
 from sbcard_core.payout import (
     Adjustment,
     Entitlement,
@@ -100,7 +101,7 @@ def test_a_day_that_is_none_is_refused(quick_town, on: date) -> None:
     (quick_town.folder / "some.txt").write_text("H|PAYRES|B|103|20140901\n")
     for call in (
         lambda: engine.draft("pension", "2014-09", quick_town.roll([1]), on=on, by="d"),
-        lambda: engine.approve(roll_no, "x", digest, on=on),
+        lambda: engine.approve(roll_no, quick_town.by("a"), digest, on=on),
         lambda: engine.notice(roll_no, on=on),
         lambda: engine.object(roll_no, 1, by="x", reason="x", on=on),
         lambda: engine.release(roll_no, **there),
@@ -156,7 +157,7 @@ def test_the_digest_is_of_one_roll(quick_town) -> None:
     drafted.append(quick_town.engine.draft("pension", "2014-08", quick_town.roll([1, 2]), on=DAY, by="d"))
     assert len({roll.digest for roll in drafted}) == len(drafted)
     for officer in ("a", "b"):
-        quick_town.engine.approve(drafted[1].roll_no, officer, drafted[1].digest, on=DAY)
+        quick_town.engine.approve(drafted[1].roll_no, quick_town.by(officer), drafted[1].digest, on=DAY)
     roll = schema.payout_roll
     with quick_town.store.begin() as connection:  # an approved roll is moved to another period, or day
         mine = sa.update(roll).where(roll.c.roll_no == drafted[1].roll_no)
@@ -168,8 +169,8 @@ def test_the_digest_is_of_one_roll(quick_town) -> None:
 
 
 def test_a_roll_that_officers_approve_has_a_drafter(quick_town) -> None:
-    for by in ({}, {"by": ""}, {"by": " "}):
-        with pytest.raises(InvalidValue, match="制表人"):
+    for by in ({}, {"by": ""}, {"by": "张三"}, {"by": " d"}):
+        with pytest.raises(ApprovalRefused, match="registered"):
             quick_town.engine.draft("pension", "2014-09", quick_town.roll([1]), on=DAY, **by)
 
 

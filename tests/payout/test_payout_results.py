@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.hosts.bankfile import BankFileRefused
+from sbcard_core.officers import ApprovalRefused
 from sbcard_core.payout import LineState, PayoutResultRefused, RollRefused
 from sbcard_core.store import Store
 
@@ -124,16 +125,27 @@ def test_returned_lines_are_paid_again_and_again(town) -> None:
     town.engine.read_result(town.answer(FIRST, fail={2, 5}), on=ON)
     again = {"on": date(2014, 8, 5), "out_dir": town.folder}
     corrected = {"corrections": {town.number(2): "6228480099999999999"}}
-    for officers in ((), ("李审核",), ("李审核", " 李审核 "), ("李审核", "PAY")):  # the roll was drafted by "pay"
-        with pytest.raises(RollRefused) as few:
-            town.engine.repay_returned("pension", "2014-07", **again, **corrected, approved_by=officers)
-        assert few.value.code == "approval"
+    for officers, code in (
+        ("", "count"),
+        (["li"], "count"),
+        (["li", "li"], "count"),
+        (["li", "zhang"], "officer"),  # who drafted the roll
+        (["li", "stranger"], "officer"),
+    ):
+        signers = [town.by(one) for one in officers]
+        with pytest.raises(ApprovalRefused) as few:
+            town.engine.repay_returned("pension", "2014-07", **again, **corrected, approved_by=signers)
+        assert few.value.code == code
     for other in (town.account(3), "6228480099999999999"):  # another's in the registry; one account for two
         theirs = {"corrections": {town.number(7): other, town.number(2): "6228480099999999999"}}
         with pytest.raises(RollRefused) as error:
-            town.engine.repay_returned("pension", "2014-07", **again, **theirs, approved_by="ab")
+            town.engine.repay_returned(
+                "pension", "2014-07", **again, **theirs, approved_by=[town.by("a"), town.by("b")]
+            )
         assert error.value.code == "account"
-    (second,) = town.engine.repay_returned("pension", "2014-07", **again, **corrected, approved_by=("李审核", "王复核"))
+    (second,) = town.engine.repay_returned(
+        "pension", "2014-07", **again, **corrected, approved_by=[town.by("a"), town.by("b")]
+    )
     rows = town.request(second).rows
     assert [(row[1], row[4]) for row in rows] == [("6228480099999999999", "1002"), (town.account(7), "1007")]
     assert town.engine.repay_returned("pension", "2014-07", **again, corrections={}) == []

@@ -98,7 +98,11 @@ def test_the_new_card_is_paid_after_a_replacement(town) -> None:
 @pytest.mark.parametrize("floor", [0, -(10**9)])
 def test_a_fund_is_never_overdrawn(town, floor: int) -> None:
     """However low its account may fall: what it holds is all there is to pay."""
-    engine = PayoutEngine(town.store, Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=floor)}))
+    engine = PayoutEngine(
+        town.store,
+        Ledger(town.store, bounds={AccountKind.PENSION_FUND: Bounds(floor_fen=floor)}),
+        officers=town.registered,
+    )
     town.fund(1000)
     order = {"on": date(2014, 8, 1), "out_dir": town.folder, **town.officers}
     with pytest.raises(FundsShort):

@@ -100,7 +100,7 @@ def test_back_pay_of_a_month_that_was_due_is_not_recovered_after_a_death(town) -
     town.engine.resume("pension", who, since="2014-06")
     june = town.engine.draft("pension", "2014-06", [*town.roll([1]), *town.engine.held("pension")], on=DAY, by="d")
     for officer in "ab":
-        town.engine.approve(june.roll_no, officer, june.digest, on=DAY)
+        town.engine.approve(june.roll_no, town.by(officer), june.digest, on=DAY)
     (batch,) = town.engine.release(june.roll_no, on=DAY, out_dir=town.folder)
     town.engine.read_result(town.answer(batch), on=DAY)
     report = town.engine.death(who, date(2014, 5, 20), on=DAY)

@@ -68,6 +68,7 @@ DIGESTS = {
     1: "3f36e9d0bfe269d4956db4f4c20ca89a490393b3a51f788566a3d7fcb7d6d140",
     2: "d7cff166f91954e2eba01f3e4df993da7d16816b82071f5ea352562a696e2bbd",
     3: "7d7a722716876189bb2a3ae4e7b0e17a51880f72c51b6eb7bcf638432757c052",
+    4: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
