@@ -13,8 +13,8 @@ from pathlib import Path
 from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.kickback_cells import BadCell, Row, cell_hash, rows_of
 from sbcard_core.validation.kickback_full import DIGEST, RECORD, SEALS, VERSION
+from sbcard_core.validation.measuring import measure
 from sbcard_core.validation.spec import COLLECTION, FieldSpec, RecordSpec, Sensitivity
-from sbcard_core.validation.workbook import measure
 
 Key = tuple[str, int]
 """(digest of the collected file, line of the record)."""
@@ -156,7 +156,7 @@ def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLL
     Raises:
         NotOurWorkbook: another workbook, or its hidden sheet is gone or damaged.
         WrongDigest: it was made for a file that is not named, or has another digest.
-        SourceRefused: damaged, or larger than ``workbook.MAX_CELLS`` or ``MAX_UNPACKED``.
+        SourceRefused: damaged, or larger than ``measuring.MAX_CELLS`` or ``MAX_UNPACKED``.
         MissingPart: neither openpyxl nor python-calamine is installed (extra ``bulk``).
         OSError: the file cannot be read.
 

@@ -13,6 +13,9 @@ from functools import lru_cache
 MAX_LINES = 16
 """A record spans at most this many lines."""
 
+WIDEST = 16_384
+"""Columns of a sheet in any spreadsheet program; a record with more is none."""
+
 MORE = 0
 """Lines that follow are needed to decide."""
 
@@ -48,7 +51,7 @@ def is_open(text: str, delimiter: str) -> bool:
 
 
 def cells(text: str, delimiter: str = ",") -> list[str] | None:
-    """The cells of one record; None where its quotes do not close.
+    """The cells of one record; None where its quotes do not close, or it has more than ``WIDEST`` of them.
 
     A quoted cell may hold delimiters, doubled quotes and line ends.
 
@@ -56,6 +59,8 @@ def cells(text: str, delimiter: str = ",") -> list[str] | None:
         >>> cells('1,"张三,李四",2'), cells('1,"张三')
         (['1', '张三,李四', '2'], None)
     """
+    if text.count(delimiter) >= WIDEST:
+        return None
     if '"' not in text:
         return text.split(delimiter)
     found, at = [], 0

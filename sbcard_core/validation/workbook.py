@@ -1,72 +1,26 @@
 """Workbooks (.xlsx, .xls) as sources, by python-calamine (extra ``bulk``).
 
-A workbook is unpacked whole in memory by whoever reads it, so its size is measured first: the archive is
-inflated piece by piece and thrown away, counting bytes and cells. What its directory claims is not believed.
+A workbook is unpacked whole in memory by whoever reads it, so it is measured first.
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from sbcard_core.errors import MissingPart
-from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
+from sbcard_core.files import open_input
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.columnar import digest_file
+from sbcard_core.validation.measuring import MAX_CELLS, MAX_UNPACKED, damaged, measure
 from sbcard_core.validation.spec import RecordSpec, layout_of
 from sbcard_core.validation.titles import header_row
-
-MAX_CELLS = 2_000_000
-"""Cells of one workbook: about 210 MB while it is read."""
-
-MAX_UNPACKED = 400 << 20
-"""Bytes of one workbook, unpacked."""
 
 ROWS = 8192
 _EXACT = 10**15
 """A number cell keeps 15 digits; a longer one has lost the rest for good."""
-
-_PIECE = 1 << 18
-
-
-def _too_large(what: str) -> SourceRefused:
-    return SourceRefused(what, code="file.too_large", advice="split it, or save it as CSV and send that")
-
-
-def _damaged(what: str) -> SourceRefused:
-    return SourceRefused(what, code="file.damaged", advice="open it, save it anew, or send CSV")
-
-
-def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_UNPACKED) -> tuple[int, int]:
-    """(cells, unpacked bytes) of an .xlsx, measured in bounded memory.
-
-    Raises:
-        SourceRefused: over a limit, or no whole archive.
-    """
-    cells = size = 0
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                is_sheet = member.filename.startswith("xl/worksheets/")
-                with archive.open(member) as file:
-                    tail = b""
-                    while data := file.read(_PIECE):
-                        size += len(data)
-                        if is_sheet:
-                            seen = tail + data
-                            cells += seen.count(b"<c ") + seen.count(b"<c>") - tail.count(b"<c ") - tail.count(b"<c>")
-                            tail = seen[-2:]
-                        if size > max_unpacked:
-                            raise _too_large(f"more than {max_unpacked >> 20} MB unpacked")
-                        if cells > max_cells:
-                            raise _too_large(f"more than {max_cells} cells")
-    except ZIP_ERRORS as error:
-        if not is_damage(error):
-            raise
-        raise _damaged("not a whole workbook") from error
-    return cells, size
 
 
 def cell_text(value: Any) -> str:
@@ -117,18 +71,9 @@ class Workbook:
         except ImportError as error:
             what = "workbooks need python-calamine"
             raise MissingPart(what, step="validation.workbook", advice="pip install 'sbcard-core[bulk]'") from error
-        with self.path.open("rb") as file:
-            is_zip = file.read(2) == b"PK"
-        if is_zip:
-            measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
-        elif self.path.stat().st_size > self.max_unpacked // 4:
-            raise _too_large(f"more than {self.max_unpacked >> 22} MB")
-        try:
-            return python_calamine.CalamineWorkbook.from_path(str(self.path))
-        except python_calamine.PasswordError as error:
-            raise SourceRefused("a password", code="file.locked", advice="save it without a password") from error
-        except (python_calamine.CalamineError, ValueError, OSError) as error:
-            raise _damaged("not a whole workbook") from error
+        measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
+        with _typed(), open_input(self.path) as file:  # by its bytes: from a path, the suffix would choose the reader
+            return python_calamine.CalamineWorkbook.from_filelike(file)
 
     def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
         """See :class:`~sbcard_core.validation.blocks.Source`.
@@ -163,11 +108,24 @@ class Workbook:
         return fitting[0][1] if fitting else first
 
 
-def _sheet(book: Any, name: str) -> Sequence[Sequence[str]]:
+@contextmanager
+def _typed() -> Iterator[None]:
+    """What python-calamine raises, a panic of its Rust code included, as the refusal of the source."""
     import python_calamine  # noqa: PLC0415
 
     try:
+        yield
+    except python_calamine.PasswordError as error:
+        raise SourceRefused("a password", code="file.locked", advice="save it without a password") from error
+    except (python_calamine.CalamineError, ValueError, OSError) as error:
+        raise damaged("not a whole workbook") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise damaged("not a whole workbook") from error
+
+
+def _sheet(book: Any, name: str) -> Sequence[Sequence[str]]:
+    with _typed():
         table = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-    except (python_calamine.CalamineError, ValueError) as error:
-        raise _damaged("a sheet cannot be read") from error
     return [[cell_text(cell) for cell in row] for row in table]

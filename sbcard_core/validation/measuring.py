@@ -1,0 +1,334 @@
+"""How much a workbook holds, measured in bounded memory before any library is called to read it.
+
+A library makes the whole rectangle from A1 to the last cell that holds something, and a copy of a shared text for each
+cell that uses it: a file of two kilobytes can ask for terabytes, and the process is ended. What the file's directory
+and its ``<dimension>`` claim is not believed.
+
+A sheet is scanned as calamine reads it: names of tags with and without a prefix, from ``<sheetData>`` on, cells with
+and without ``r=``. Tags written as spreadsheet programs write them are counted by expressions, others one by one.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sbcard_core.files import open_input
+from sbcard_core.validation import biff
+from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
+from sbcard_core.validation.blocks import SourceRefused
+from sbcard_core.validation.quotes import WIDEST
+
+MAX_CELLS: Final = 2_000_000
+"""Cells of one workbook, those counted that a reader makes to fill the rectangle: about 210 MB while it is read."""
+
+MAX_UNPACKED: Final = 400 << 20
+"""Bytes of one workbook, unpacked; and of its texts, one counted for each cell that has it."""
+
+MAX_ROWS: Final = 1_048_576
+"""Of a sheet in any spreadsheet program."""
+
+_PIECE: Final = 1 << 18
+_LONGEST_TAG: Final = 1 << 20
+
+_PREFIX: Final = rb"(?:[^\s<>/!?]*:)?"
+_ATTRIBUTES: Final = rb"""((?:[^<>"']|"[^"]*"|'[^']*')*)"""
+_DATA: Final = re.compile(rb"<" + _PREFIX + rb"sheetData[\s/>]")
+_PREFIXED: Final = (b":c", b":row")
+_ODD: Final = (
+    re.compile(rb'<c(?! r="[A-Z]{1,3}[0-9]{1,7}"[ />]|[a-zA-Z])'),
+    re.compile(rb'<row(?! r="[0-9]{1,7}"[ />]|[a-zA-Z])'),
+)
+_COLUMNS: Final = re.compile(rb'<c r="([A-Z]+)')
+_ROWS: Final = re.compile(rb'<c r="[A-Z]+([0-9]+)')
+_TAG: Final = re.compile(rb"<" + _PREFIX + rb"(c|row)(?=[\s/>])" + _ATTRIBUTES + rb">(\s*</)?")
+_PLACE: Final = re.compile(rb"""(?:^|\s)r\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_REFERENCE: Final = re.compile(rb"([A-Za-z]{1,7})([0-9]{1,10})")
+_TEXT_END: Final = re.compile(rb"</" + _PREFIX + rb"si\s*>")
+_VALUE: Final = re.compile(rb"<" + _PREFIX + rb"v(?:\s[^<>]*)?>\s*([0-9]{1,9})\s*<")
+_ODS_TAG: Final = re.compile(
+    rb"<" + _PREFIX + rb"(table|table-row|table-cell|covered-table-cell)(?=[\s/>])" + _ATTRIBUTES + rb">"
+)
+_REPEATED: Final = re.compile(rb"""number-(?:rows|columns)-repeated\s*=\s*["']\s*([0-9]{1,18})""")
+_HOLDS: Final = re.compile(rb"""value[\w-]*\s*=""")
+
+
+def too_large(what: str) -> SourceRefused:
+    """The refusal of a source that is larger than a limit."""
+    return SourceRefused(what, code="file.too_large", advice="split it, or save it as CSV and send that")
+
+
+def damaged(what: str) -> SourceRefused:
+    """The refusal of a source that is no whole file of its kind."""
+    return SourceRefused(what, code="file.damaged", advice="open it, save it anew, or send CSV")
+
+
+@dataclass(slots=True)
+class Extent:
+    """What a workbook asks for: cells of the rectangles its sheets span, and bytes unpacked."""
+
+    cells: int = 0
+    unpacked: int = 0
+    longest_text: int = 0
+
+
+def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_UNPACKED) -> Extent:
+    """Measure an .xlsx, .ods or .xls file.
+
+    Args:
+        path: the file.
+        max_cells: limit for the cells of all sheets.
+        max_unpacked: limit in bytes for the unpacked archive and for the texts; a fourth of it for .xls.
+
+    Raises:
+        SourceRefused: over a limit, no whole file, or a cell where no sheet has one.
+        FileRefused: no regular file.
+        OSError: the file cannot be read.
+    """
+    with open_input(path) as file:
+        if file.read(2) != b"PK":
+            size = file.seek(0, 2)
+            if size > max_unpacked // 4:
+                raise too_large(f"more than {max_unpacked >> 22} MB")
+            return Extent(_within(biff.cells(file), max_cells), size)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _archive(archive, max_cells, max_unpacked)
+        except ZIP_ERRORS as error:
+            if not is_damage(error):
+                raise
+            raise damaged("not a whole workbook") from error
+
+
+def _within(cells: int, limit: int) -> int:
+    if cells > limit:
+        raise too_large(f"its sheets span more than {limit:,} cells")
+    return cells
+
+
+def _archive(archive: zipfile.ZipFile, max_cells: int, max_unpacked: int) -> Extent:
+    names = [member.filename.lower().replace("\\", "/") for member in archive.infolist()]
+    if any(name.endswith("xl/workbook.bin") for name in names):
+        raise too_large("a binary workbook (.xlsb), whose size can't be told")
+    found = Extent()
+    for member, name in zip(archive.infolist(), names, strict=True):
+        texts = name.endswith("sharedstrings.xml")
+        scan: _Scan = _Ods(max_cells) if name == "content.xml" else _Texts() if texts else _Sheet(max_cells)
+        for piece in _pieces(archive, member):
+            found.unpacked += len(piece)
+            if found.unpacked > max_unpacked:
+                raise too_large(f"more than {max_unpacked >> 20} MB unpacked")
+            scan.feed(piece)
+        if isinstance(scan, _Sheet) and scan.is_doubtful():
+            scan = _Exact(max_cells)
+            for piece in _pieces(archive, member):
+                scan.feed(piece)
+        found.cells = _within(found.cells + scan.cells, max_cells)
+        found.longest_text = max(found.longest_text, scan.longest)
+    if found.longest_text * found.cells > max_unpacked:
+        _check_texts(archive, max_unpacked)
+    return found
+
+
+def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(member) as file:
+        while data := file.read(_PIECE):
+            yield data
+
+
+class _Scan:
+    """A member of the archive, scanned piece by piece; a tag that a piece cuts is put together."""
+
+    cells = 0
+    longest = 0
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece."""
+        seen = self._held + data
+        cut = seen.rfind(b"<")
+        if len(seen) - cut > _LONGEST_TAG:
+            raise too_large("a text longer than any cell holds")
+        self._held = seen[max(cut, 0) :]
+        self.take(seen[: max(cut, 0)])
+
+    def take(self, seen: bytes) -> None:
+        """Scan whole tags."""
+
+
+class _Data(_Scan):
+    """A member from its ``<sheetData>`` on; one without it, a picture for instance, holds no cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+
+    def take(self, seen: bytes) -> None:
+        if not self._begun:
+            begin = _DATA.search(seen)
+            if begin is None:
+                return
+            self._begun, seen = True, seen[begin.end() :]
+        self.scan(seen)
+
+    def scan(self, seen: bytes) -> None:
+        """Scan whole tags of cells."""
+
+
+class _Sheet(_Data):
+    """A sheet whose tags are written as spreadsheet programs write them; where they are not, it says so."""
+
+    def __init__(self, max_cells: int) -> None:
+        super().__init__()
+        self._max, self._odd = max_cells, False
+        self._columns, self._rows, self._count = set[bytes](), 0, 0
+
+    def scan(self, seen: bytes) -> None:
+        self._odd = self._odd or any(mark in seen for mark in _PREFIXED) or any(odd.search(seen) for odd in _ODD)
+        if self._odd:
+            return
+        columns = _COLUMNS.findall(seen)
+        self._count += len(columns)
+        self._columns.update(columns)
+        self._rows = max(self._rows, max(map(int, set(_ROWS.findall(seen))), default=0))
+        self.cells = max(self._rows * max(map(_column, self._columns), default=0), self._count)
+
+    def is_doubtful(self) -> bool:
+        """Whether the tags must be read one by one: odd ones, or more than a limit, empty cells counted."""
+        beyond = self._rows > MAX_ROWS or max(map(_column, self._columns), default=0) > WIDEST
+        return self._odd or beyond or self.cells > self._max
+
+
+class _Exact(_Data):
+    """A sheet read tag by tag; cells that hold nothing don't count, for no reader makes them."""
+
+    def __init__(self, max_cells: int) -> None:
+        super().__init__()
+        self._max, self._row, self._column = max_cells, 0, 0
+        self._rows = self._columns = self._count = 0
+
+    def scan(self, seen: bytes) -> None:
+        for tag in _TAG.finditer(seen):
+            place = _PLACE.search(tag[2])
+            where = b"" if place is None else place[1] or place[2] or b""
+            if tag[1] == b"row":
+                self._row = self._number(where) if place else self._row + 1
+                self._column = 0
+                continue
+            self._count += 1
+            row = self._row or 1
+            if place:
+                match = _REFERENCE.fullmatch(where.strip())
+                if match is None:
+                    raise damaged("a cell at no place of a sheet")
+                self._column, row = _column(match[1]), self._number(match[2])
+            else:
+                self._column += 1
+            if self._column > WIDEST or row > MAX_ROWS:
+                raise damaged("a cell at no place of a sheet")
+            if not (tag[2].rstrip().endswith(b"/") or tag[3]):
+                self._rows, self._columns = max(self._rows, row), max(self._columns, self._column)
+            self.cells = max(self._rows * self._columns, self._count)
+            _within(self.cells, self._max)
+
+    @staticmethod
+    def _number(text: bytes) -> int:
+        row = int(text) if text.strip().isdigit() and len(text) <= 10 else 0
+        if not 0 < row <= MAX_ROWS:
+            raise damaged("a row no sheet has")
+        return row
+
+
+def _column(letters: bytes) -> int:
+    """The number of a column, from 1.
+
+    Example:
+        >>> _column(b"A"), _column(b"XFD")
+        (1, 16384)
+    """
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+class _Texts(_Scan):
+    """The shared texts: how long each is, its tags counted too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lengths: list[int] = []
+        self._since = 0
+
+    def take(self, seen: bytes) -> None:
+        at = 0
+        for end in _TEXT_END.finditer(seen):
+            self.lengths.append(self._since + end.start() - at)
+            at, self._since = end.end(), 0
+        self._since += len(seen) - at
+        self.longest = max(self.longest, self._since, max(self.lengths[-_PIECE:], default=0))
+
+
+@dataclass(slots=True)
+class _Uses:
+    """How many bytes the cells have that name shared texts."""
+
+    lengths: list[int]
+    limit: int
+    total: int = 0
+    held: bytes = field(default=b"", repr=False)
+
+    def feed(self, data: bytes) -> None:
+        seen = self.held + data
+        at = 0
+        for value in _VALUE.finditer(seen):
+            at, number = value.end(), int(value[1])
+            self.total += self.lengths[number] if number < len(self.lengths) else 0
+        if self.total > self.limit:
+            raise too_large(f"its cells hold more than {self.limit >> 20} MB of text")
+        self.held = seen[max(at, len(seen) - _LONGEST_TAG // 16) :]
+
+
+def _check_texts(archive: zipfile.ZipFile, limit: int) -> None:
+    """Refuse a workbook whose cells, each with a copy of its shared text, are over a limit."""
+    texts = _Texts()
+    for member in archive.infolist():
+        if member.filename.lower().endswith("sharedstrings.xml"):
+            for piece in _pieces(archive, member):
+                texts.feed(piece)
+    uses = _Uses(texts.lengths, limit)
+    for member in archive.infolist():
+        uses.held = b""
+        if member.filename.lower().endswith(".xml"):
+            for piece in _pieces(archive, member):
+                uses.feed(piece)
+
+
+class _Ods(_Scan):
+    """The tables of an OpenDocument file, whose rows and cells may be repeated by a number."""
+
+    def __init__(self, max_cells: int) -> None:
+        super().__init__()
+        self._max, self._done = max_cells, 0
+        self._row = self._repeat = self._column = self._rows = self._columns = 0
+
+    def take(self, seen: bytes) -> None:
+        for tag in _ODS_TAG.finditer(seen):
+            match = _REPEATED.search(tag[2])
+            times = int(match[1]) if match else 1
+            if tag[1] == b"table":
+                self._done += self._rows * self._columns
+                self._row = self._repeat = self._column = self._rows = self._columns = 0
+            elif tag[1] == b"table-row":
+                self._row, self._repeat, self._column = self._row + self._repeat, times, 0
+            else:
+                self._column += times
+                if not tag[2].rstrip().endswith(b"/") or _HOLDS.search(tag[2]):
+                    self._rows = max(self._rows, self._row + self._repeat)
+                    self._columns = max(self._columns, min(self._column, WIDEST))
+            self.cells = self._done + self._rows * self._columns
+            _within(self.cells, self._max)
