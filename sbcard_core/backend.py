@@ -153,7 +153,7 @@ class Backend:
     @cached_property
     def premiums(self) -> Premiums:
         """Premiums (社会保险费)."""
-        return Premiums(self.store, self.ledger, self.rules.tariff)
+        return Premiums(self.store, self.ledger, self.rules.tariff, eligibility=self.eligibility)
 
     def death(self, id_number: str, died_on: date, *, on: date) -> "Death":
         """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.

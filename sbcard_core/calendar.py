@@ -13,7 +13,8 @@ from importlib.metadata import version
 from typing import Self
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.values import plain
+from sbcard_core.messages import message
+from sbcard_core.values import mask_ids_in, plain
 
 _DAY = timedelta(days=1)
 _PERIOD = re.compile(
@@ -49,10 +50,7 @@ class Period(str):
         found = _PERIOD.fullmatch(plain(text)) if isinstance(text, str) else None
         if found is None:
             raise InvalidValue(
-                f"{plain(str(text))[:16]!r} is no period",
-                step="calendar.period",
-                term="所属期",
-                advice="write a month as 2015-02, a quarter as 2014-Q3, a half-year as 2014-H1, a year as 2014",
+                message("calendar.period", found=repr(mask_ids_in(str(text))[:24])), step="calendar.period"
             )
         year, month = found["year"], found["month"]
         quarter, half = found["quarter"] or found["quarter_zh"], found["half"] or found["half_zh"]

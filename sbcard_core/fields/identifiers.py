@@ -5,12 +5,16 @@ A text from outside is parsed once, at the edge; from there on only the type is 
 identifies a person. :meth:`Identifier.column` gives the written forms of a whole column in one pass, as plain text.
 """
 
+import re
 from functools import cache
 from typing import Any, NoReturn, Self
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, bank_card, citizen_id, gbt2260, name, region_history
+from sbcard_core.messages import message
 from sbcard_core.values import mask_id, plain
+
+_BLANKS = re.compile(r"[^\S\r\n\x0b\x0c\x1c-\x1f\x85\u2028\u2029]+")  # not line ends: what has one inside is no name
 
 
 class Identifier(str):
@@ -27,7 +31,7 @@ class Identifier(str):
         if isinstance(text, cls):
             return text
         if not isinstance(text, str):
-            cls._refuse("not a text")
+            cls._refuse("fields.no_text", kind=cls.__name__)
         return super().__new__(cls, cls._form(text))
 
     @classmethod
@@ -77,8 +81,8 @@ class Identifier(str):
             return ""
 
     @classmethod
-    def _refuse(cls, what: str, term: str = "", advice: str = "") -> NoReturn:
-        raise InvalidValue(f"{cls.__name__}: {what}", step="fields.identifiers", term=term, advice=advice)
+    def _refuse(cls, code: str, **parameters: str) -> NoReturn:
+        raise InvalidValue(message(code, **parameters), step=f"fields.{cls.__name__}")
 
 
 class CitizenNumber(Identifier):
@@ -132,7 +136,7 @@ class PersonName(Identifier):
 
     @classmethod
     def _form(cls, text: str) -> str:
-        return name.validate(" ".join(name.normalise(text).name.split()))
+        return name.validate(name.normalise(_BLANKS.sub(" ", text).strip()).name)
 
     @property
     def written(self) -> str:
@@ -169,7 +173,7 @@ class BankAccount(Identifier):
     def _form(cls, text: str) -> str:
         number = bank_card.validate(text)
         if not number.strip("0"):
-            cls._refuse("all digits are 0", "银行账号", "ask for the account again")
+            cls._refuse("fields.bank_account.zeros")
         return number
 
     @property
@@ -199,7 +203,7 @@ class BankCode(Identifier):
     def _form(cls, text: str) -> str:
         code = plain(text)
         if len(code) not in (3, 12) or not (code.isascii() and code.isdigit()) or code[0] == "0":
-            cls._refuse("not the three digits of a bank, nor a CNAPS number", "银行代码", "e.g. 103 or 103100000026")
+            cls._refuse("fields.bank_code")
         return code[:3]
 
 
@@ -220,11 +224,9 @@ class CountyCode(Identifier):
     def _form(cls, text: str) -> str:
         code = plain(text)
         if code[:2] not in region_history.PROVINCES or not region_history.is_valid(code):
-            cls._refuse("not six digits that begin with a province's", "区县代码", "e.g. 430112")
+            cls._refuse("fields.county.form")
         if _is_above_counties(code):
-            cls._refuse(
-                "the code of a province or prefecture, not of a county", "区县代码", "give the county's own code"
-            )
+            cls._refuse("fields.county.above")
         return code
 
 
@@ -247,7 +249,7 @@ class HouseholdNumber(Identifier):
     def _form(cls, text: str) -> str:
         number = plain(text).upper()
         if not 0 < len(number) <= 64 or not all(mark.isalnum() or mark in "-_./#" for mark in number):
-            cls._refuse("not 1 to 64 letters, digits, hyphens, dots or slashes", "户编号", "e.g. 430112-000123")
+            cls._refuse("fields.household")
         return number
 
     @property

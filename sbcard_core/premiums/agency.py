@@ -7,11 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.eligibility import Eligibility
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting, timestamp
+from sbcard_core.messages import message
 from sbcard_core.premiums import posting
-from sbcard_core.premiums.asked import asked_of, next_batch, note, release, select_bills
+from sbcard_core.premiums.asked import Wanted, asked_of, next_batch, note, release, select_bills
 from sbcard_core.premiums.layout import (
     BILLS,
     PAYMENTS,
@@ -48,32 +52,38 @@ class Agency:
         store: the database.
         ledger: the books of the same database.
         rates: the tariff, by what bills keep of it.
+        eligibility: which accounts may be debited.
     """
 
-    def __init__(self, store: Store, ledger: Ledger, rates: Mapping[posting.RateKey, Rate]) -> None:
-        self.store, self.ledger, self._rates = store, ledger, rates
+    def __init__(
+        self, store: Store, ledger: Ledger, rates: Mapping[posting.RateKey, Rate], eligibility: Eligibility
+    ) -> None:
+        self.store, self.ledger, self._rates, self._eligibility = store, ledger, rates, eligibility
 
     def dispatch(
         self, bank: str, period: str, *, on: date, out_dir: Path, everyone: bool = False, max_lines: int = MAX_LINES
     ) -> list[Path]:
         """Write the open bills of a period for one bank, each bill at one bank at a time.
 
-        A bill goes to the bank of the person's card; without a card, to the bank that asks first. Begun again after
-        a break it goes on, and writes files of unanswered batches that are not in the folder once more.
+        A bill goes to the bank of the person's account; without one that may be debited on the day (none, not yet
+        activated, its holder dead), to the bank that asks first. Begun again after a break it goes on, and writes
+        files of unanswered batches that are not in the folder once more.
 
         Args:
-            bank: three-digit code.
-            period: of the bills.
+            bank: code of the bank (:class:`~sbcard_core.fields.BankCode`).
+            period: of the bills (:class:`~sbcard_core.calendar.Period`).
             on: business day.
             out_dir: an existing folder.
             everyone: also the bills of people whose card is of another bank.
             max_lines: bills in one file.
 
         Raises:
-            InvalidValue: no three-digit bank, no line allowed.
+            InvalidValue: no bank, no period, no line allowed.
         """
-        if not (len(bank) == 3 and bank.isascii() and bank.isdigit()) or max_lines < 1:
-            raise InvalidValue("a bank has three digits, a file at least one line", step="premiums.dispatch")
+        order = Wanted(BankCode(bank), Period(period), on, everyone)
+        bank, period = order.bank, order.period
+        if max_lines < 1:
+            raise InvalidValue(message("premiums.max_lines"), step="premiums.dispatch")
         paths = [
             self._write(row, out_dir) for row in self._unanswered(bank, period) if not _path(row, out_dir).exists()
         ]
@@ -81,7 +91,7 @@ class Agency:
         while True:
             with self.store.begin() as connection:
                 lock_for_posting(connection)
-                rows, after = select_bills(connection, bank, period, after, max_lines, everyone=everyone)
+                rows, after = select_bills(connection, self._eligibility, order, after, max_lines)
                 if not rows:
                     return paths
                 made = next_batch(connection, bank, period)
@@ -160,7 +170,9 @@ class Agency:
                 return PaymentStatus.EXISTS
             if bill is not None and bill.state == BillState.OPEN and row.left_fen < amount:
                 return PaymentStatus.AMOUNT_DIFFERS
-            (status,) = posting.pay(connection, self.ledger, self._rates, [payment], source=SUSPENSE)
+            (status,) = posting.pay(
+                connection, self.ledger, self._rates, [payment], eligibility=self._eligibility, source=SUSPENSE
+            )
             if status is PaymentStatus.PAID:
                 left = sa.update(_LEFT).where(_LEFT.c.payment_id == payment_id)
                 connection.execute(left.values(left_fen=row.left_fen - amount))
@@ -238,7 +250,7 @@ class Agency:
             for one in lines
             if one.at and statuses[one.line] in (LineStatus.PAID, LineStatus.OVERPAID)
         ]
-        taken = posting.pay(connection, self.ledger, self._rates, payments)
+        taken = posting.pay(connection, self.ledger, self._rates, payments, eligibility=self._eligibility)
         for payment, status in zip(payments, taken, strict=True):
             if status is not PaymentStatus.PAID:
                 line = int(payment.payment_id.rpartition(":")[2])

@@ -1,28 +1,43 @@
 """What agent banks are asked: which bills, at which bank, and what became of each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.eligibility import Eligibility, Purpose, Use
+from sbcard_core.fields import BankCode
 from sbcard_core.premiums.layout import AskState, LineStatus
 from sbcard_core.premiums.records import BillState
 from sbcard_core.premiums.verdict import Asked, Verdict
 from sbcard_core.store import insert_many, schema, update_many
-from sbcard_core.values import CardState, Severity
+from sbcard_core.values import Severity
 
 STAGE = "premiums"
 _BATCH, _LINE, _BILL = schema.premium_batch, schema.premium_batch_line, schema.premium_bill
 _LEFT = schema.premium_suspended
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a dispatch sends to one bank: bills of a period, also those of people whose account is at another bank."""
+
+    bank: BankCode
+    period: Period
+    on: date
+    everyone: bool
+
+
 def select_bills(
-    connection: sa.Connection, bank: str, period: str, after: str, limit: int, *, everyone: bool
+    connection: sa.Connection, eligibility: Eligibility, order: Wanted, after: str, limit: int
 ) -> tuple[list[tuple[Any, str]], str]:
     """At most ``limit`` open bills nobody is asked for, each with the account at this bank; and how far it looked."""
     claimed = sa.exists().where(_LINE.c.bill_no == _BILL.c.bill_no, _LINE.c.state < int(AskState.PAID))
-    wanted = sa.select(_BILL).where(_BILL.c.period == period, _BILL.c.state == int(BillState.OPEN), ~claimed)
+    wanted = sa.select(_BILL).where(_BILL.c.period == order.period, _BILL.c.state == int(BillState.OPEN), ~claimed)
     found: list[tuple[Any, str]] = []
     while len(found) < limit:
         query = wanted.where(_BILL.c.bill_no > after).order_by(_BILL.c.bill_no)
@@ -30,24 +45,30 @@ def select_bills(
         if not rows:
             break
         after = rows[-1].bill_no
-        cards = _cards(connection, [row.id_number for row in rows])
+        accounts = _accounts(connection, eligibility, [row.id_number for row in rows], order.on)
         for row in rows:
-            of_bank, account = cards.get(row.id_number, ("", ""))
-            if everyone or of_bank in ("", bank):
-                found.append((row, account if of_bank == bank else ""))
+            of_bank, account = accounts.get(row.id_number, ("", ""))
+            if order.everyone or of_bank in ("", order.bank):
+                found.append((row, account if of_bank == order.bank else ""))
     return found, after
 
 
-def _cards(connection: sa.Connection, numbers: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Bank and account of each person's card in normal use."""
+def _accounts(
+    connection: sa.Connection, eligibility: Eligibility, numbers: Sequence[str], on: date
+) -> dict[str, tuple[str, str]]:
+    """Bank and number of each person's account that money may be taken from on a day."""
     person, card = schema.person, schema.card
     joined = sa.select(person.c.id_number, card.c.bank, card.c.account_no)
-    joined = joined.join(card, card.c.person_id == person.c.person_id)
-    live = joined.where(card.c.account_state == int(CardState.NORMAL)).order_by(card.c.card_no)
+    joined = joined.join(card, card.c.person_id == person.c.person_id).where(card.c.account_no != "")
     found: dict[str, tuple[str, str]] = {}
     for start in range(0, len(numbers), 900):
-        rows = connection.execute(live.where(person.c.id_number.in_(list(numbers[start : start + 900]))))
-        found.update({row.id_number: (row.bank, row.account_no) for row in rows})
+        some = person.c.id_number.in_(list(numbers[start : start + 900]))
+        rows = connection.execute(joined.where(some).order_by(card.c.card_no)).all()
+        uses = [Use(Purpose.DEBIT, on, id_number=row.id_number, account_no=row.account_no) for row in rows]
+        decisions = eligibility.may_many(connection, uses) if uses else []
+        for row, decision in zip(rows, decisions, strict=True):
+            if decision.is_allowed:
+                found[row.id_number] = (row.bank, row.account_no)
     return found
 
 

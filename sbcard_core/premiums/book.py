@@ -9,9 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.eligibility import Eligibility
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import CitizenNumber, card_number
 from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
 from sbcard_core.ledger.transfers import is_id, is_storable
+from sbcard_core.messages import message
 from sbcard_core.premiums import deaths, issuing, posting
 from sbcard_core.premiums.agency import Agency
 from sbcard_core.premiums.records import (
@@ -70,6 +74,7 @@ class Premiums:
         store: the database.
         ledger: the books of the same database.
         tariff: the rates; the shipped one is a sample.
+        eligibility: who is billed, which cards may pay, which accounts may be debited; by default by the registry.
 
     Example:
         >>> from datetime import datetime
@@ -85,26 +90,29 @@ class Premiums:
         (['PAID', 'EXISTS'], 6000)
     """
 
-    def __init__(self, store: Store, ledger: Ledger, tariff: Tariff) -> None:
+    def __init__(self, store: Store, ledger: Ledger, tariff: Tariff, *, eligibility: Eligibility | None = None) -> None:
         self.store, self.ledger, self.tariff = store, ledger, tariff
+        self._eligibility = Eligibility() if eligibility is None else eligibility
         self._rates = {posting.key_of_rate(rate): rate for rate in tariff.rates}
 
     def issue(self, period: str, begins: date, people: Iterable[Insured]) -> IssueReport:
         """Issue one bill per person for a period; issued again, nothing changes.
 
         Args:
-            period: e.g. ``"2014"`` or ``"2014-09"``; part of the bill's number.
-            begins: its first day; it chooses the rate and counts the days to payment.
-            people: any number; they are streamed.
+            period: e.g. ``"2014"`` or ``"2014-09"`` (:class:`~sbcard_core.calendar.Period`); part of the bill's number.
+            begins: the day of the period from which it is due; it chooses the rate and counts the days to payment.
+            people: any number; they are streamed. Any accepted spelling of a number is one person.
 
         Raises:
-            InvalidValue: a period that cannot be part of a number.
+            InvalidValue: no period, or a day outside of it.
         """
-        if not (period.isascii() and 0 < len(period) <= 10 and period.replace("-", "").isalnum()):
-            raise InvalidValue("bad period", step="premiums.issue", term="费款所属期", advice="write it as 2014-09")
+        period = Period(period)
+        if not period.contains(begins):
+            parameters = {"begins": begins.isoformat(), "period": str(period)}
+            raise InvalidValue(message("premiums.begins", **parameters), step="premiums.issue", term="费款所属期")
         report, source = IssueReport([], [], 0), iter(people)
         amount = 0
-        while chunk := [issuing.as_written(person) for person in islice(source, CHUNK)]:
+        while chunk := issuing.parsed(list(islice(source, CHUNK))):
             with self.store.begin() as connection:
                 lock_for_posting(connection)  # two processes never bill a person twice
                 amount += self._issue(connection, period, begins, chunk, report)
@@ -125,7 +133,7 @@ class Premiums:
         while chunk := list(islice(source, CHUNK)):
             with self.store.begin() as connection:
                 lock_for_posting(connection)  # two processes never take the same bill
-                done = posting.pay(connection, self.ledger, self._rates, chunk)
+                done = posting.pay(connection, self.ledger, self._rates, chunk, eligibility=self._eligibility)
             statuses += done
             if progress is not None:
                 progress(done)
@@ -204,12 +212,13 @@ class Premiums:
             reason: e.g. ``"死亡"``; stands on the bill.
 
         Raises:
-            InvalidValue: a reason that cannot be stored.
+            InvalidValue: no citizen number, or a reason that cannot be stored.
         """
         _must_be_reason(reason)
+        number = CitizenNumber(id_number)
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            return deaths.stop(connection, id_number.upper(), after, reason) if is_storable(id_number) else Stopped()
+            return deaths.stop(connection, number, after, reason)
 
     def change_category_many(self, changes: Iterable[CategoryChange]) -> list[Change]:
         """Put bills of another category in the place of bills (人员类别变更); one outcome each, in order."""
@@ -225,23 +234,27 @@ class Premiums:
         """Every bill of one person, by citizen number or by a card of the registry, latest period first.
 
         A terminal asks this when the card is shown: what is OPEN is owed.
+
+        Raises:
+            InvalidValue: no citizen number.
         """
+        card_no = card_number.compact(card_no)
+        if not is_storable(card_no) or not (id_number or card_no):
+            return []
         bill, card, person = schema.premium_bill, schema.card, schema.person
-        wanted = sa.select(bill).order_by(bill.c.period.desc(), bill.c.bill_no)
+        wanted = sa.select(bill).order_by(bill.c.issued_on.desc(), bill.c.bill_no)
         if card_no:
             holder = sa.select(person.c.id_number).join(card, card.c.person_id == person.c.person_id)
             wanted = wanted.where(bill.c.id_number == holder.where(card.c.card_no == card_no).scalar_subquery())
-        if id_number or not card_no:
-            wanted = wanted.where(bill.c.id_number == id_number.upper())
-        if not is_storable(id_number + card_no):
-            return []
+        if id_number:
+            wanted = wanted.where(bill.c.id_number == CitizenNumber(id_number))
         with self.store.begin() as connection:
             return [_bill(row) for row in connection.execute(wanted)]
 
     @cached_property
     def agency(self) -> Agency:
         """Agent banks (代收银行): bills out, payments back."""
-        return Agency(self.store, self.ledger, self._rates)
+        return Agency(self.store, self.ledger, self._rates, self._eligibility)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
         """Every open bill, the longest overdue first: who owes what since when, and who is dead (欠费清单)."""
@@ -249,7 +262,7 @@ class Premiums:
         wanted = deaths.with_deaths(sa.select(bill)).where(bill.c.state == BillState.OPEN)
         wanted = wanted.order_by(bill.c.due_on, bill.c.bill_no)
         if period is not None:
-            wanted = wanted.where(bill.c.period == period)
+            wanted = wanted.where(bill.c.period == Period(period))
         with self.store.begin() as connection:
             for row in connection.execution_options(yield_per=CHUNK).execute(wanted):
                 due = date.fromisoformat(row.due_on)
@@ -290,7 +303,8 @@ class Premiums:
     def totals(self, period: str) -> dict[BillState, tuple[int, int]]:
         """(bills, fen) by state of one period: what was billed, paid, given back, cancelled."""
         bill = schema.premium_bill
-        wanted = sa.select(bill.c.state, sa.func.count(), sa.func.sum(bill.c.amount_fen)).where(bill.c.period == period)
+        wanted = sa.select(bill.c.state, sa.func.count(), sa.func.sum(bill.c.amount_fen))
+        wanted = wanted.where(bill.c.period == Period(period))
         with self.store.begin() as connection:
             return {
                 BillState(state): (count, int(fen))
@@ -330,17 +344,18 @@ class Premiums:
         return Change(ChangeStatus.REPLACED, bill_no)
 
     def _issue(
-        self, connection: sa.Connection, period: str, begins: date, people: list[Insured], report: IssueReport
+        self, connection: sa.Connection, period: Period, begins: date, people: list[Insured], report: IssueReport
     ) -> int:
-        there = posting.known_bills(connection, period, [person for person in people if issuing.is_well_formed(person)])
+        asked = [person for person in people if issuing.is_well_formed(person)]
+        there = posting.known_bills(connection, period, asked)
         serial = posting.last_serial(connection, period)
-        dead = deaths.dead_before(connection, [one.id_number for one in people if issuing.is_well_formed(one)], begins)
+        refused = issuing.refused(connection, self._eligibility, asked, begins)
         rows, accounts, amount = [], dict[str, AccountKind](), 0
         for person in people:
             rate = self.tariff.find(person.insurance, person.category, begins)
             status = issuing.judge(person, rate, (person.insurance, person.id_number) in there)
-            if status is IssueStatus.ISSUED and person.id_number in dead:
-                status = IssueStatus.DEAD
+            if status is IssueStatus.ISSUED:
+                status = refused.get(person.id_number, status)
             report.statuses.append(status)
             if status is not IssueStatus.ISSUED or rate is None:
                 continue

@@ -1,6 +1,5 @@
 """Bills of people who died or left: what ends with them, what stays owed, what was paid for nothing."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -38,14 +37,3 @@ def with_deaths(bills: "sa.Select[Any]") -> "sa.Select[Any]":
     )
     dead = told.where(_TOLD.c.living == int(LifeStatus.DEAD)).subquery()
     return bills.outerjoin(dead, dead.c.id_number == _BILL.c.id_number).add_columns(dead.c.living, dead.c.died_on)
-
-
-def dead_before(connection: sa.Connection, numbers: Sequence[str], begins: date) -> set[str]:
-    """Those of whom payouts were told that they died before a day, or died and nobody knows when."""
-    told = sa.select(_PERSON.c.id_number).join(_TOLD, _TOLD.c.person_id == _PERSON.c.person_id)
-    before = sa.or_(_TOLD.c.died_on.is_(None), _TOLD.c.died_on < begins.isoformat())
-    found: set[str] = set()
-    for start in range(0, len(numbers), 900):
-        some = _PERSON.c.id_number.in_(list(numbers[start : start + 900]))
-        found.update(connection.execute(told.where(_TOLD.c.living == int(LifeStatus.DEAD), before, some)).scalars())
-    return found

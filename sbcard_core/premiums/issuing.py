@@ -1,17 +1,43 @@
 """What becomes of one person when bills are issued, and the row of a bill."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+import sqlalchemy as sa
+
+from sbcard_core.eligibility import Eligibility, Purpose, Reason, Use
+from sbcard_core.fields import CitizenNumber, PersonName
 from sbcard_core.ledger.transfers import is_storable
 from sbcard_core.premiums.records import BillState, Insured, IssueStatus
 from sbcard_core.premiums.tariff import Rate
 
 
-def as_written(person: Insured) -> Insured:
-    """The same person, whether the number ends in x or X."""
-    number = person.id_number
-    return replace(person, id_number=number.upper()) if isinstance(number, str) and number[-1:] == "x" else person
+def parsed(people: Sequence[Insured]) -> list[Insured]:
+    """The same people with number and name in their written forms, "" where they have none."""
+    numbers = CitizenNumber.column([person.id_number for person in people])
+    names = PersonName.column([person.name for person in people])
+    return [
+        person if (person.id_number, person.name) == form else replace(person, id_number=form[0], name=form[1])
+        for person, form in zip(people, zip(numbers, names, strict=True), strict=True)
+    ]
+
+
+_DEATHS = (Reason.PERSON_DEAD, Reason.PERSON_DEATH_UNDATED)
+
+
+def refused(
+    connection: sa.Connection, eligibility: Eligibility, people: Sequence[Insured], begins: date
+) -> dict[str, IssueStatus]:
+    """Numbers of those who are not simply allowed to be billed for a period that begins on a day."""
+    numbers = dict.fromkeys(person.id_number for person in people)
+    uses = [Use(Purpose.PREMIUM_BILL, begins, id_number=number) for number in numbers]
+    decisions = eligibility.may_many(connection, uses) if uses else []
+    return {
+        use.id_number: IssueStatus.DEAD if found.reason in _DEATHS else IssueStatus.INELIGIBLE
+        for use, found in zip(uses, decisions, strict=True)
+        if not found.is_allowed
+    }
 
 
 def bill_number(period: str, serial: int) -> str:
@@ -28,7 +54,7 @@ def bill_row(bill_no: str, period: str, person: Insured, rate: Rate, begins: dat
 
 
 def judge(person: Insured, rate: Rate | None, exists: bool) -> IssueStatus:
-    """What can be said of one person by the tariff, and by whether there is a bill."""
+    """What can be said of one parsed person by the tariff, and by whether there is a bill."""
     if not is_well_formed(person):
         return IssueStatus.MALFORMED
     if exists:
@@ -37,9 +63,6 @@ def judge(person: Insured, rate: Rate | None, exists: bool) -> IssueStatus:
 
 
 def is_well_formed(person: Insured) -> bool:
-    """Whether the database can keep it and a bank's file can carry it."""
-    number, name = person.id_number, person.name
-    if not all(isinstance(one, str) and is_storable(one) for one in (number, name, person.insurance)):
-        return False
-    is_number = number.isascii() and number.isalnum() and len(number) <= 18
-    return is_number and bool(name.strip()) and not any(mark < " " or mark in "|\x7f" for mark in name)
+    """Whether a parsed person has a number and a name, and the database can keep the insurance."""
+    insurance = person.insurance
+    return bool(person.id_number and person.name) and isinstance(insurance, str) and is_storable(insurance)

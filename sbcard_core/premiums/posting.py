@@ -1,17 +1,21 @@
 """Payments and refunds against the books: judged one after the other, posted together with the bill's new state."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.eligibility import Eligibility, Purpose, Use
+from sbcard_core.fields import BankCode, card_number
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, timestamp
 from sbcard_core.ledger.transfers import is_id, is_storable
 from sbcard_core.premiums.records import BillState, Channel, Insured, Payment, PaymentStatus, Refund, RefundStatus
 from sbcard_core.premiums.tariff import Rate
 from sbcard_core.store import insert_many, schema
-from sbcard_core.values import CardState
 
 RateKey = tuple[str, int, str]
 """Insurance, category and first day of a rate: what a bill keeps of it."""
@@ -62,7 +66,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def known_bills(connection: sa.Connection, period: str, people: Sequence[Insured]) -> set[tuple[str, str]]:
+def known_bills(connection: sa.Connection, period: Period, people: Sequence[Insured]) -> set[tuple[str, str]]:
     """(insurance, citizen number) of those who have a bill of the period."""
     found = set()
     for insurance in {person.insurance for person in people}:
@@ -77,8 +81,9 @@ def known_bills(connection: sa.Connection, period: str, people: Sequence[Insured
 
 
 def last_serial(connection: sa.Connection, period: str) -> int:
-    """The highest serial in the numbers of a period's bills."""
-    wanted = sa.select(sa.func.max(_BILL.c.bill_no)).where(_BILL.c.period == period)
+    """The highest serial in the numbers of a period's bills; older ones may carry it in another spelling."""
+    mine = sa.and_(_BILL.c.period == period, _BILL.c.bill_no.startswith(f"{period}."))
+    wanted = sa.select(sa.func.max(_BILL.c.bill_no)).where(mine)
     last = connection.execute(wanted).scalar()
     return int(last.rpartition(".")[2]) if last else 0
 
@@ -96,6 +101,7 @@ def pay(
     rates: Mapping[RateKey, Rate],
     payments: Sequence[Payment],
     *,
+    eligibility: Eligibility,
     source: str = "",
 ) -> list[PaymentStatus]:
     """Take payments in the caller's transaction, which holds the posting lock.
@@ -105,11 +111,13 @@ def pay(
         ledger: the books.
         rates: by what bills keep of them.
         payments: judged in this order.
+        eligibility: whether the cards that were shown may be used.
         source: an open account the money comes from, instead of that of its channel.
     """
+    payments = [_parsed(payment) for payment in payments]
     known = {row.payment_id: row for row in find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
     bills = {row.bill_no: row for row in find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
-    live = _live_cards(connection, [p.card_no for p in payments if p.card_no])
+    usable = _usable_cards(connection, eligibility, payments)
     sources = {} if source else {source_of(p.channel, p.agent): 1 for p in payments if _may_be_taken(p, bills)}
     ledger.open_accounts(sources, connection=connection)
     taken: dict[str, Payment] = {}
@@ -121,7 +129,7 @@ def pay(
         statuses = []
         for one in payments:
             status = _judge_payment(one, known.get(one.payment_id), taken.get(one.payment_id), bills, states)
-            if status is PaymentStatus.PAID and one.card_no and one.card_no not in live:
+            if status is PaymentStatus.PAID and one.card_no and (one.card_no, one.at.date()) not in usable:
                 status = PaymentStatus.CARD_REFUSED
             if status is PaymentStatus.PAID:
                 status = _post_payment(_rate_of(bills[one.bill_no], rates), one, source, post)
@@ -151,10 +159,38 @@ def _may_be_taken(payment: Payment, bills: Mapping[str, Any]) -> bool:
     return bill is not None and bill.state == BillState.OPEN
 
 
-def _live_cards(connection: sa.Connection, cards: Sequence[str]) -> set[str]:
-    """Those of the cards whose social-security half is in normal use."""
-    found = find(connection, schema.card, "card_no", cards)
-    return {row.card_no for row in found if row.app_state == CardState.NORMAL}
+def _parsed(payment: Payment) -> Payment:
+    """The same payment with the agent bank's code and the card number in their written forms."""
+    agent, card_no = payment.agent, payment.card_no
+    if payment.channel is Channel.AGENT_BANK and isinstance(agent, str):
+        agent = _bank(agent)
+    if isinstance(card_no, str) and card_no:
+        card_no = card_number.compact(card_no)
+    return (
+        payment
+        if (agent, card_no) == (payment.agent, payment.card_no)
+        else replace(payment, agent=agent, card_no=card_no)
+    )
+
+
+@lru_cache(maxsize=1000)
+def _bank(agent: str) -> str:
+    """The written form of a bank's code, "" for what is none."""
+    return str(BankCode(agent)) if BankCode.is_valid(agent) else ""
+
+
+def _usable_cards(
+    connection: sa.Connection, eligibility: Eligibility, payments: Sequence[Payment]
+) -> set[tuple[str, date]]:
+    """Cards that may pay a premium, each with the day of the payment."""
+    shown = {(payment.card_no, payment.at.date()) for payment in payments if _shows_card(payment)}
+    uses = [Use(Purpose.PREMIUM, day, card_no=card_no) for card_no, day in sorted(shown)]
+    decisions = eligibility.may_many(connection, uses) if uses else []
+    return {(use.card_no, use.on) for use, found in zip(uses, decisions, strict=True) if found.is_allowed}
+
+
+def _shows_card(payment: Payment) -> bool:
+    return bool(payment.card_no) and _is_well_formed(payment)
 
 
 def _kept(payment: Payment) -> tuple[str, str, int, str, str, str, str | None]:

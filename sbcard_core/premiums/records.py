@@ -47,7 +47,9 @@ class IssueStatus(IntEnum):
     NO_RATE = 3
     """The tariff has no rate for this insurance, category and day."""
     DEAD = 4
-    """Payouts were told that the person died before the period (``values.LifeStatus.DEAD``)."""
+    """The person died before the period, or on an unknown day."""
+    INELIGIBLE = 5
+    """Eligibility refuses the person, or leaves it to a clerk, for another reason than a death."""
 
 
 class PaymentStatus(IntEnum):
@@ -66,7 +68,7 @@ class PaymentStatus(IntEnum):
     AMOUNT_DIFFERS = 7
     """A bill is paid whole: part of it, or more, is not taken."""
     CARD_REFUSED = 8
-    """No such card, or its social-security half is not in normal use."""
+    """No such card, or it may not be used for premiums on the day of the payment."""
     NO_RATE = 9
     """The tariff in use lacks the rate that the bill was made by, or has another amount there."""
     LEDGER_REFUSED = 10
@@ -117,7 +119,7 @@ class Payment:
         bill_no: which bill.
         amount_fen: what was paid; it must be the whole bill.
         channel: where.
-        agent: who took it: counter, terminal or bank; part of the account that is debited.
+        agent: who took it: counter, terminal, or the three-digit code of the agent bank; part of the account debited.
         at: local time, without a time zone.
     """
 
@@ -128,7 +130,7 @@ class Payment:
     agent: str
     at: datetime
     card_no: str = ""
-    """The card it was paid with, the person's own or another's; it must be in normal use. Empty: none was shown."""
+    """The card it was paid with, the person's own or another's; it must be usable on the day. Empty: none was shown."""
 
 
 @dataclass(frozen=True, slots=True)

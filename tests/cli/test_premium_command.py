@@ -22,6 +22,7 @@ from sbcard_core.hosts import bankfile
 from sbcard_core.premiums import BILLS
 from sbcard_core.store import Store, schema
 from tests.faults import known_to_server
+from tests.people import number
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -29,8 +30,8 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 COMMAND = [sys.executable, "-m", "sbcard_core.cli", "premium"]
 PEOPLE = """id_number,name,category,insurance
 430102198001010011,张三,RURAL,resident-medical
-430102198001010022,李四,农村参保人员,resident-medical
-430102198001010033,王五,STUDENT,resident-medical
+43010219800101002X,李四,农村参保人员,resident-medical
+430102198001010038,王五,STUDENT,resident-medical
 """
 PAYMENTS = "payment_id,bill_no,amount_fen,channel,agent,at\n"
 
@@ -130,7 +131,7 @@ def test_a_year_of_premiums_every_step_rehearsed_first(url: str, tmp_path: Path,
         (("issue", "2015", "missing.csv", "--begins", "2015-01-01"), "does not exist"),
         (("issue", "2015", "binary.csv", "--begins", "2015-01-01"), "is no text"),
         (("issue", "2015", "pay.csv", "--begins", "2015-01-01"), "lacks id_number"),
-        (("issue", "20/15", "people.csv", "--begins", "2015-01-01"), "bad period"),
+        (("issue", "20/15", "people.csv", "--begins", "2015-01-01"), "is no period"),
         (("issue", "2015", "people.csv", "--begins", "2015-01-01", "--tariff", "people.csv"), "tariff cannot be read"),
         (("pay", "pay.csv", "--db", "sqlite:///b.sqlite"), "line 2 has no channel"),
         (("bills", "--db", "sqlite:///b.sqlite"), "whose bills"),
@@ -157,7 +158,7 @@ def test_what_is_refused_is_said_in_a_sentence(tmp_path: Path, monkeypatch, argu
 def test_a_wrong_line_far_down_is_named_and_nobody_is_billed(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     db = ("--db", "sqlite:///b.sqlite")
-    lines = [f"4301021980010{at:05d},张三,RURAL,resident-medical" for at in range(2500)]
+    lines = [f"{number(at)},张三,RURAL,resident-medical" for at in range(2500)]
     lines[2400] = lines[2400].replace("RURAL", "FARMER")
     Path("people.csv").write_text("\n".join([PEOPLE.split("\n", 1)[0], *lines]), "utf-8")
     code, said = run("issue", "2015", "people.csv", "--begins", "2015-01-01", *db)
@@ -196,7 +197,7 @@ def test_premiums_end_with_a_death(url: str, tmp_path: Path, monkeypatch) -> Non
 
 
 def test_a_narrow_console_and_a_reader_that_goes_away(tmp_path: Path) -> None:
-    people = [f"4301021980010{at:05d},{'𠮷' if at == 1 else '张三'},RURAL,resident-medical" for at in range(3000)]
+    people = [f"{number(at)},{'𠮷' if at == 1 else '张三'},RURAL,resident-medical" for at in range(3000)]
     (tmp_path / "people.csv").write_text(PEOPLE.split("\n", 1)[0] + "\n" + "\n".join(people), "utf-8")
     db = "sqlite:///b.sqlite"
     done = shell(tmp_path, "issue", "2015", "people.csv", "--begins", "2015-01-01", "--db", db)
@@ -239,7 +240,7 @@ def broken_off(url: str, tmp_path: Path, blow: signal.Signals) -> None:
     """Break off a long payment again and again; what is there stays, and in the end all is there once."""
     count, rng = 6000, random.Random(7)
     head = PEOPLE.split("\n", 1)[0]
-    people = [f"4301021980010{at:05d},张三,RURAL,resident-medical" for at in range(count)]
+    people = [f"{number(at)},张三,RURAL,resident-medical" for at in range(count)]
     (tmp_path / "people.csv").write_text("\n".join([head, *people]), "utf-8")
     lines = [f"P{at},2015.{at:09d},12000,atm,A,2015-03-02T09:00:00" for at in range(1, count + 1)]
     (tmp_path / "pay.csv").write_text(PAYMENTS + "\n".join(lines), "utf-8")

@@ -8,20 +8,31 @@ import time
 from datetime import date, datetime
 from pathlib import Path
 
+from sbcard_core.calendar import Period
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Ledger
 from sbcard_core.premiums import PAYMENTS, SAMPLE, Channel, Insured, Payment, Premiums, Refund
 from sbcard_core.store import Store
 from sbcard_core.values import PersonCategory
+from tests.people import number
 
 AT, BEGINS = datetime.fromisoformat("2015-03-02T09:30:15"), date(2015, 1, 1)
-STEPS = 5
-"""Of one period: issue, pay, refund, dispatch, result."""
+STEPS, ROUNDS = 5, 18
+"""Steps of one period (issue, pay, refund, dispatch, result), and periods of one process."""
+PARTS = ["", *(f"-{n:02d}" for n in range(1, 13)), *(f"-Q{n}" for n in range(1, 5)), "-H1", "-H2"]
+PERIODS = [Period(f"{year}{part}") for year in range(2015, 3000) for part in PARTS]
 PEOPLE, AT_COUNTER, FEN = 6, 4, 12000
 
 
-def period_of(name: str, step: int) -> str:
-    return f"{name}-{step // STEPS}"
+def period_of(name: str, step: int) -> Period:
+    """No two processes bill the same period."""
+    return PERIODS[int(name) * ROUNDS + step // STEPS]
+
+
+def round_of(period: str) -> tuple[str, int]:
+    """The process that billed a period, and its serial among the periods of that process."""
+    name, part = divmod(PERIODS.index(Period(period)), ROUNDS)
+    return str(name), part
 
 
 def do(book: Premiums, name: str, step: int, folder: Path) -> set[str]:
@@ -29,9 +40,8 @@ def do(book: Premiums, name: str, step: int, folder: Path) -> set[str]:
     period, kind = period_of(name, step), step % STEPS
     bills = [f"{period}.{at:09d}" for at in range(1, PEOPLE + 1)]
     if kind == 0:
-        people = [Insured(f"43010219800101{at:04d}", "张三", PersonCategory.RURAL, "resident-medical")
-                  for at in range(PEOPLE)]  # fmt: skip
-        return {status.name for status in book.issue(period, BEGINS, people).statuses}
+        people = [Insured(number(at), "张三", PersonCategory.RURAL, "resident-medical") for at in range(PEOPLE)]
+        return {status.name for status in book.issue(period, period.begin, people).statuses}
     if kind == 1:
         paid = [Payment(f"P:{bill}", bill, FEN, Channel.POS, "T1", AT) for bill in bills[:AT_COUNTER]]
         return {status.name for status in book.pay_many(paid)}
@@ -68,6 +78,7 @@ def run(url: str, name: str, count: str, folder: str, delay: str) -> int:
             for step in range(int(count)):
                 do(book, name, step, Path(folder))
                 say(f"ack {step}")
+            signal.pause()
         os._exit(0)
     os.close(is_open)
     os.read(opened, 1)

@@ -27,6 +27,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Disposition, PersonCategory
+from tests.people import name, number
 
 ON, BEGINS = date(2015, 2, 2), date(2015, 1, 1)
 AT = datetime.fromisoformat("2015-03-02T09:30:15")
@@ -38,8 +39,7 @@ class Bank:
 
     def __init__(self, book: Premiums, folder: Path, people: int = 6, bank: str = "402") -> None:
         self.book, self.folder, self.bank = book, folder, bank
-        persons = [Insured(f"43010219800101{n:04d}", f"张{n}", PersonCategory.RURAL, "resident-medical")
-                   for n in range(people)]  # fmt: skip
+        persons = [Insured(number(n), name(n), PersonCategory.RURAL, "resident-medical") for n in range(people)]
         self.bills = book.issue("2015", BEGINS, persons).bills
         self.sent = book.agency.dispatch(bank, "2015", on=ON, out_dir=folder)
         self.batch_no = bankfile.read(self.sent[0], BILLS).header["batch_no"]
@@ -47,8 +47,8 @@ class Bank:
     def lines(self, **changes: tuple[str, ...]) -> list[list[str]]:
         """All paid; ``line3=("2", value)`` changes field 2 of line 3."""
         rows = [[str(n), bill, "12000", "00", PAID_AT, f"T{n}", ""] for n, bill in enumerate(self.bills, 1)]
-        for name, (at, value) in changes.items():
-            rows[int(name.removeprefix("line")) - 1][int(at)] = value
+        for line, (at, value) in changes.items():
+            rows[int(line.removeprefix("line")) - 1][int(at)] = value
         return rows
 
     def answer(self, rows: list[list[str]], name: str = "answer.txt", **edges: object) -> Path:
@@ -109,7 +109,7 @@ def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
 def test_bills_out_payments_back(bank: Bank) -> None:
     file = bankfile.read(bank.sent[0], BILLS)
     assert (file.header["lines"], file.header["total_fen"]) == ("6", "72000")
-    assert file.rows[0][:4] == ("1", bank.bills[0], "张0", "430102198001010000")
+    assert file.rows[0][:4] == ("1", bank.bills[0], name(0), number(0))
     report = bank.take(bank.lines(line2=("3", "51")))
     names = [status.name for status in report.statuses]
     assert names == ["PAID", "NOT_PAID", "PAID", "PAID", "PAID", "PAID"]
@@ -252,16 +252,16 @@ def test_a_bank_asks_for_its_own_card_holders(store: Store, book: Premiums, tmp_
     person = ("person_id", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "city", "county",
               "bank", "form_no", "submitted_on", "source_file", "source_line")  # fmt: skip
     card = ("card_no", "identification_code", "person_id", "order_no", "order_line", "factor", "bank", "account_no",
-            "app_state", "account_state")  # fmt: skip
+            "app_state", "account_state", "issued_on")  # fmt: skip
     with store.begin() as connection:
         insert_many(connection, schema.production_order, ("order_no", "city", "ordered_on", "cards", "made"),
                     [("O", "430100", "2014-01-01", 2, 2)])  # fmt: skip
         for n, of_bank in ((1, "402"), (2, "103")):
             insert_many(connection, schema.person, person, [(
-                n, f"43010219800101{n:04d}", f"张{n}", "1", "01", "1980-01-01", "", 4, "430100", "430102", of_bank, "F",
+                n, number(n), name(n), "1", "01", "1980-01-01", "", 4, "430100", "430102", of_bank, "F",
                 "2014-01-01", "f", n)])  # fmt: skip
             insert_many(connection, schema.card, card, [(f"B0000000{n}", f"{n:032d}", n, "O", n, "", of_bank,
-                                                         f"62{n}", 1, 1)])  # fmt: skip
+                                                         f"62{n}", 1, 1, "2014-08-01")])  # fmt: skip
     bank = Bank(book, tmp_path, people=3)
     assert [(row[1], row[4]) for row in bankfile.read(bank.sent[0], BILLS).rows] == [
         (bank.bills[0], ""), (bank.bills[1], "621"),
@@ -288,7 +288,7 @@ def test_files_are_cut_and_written_again_after_a_break(book: Premiums, tmp_path:
             raise OSError("disk full")
         return real(path, *rest)  # type: ignore[arg-type]
 
-    persons = [Insured(f"43010219800101{n:04d}", "张", PersonCategory.RURAL, "resident-medical") for n in range(7)]
+    persons = [Insured(number(n), "张三", PersonCategory.RURAL, "resident-medical") for n in range(7)]
     bills = book.issue("2015", BEGINS, persons).bills
     with monkeypatch.context() as patch:
         patch.setattr(bankfile, "write", breaks)

@@ -28,6 +28,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, schema
 from sbcard_core.values import PersonCategory
+from tests.people import number
 
 ROOT = Path(__file__).parents[2]
 AT, BEGINS = datetime.fromisoformat("2015-03-02T09:30:15"), date(2015, 1, 1)
@@ -57,7 +58,7 @@ def test_one_bad_item_never_stops_the_others(book: Premiums) -> None:
         replace(PERSON, name="\ud800"),
         replace(PERSON, insurance="\0"),
     ]
-    rare = replace(PERSON, id_number="430102198001010022", name="\ue000𠮷·三")
+    rare = replace(PERSON, id_number="43010219800101002X", name="\ue000𠮷·三")
     made = book.issue("2015", BEGINS, [*odd, PERSON, rare])
     assert made.statuses == [IssueStatus.MALFORMED] * len(odd) + [IssueStatus.ISSUED] * 2
     good = Payment("P1", made.bills[0], 12000, Channel.POS, "T1", AT)
@@ -151,7 +152,7 @@ with Backend.open(url) as backend:
 def test_two_processes_and_one_bill(store_url: str) -> None:
     """Each bill is taken once, by either; the same payment sent by both is one payment."""
     with Backend.open(store_url) as backend:
-        people = [replace(PERSON, id_number=f"43010219800101{n:04d}") for n in range(60)]
+        people = [replace(PERSON, id_number=number(n)) for n in range(60)]
         backend.premiums.issue("2015", BEGINS, people)
         command = [sys.executable, "-c", CHILD, store_url]
         both = [

@@ -12,7 +12,7 @@ from sbcard_core.ledger import Ledger
 from sbcard_core.premiums import SAMPLE, BillState, Premiums
 from sbcard_core.store import Store, schema
 from tests.faults import Children, needs_linux
-from tests.premiums.premium_child import AT_COUNTER, FEN, PEOPLE, STEPS, do, period_of
+from tests.premiums.premium_child import AT_COUNTER, FEN, PEOPLE, ROUNDS, STEPS, do, period_of, round_of
 
 pytestmark = needs_linux
 KILLS = {"sqlite": 8, "postgresql": 4}
@@ -56,8 +56,8 @@ def steps_there(store: Store) -> dict[str, set[int]]:
         for at, name in enumerate(bills):
             state = BillState.PAID if name in payments else BillState.OPEN
             assert states[name] == (BillState.REFUNDED if kinds[2] and at == 0 else state)
-        run, _, part = period.partition("-")
-        found[run] |= {STEPS * int(part) + kind for kind, here in enumerate(kinds) if here}
+        run, part = round_of(period)
+        found[run] |= {STEPS * part + kind for kind, here in enumerate(kinds) if here}
     return found
 
 
@@ -72,7 +72,7 @@ def killed(children: Children, store: Store, url: str, folder: Path, kills: int)
     while len(acknowledged) < kills or not any(acknowledged.values()):  # some while they work, also on a slow machine
         name = str(len(acknowledged))
         life_ms = rng.uniform(0, 100 * (1 + len(acknowledged) // kills))
-        done, _, status = children.run(url, name, 900, str(folder), str(life_ms))
+        done, _, status = children.run(url, name, STEPS * ROUNDS, str(folder), str(life_ms))
         assert status == -9
         acknowledged[name] = done
     there = steps_there(store)

@@ -1,0 +1,202 @@
+"""Rules of agent banks and refunds with two of everything: banks, periods, batches, lines, bills."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.hosts import bankfile
+from sbcard_core.ledger import AccountKind, Bounds, Ledger
+from sbcard_core.premiums import (
+    BILLS,
+    PAYMENTS,
+    SAMPLE,
+    BillState,
+    Channel,
+    CollectionRefused,
+    CollectionReport,
+    Insured,
+    LineStatus,
+    Payment,
+    PaymentStatus,
+    Premiums,
+    Refund,
+    RefundStatus,
+    agency,
+)
+from sbcard_core.store import Store, insert_many, schema
+from sbcard_core.values import PersonCategory
+from tests.people import name, number
+
+ON = date(2015, 2, 2)
+AT = datetime.fromisoformat("2015-03-02T09:30:15")
+FIRST, SECOND = "PREM-2015-402-0001", "PREM-2015-402-0002"
+
+
+@pytest.fixture
+def book() -> Iterator[Premiums]:
+    with Store.open("sqlite://") as store:
+        yield Premiums(store, Ledger(store), SAMPLE)
+
+
+def bill(book: Premiums, year: str, people: int, first: int = 0) -> list[str]:
+    insured = [
+        Insured(number(at), name(at), PersonCategory.RURAL, "resident-medical") for at in range(first, first + people)
+    ]
+    return book.issue(year, date(int(year), 1, 1), insured).bills
+
+
+def sent(paths: list[Path]) -> dict[str, list[tuple[str, str]]]:
+    """Line number and bill of each line, by batch."""
+    files = [bankfile.read(path, BILLS) for path in paths]
+    return {file.header["batch_no"]: [(row[0], row[1]) for row in file.rows] for file in files}
+
+
+def answer(
+    book: Premiums, folder: Path, batch_no: str, rows: list[tuple[str, str, int]], bank: str = "402"
+) -> CollectionReport:
+    """Take in an answer: number, bill and fen of each line, all collected."""
+    fen = sum(row[2] for row in rows)
+    head = {"batch_no": batch_no, "bank": bank, "date": "20150302", "lines": len(rows), "paid_fen": fen}
+    lines = [(seq, bill_no, str(paid), "00", "20150301101500", "T", "") for seq, bill_no, paid in rows]
+    path = folder / f"PREMRES_{batch_no}.txt"
+    bankfile.write(path, PAYMENTS, head, lines, {"paid": len(rows), "paid_fen": fen, "unpaid": 0})
+    return book.agency.read_payments(path, on=ON)
+
+
+def states(book: Premiums) -> dict[tuple[str, int], int]:
+    line = schema.premium_batch_line.c
+    with book.store.begin() as connection:
+        return {(row[0], row[1]): row[2] for row in connection.execute(sa.select(line.batch_no, line.seq, line.state))}
+
+
+def test_lines_of_another_batch_stay_as_they_are(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 4)
+    asked = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path, max_lines=2))
+    assert list(asked) == [FIRST, SECOND]
+    for batch_no in asked:  # each answered but for its second line
+        answer(book, tmp_path, batch_no, [(*asked[batch_no][0], 12000)])
+    before = states(book)
+    assert (before[FIRST, 2], before[SECOND, 2]) == (12, 12)
+    assert book.agency.confirm_unpaid(SECOND, [1, 2]) == 1
+    assert states(book) == {**before, (SECOND, 2): 21}
+    again = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path))
+    assert again == {"PREM-2015-402-0003": [("1", asked[SECOND][1][1])]}
+
+
+def test_a_bill_of_another_batch_is_not_paid_by_this_one(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 4)
+    asked = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path, max_lines=2))
+    mine, others = asked[FIRST], asked[SECOND]
+    report = answer(book, tmp_path, FIRST, [(*mine[0], 12000), (*others[1], 12000)])
+    assert report.statuses == [LineStatus.PAID, LineStatus.NOT_ASKED]
+    assert (report.paid_fen, report.suspended_fen, report.missing) == (12000, 12000, [2])
+    assert book.totals("2015")[BillState.PAID] == (1, 12000)
+    assert answer(book, tmp_path, SECOND, [(*line, 12000) for line in others]).paid_fen == 24000
+
+
+def test_only_unanswered_batches_of_this_bank_and_period_are_written_again(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 4)
+    bill(book, "2016", 2)
+    first = book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path, max_lines=2)
+    later = book.agency.dispatch("402", "2016", on=ON, out_dir=tmp_path)
+    bill(book, "2015", 1, first=9)
+    other = book.agency.dispatch("103", "2015", on=ON, out_dir=tmp_path)
+    answer(book, tmp_path, FIRST, [(*line, 12000) for line in sent([first[0]])[FIRST]])
+    for path in (*first, *later, *other):
+        path.unlink()
+    assert book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path) == [first[1]]
+    assert book.agency.dispatch("103", "2016", on=ON, out_dir=tmp_path) == []
+    assert book.agency.dispatch("402", "2016", on=ON, out_dir=tmp_path) == later
+
+
+def test_suspense_the_books_take_only_in_part_takes_nothing(tmp_path: Path) -> None:
+    with Store.open("sqlite://") as store:
+        book = Premiums(store, Ledger(store, bounds={AccountKind.BANK_CLEARING: Bounds(floor_fen=-20000)}), SAMPLE)
+        bill(book, "2015", 2)
+        ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+        before = states(book)
+        with pytest.raises(CollectionRefused) as refused:  # the first of the two would fit
+            answer(book, tmp_path, batch_no, [(*line, 11999) for line in lines])
+        assert refused.value.code == "books"
+        assert (states(book), book.ledger.totals(), book.agency.suspended()) == (before, (0, 0), [])
+
+
+def test_money_given_back_frees_its_own_bill_alone(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 2)
+    ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+    answer(book, tmp_path, batch_no, [(*lines[0], 11999), (*lines[1], 11998)])
+    one, other = book.agency.suspended()
+    assert book.agency.give_back(one.payment_id, at=AT) == 11999
+    assert states(book) == {(batch_no, 1): 21, (batch_no, 2): 13}
+    assert [held.payment_id for held in book.agency.suspended()] == [other.payment_id]
+    assert len(book.agency.suspended(everything=True)) == 2
+
+
+def test_a_bill_is_freed_when_the_last_of_its_money_is_gone(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 2)
+    ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+    report = answer(book, tmp_path, batch_no, [(*lines[0], 11999), (*lines[0], 1), (*lines[1], 12000)])
+    assert report.suspended_fen == 12000
+    first, second = book.agency.suspended()
+    assert book.agency.give_back(first.payment_id, at=AT) == 11999
+    assert states(book)[batch_no, 1] == 13
+    assert book.agency.give_back(second.payment_id, at=AT) == 1
+    assert states(book) == {(batch_no, 1): 21, (batch_no, 2): 20}
+
+
+def paid(book: Premiums) -> tuple[str, str]:
+    bills = bill(book, "2015", 2)
+    payments = [Payment(f"P{at}", one, 12000, Channel.POS, "T1", AT) for at, one in enumerate(bills)]
+    assert book.pay_many(payments) == [PaymentStatus.PAID] * 2
+    return bills[0], bills[1]
+
+
+def test_a_refund_in_a_closed_month_waits_and_the_others_go_on(book: Premiums) -> None:
+    paid(book)
+    book.ledger.close_period("2015-03", at="2015-04-01T00:00:00")
+    april = datetime.fromisoformat("2015-04-02T08:00:00")
+    refunds = [Refund("R0", "P0", 5000, AT), Refund("R1", "P1", 12000, april)]
+    assert book.refund_many(refunds) == [RefundStatus.LEDGER_REFUSED, RefundStatus.REFUNDED]
+    assert book.totals("2015") == {BillState.PAID: (1, 12000), BillState.REFUNDED: (1, 12000)}
+    assert book.refund_many([replace(refunds[0], amount_fen=12000, at=april)]) == [RefundStatus.REFUNDED]
+    assert book.ledger.balance("POOLED_FUND:resident").net_fen == 0
+    assert book.ledger.recompute() == []
+
+
+def test_a_payment_whose_movements_the_books_do_not_hold_is_not_given_back(book: Premiums) -> None:
+    paid(book)
+    (late,) = bill(book, "2016", 1)
+    columns = ("payment_id", "bill_no", "amount_fen", "channel", "agent", "at", "card_no", "refunded")
+    row = ("P9", late, 12000, "pos", "T1", "2015-03-02T09:30:15", None, "0")
+    with book.store.begin() as connection:
+        insert_many(connection, schema.premium_payment, columns, [row])
+    before = book.ledger.totals()
+    refunds = [Refund("R9", "P9", 12000, AT), Refund("R0", "P0", 1, AT)]
+    assert book.refund_many(refunds) == [RefundStatus.NO_RATE, RefundStatus.REFUNDED]
+    assert book.ledger.totals() == (before[0] + 1, before[1] + 1)
+
+
+def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
+    book: Premiums, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill(book, "2015", 2)
+    ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+    seen: list[str] = []
+    real = agency.lock_for_posting
+    monkeypatch.setattr(agency, "lock_for_posting", lambda connection: (seen.append("lock"), real(connection)))
+    sa.event.listen(book.store.engine, "before_cursor_execute", lambda *_: seen.append("statement"))
+
+    def first_of(call: object) -> str:
+        seen.clear()
+        call()  # type: ignore[operator]
+        return seen[0]
+
+    assert first_of(lambda: answer(book, tmp_path, batch_no, [(*lines[0], 11999)])) == "lock"
+    (held,) = book.agency.suspended()
+    assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2])) == "lock"
+    assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT)) == "lock"
+    assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT)) == "lock"
