@@ -138,11 +138,9 @@ def corrections(
     noticed = False
     try:
         sums = checking.digests(checked)
-        for book in workbooks:
-            target, read = checking.take_back(book, sums, checking.layout(spec), out)
-            typer.echo(
-                f"{book.name}: 共 {read.listed:,} 条,更正 {len(read.rows):,},未改 {read.unchanged:,} -> {target}"
-            )
+        for book, target in zip(workbooks, checking.corrected_names(workbooks, out), strict=True):
+            read = checking.take_back(book, sums, checking.layout(spec), target)
+            say(f"{book.name}: 共 {read.listed:,} 条,更正 {len(read.rows):,},未改 {read.unchanged:,} -> {target}")
             for line in checking.notices(read):
                 say(line)
             noticed = noticed or bool(read.notices)

@@ -1,14 +1,16 @@
 """``sbcard check`` and ``sbcard corrections``: what they write and print; the checks themselves are a library call."""
 
 import csv
+import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
@@ -16,6 +18,8 @@ from typing import Any, TextIO
 from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
+from sbcard_core.files import Results, check_output, make_folder, open_input, read_cell, write_rows
+from sbcard_core.messages import message
 from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, masked
@@ -26,11 +30,13 @@ FINDINGS = (
     *("文件", "行号", "列号", "字段", "代码", "级别", "处理", "值(遮盖)", "原因"),
     *("建议(遮盖)", "依据", "规则来源"),
 )
+MAKES = ("accepted", "quarantine", "kickback", "findings.csv", "findings.parquet", "conflicts.csv", "summary.csv")
+"""Names of the results in their folder; the last one appears when all others are there."""
 SUMMARY = ("文件", "sha256", "记录", "接受", "退回", "隔离", "表头无法识别")
 CONFLICTS = ("类型", "组", "说法", "文件", "行号", "建议撤回")
+_SUBMITTER = re.compile(r"[0-9]{6}")
 _KINDS = {"two_names": "一号多名", "two_counties": "一人多地", "two_banks": "一人多行"}
 _OUTCOMES = {Disposition.ACCEPTED: "接受", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Repairs(StrEnum):
@@ -65,6 +71,8 @@ class Request:
 class Outcome:
     """What a check came to."""
 
+    begun_anew: bool = False
+    """What an earlier run, broken off, had left in the folder was removed."""
     files: list[FileSummary] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
@@ -111,33 +119,24 @@ def layout(name: str) -> RecordSpec:
 
 def known_numbers(path: Path) -> Iterator[str]:
     """Numbers of a text file, one a line; of a CSV file the first cell counts."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with TextIOWrapper(open_input(path), encoding="utf-8-sig", errors="replace") as file:
         for line in file:
             yield citizen_id.compact(line.split(",", 1)[0].strip().strip('"'))
-
-
-def _harmless(value: object) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_RISKY) else text
 
 
 class _Tables:
     """The open files of one check, written batch by batch."""
 
-    def __init__(self, request: Request, stack: ExitStack) -> None:
-        self._spec, self._out, self._stack = request.spec, request.out, stack
-        self._findings = csv.writer(stack.enter_context(self.open("findings.csv")))
-        self._findings.writerow(FINDINGS)
-        self._accepted: tuple[str, Any] = ("", None)
+    def __init__(self, request: Request, results: Results, stack: ExitStack) -> None:
+        self._spec, self._results, self._stack = request.spec, results, stack
+        self._findings = stack.enter_context(results.open_text("findings.csv"))
+        write_rows(self._findings, [FINDINGS])
         self._names: dict[str, str] = {}
-        self._file: TextIO | None = None
+        self._accepted_of, self._file = "", stack.enter_context(ExitStack())
+        self._accepted: TextIO | None = None
         self._hidden = {each.field: each.sensitivity for each in request.spec.fields}
         self._parquet: Any = None
         self._cap, self._told = request.cap, Counter[tuple[str, str]]()
-
-    def open(self, name: str) -> TextIO:
-        return (self._out / name).open("w", encoding="utf-8-sig", newline="")
 
     def _name(self, file: str) -> str:
         """The file of a file's accepted records: a CSV file's own name, another's with ``.csv`` behind it."""
@@ -161,17 +160,15 @@ class _Tables:
 
     def take(self, batch: CheckedBatch) -> None:
         batch = replace(batch, findings=self._capped(batch.findings))
-        self._findings.writerows([_harmless(cell) for cell in self._row(one)] for one in batch.findings)
+        write_rows(self._findings, map(self._row, batch.findings))
         if find_spec("pyarrow") is not None and batch.findings:
             self._take_arrow(batch)
-        if self._accepted[0] != batch.file:
-            if self._file is not None:
-                self._file.close()
-            self._file = self._stack.enter_context(self.open(f"accepted/{self._name(batch.file)}"))
-            writer = csv.writer(self._file)
-            writer.writerow(each.header for each in self._spec.fields)
-            self._accepted = (batch.file, writer)
-        self._accepted[1].writerows(row[:-1] for row in batch.accepted)
+        if self._accepted is None or self._accepted_of != batch.file:
+            self._file.close()
+            place = self._results.open_text("accepted", self._name(batch.file))
+            self._accepted_of, self._accepted = batch.file, self._file.enter_context(place)
+            write_rows(self._accepted, [[each.header for each in self._spec.fields]])
+        write_rows(self._accepted, (row[:-1] for row in batch.accepted))
 
     def _take_arrow(self, batch: CheckedBatch) -> None:
         import pyarrow as pa  # noqa: PLC0415 - optional
@@ -179,9 +176,8 @@ class _Tables:
 
         table = pa.table(results.findings_table([batch]))
         if self._parquet is None:
-            self._parquet = self._stack.enter_context(
-                parquet.ParquetWriter(self._out / "findings.parquet", table.schema)
-            )
+            file = self._stack.enter_context(self._results.open("findings.parquet"))
+            self._parquet = self._stack.enter_context(parquet.ParquetWriter(file, table.schema))
         self._parquet.write_table(table)
 
     def _row(self, one: Finding) -> tuple[object, ...]:
@@ -216,63 +212,66 @@ def run(request: Request, ticker: Ticker) -> Outcome:
 
     Raises:
         SBCardError: a wrong call.
+        FileRefused: the folder is not one for new results.
         OSError: a file cannot be read or written.
     """
-    if (request.out / "summary.csv").exists():
-        what = "the folder holds the results of an earlier check"
-        raise InvalidValue(what, step="check", term="结果目录", advice="name another folder with --out")
-    for folder in ("accepted", "quarantine", "kickback"):
-        (request.out / folder).mkdir(parents=True, exist_ok=True)
-    outcome = Outcome()
+    if request.submitter and not _SUBMITTER.fullmatch(request.submitter):
+        raise InvalidValue(message("check.submitter", found=request.submitter), step="check", term="报送单位")
+    inputs = [*request.files, *filter(None, [request.known])]
+    with Results(request.out, "check", MAKES, inputs=inputs) as results:
+        outcome = Outcome(begun_anew=results.begun_anew)
+        _write(request, results, outcome, ticker)
+        results.finish()
+    return outcome
+
+
+def _write(request: Request, results: Results, outcome: Outcome, ticker: Ticker) -> None:
     with ExitStack() as stack:
-        back = stack.enter_context(Spool(request.out))
+        back = stack.enter_context(Spool(results.stage))
         batches = check_files(
             request.files,
             request.spec,
             on=request.on,
             progress=ticker,
-            quarantine_dir=request.out / "quarantine",
+            quarantine_dir=results.folder("quarantine"),
             submitters={path.name: request.submitter for path in request.files} if request.submitter else None,
             workers=request.workers,
             repairs=request.repairs.policy,
             known=None if request.known is None else known_numbers(request.known),
         )
-        tables = _Tables(request, stack)
+        results.folder("accepted")
+        tables = _Tables(request, results, stack)
         found, withdrawal = conflicts.settle(_watched(batches, tables, outcome, back))
-        _write_conflicts(tables, found, withdrawal)
-        with tables.open("summary.csv") as file:
-            rows = csv.writer(file)
-            rows.writerow(SUMMARY)
-            rows.writerows(_sums(each) for each in outcome.files)
-        _send_back(request, back, outcome)
-    outcome.conflicts, outcome.withdrawn, outcome.unique = len(found), len(withdrawal.keys), withdrawal.unique
-    return outcome
+        outcome.conflicts, outcome.withdrawn, outcome.unique = len(found), len(withdrawal.keys), withdrawal.unique
+        with results.open_text("conflicts.csv") as file:
+            write_rows(file, _conflict_rows(found, withdrawal))
+        _send_back(request, results.folder("kickback"), back, outcome)
+        with results.open_text("summary.csv") as file:
+            write_rows(file, [SUMMARY, *map(_sums, outcome.files)])
 
 
 def _sums(one: FileSummary) -> tuple[object, ...]:
     return one.file, one.sha256, one.records, one.accepted, one.rejected, one.quarantined, int(one.header_refused)
 
 
-def _write_conflicts(tables: _Tables, found: list[conflicts.Conflict], withdrawal: conflicts.Withdrawal) -> None:
+def _conflict_rows(found: list[conflicts.Conflict], withdrawal: conflicts.Withdrawal) -> Iterator[tuple[object, ...]]:
     gone = set(withdrawal.keys)
-    with tables.open("conflicts.csv") as file:
-        rows = csv.writer(file)
-        rows.writerow(CONFLICTS)
-        for group, conflict in enumerate(found, 1):
-            for said, side in enumerate(conflict.sides, 1):
-                for key in side:
-                    name, line = key if isinstance(key, tuple) else (key, "")
-                    rows.writerow((_KINDS[conflict.kind], group, said, name, line, "是" if key in gone else ""))
+    yield CONFLICTS
+    for group, conflict in enumerate(found, 1):
+        for said, side in enumerate(conflict.sides, 1):
+            for key in side:
+                name, line = key if isinstance(key, tuple) else (key, "")
+                yield _KINDS[conflict.kind], group, said, name, line, "是" if key in gone else ""
 
 
-def _send_back(request: Request, back: Spool, outcome: Outcome) -> None:
+def _send_back(request: Request, folder: Path, back: Spool, outcome: Outcome) -> None:
     """One workbook in full for each submitter: the one named, else each file's own."""
     by_book = defaultdict[str, list[Path]](list)
     for path in request.files:
         if path.name in back:
             by_book[request.submitter or path.name].append(path)
     for name, paths in by_book.items():
-        book = request.out / "kickback" / f"{name}.xlsx"
+        book = folder / f"{name}.xlsx"
         listed = kickback.write(
             book,
             (one for path in paths for one in back.of(path.name)),
@@ -286,6 +285,8 @@ def _send_back(request: Request, back: Spool, outcome: Outcome) -> None:
 
 def report(outcome: Outcome, out: Path) -> Iterator[str]:
     """The lines a clerk reads."""
+    if outcome.begun_anew:
+        yield str(message("files.broken_off", path=str(out)))
     for one in outcome.files:
         parts = f"接受 {one.accepted:,} + 退回 {one.rejected:,} + 隔离 {one.quarantined:,}"
         yield f"{one.file}: 记录 {one.records:,} = {parts}" + (" (表头或文件无法识别)" if one.header_refused else "")
@@ -305,22 +306,40 @@ def digests(checked: Path) -> dict[str, str]:
     Raises:
         InvalidValue: there is none.
     """
-    path = checked / "summary.csv"
+    path = checked / MAKES[-1]
     if not path.is_file():
         raise InvalidValue(
             "no summary.csv of a check", step="corrections", term="校验结果", advice="name its --out folder"
         )
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return {row["文件"]: row["sha256"] for row in csv.DictReader(file)}
+    with TextIOWrapper(open_input(path), encoding="utf-8-sig", newline="") as file:
+        return {read_cell(row["文件"]): row["sha256"] for row in csv.DictReader(file)}
 
 
-def take_back(book: Path, sums: Mapping[str, str], spec: RecordSpec, out: Path) -> tuple[Path, kickback.ReadBack]:
-    """Read one corrected workbook and write its corrected records as a file for the next check."""
+def corrected_names(books: Sequence[Path], out: Path) -> list[Path]:
+    """Where the corrected records of workbooks go, one file each.
+
+    Raises:
+        InvalidValue: two workbooks have one name, so one's records would take the other's place.
+    """
+    targets = [out / f"{book.stem}.corrected.csv" for book in books]
+    for name, count in Counter(target.name.casefold() for target in targets).items():
+        if count > 1:
+            raise InvalidValue(message("corrections.same_name", count=count, name=name), step="corrections")
+    return targets
+
+
+def take_back(book: Path, sums: Mapping[str, str], spec: RecordSpec, target: Path) -> kickback.ReadBack:
+    """Read one corrected workbook and write its corrected records as a file for the next check.
+
+    Raises:
+        FileRefused: there is such a file already.
+        SBCardError: the workbook is refused.
+    """
+    make_folder(target.parent)
+    check_output(target, keep=[book])
     read = kickback.read_back(book, sums, spec=spec)
-    out.mkdir(parents=True, exist_ok=True)
-    target = out / f"{book.stem}.corrected.csv"
     read.save(target, spec=spec)
-    return target, read
+    return read
 
 
 def notices(read: kickback.ReadBack) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 _RISKY: Final = re.compile(r"'*[ \u3000]*(?:[=+\-@\t\r\n]|[＝＋－＠])")
+_BEGINS: Final = frozenset("=+-@\t\r\n＝＋－＠' \u3000")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _SPARED: Final = re.compile(r"[-+]?")
 
@@ -45,6 +46,6 @@ def write_rows(out: _Lines, rows: Iterable[Iterable[object]], *, end: str = "\r\
     """Write rows as CSV with safe cells; returns how many."""
     table, count = csv.writer(out, lineterminator=end), 0
     for row in rows:
-        table.writerow([write_cell(cell) for cell in row])
+        table.writerow([cell if type(cell) is str and cell[:1] not in _BEGINS else write_cell(cell) for cell in row])
         count += 1
     return count

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import new_file
 from sbcard_core.validation.ahead import ReadAhead
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.context import Context
@@ -188,7 +189,8 @@ def check_files(
         on: the day of the check; later dates are impossible.
         batch_size: records per batch, at most.
         progress: called after every batch with the file's name and its records so far.
-        quarantine_dir: where ``<file>.quarantine`` gets the original bytes of quarantined lines, or None.
+        quarantine_dir: where ``<file>.quarantine`` gets the original bytes of quarantined lines (mode 600; one that is
+            there is refused), or None.
         submitters: six-digit code of the city or county that sent each file, by file name.
         cap: findings handed out per file and code; ``summary.counts`` and ``marks`` still count all.
         workers: 1 = judge here; more = so many threads; or an executor of threads or processes (where most records
@@ -314,7 +316,7 @@ def _check(
                 for batch in _file_batches(file, source, team, plan.spec, cap):
                     if quarantine_dir is not None and batch.quarantine:
                         target = quarantine_dir / f"{source.name}.quarantine"
-                        aside = aside or stack.enter_context(target.open("wb"))
+                        aside = aside or stack.enter_context(new_file(target))
                         aside.writelines(line.raw for line in batch.quarantine)
                     records += batch.records
                     if progress is not None:

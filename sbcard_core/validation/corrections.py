@@ -1,12 +1,12 @@
 """What a corrected workbook gives: records ready for the check, and notices of whatever else happened to it."""
 
-import csv
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, write_rows
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
 
 
@@ -115,10 +115,10 @@ class ReadBack:
             How many records were written.
 
         Raises:
+            FileRefused: there is such a file already.
             OSError: the file cannot be written.
         """
-        with path.open("w", encoding="gb18030", errors="replace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(one.header for one in spec.fields)
-            writer.writerows([value.replace("\n", " ") for value in row.values] for row in self.rows)
+        with new_text(path, encoding="gb18030", errors="replace") as file:
+            write_rows(file, [[one.header for one in spec.fields]])
+            write_rows(file, ([value.replace("\n", " ") for value in row.values] for row in self.rows))
         return len(self.rows)

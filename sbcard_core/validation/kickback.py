@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from sbcard_core.files import new_file
 from sbcard_core.validation import kickback_full, messages
 from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.kickback_read import read_back
@@ -122,7 +123,7 @@ def write(
     that were accepted are not in it.
 
     Args:
-        path: the .xlsx file; an existing one is replaced.
+        path: the .xlsx file, made with mode 600; one that is there is refused.
         findings: in any order of files; each sheet keeps their order, so put first what must be done first.
         title: stands in the document properties and in the head of each printed page.
         spec: the layout, for the Chinese headers.
@@ -138,6 +139,7 @@ def write(
 
     Raises:
         OSError: a file cannot be written or read.
+        FileRefused: there is such a file already.
         InvalidValue: ``in_full`` without a collected file that has findings.
 
     Example:
@@ -169,7 +171,7 @@ def write(
     import xlsxwriter  # noqa: PLC0415  (only those who write a list pay for it)
 
     written = 0
-    with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
+    with new_file(path) as file, xlsxwriter.Workbook(file, _OPTIONS | {"tmpdir": str(path.parent)}) as book:
         book.set_properties({"title": title, "created": created})
         sheets = _Sheets(book, title, max_rows)
         for finding in findings:

