@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+from sbcard_core.messages import Message, message
 from sbcard_core.values import CardState
 
 
@@ -48,11 +49,11 @@ class Half(StrEnum):
 
 
 class TransitionStatus(IntEnum):
-    """What became of one operation on one card; only OK changed something."""
+    """Result of one operation on one card; only OK changed something."""
 
     OK = 0
     ALREADY = 1
-    """已处于该状态: the wish is fulfilled already; treat as success (vendor reply 01)."""
+    """已处于该状态: the operation is satisfied already; treat as success (vendor reply 01)."""
     UNKNOWN_CARD = 10
     NOT_MADE = 11
     """Not back from the factory."""
@@ -60,26 +61,18 @@ class TransitionStatus(IntEnum):
     """Not handed to its holder."""
     ILLEGAL = 13
     """The state of the card does not allow the operation."""
+    OUT_OF_ORDER = 14
+    """Dated before an earlier act on the card: before it was made or handed over, or before the half's last act."""
 
     @property
     def is_success(self) -> bool:
-        """The card is in the wished state."""
+        """The card is in the state the operation leads to."""
         return self <= TransitionStatus.ALREADY
 
     @property
-    def zh(self) -> str:
-        """What a clerk reads."""
-        return _ZH[self]
-
-
-_ZH = {
-    TransitionStatus.OK: "办理成功",
-    TransitionStatus.ALREADY: "已处于该状态",
-    TransitionStatus.UNKNOWN_CARD: "查无此卡",
-    TransitionStatus.NOT_MADE: "卡尚未制成",
-    TransitionStatus.NOT_ISSUED: "卡尚未发放",
-    TransitionStatus.ILLEGAL: "当前状态不允许该操作",
-}
+    def message(self) -> Message:
+        """The status as a clerk reads it."""
+        return message(f"registry.transition.{self.name.lower()}")
 
 
 class LossEnd(StrEnum):
@@ -98,25 +91,32 @@ class LifecyclePolicy:
             cities do not and make a new card).
         temporary_loss_days: how long 临时挂失 lasts (5, 10 and 15 are seen).
         temporary_loss_end: what follows.
+        replaceable: states of the application half in which a new card may be requested; places that exchange
+            damaged cards without a loss report add NORMAL and LOCKED.
     """
 
     release_formal_loss: bool = False
     temporary_loss_days: int = 10
     temporary_loss_end: LossEnd = LossEnd.RESTORE
+    replaceable: frozenset[CardState] = frozenset({CardState.LOST})
 
 
 _S = CardState
-TRANSITIONS: Mapping[tuple[Operation, CardState], CardState] = MappingProxyType(
+LOST_STATES = frozenset({_S.TEMPORARILY_LOST, _S.LOST})
+"""States of a half that is reported lost."""
+TRANSITIONS: Mapping[tuple[Operation, CardState], CardState | None] = MappingProxyType(
     {
         (Operation.ACTIVATE, _S.SEALED): _S.NORMAL,
+        (Operation.TEMPORARY_LOSS, _S.SEALED): _S.TEMPORARILY_LOST,
         (Operation.TEMPORARY_LOSS, _S.NORMAL): _S.TEMPORARILY_LOST,
-        (Operation.FORMAL_LOSS, _S.SEALED): _S.LOST,  # lost before use
+        (Operation.TEMPORARY_LOSS, _S.LOCKED): _S.TEMPORARILY_LOST,
+        (Operation.FORMAL_LOSS, _S.SEALED): _S.LOST,  # lost before use, or on its way to the outlet
         (Operation.FORMAL_LOSS, _S.NORMAL): _S.LOST,
         (Operation.FORMAL_LOSS, _S.TEMPORARILY_LOST): _S.LOST,
         (Operation.FORMAL_LOSS, _S.LOCKED): _S.LOST,
-        (Operation.RELEASE, _S.TEMPORARILY_LOST): _S.NORMAL,
-        (Operation.RELEASE, _S.LOST): _S.NORMAL,  # only where the policy allows it
-        (Operation.LOSS_ENDED, _S.TEMPORARILY_LOST): _S.NORMAL,  # or CANCELLED, by policy
+        (Operation.RELEASE, _S.TEMPORARILY_LOST): None,
+        (Operation.RELEASE, _S.LOST): None,  # only where the policy allows it
+        (Operation.LOSS_ENDED, _S.TEMPORARILY_LOST): None,  # or CANCELLED, by policy
         (Operation.LOCK, _S.NORMAL): _S.LOCKED,
         (Operation.UNLOCK, _S.LOCKED): _S.NORMAL,
         (Operation.CANCEL, _S.SEALED): _S.CANCELLED,
@@ -126,37 +126,50 @@ TRANSITIONS: Mapping[tuple[Operation, CardState], CardState] = MappingProxyType(
         (Operation.CANCEL, _S.TEMPORARILY_LOST): _S.CANCELLED,
     }
 )
-"""(operation, state) -> new state; what is not here is illegal. CANCELLED is final."""
+"""(operation, state) -> new state; None is the state before the loss report: its release neither activates nor unlocks.
 
-GOAL: Mapping[Operation, frozenset[CardState]] = MappingProxyType(
+What is not here is illegal. CANCELLED is final. Source: a synthesis of local rules (assumed).
+"""
+
+SATISFIED: Mapping[Operation, frozenset[CardState]] = MappingProxyType(
     {
         Operation.ACTIVATE: frozenset({_S.NORMAL}),
         Operation.TEMPORARY_LOSS: frozenset({_S.TEMPORARILY_LOST, _S.LOST}),
         Operation.FORMAL_LOSS: frozenset({_S.LOST}),
-        Operation.RELEASE: frozenset({_S.NORMAL}),
-        Operation.LOSS_ENDED: frozenset({_S.NORMAL}),
+        Operation.RELEASE: frozenset({_S.SEALED, _S.NORMAL, _S.LOCKED}),
+        Operation.LOSS_ENDED: frozenset({_S.SEALED, _S.NORMAL, _S.LOCKED}),
         Operation.LOCK: frozenset({_S.LOCKED}),
         Operation.UNLOCK: frozenset({_S.NORMAL}),
         Operation.CANCEL: frozenset({_S.CANCELLED}),
     }
 )
-"""States in which an operation finds its wish fulfilled already."""
+"""States in which an operation is already satisfied (idempotent success)."""
 
 
-def transition(operation: Operation, state: CardState, policy: LifecyclePolicy) -> tuple[TransitionStatus, CardState]:
-    """What ``operation`` does to one half in ``state``, and the state after it.
+def transition(
+    operation: Operation, state: CardState, policy: LifecyclePolicy, *, before_loss: CardState = CardState.SEALED
+) -> tuple[TransitionStatus, CardState]:
+    """The result of ``operation`` on one half in ``state``, and the state after it.
+
+    Args:
+        operation: what is asked.
+        state: of the half.
+        policy: local rules.
+        before_loss: state before the half was reported lost; where nobody knows it, the holder activates again.
 
     Example:
         >>> transition(Operation.RELEASE, CardState.LOST, LifecyclePolicy())
         (<TransitionStatus.ILLEGAL: 13>, <CardState.LOST: 2>)
-        >>> transition(Operation.RELEASE, CardState.TEMPORARILY_LOST, LifecyclePolicy())
-        (<TransitionStatus.OK: 0>, <CardState.NORMAL: 1>)
+        >>> transition(Operation.RELEASE, CardState.TEMPORARILY_LOST, LifecyclePolicy(), before_loss=CardState.LOCKED)
+        (<TransitionStatus.OK: 0>, <CardState.LOCKED: 3>)
     """
-    if state in GOAL.get(operation, ()):
+    if state in SATISFIED.get(operation, ()):
         return TransitionStatus.ALREADY, state
-    new = TRANSITIONS.get((operation, state))
-    if new is None or (operation is Operation.RELEASE and state is _S.LOST and not policy.release_formal_loss):
+    if (operation, state) not in TRANSITIONS or (
+        operation is Operation.RELEASE and state is _S.LOST and not policy.release_formal_loss
+    ):
         return TransitionStatus.ILLEGAL, state
     if operation is Operation.LOSS_ENDED and policy.temporary_loss_end is LossEnd.CANCEL:
         return TransitionStatus.OK, _S.CANCELLED
-    return TransitionStatus.OK, new
+    after = TRANSITIONS[operation, state]
+    return TransitionStatus.OK, before_loss if after is None else after
