@@ -1,5 +1,8 @@
 """Build of the compiled kernels; everything else is in pyproject.toml.
 
+``freethreading_compatible`` stands in each ``.pyx`` that keeps it: every number another thread may write is copied, or
+read once and checked. ``screen`` does not promise it: it trusts Arrow's immutable columns.
+
 SBCARD_BUILD=debug   bounds checks on, no optimisation
 SBCARD_BUILD=asan    address and undefined-behaviour sanitizers
 """
@@ -54,7 +57,6 @@ setup(
             "boundscheck": MODE == "debug",
             "wraparound": MODE == "debug",
             "embedsignature": True,
-            "freethreading_compatible": True,
         },
     ),
 )

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Command APDUs as values and as bytes, one by one and many in one buffer (csrc/apdu.h is the manual of the latter)."""
 
 from cpython.array cimport array, clone
@@ -18,15 +19,15 @@ cdef extern from "csrc/apdu.h":
         size_t header_step
         const uint8_t *data
         const int64_t *offsets
+        int64_t size
         int64_t length
         const int32_t *ne
         int64_t one_ne
         size_t n
-    int sbc_apdu_offsets_fit(const int64_t *, size_t, int64_t) noexcept nogil
-    int64_t sbc_apdu_same_length(const int64_t *, size_t, int64_t) noexcept nogil
+    int64_t sbc_apdu_same_length(const int64_t *, size_t, int64_t, int64_t *) noexcept nogil
     int64_t sbc_apdu_total(const sbc_apdu_batch *) noexcept nogil
-    void sbc_apdu_encode(const sbc_apdu_batch *, uint8_t *, int64_t *) noexcept nogil
-    void sbc_apdu_decode(const uint8_t *, const int64_t *, int64_t, size_t, int64_t *, uint16_t *) noexcept nogil
+    int sbc_apdu_encode(const sbc_apdu_batch *, uint8_t *, int64_t, int64_t *) noexcept nogil
+    int sbc_apdu_decode(const uint8_t *, int64_t, const int64_t *, int64_t, size_t, int64_t *, uint16_t *) noexcept nogil
 
 LEVELS = ("portable",)
 
@@ -42,6 +43,8 @@ HEADER = "CLA INS P1 P2 are single bytes"
 LENGTHS = "Nc is at most 65535 and Ne at most 65536"
 TOO_SHORT = "a command has at least four bytes"
 WRONG_LC = "Lc does not fit the command length"
+OFFSETS = "offsets must ascend within the buffer"
+CHANGED = "the input was changed by another thread during the call"
 
 
 cdef inline long _number(object value) except? -2:
@@ -254,13 +257,10 @@ cdef class _Target:
         PyBuffer_Release(&self.buffer)
 
 
-cdef const int64_t *_offsets(_Numbers numbers, size_t size) except NULL:
-    cdef const int64_t *found = <const int64_t *>numbers.buffer.buf
+cdef const int64_t *_offsets(_Numbers numbers) except NULL:
     if numbers.count < 1:
         raise ValueError("n items have n + 1 offsets")
-    if not sbc_apdu_offsets_fit(found, numbers.count - 1, <int64_t>size):
-        raise ValueError("offsets must ascend within the buffer")
-    return found
+    return <const int64_t *>numbers.buffer.buf
 
 
 cdef size_t _rows(size_t size, int64_t length) except? 0:
@@ -280,24 +280,22 @@ def encode_many(headers, data, offsets, length, ne, out, str level):
     cdef array ends
     cdef object made
     cdef _Target given
-    cdef int64_t total
+    cdef int64_t total, start = 0
+    cdef int same
     cdef uint8_t *target
     cdef int64_t *target_ends
     if level != "portable":
         raise ValueError(f"level {level!r} is not one of {LEVELS}")
     batch.headers, batch.data, batch.offsets, batch.length = heads.bytes, body.bytes, NULL, 0
+    batch.size = <int64_t>body.size
     batch.ne, batch.one_ne = NULL, 0
     if offsets is not None:
         places = _Numbers(offsets, 8, "offsets")
-        if places.count < 1:
-            raise ValueError("n items have n + 1 offsets")
-        batch.offsets, batch.n = <const int64_t *>places.buffer.buf, places.count - 1
-        total = sbc_apdu_same_length(batch.offsets, batch.n, <int64_t>body.size)
+        batch.offsets, batch.n = _offsets(places), places.count - 1
+        total = sbc_apdu_same_length(batch.offsets, batch.n, batch.size, &start)
         if 0 <= total <= MAX_NC:
-            batch.data += batch.offsets[0]
+            batch.data += start
             batch.offsets, batch.length = NULL, total
-        else:
-            _offsets(places, body.size)
     elif length:
         batch.length = length
         batch.n = _rows(body.size, batch.length)
@@ -320,6 +318,8 @@ def encode_many(headers, data, offsets, length, ne, out, str level):
             raise ValueError("ne must be one number, or one for each command")
         batch.ne = <const int32_t *>answers.buffer.buf
     total = sbc_apdu_total(&batch)
+    if total < 0:
+        raise ValueError(OFFSETS)
     if out is None:
         made = PyBytes_FromStringAndSize(NULL, total)
         target = <uint8_t *>PyBytes_AS_STRING(made)
@@ -331,7 +331,9 @@ def encode_many(headers, data, offsets, length, ne, out, str level):
     ends = clone(_INT64, <Py_ssize_t>batch.n + 1, False)
     target_ends = <int64_t *>ends.data.as_longlongs
     with nogil:
-        sbc_apdu_encode(&batch, target, target_ends)
+        same = sbc_apdu_encode(&batch, target, total, target_ends)
+    if not same:
+        raise ValueError(CHANGED)
     return made, ends
 
 
@@ -341,6 +343,7 @@ def decode_many(buffer, offsets, length, str level):
     cdef _Numbers places
     cdef const int64_t *starts = NULL
     cdef int64_t size = 0
+    cdef int fits
     cdef size_t n
     cdef array ends, words
     cdef int64_t *target
@@ -349,7 +352,7 @@ def decode_many(buffer, offsets, length, str level):
         raise ValueError(f"level {level!r} is not one of {LEVELS}")
     if offsets is not None:
         places = _Numbers(offsets, 8, "offsets")
-        starts = _offsets(places, source.size)
+        starts = _offsets(places)
         n = places.count - 1
     else:
         size = length
@@ -357,5 +360,7 @@ def decode_many(buffer, offsets, length, str level):
     ends, words = clone(_INT64, <Py_ssize_t>n, False), clone(_UINT16, <Py_ssize_t>n, False)
     target, target_words = <int64_t *>ends.data.as_longlongs, <uint16_t *>words.data.as_ushorts
     with nogil:
-        sbc_apdu_decode(source.bytes, starts, size, n, target, target_words)
+        fits = sbc_apdu_decode(source.bytes, <int64_t>source.size, starts, size, n, target, target_words)
+    if not fits:
+        raise ValueError(OFFSETS)
     return ends, words

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """The level of this processor, by name."""
 
 cdef extern from "csrc/cpu.h":

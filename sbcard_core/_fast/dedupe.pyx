@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Repeated numbers in long columns: checks the call, releases the GIL, calls C. See csrc/dedupe.h."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -14,6 +15,7 @@ cdef extern from "csrc/dedupe.h":
         const uint8_t *data
         size_t size
     enum: SBC_DEDUPE_LENGTH
+    enum: SBC_DEDUPE_MEMORY
     const size_t SBC_DEDUPE_MOST
     size_t sbc_dedupe_pack(const uint8_t *rows, size_t n, uint64_t *keys, uint8_t *status) noexcept nogil
     ptrdiff_t sbc_dedupe_pack_texts(const uint8_t *data, size_t size, const void *offsets, int wide, size_t n,
@@ -24,11 +26,11 @@ cdef extern from "csrc/dedupe.h":
                         uint8_t *out) noexcept nogil
     int sbc_dedupe_split(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int bits, uint64_t *out,
                          uint64_t *starts) noexcept nogil
-    size_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n,
-                             sbc_dedupe_seed seed, uint8_t *out) noexcept nogil
-    void sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits) noexcept nogil
-    void sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
-                         int64_t *out) noexcept nogil
+    ptrdiff_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n,
+                                sbc_dedupe_seed seed, uint8_t *out) noexcept nogil
+    int sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits) noexcept nogil
+    int sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
+                        int64_t *out) noexcept nogil
 
 LEVELS = ("portable",)
 
@@ -56,6 +58,12 @@ cdef int _check(bint good, str what) except -1:
     if not good:
         raise ValueError(what)
     return 0
+
+
+cdef int _done(ptrdiff_t result) except -1:
+    if result == SBC_DEDUPE_MEMORY:
+        raise MemoryError
+    return _check(result >= 0, "the keys or the set were changed by another thread, or the set has no room")
 
 
 cdef int _level(str level) except -1:
@@ -150,9 +158,7 @@ cdef int _mark(keys, bytes seed, bint every, int bits, out, str level) except -1
     _check(-1 <= bits <= 16, "2^0 to 2^16 parts")
     with nogil:
         failed = sbc_dedupe_mark(<const uint64_t *>of.data, n, factors, every, bits, into.data)
-    if failed:
-        raise MemoryError
-    return 0
+    return _done(failed)
 
 
 def split(keys, bytes seed, int bits, out, starts, str level):
@@ -166,8 +172,7 @@ def split(keys, bytes seed, int bits, out, starts, str level):
     with nogil:
         failed = sbc_dedupe_split(<const uint64_t *>of.data, n, factors, bits, <uint64_t *>into.data,
                                   <uint64_t *>places.data)
-    if failed:
-        raise MemoryError
+    _done(failed)
 
 
 def insert(slots, size_t used, keys, bytes seed, out, str level):
@@ -175,10 +180,12 @@ def insert(slots, size_t used, keys, bytes seed, out, str level):
     _level(level)
     cdef _View table = _View(slots, True), of = _View(keys, False), into = _View(out, True)
     cdef int bits = _bits(table)
-    cdef size_t n = _keys(of, into, 1), taken
+    cdef size_t n = _keys(of, into, 1)
+    cdef ptrdiff_t taken
     cdef sbc_dedupe_seed factors = _seed(seed)
     with nogil:
         taken = sbc_dedupe_insert(<uint64_t *>table.data, bits, &used, <const uint64_t *>of.data, n, factors, into.data)
+    _done(taken)
     return taken, used
 
 
@@ -187,9 +194,11 @@ def move(slots, larger, str level):
     _level(level)
     cdef _View of = _View(slots, False), into = _View(larger, True)
     cdef int bits = _bits(of), larger_bits = _bits(into)
+    cdef int failed
     _check(larger_bits > bits, "the other set must be larger")
     with nogil:
-        sbc_dedupe_move(<const uint64_t *>of.data, bits, <uint64_t *>into.data, larger_bits)
+        failed = sbc_dedupe_move(<const uint64_t *>of.data, bits, <uint64_t *>into.data, larger_bits)
+    _done(failed)
 
 
 def find(slots, keys, bytes seed, out, str level):
@@ -199,5 +208,8 @@ def find(slots, keys, bytes seed, out, str level):
     cdef int bits = _bits(table)
     cdef size_t n = _keys(of, into, 8)
     cdef sbc_dedupe_seed factors = _seed(seed)
+    cdef int failed
     with nogil:
-        sbc_dedupe_find(<const uint64_t *>table.data, bits, <const uint64_t *>of.data, n, factors, <int64_t *>into.data)
+        failed = sbc_dedupe_find(<const uint64_t *>table.data, bits, <const uint64_t *>of.data, n, factors,
+                                 <int64_t *>into.data)
+    _done(failed)

@@ -1,7 +1,9 @@
+# cython: freethreading_compatible=True
 """DES and 3DES over batches: checks the call, releases the GIL, calls C. See csrc/des.h for what each call means."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport free, malloc
 
 
 cdef extern from "csrc/des.h":
@@ -28,7 +30,7 @@ cdef extern from "csrc/des.h":
     const sbc_des_kernel sbc_des_portable
     const sbc_des_kernel sbc_des_sse2
     const sbc_des_kernel sbc_des_avx2
-    int sbc_des_offsets(const int64_t *, size_t, size_t, size_t) noexcept nogil
+    int sbc_des_offsets(const int64_t *, size_t, size_t, size_t, int64_t *) noexcept nogil
 
 LEVELS = ("portable", "sse2", "avx2")
 
@@ -44,10 +46,11 @@ cdef const sbc_des_kernel *_choose(str level) except NULL:
 
 
 cdef class _Views:
-    """The buffers of one call, released together."""
+    """The buffers of one call and its own copy of the offsets, released together."""
 
     cdef Py_buffer views[6]
     cdef int count
+    cdef int64_t *offsets
 
     cdef Py_buffer *take(self, object what, int flags=PyBUF_SIMPLE) except NULL:
         cdef Py_buffer *view = &self.views[self.count]
@@ -59,6 +62,7 @@ cdef class _Views:
         while self.count:
             self.count -= 1
             PyBuffer_Release(&self.views[self.count])
+        free(self.offsets)
 
 
 cdef size_t _step(const Py_buffer *view, size_t unit, size_t n, str what) except? 7:
@@ -93,10 +97,13 @@ cdef const Py_buffer *_messages(sbc_des_job *job, _Views views, object data, obj
     cdef const Py_buffer *offsets_view = views.take(offsets)
     if offsets_view.len < 8 or offsets_view.len % 8 or <size_t>offsets_view.buf % sizeof(int64_t):
         raise ValueError("offsets must be n + 1 aligned 64-bit integers")
+    views.offsets = <int64_t *>malloc(<size_t>offsets_view.len)
+    if not views.offsets:
+        raise MemoryError
     job.data = <const uint8_t *>data_view.buf
-    job.offsets = <const int64_t *>offsets_view.buf
+    job.offsets = views.offsets
     job.n = <size_t>offsets_view.len // 8 - 1
-    if not sbc_des_offsets(job.offsets, job.n, <size_t>data_view.len, unit):
+    if not sbc_des_offsets(<const int64_t *>offsets_view.buf, job.n, <size_t>data_view.len, unit, views.offsets):
         raise ValueError(f"offsets must rise inside the data, by multiples of {unit}")
     return data_view
 

@@ -1,3 +1,4 @@
+# cython: freethreading_compatible=True
 """Citizen-number check over contiguous rows: checks the call, releases the GIL, calls C."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer

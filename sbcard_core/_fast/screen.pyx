@@ -4,6 +4,10 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
+cdef extern from "<stdint.h>":
+    const size_t SIZE_MAX
+
+
 cdef extern from "csrc/screen.h":
     ctypedef struct sbc_check:
         pass
@@ -30,10 +34,10 @@ cdef extern from "csrc/screen.h":
                                         uint8_t *flags, uint64_t *keys) noexcept nogil
     ctypedef void sbc_screen_columns_fn(const sbc_program *program, const sbc_column *columns, size_t n,
                                         uint8_t *flags, uint64_t *keys) noexcept nogil
-    void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts,
-                        const int64_t *chosen, size_t n, uint32_t *pairs) noexcept nogil
-    size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_end,
-                           int row_end, int64_t *ends, uint8_t *out) noexcept nogil
+    int sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, size_t rows,
+                       const int64_t *chosen, size_t n, uint32_t *pairs) noexcept nogil
+    size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
+                           int cell_end, int row_end, int64_t *ends, uint8_t *out, size_t space) noexcept nogil
     sbc_screen_count_fn sbc_screen_count_portable
     sbc_screen_count_fn sbc_screen_count_avx2
     sbc_screen_lines_fn sbc_screen_lines_portable
@@ -42,12 +46,18 @@ cdef extern from "csrc/screen.h":
     sbc_screen_columns_fn sbc_screen_columns_avx2
 
 LEVELS = ("portable", "avx2")
+CHOSEN = "a chosen row is none of these, or the columns were changed by another thread"
 
 
 cdef class Views:
     """Buffers of one call, released together whatever happens."""
     cdef Py_buffer held[8]
     cdef int count
+
+    cdef const void *small(self, given, size_t unit, size_t *n) except NULL:
+        """A buffer that steers what is read: copied unless nobody can write it."""
+        cdef bytes kept = given if type(given) is bytes else bytes(given)
+        return self.take(kept, False, unit, n)
 
     cdef void *take(self, given, bint writable, size_t unit, size_t *n) except NULL:
         PyObject_GetBuffer(given, &self.held[self.count], PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
@@ -72,9 +82,9 @@ cdef bint _is_vector(str level) except -1:
 
 cdef int _take_program(Views views, tuple given, sbc_program *program) except -1:
     checks, clauses, tables, gb, columns = given
-    program.checks = <const sbc_check *>views.take(checks, False, 32, &program.check_count)
-    program.clauses = <const sbc_clause *>views.take(clauses, False, 32, &program.clause_count)
-    program.tables = <const uint8_t *>views.take(tables, False, 1, &program.table_size)
+    program.checks = <const sbc_check *>views.small(checks, 32, &program.check_count)
+    program.clauses = <const sbc_clause *>views.small(clauses, 32, &program.clause_count)
+    program.tables = <const uint8_t *>views.small(tables, 1, &program.table_size)
     program.gb, program.columns = gb, columns
     if not sbc_screen_sound(program):
         raise ValueError("the program reads outside of its tables or columns")
@@ -137,7 +147,7 @@ def columns(tuple program, described, flags, keys, str level):
     cdef sbc_program code
     cdef size_t n, width
     _take_program(views, program, &code)
-    cdef const sbc_column *column = <const sbc_column *>views.take(described, False, 64, &width)
+    cdef const sbc_column *column = <const sbc_column *>views.small(described, 64, &width)
     cdef uint8_t *flag = <uint8_t *>views.take(flags, True, 1, &n)
     cdef uint64_t *key = _take_keys(views, keys, n)
     if width != code.columns:
@@ -147,14 +157,6 @@ def columns(tuple program, described, flags, keys, str level):
             sbc_screen_columns_avx2(&code, column, n, flag, key)
         else:
             sbc_screen_columns_portable(&code, column, n, flag, key)
-
-
-cdef int _within(const int64_t *chosen, size_t n, size_t rows) except -1:
-    cdef size_t k
-    for k in range(n):
-        if chosen[k] < 0 or <size_t>chosen[k] >= rows:
-            raise ValueError("a chosen row is none of these")
-    return 0
 
 
 def cut(raw, bytes delimiter, bint gb, uint32_t columns, starts, chosen, pairs, str level):
@@ -172,9 +174,11 @@ def cut(raw, bytes delimiter, bint gb, uint32_t columns, starts, chosen, pairs, 
     cdef uint32_t *pair = <uint32_t *>views.take(pairs, True, 8, &filled)
     if filled != n * columns or not places or start[places - 1] != text.size:
         raise ValueError("two places for every cell are wanted, and the starts of all lines")
-    _within(row, n, places - 1)
+    cdef int fits
     with nogil:
-        sbc_screen_cut(&code, &text, start, row, n, pair)
+        fits = sbc_screen_cut(&code, &text, start, places - 1, row, n, pair)
+    if not fits:
+        raise ValueError(CHOSEN)
 
 
 def join(described, size_t rows, chosen, int cell_end, int row_end, ends, str level):
@@ -185,18 +189,21 @@ def join(described, size_t rows, chosen, int cell_end, int row_end, ends, str le
     cdef int64_t *end = NULL
     cdef uint8_t *out
     _is_vector(level)
-    cdef const sbc_column *column = <const sbc_column *>views.take(described, False, 64, &width)
+    cdef const sbc_column *column = <const sbc_column *>views.small(described, 64, &width)
     if chosen is not None:
         row = <const int64_t *>views.take(chosen, False, 8, &n)
-        _within(row, n, rows)
     if ends is not None:
         end = <int64_t *>views.take(ends, True, 8, &k)
         if k != n + 1:
             raise ValueError("ends must hold one more than the rows")
     with nogil:
-        size = sbc_screen_join(column, width, row, n, cell_end, row_end, end, NULL)
+        size = sbc_screen_join(column, width, rows, row, n, cell_end, row_end, end, NULL, 0)
+    if size == SIZE_MAX:
+        raise ValueError(CHOSEN)
     made = bytearray(size)
     out = <uint8_t *>views.take(made, True, 1, &k)
     with nogil:
-        sbc_screen_join(column, width, row, n, cell_end, row_end, end, out)
+        k = sbc_screen_join(column, width, rows, row, n, cell_end, row_end, end, out, size)
+    if k != size:
+        raise ValueError(CHOSEN)
     return made

@@ -1,7 +1,10 @@
+# cython: freethreading_compatible=True
 """SM4 over many blocks and keys: checks the call, releases the GIL, calls C (csrc/sm4.h is the manual)."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 
 cdef extern from "csrc/sm4.h":
@@ -62,20 +65,32 @@ cdef size_t _ones(_View view, size_t n, str what) except? 0:
     raise ValueError(f"{what} must be 16 bytes, or 16 for each item")
 
 
-cdef size_t _messages(_View data, _View offsets, bint whole) except? 0:
-    """How many messages there are, once every offset has been looked at."""
-    cdef const int64_t *at = <const int64_t *>offsets.bytes
-    cdef size_t i, n
-    cdef bint wrong
-    if offsets.size < 8 or offsets.size % 8:
-        raise ValueError("offsets must be int64, one more than there are messages")
-    n = offsets.size // 8 - 1
-    wrong = at[0] < 0 or at[n] > <int64_t>data.size
-    for i in range(n):
-        wrong |= at[i + 1] < at[i] or (whole and (at[i + 1] - at[i]) % BLOCK != 0)
-    if wrong:
-        raise ValueError("offsets must not decrease, and lie in data" + (", whole blocks apart" if whole else ""))
-    return n
+cdef class _Offsets:
+    """A copy of the offsets, each looked at; another thread may write the originals while a kernel runs."""
+    cdef int64_t *at
+    cdef size_t n
+
+    def __cinit__(self, _View data, offsets, bint whole):
+        cdef _View given = _View(offsets)
+        cdef uint64_t apart = 0
+        cdef size_t i
+        cdef bint wrong
+        if given.size < 8 or given.size % 8:
+            raise ValueError("offsets must be int64, one more than there are messages")
+        self.n = given.size // 8 - 1
+        self.at = <int64_t *>malloc(given.size)
+        if not self.at:
+            raise MemoryError
+        memcpy(self.at, given.bytes, given.size)
+        wrong = self.at[0] < 0 or self.at[self.n] > <int64_t>data.size
+        for i in range(self.n):
+            wrong |= self.at[i + 1] < self.at[i]
+            apart |= <uint64_t>self.at[i + 1] - <uint64_t>self.at[i]
+        if wrong or (whole and apart % BLOCK):
+            raise ValueError("offsets must not decrease, and lie in data" + (", whole blocks apart" if whole else ""))
+
+    def __dealloc__(self):
+        free(self.at)
 
 
 def ecb(keys, data, bint decrypt, out, str level):
@@ -92,28 +107,28 @@ def ecb(keys, data, bint decrypt, out, str level):
 def cbc(keys, ivs, data, offsets, bint decrypt, out, str level):
     """``out`` = CBC of each message ``data[offsets[i]:offsets[i + 1]]``; keys and ivs: one for all, or one for each."""
     cdef const sbc_sm4_level *kernel = _choose(level)
-    cdef _View key = _View(keys), iv = _View(ivs), source = _View(data), at = _View(offsets), target = _View(out, True)
-    cdef size_t n = _messages(source, at, True), key_count = _ones(key, n, "keys"), iv_count = _ones(iv, n, "ivs")
+    cdef _View key = _View(keys), iv = _View(ivs), source = _View(data), target = _View(out, True)
+    cdef _Offsets places = _Offsets(source, offsets, True)
+    cdef size_t n = places.n, key_count = _ones(key, n, "keys"), iv_count = _ones(iv, n, "ivs")
     if target.size != source.size:
         raise ValueError("out must be as long as data")
     with nogil:
-        kernel.cbc(key.bytes, key_count, iv.bytes, iv_count, source.bytes, <const int64_t *>at.bytes, n, decrypt,
-                   target.out())
+        kernel.cbc(key.bytes, key_count, iv.bytes, iv_count, source.bytes, places.at, n, decrypt, target.out())
 
 
 def cbc_mac(keys, iv, data, offsets, int padding, out, str level):
     """``out`` (16 bytes for each) = last CBC block of each message, padded by method 1, 2 or 3 of ISO/IEC 9797-1."""
     cdef const sbc_sm4_level *kernel = _choose(level)
-    cdef _View key = _View(keys), start = _View(iv), source = _View(data), at = _View(offsets)
-    cdef _View target = _View(out, True)
-    cdef size_t n = _messages(source, at, False), key_count = _ones(key, n, "keys"), iv_count = _ones(start, n, "iv")
+    cdef _View key = _View(keys), start = _View(iv), source = _View(data), target = _View(out, True)
+    cdef _Offsets places = _Offsets(source, offsets, False)
+    cdef size_t n = places.n, key_count = _ones(key, n, "keys"), iv_count = _ones(start, n, "iv")
     if target.size != n * BLOCK:
         raise ValueError("out must be 16 bytes for each message")
     if not 1 <= padding <= 3:
         raise ValueError("padding must be 1, 2 or 3")
     with nogil:
-        kernel.cbc_mac(key.bytes, key_count, start.bytes, iv_count, source.bytes, <const int64_t *>at.bytes, n,
-                       padding, target.out())
+        kernel.cbc_mac(key.bytes, key_count, start.bytes, iv_count, source.bytes, places.at, n, padding,
+                       target.out())
 
 
 def derive(masters, factors, out, str level):

@@ -5,6 +5,7 @@ All of it is exact: tables hold the keys themselves. Equal marks come out whatev
 
 import os
 import tempfile
+import threading
 from array import array
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -146,6 +147,7 @@ class KeySet:
         while 3 * slots < 4 * room:
             slots *= 2
         self._slots, self._used, self._seed = np.zeros(slots, np.uint64), 0, SEED
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._used
@@ -159,20 +161,22 @@ class KeySet:
         """Put keys in; 1 where a key is new."""
         kernel, level = _kernels.choose("dedupe")
         out, at = np.empty(len(keys), np.uint8), 0
-        while at < len(keys):
-            taken, self._used = kernel.insert(self._slots, self._used, keys[at:], self._seed, out[at:], level)
-            at += taken
-            if at < len(keys):
-                larger = np.zeros(2 * len(self._slots), np.uint64)
-                kernel.move(self._slots, larger, level)
-                self._slots = larger
+        with self._lock:
+            while at < len(keys):
+                taken, self._used = kernel.insert(self._slots, self._used, keys[at:], self._seed, out[at:], level)
+                at += taken
+                if at < len(keys):
+                    larger = np.zeros(2 * len(self._slots), np.uint64)
+                    kernel.move(self._slots, larger, level)
+                    self._slots = larger
         return out
 
     def find(self, keys: Keys) -> Places:
         """The slot of each key, -1 where it is absent."""
         kernel, level = _kernels.choose("dedupe")
         out = np.empty(len(keys), np.int64)
-        kernel.find(self._slots, keys, self._seed, out, level)
+        with self._lock:
+            kernel.find(self._slots, keys, self._seed, out, level)
         return out
 
 

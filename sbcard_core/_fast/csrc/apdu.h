@@ -8,7 +8,8 @@
  * Lengths are short where they fit (Nc <= 255 and Ne <= 256) and extended otherwise. An item that no command can hold
  * (Nc > 65535, Ne < 0 or > 65536) comes out empty: a command is never empty, so nothing else looks like it.
  *
- * No byte outside the given ranges is read or written; nothing is allocated.
+ * No byte outside the given ranges is read or written, whatever another thread writes into offsets, ne or data
+ * meanwhile: a pass reads every number once, or copies it, and checks what it has read. Nothing is allocated.
  */
 #ifndef SBCARD_APDU_H
 #define SBCARD_APDU_H
@@ -23,28 +24,28 @@ typedef struct {
     size_t header_step;
     const uint8_t *data;
     const int64_t *offsets;
+    int64_t size; /* bytes of data */
     int64_t length;
     const int32_t *ne;
     int64_t one_ne;
     size_t n;
 } sbc_apdu_batch;
 
-/* 1 where offsets ascend from >= 0 to <= size. */
-int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size);
+/* The length of every item where all have one and lie within size from *start on, else -1 (found at the first block
+ * that has two). Such a batch is written twice as fast with `data + *start` and `length` in place of `offsets`. */
+int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size, int64_t *start);
 
-/* The length of every item where all have one and lie within size, else -1 (found at the first block that has two).
- * Such a batch is written twice as fast with `length` in place of `offsets`. */
-int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size);
-
-/* Bytes that sbc_apdu_encode writes. */
+/* Bytes that sbc_apdu_encode writes; -1 where offsets do not ascend from >= 0 to <= size. */
 int64_t sbc_apdu_total(const sbc_apdu_batch *batch);
 
-/* Write the commands one after the other; ends[0] = 0 and ends[i + 1] is the end of command i. */
-void sbc_apdu_encode(const sbc_apdu_batch *batch, uint8_t *out, int64_t *ends);
+/* Write the commands one after the other; ends[0] = 0 and ends[i + 1] is the end of command i. 1 when exactly `total`
+ * bytes were written, 0 when the input is no longer what it was for sbc_apdu_total. */
+int sbc_apdu_encode(const sbc_apdu_batch *batch, uint8_t *out, int64_t total, int64_t *ends);
 
 /* Answer i lies at offsets[i] .. offsets[i + 1] (or at i * length): its data end at ends[i], its status word is sw[i].
- * An answer of fewer than two bytes is none: no data, status word 0, which no card sends. */
-void sbc_apdu_decode(const uint8_t *buffer, const int64_t *offsets, int64_t length, size_t n, int64_t *ends,
-                     uint16_t *sw);
+ * An answer of fewer than two bytes is none: no data, status word 0, which no card sends. 0 where offsets do not ascend
+ * from >= 0 to <= size. */
+int sbc_apdu_decode(const uint8_t *buffer, int64_t size, const int64_t *offsets, int64_t length, size_t n,
+                    int64_t *ends, uint16_t *sw);
 
 #endif

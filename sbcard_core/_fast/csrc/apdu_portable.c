@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* One read of a number that another thread may be writing: never two that differ. */
+#define ONCE(place) (*(const volatile int64_t *)(place))
+
 /* Overlapping pieces of fixed size: no loop over bytes, and nothing outside s[0..l) or o[0..l) is touched. */
 static inline void copy(uint8_t *o, const uint8_t *s, size_t l) {
     size_t i;
@@ -37,7 +40,7 @@ static inline int64_t size_of(int64_t nc, int64_t ne) {
     return 4 + (nc ? 1 + nc : 0) + (ne ? 1 : 0);
 }
 
-static inline uint8_t *put(uint8_t *o, const uint8_t *header, const uint8_t *data, int64_t nc, int64_t ne) {
+static inline void put(uint8_t *o, const uint8_t *header, const uint8_t *data, int64_t nc, int64_t ne) {
     memcpy(o, header, 4);
     o += 4;
     if (nc > SBC_APDU_SHORT_NC || ne > SBC_APDU_SHORT_NE) {
@@ -52,7 +55,7 @@ static inline uint8_t *put(uint8_t *o, const uint8_t *header, const uint8_t *dat
             *o++ = (uint8_t)(ne >> 8);
             *o++ = (uint8_t)ne;
         }
-        return o;
+        return;
     }
     if (nc) {
         *o++ = (uint8_t)nc;
@@ -60,43 +63,39 @@ static inline uint8_t *put(uint8_t *o, const uint8_t *header, const uint8_t *dat
         o += nc;
     }
     if (ne) {
-        *o++ = (uint8_t)ne;
+        *o = (uint8_t)ne;
     }
-    return o;
-}
-
-/* Signs ORed: of the offsets, so that no difference can overflow, and of the differences. */
-int sbc_apdu_offsets_fit(const int64_t *offsets, size_t n, int64_t size) {
-    uint64_t any = (uint64_t)offsets[n];
-    size_t i;
-    for (i = 0; i < n; i++) {
-        any |= (uint64_t)offsets[i] | ((uint64_t)offsets[i + 1] - (uint64_t)offsets[i]);
-    }
-    return any >> 63 == 0 && offsets[n] <= size;
 }
 
 int64_t sbc_apdu_total(const sbc_apdu_batch *b) {
     uint64_t any = 0, empty = 0;
-    int64_t total = 0;
+    int64_t total = 0, start, end;
     size_t i;
     if (!b->offsets && !b->ne) {
         return (int64_t)b->n * size_of(b->length, b->one_ne);
     }
-    if (b->offsets && !b->ne) {
+    if (b->offsets) {
+        /* Signs ORed: of the offsets, so that no difference can overflow, and of the differences. */
+        uint64_t signs = (uint64_t)b->offsets[b->n];
         for (i = 0; i < b->n; i++) {
             uint64_t nc = (uint64_t)b->offsets[i + 1] - (uint64_t)b->offsets[i];
+            signs |= (uint64_t)b->offsets[i] | nc;
             any |= nc;
             empty += (nc - 1) >> 63;
         }
-        if (any <= SBC_APDU_SHORT_NC && b->one_ne <= SBC_APDU_SHORT_NE) {
+        if (signs >> 63 || b->offsets[b->n] > b->size) {
+            return -1;
+        }
+        if (!b->ne && any <= SBC_APDU_SHORT_NC && b->one_ne <= SBC_APDU_SHORT_NE) {
             /* The usual batch: header, data, Lc where there are data, Le for all or for none. */
             total = (int64_t)b->n * (5 + (b->one_ne != 0)) - (int64_t)empty;
             return total + b->offsets[b->n] - b->offsets[0];
         }
     }
-    for (i = 0; i < b->n; i++) {
-        int64_t nc = b->offsets ? b->offsets[i + 1] - b->offsets[i] : b->length;
-        total += size_of(nc, b->ne ? b->ne[i] : b->one_ne);
+    start = b->offsets ? ONCE(b->offsets) : 0;
+    for (i = 0; i < b->n; i++, start = end) {
+        end = b->offsets ? ONCE(b->offsets + i + 1) : start + b->length;
+        total += size_of(end - start, b->ne ? b->ne[i] : b->one_ne);
     }
     return total;
 }
@@ -141,15 +140,20 @@ static void encode_alike(const sbc_apdu_batch *b, uint8_t *out, int64_t *ends) {
     }
 }
 
-int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size) {
+int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size, int64_t *start) {
     enum { BLOCK = 512 };
+    int64_t begin = ONCE(offsets), second;
     uint64_t first;
     size_t i = 0;
-    if (!n || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[n] > size) {
+    if (!n || begin < 0 || begin > size) {
         return -1;
     }
-    first = (uint64_t)offsets[1] - (uint64_t)offsets[0];
-    if (first && n > (uint64_t)size / first) {
+    second = ONCE(offsets + 1);
+    if (second < begin) {
+        return -1;
+    }
+    first = (uint64_t)second - (uint64_t)begin;
+    if (first && n > (uint64_t)(size - begin) / first) {
         return -1;
     }
     while (i < n) {
@@ -162,22 +166,23 @@ int64_t sbc_apdu_same_length(const int64_t *offsets, size_t n, int64_t size) {
             return -1;
         }
     }
+    *start = begin;
     return (int64_t)first;
 }
 
-void sbc_apdu_encode(const sbc_apdu_batch *b, uint8_t *out, int64_t *ends) {
-    const uint8_t *header = b->headers;
+enum { BATCH = 256 };
+
+/* The items of one batch: offsets and Ne are copies of its own. `left` bytes of room; `careful`: it may be too little. */
+static inline int64_t encode_some(const sbc_apdu_batch *b, const uint8_t *header, const int64_t *offsets,
+                                  const int32_t *ne_of, size_t n, uint8_t *out, int64_t left, int careful,
+                                  int64_t base, int64_t *ends) {
     uint8_t *o = out;
     size_t i;
-    ends[0] = 0;
-    if (!b->offsets && !b->ne) {
-        encode_alike(b, out, ends);
-        return;
-    }
-    for (i = 0; i < b->n; i++, header += b->header_step) {
-        int64_t start = b->offsets ? b->offsets[i] : (int64_t)i * b->length;
-        int64_t nc = b->offsets ? b->offsets[i + 1] - start : b->length;
-        int64_t ne = b->ne ? b->ne[i] : b->one_ne;
+    for (i = 0; i < n; i++, header += b->header_step) {
+        int64_t start = offsets[i], nc = offsets[i + 1] - start, ne = ne_of ? ne_of[i] : b->one_ne;
+        if (careful && size_of(nc, ne) > left - (o - out)) {
+            return -1;
+        }
         if (nc >= 4 && nc <= SBC_APDU_SHORT_NC && (uint64_t)ne <= SBC_APDU_SHORT_NE) {
             uint8_t head[8] = {0};
             memcpy(head, header, 4);
@@ -189,18 +194,74 @@ void sbc_apdu_encode(const sbc_apdu_batch *b, uint8_t *out, int64_t *ends) {
                 *o++ = (uint8_t)ne;
             }
         } else if (size_of(nc, ne)) {
-            o = put(o, header, b->data + start, nc, ne);
+            put(o, header, b->data + start, nc, ne);
+            o += size_of(nc, ne);
         }
-        ends[i + 1] = o - out;
+        ends[i] = base + (o - out);
     }
+    return o - out;
 }
 
-void sbc_apdu_decode(const uint8_t *buffer, const int64_t *offsets, int64_t length, size_t n, int64_t *ends,
-                     uint16_t *sw) {
+/* In batches whose offsets and Ne are copied and checked, so that an item needs no check of its own. */
+int sbc_apdu_encode(const sbc_apdu_batch *b, uint8_t *out, int64_t total, int64_t *ends) {
+    int64_t offsets[BATCH + 1], at = 0, made;
+    int32_t ne[BATCH];
+    size_t i, k, count;
+    ends[0] = 0;
+    if (!b->offsets && !b->ne) {
+        encode_alike(b, out, ends);
+        return 1;
+    }
+    for (i = 0; i < b->n; i += count) {
+        const uint8_t *header = b->headers + i * b->header_step;
+        uint64_t signs;
+        int careful;
+        count = b->n - i < BATCH ? b->n - i : BATCH;
+        if (b->offsets) {
+            memcpy(offsets, b->offsets + i, (count + 1) * sizeof *offsets);
+        } else {
+            for (k = 0; k <= count; k++) {
+                offsets[k] = (int64_t)(i + k) * b->length;
+            }
+        }
+        if (b->ne) {
+            memcpy(ne, b->ne + i, count * sizeof *ne);
+        }
+        signs = (uint64_t)offsets[count];
+        for (k = 0; k < count; k++) {
+            signs |= (uint64_t)offsets[k] | ((uint64_t)offsets[k + 1] - (uint64_t)offsets[k]);
+        }
+        if (signs >> 63 || offsets[count] > b->size) {
+            return 0;
+        }
+        careful = offsets[count] - offsets[0] + (int64_t)count * 9 > total - at;
+        if (careful) {
+            made = encode_some(b, header, offsets, b->ne ? ne : 0, count, out + at, total - at, 1, at, ends + i + 1);
+        } else if (b->ne) {
+            made = encode_some(b, header, offsets, ne, count, out + at, 0, 0, at, ends + i + 1);
+        } else {
+            made = encode_some(b, header, offsets, 0, count, out + at, 0, 0, at, ends + i + 1);
+        }
+        if (made < 0) {
+            return 0;
+        }
+        at += made;
+    }
+    return at == total;
+}
+
+int sbc_apdu_decode(const uint8_t *buffer, int64_t size, const int64_t *offsets, int64_t length, size_t n,
+                    int64_t *ends, uint16_t *sw) {
+    int64_t start = offsets ? ONCE(offsets) : 0, end;
     size_t i;
-    for (i = 0; i < n; i++) {
-        int64_t start = offsets ? offsets[i] : (int64_t)i * length;
-        int64_t end = offsets ? offsets[i + 1] : start + length;
+    if (start < 0) {
+        return 0;
+    }
+    for (i = 0; i < n; i++, start = end) {
+        end = offsets ? ONCE(offsets + i + 1) : start + length;
+        if (end < start || end > size) {
+            return 0;
+        }
         if (end - start < 2) {
             ends[i] = start;
             sw[i] = 0;
@@ -209,4 +270,5 @@ void sbc_apdu_decode(const uint8_t *buffer, const int64_t *offsets, int64_t leng
             sw[i] = (uint16_t)((unsigned)buffer[end - 2] << 8 | buffer[end - 1]);
         }
     }
+    return start <= size;
 }

@@ -25,7 +25,12 @@
 #define SBC_DEDUPE_NONE UINT64_MAX
 #define SBC_DEDUPE_MOST UINT32_MAX /* keys of one call */
 
-enum { SBC_DEDUPE_OPEN = 400000, SBC_DEDUPE_PART = 98304, SBC_DEDUPE_BITS = 12, SBC_DEDUPE_MEMORY = -1 };
+enum { SBC_DEDUPE_OPEN = 400000, SBC_DEDUPE_PART = 98304, SBC_DEDUPE_BITS = 12 };
+
+/* Why a call gave up: no memory; the keys were changed by another thread meanwhile, or the set has no free slot, as none
+ * that these calls filled. Nothing outside the arguments was read or written, and every loop came to its end. A set is
+ * one caller's at a time. */
+enum { SBC_DEDUPE_MEMORY = -1, SBC_DEDUPE_CHANGED = -2 };
 
 /* Two odd factors (the lowest bits are set here). */
 typedef struct {
@@ -51,22 +56,23 @@ ptrdiff_t sbc_dedupe_pack_views(const uint8_t *views, size_t n, const sbc_dedupe
                                 uint64_t *keys, uint8_t *status);
 
 /* out[i] = 1 where key i occurs for the first time, or (all) where it occurs more than once; parts are 2^bits, or
- * chosen by n if bits < 0. Returns 0 or SBC_DEDUPE_MEMORY. */
+ * chosen by n if bits < 0. Returns 0, SBC_DEDUPE_MEMORY or SBC_DEDUPE_CHANGED. */
 int sbc_dedupe_mark(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int all, int bits, uint8_t *out);
 
-/* The keys in 2^bits parts by hash, in order within each; starts has 2^bits + 1 places. 0 or SBC_DEDUPE_MEMORY. */
+/* The keys in 2^bits parts by hash, in order within each; starts has 2^bits + 1 places. Returns as above. */
 int sbc_dedupe_split(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int bits, uint64_t *out, uint64_t *starts);
 
 /* Put keys into a set of 2^bits slots (zeros when empty) until it is 3/4 full; out[i] = 1 for a new key. Returns how
- * many were taken and adds the new ones to *used. The same seed for one set throughout. */
-size_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
-                         uint8_t *out);
+ * many were taken and adds the new ones to *used, or SBC_DEDUPE_CHANGED where no slot is left.
+ * The same seed for one set throughout. */
+ptrdiff_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n,
+                            sbc_dedupe_seed seed, uint8_t *out);
 
-/* Move a set into a larger empty one. */
-void sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits);
+/* Move a set into a larger one, which must be empty. 0, or SBC_DEDUPE_CHANGED where it has no room. */
+int sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits);
 
-/* The slot of each key, -1 where it is not in the set. */
-void sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
-                     int64_t *out);
+/* The slot of each key, -1 where it is not in the set. 0, or SBC_DEDUPE_CHANGED where the set has no free slot. */
+int sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
+                    int64_t *out);
 
 #endif

@@ -6,7 +6,9 @@
 
 #if defined(__GNUC__)
 #define PREFETCH(place) __builtin_prefetch((place), 1)
+#define ALWAYS inline __attribute__((always_inline))
 #else
+#define ALWAYS inline
 #define PREFETCH(place) ((void)(place))
 #endif
 
@@ -37,13 +39,24 @@ typedef struct {
     uint32_t *firsts; /* where each key came first, if all its occurrences are to be marked */
     int bits, skip;
     size_t used;
+    size_t vacant; /* a slot that is free still, in a caller's set */
 } table;
 
+/* The slot that holds a mixture or is free for it, in a table with at least one free slot. */
 static inline size_t seek(const uint64_t *slots, size_t mask, size_t at, uint64_t mixed)
 {
     while (slots[at] && slots[at] != mixed)
         at = (at + 1) & mask;
     return at;
+}
+
+/* The first free slot from `at` on, all round; SIZE_MAX in a full table, where seek() would never end. */
+static size_t free_slot(const uint64_t *slots, size_t mask, size_t at)
+{
+    for (size_t left = mask + 1; left; left--, at = (at + 1) & mask)
+        if (!slots[at])
+            return at;
+    return SIZE_MAX;
 }
 
 static int bits_for(size_t keys)
@@ -94,7 +107,7 @@ static void finish(table *it)
     free(it->firsts);
 }
 
-static inline void place_one(table *it, size_t at, uint64_t mixed, size_t row, uint8_t *out, int all)
+static ALWAYS void place_one(table *it, size_t at, uint64_t mixed, size_t row, uint8_t *out, int all, int own)
 {
     size_t mask = ((size_t)1 << it->bits) - 1;
     if (!mixed) {
@@ -108,29 +121,34 @@ static inline void place_one(table *it, size_t at, uint64_t mixed, size_t row, u
         it->used++;
         if (all)
             it->firsts[at] = (uint32_t)row;
+        if (!own && at == it->vacant)
+            it->vacant = free_slot(it->slots, mask, at);
     } else if (all) {
         out[it->firsts[at]] = 1;
     }
     out[row] = (uint8_t)(all ? !fresh : fresh);
 }
 
-/* Mark n keys against a table; `mixed_before`: keys holds mixtures. */
-static inline int mark_run(table *it, const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int mixed_before, int all,
-                           uint8_t *out)
+/* Mark n keys against a table; `mixed_before`: keys holds mixtures; `own`: the table grows, and has room. */
+static ALWAYS int mark_run(table *it, const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int mixed_before, int all,
+                           int own, uint8_t *out)
 {
     uint64_t mixed[GROUP];
     size_t places[GROUP];
     for (size_t i = 0; i < n; i += GROUP) {
         size_t count = n - i < GROUP ? n - i : GROUP;
-        if (it->used + count > ((size_t)3 << it->bits) / 4 && grow(it))
+        if (own && it->used + count > ((size_t)3 << it->bits) / 4 && grow(it))
             return SBC_DEDUPE_MEMORY;
         for (size_t j = 0; j < count; j++) {
             mixed[j] = mixed_before ? keys[i + j] : mix(keys[i + j], seed);
             places[j] = top(mixed[j], it->skip, it->bits);
             PREFETCH(it->slots + places[j]);
         }
-        for (size_t j = 0; j < count; j++)
-            place_one(it, places[j], mixed[j], i + j, out, all);
+        for (size_t j = 0; j < count; j++) {
+            if (!own && it->vacant == SIZE_MAX)
+                return SBC_DEDUPE_CHANGED;
+            place_one(it, places[j], mixed[j], i + j, out, all, own);
+        }
     }
     return 0;
 }
@@ -139,12 +157,13 @@ static int mark_open(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int a
 {
     table it;
     int failed = start(&it, bits_for(n + GROUP), 0, all) ||
-                 (all ? mark_run(&it, keys, n, seed, 0, 1, out) : mark_run(&it, keys, n, seed, 0, 0, out));
+                 (all ? mark_run(&it, keys, n, seed, 0, 1, 1, out) : mark_run(&it, keys, n, seed, 0, 0, 1, out));
     finish(&it);
     return failed ? SBC_DEDUPE_MEMORY : 0;
 }
 
-/* Move the mixtures (or the keys themselves) into their parts, a cache line at a time; starts as in dedupe.h. */
+/* Move the mixtures (or the keys themselves) into their parts, a cache line at a time; starts as in dedupe.h. Keys are
+ * read twice: where they fill a part beyond its end they are no longer those that were counted. */
 static int scatter(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int bits, int as_keys, uint64_t *out,
                    uint64_t *starts)
 {
@@ -158,30 +177,39 @@ static int scatter(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int bit
         return SBC_DEDUPE_MEMORY;
     }
     memset(starts, 0, (parts + 1) * sizeof *starts);
+    int failed = 0;
     for (size_t i = 0; i < n; i++)
         starts[top(mix(keys[i], seed), 0, bits) + 1]++;
     for (size_t part = 0; part < parts; part++)
         starts[part + 1] += starts[part];
     memcpy(ends, starts, (parts + 1) * sizeof *ends);
     for (size_t i = 0; i < n; i++) {
-        uint64_t mixed = mix(keys[i], seed);
+        uint64_t key = *(const volatile uint64_t *)(keys + i), mixed = mix(key, seed);
         size_t part = top(mixed, 0, bits);
         uint64_t *line = lines + LINE * part;
         unsigned count = held[part];
-        line[count++] = as_keys ? keys[i] : mixed;
+        line[count++] = as_keys ? key : mixed;
         if (count == LINE) {
+            if (ends[part] + LINE > starts[part + 1]) {
+                failed = SBC_DEDUPE_CHANGED;
+                break;
+            }
             memcpy(out + ends[part], line, LINE * sizeof *line);
             ends[part] += LINE;
             count = 0;
         }
         held[part] = (uint8_t)count;
     }
-    for (size_t part = 0; part < parts; part++)
-        memcpy(out + ends[part], lines + LINE * part, held[part] * sizeof *lines);
+    for (size_t part = 0; part < parts && !failed; part++) {
+        if (ends[part] + held[part] != starts[part + 1])
+            failed = SBC_DEDUPE_CHANGED;
+        else
+            memcpy(out + ends[part], lines + LINE * part, held[part] * sizeof *lines);
+    }
     free(lines);
     free(ends);
     free(held);
-    return 0;
+    return failed;
 }
 
 int sbc_dedupe_split(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int bits, uint64_t *out, uint64_t *starts)
@@ -200,7 +228,7 @@ static int mark_part(const uint64_t *mixed, size_t n, int bits, int table_bits, 
         memset(it->slots, 0, sizeof *it->slots << it->bits);
         it->used = 0;
     }
-    return all ? mark_run(it, mixed, n, none, 1, 1, out) : mark_run(it, mixed, n, none, 1, 0, out);
+    return all ? mark_run(it, mixed, n, none, 1, 1, 1, out) : mark_run(it, mixed, n, none, 1, 0, 1, out);
 }
 
 static int mark_split(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int all, int bits, uint8_t *out)
@@ -210,18 +238,24 @@ static int mark_split(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int 
     uint8_t *marks = malloc(n ? n : 1);
     int table_bits = bits_for(n / parts + n / parts / 4 + 2 * GROUP);
     table it = {0};
-    int failed = !mixed || !starts || !marks || start(&it, table_bits, bits, all) ||
-                 scatter(keys, n, seed, bits, 0, mixed, starts);
+    int failed = !mixed || !starts || !marks || start(&it, table_bits, bits, all) ? SBC_DEDUPE_MEMORY : 0;
+    if (!failed)
+        failed = scatter(keys, n, seed, bits, 0, mixed, starts);
     for (size_t part = 0; part < parts && !failed; part++)
         failed = mark_part(mixed + starts[part], starts[part + 1] - starts[part], bits, table_bits, &it, all,
                            marks + starts[part]);
-    for (size_t i = 0; i < n && !failed; i++)
-        out[i] = marks[starts[top(mix(keys[i], seed), 0, bits)]++];
+    for (size_t i = 0; i < n && !failed; i++) {
+        uint64_t place = starts[top(mix(keys[i], seed), 0, bits)]++;
+        if (place >= n)
+            failed = SBC_DEDUPE_CHANGED;
+        else
+            out[i] = marks[place];
+    }
     finish(&it);
     free(mixed);
     free(starts);
     free(marks);
-    return failed ? SBC_DEDUPE_MEMORY : 0;
+    return failed;
 }
 
 int sbc_dedupe_mark(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int all, int bits, uint8_t *out)
@@ -234,35 +268,50 @@ int sbc_dedupe_mark(const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int al
     return bits ? mark_split(keys, n, odd(seed), all, bits, out) : mark_open(keys, n, odd(seed), all, out);
 }
 
-size_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
-                         uint8_t *out)
+ptrdiff_t sbc_dedupe_insert(uint64_t *slots, int bits, size_t *used, const uint64_t *keys, size_t n,
+                            sbc_dedupe_seed seed, uint8_t *out)
 {
     table it = {.slots = slots, .bits = bits, .used = *used};
+    it.vacant = free_slot(slots, ((size_t)1 << bits) - 1, 0);
+    if (it.vacant == SIZE_MAX)
+        return SBC_DEDUPE_CHANGED;
     size_t most = ((size_t)3 << bits) / 4, taken = 0;
     seed = odd(seed);
     while (taken < n && it.used < most) {
         size_t count = n - taken < most - it.used ? n - taken : most - it.used;
-        (void)mark_run(&it, keys + taken, count, seed, 0, 0, out + taken); /* never grows: there is room */
+        if (mark_run(&it, keys + taken, count, seed, 0, 0, 0, out + taken))
+            return SBC_DEDUPE_CHANGED;
         taken += count;
     }
     *used = it.used;
-    return taken;
+    return (ptrdiff_t)taken;
 }
 
-void sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits)
+int sbc_dedupe_move(const uint64_t *slots, int bits, uint64_t *larger, int larger_bits)
 {
-    size_t mask = ((size_t)1 << larger_bits) - 1;
-    for (size_t i = 0; i <= ((size_t)1 << bits) - 1; i++)
-        if (slots[i])
-            larger[seek(larger, mask, top(slots[i], 0, larger_bits), slots[i])] = slots[i];
+    size_t mask = ((size_t)1 << larger_bits) - 1, vacant = free_slot(larger, mask, 0);
+    for (size_t i = 0; i <= ((size_t)1 << bits) - 1; i++) {
+        uint64_t mixed = slots[i];
+        size_t at;
+        if (!mixed)
+            continue;
+        if (vacant == SIZE_MAX)
+            return SBC_DEDUPE_CHANGED;
+        at = seek(larger, mask, top(mixed, 0, larger_bits), mixed);
+        larger[at] = mixed;
+        if (at == vacant)
+            vacant = free_slot(larger, mask, at);
+    }
+    return 0;
 }
 
-void sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed,
-                     int64_t *out)
+int sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size_t n, sbc_dedupe_seed seed, int64_t *out)
 {
     size_t mask = ((size_t)1 << bits) - 1, places[GROUP];
     uint64_t mixed[GROUP];
     seed = odd(seed);
+    if (free_slot(slots, mask, 0) == SIZE_MAX)
+        return SBC_DEDUPE_CHANGED;
     for (size_t i = 0; i < n; i += GROUP) {
         size_t count = n - i < GROUP ? n - i : GROUP;
         for (size_t j = 0; j < count; j++) {
@@ -275,4 +324,5 @@ void sbc_dedupe_find(const uint64_t *slots, int bits, const uint64_t *keys, size
             out[i + j] = mixed[j] && slots[at] ? (int64_t)at : -1;
         }
     }
+    return 0;
 }

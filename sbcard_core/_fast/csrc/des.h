@@ -10,7 +10,7 @@
  * 3DES is E(K3) D(K2) E(K1).
  *
  * Messages lie one behind the other: message i is data[offsets[i] .. offsets[i + 1]), so `offsets` has n + 1 entries;
- * the caller has checked that they never fall and stay inside `data` (sbc_des_offsets). A step of 0 means that all
+ * the caller has copied and checked them (sbc_des_offsets): they never fall and stay inside `data`. A step of 0 means that all
  * messages share the one key or IV; otherwise it is the distance in bytes from one to the next.
  */
 #ifndef SBCARD_DES_H
@@ -55,8 +55,9 @@ extern const sbc_des_kernel sbc_des_portable;
 extern const sbc_des_kernel sbc_des_sse2; /* the portable kernel again where the compiler cannot build the level */
 extern const sbc_des_kernel sbc_des_avx2;
 
-/* 1 when offsets[0 .. n] never fall, start at 0 or above, end at `size` or below, and differ by multiples of `unit`. */
-int sbc_des_offsets(const int64_t *offsets, size_t n, size_t size, size_t unit);
+/* Copies n + 1 offsets, each read once; 1 when the copies never fall, start at 0 or above, end at `size` or below, and
+ * differ by multiples of `unit`, a power of two. A kernel is given the copies: another thread may write the originals. */
+int sbc_des_offsets(const int64_t *offsets, size_t n, size_t size, size_t unit, int64_t *copies);
 
 /* Overwrites secrets in a way the compiler keeps. */
 void sbc_des_wipe(void *p, size_t n);

@@ -8,15 +8,17 @@
 #include "des_jobs_small.h"
 #include "des_level.h"
 
-int sbc_des_offsets(const int64_t *offsets, size_t n, size_t size, size_t unit) {
+int sbc_des_offsets(const int64_t *offsets, size_t n, size_t size, size_t unit, int64_t *copies) {
     uint64_t odd = 0;
     size_t i;
-    int wrong = offsets[0] < 0 || (uint64_t)offsets[n] > size;
+    int wrong;
+    memcpy(copies, offsets, (n + 1) * sizeof *copies);
+    wrong = copies[0] < 0 || (uint64_t)copies[n] > size;
     for (i = 0; i < n; i++) {
-        wrong |= offsets[i + 1] < offsets[i];
-        odd |= (uint64_t)(offsets[i + 1] - offsets[i]) % unit;
+        wrong |= copies[i + 1] < copies[i];
+        odd |= (uint64_t)copies[i + 1] - (uint64_t)copies[i];
     }
-    return !wrong && !odd;
+    return !wrong && !(odd & (unit - 1));
 }
 
 void sbc_des_wipe(void *p, size_t n) {

@@ -12,6 +12,9 @@
  * A cell is (address, length). Cells shorter than SBC_PAD are readable up to SBC_PAD bytes: those near the end of
  * their buffer are copied. Column `columns` of every row is an empty cell, for fields that a file does not have.
  *
+ * Buffers of Arrow columns are immutable (the Arrow format says so): sbc_screen_columns relies on it. Lines, starts,
+ * chosen rows and pairs are read once each and checked where they are used: another thread may write them.
+ *
  * A unit is a character: 7-bit as itself; in UTF-8 its code point up to FFFF, in GB 18030 its two-byte code.
  * A four-byte character has no unit and flags its row.
  */
@@ -113,15 +116,17 @@ typedef size_t sbc_screen_lines_fn(const sbc_program *program, const sbc_lines *
 typedef void sbc_screen_columns_fn(const sbc_program *program, const sbc_column *columns, size_t n, uint8_t *flags,
                                    uint64_t *keys);
 
-/* The cells of some lines that passed: n * columns pairs (start, length) into raw. starts[line + 1] ends a line. */
-void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, const int64_t *chosen,
-                    size_t n, uint32_t *pairs);
+/* The cells of some lines that passed: n * columns pairs (start, length) into raw. starts[line + 1] ends a line. 0 where
+ * a chosen line is none of `rows`, or the starts of one lie outside of raw. */
+int sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, size_t rows,
+                   const int64_t *chosen, size_t n, uint32_t *pairs);
 
 /* The cells of rows one after the other: of the chosen rows, or of the first n where chosen is NULL. cell_end and
  * row_end stand between cells and between rows, -1 = nothing; ends (NULL or n + 1) gets the offset of each row.
- * Gives the number of bytes; out may be NULL to ask for it. */
-size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_end,
-                       int row_end, int64_t *ends, uint8_t *out);
+ * Gives the number of bytes; out may be NULL to ask for it, else at most `space` bytes are written. SIZE_MAX where a
+ * chosen row is none of `rows`, or where there is more than `space`: the columns are not what they were when asked. */
+size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
+                       int cell_end, int row_end, int64_t *ends, uint8_t *out, size_t space);
 
 sbc_screen_count_fn sbc_screen_count_portable, sbc_screen_count_avx2;
 sbc_screen_lines_fn sbc_screen_lines_portable, sbc_screen_lines_avx2;

@@ -1,6 +1,9 @@
 /* Cells of rows that passed, copied together: columns for Arrow, or a whole table's text for its digest. */
 #include "screen_cells.h"
 
+/* One read of a number that another thread may be writing. */
+#define ONCE(type, place) (*(const volatile type *)(place))
+
 static int is_trail(const uint8_t *p, const uint8_t *line) {
     size_t leads = 0;
     while ((size_t)(p - line) > leads && p[-1 - (ptrdiff_t)leads] >= 0x80) {
@@ -21,13 +24,25 @@ static const uint8_t *cell_end(const uint8_t *p, const uint8_t *end, const uint8
     }
 }
 
-void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, const int64_t *chosen,
-                    size_t n, uint32_t *pairs) {
+int sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const uint32_t *starts, size_t rows,
+                   const int64_t *chosen, size_t n, uint32_t *pairs) {
     int tricky = program->gb && lines->delimiter >= 0x40;
     size_t k;
     uint32_t column;
     for (k = 0; k < n; k++) {
-        const uint8_t *line = lines->raw + starts[chosen[k]], *end = lines->raw + starts[chosen[k] + 1], *p = line;
+        uint64_t row = ONCE(uint64_t, chosen + k);
+        uint32_t from_place, to_place;
+        const uint8_t *line, *end, *p;
+        if (row >= rows) {
+            return 0;
+        }
+        from_place = ONCE(uint32_t, starts + row);
+        to_place = ONCE(uint32_t, starts + row + 1);
+        if (from_place > to_place || to_place > lines->size) {
+            return 0;
+        }
+        p = line = lines->raw + from_place;
+        end = lines->raw + to_place;
         while (end > line && (end[-1] == '\n' || end[-1] == '\r')) {
             end--;
         }
@@ -40,6 +55,7 @@ void sbc_screen_cut(const sbc_program *program, const sbc_lines *lines, const ui
             p = stop + 1;
         }
     }
+    return 1;
 }
 
 static sbc_cell cell_of(const sbc_column *c, size_t row) {
@@ -50,8 +66,11 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
     }
     if (c->kind == 2) {
         const uint32_t *pair = (const uint32_t *)(uintptr_t)c->places + 2 * (row * c->parts + c->offset);
-        cell.at = (const uint8_t *)(uintptr_t)c->data + pair[0];
-        cell.length = pair[1];
+        uint64_t from = ONCE(uint32_t, pair), length = ONCE(uint32_t, pair + 1);
+        if (from + length <= c->size) {
+            cell.at = (const uint8_t *)(uintptr_t)c->data + from;
+            cell.length = length;
+        }
         return cell;
     }
     cell = c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
@@ -62,16 +81,23 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
     return cell;
 }
 
-size_t sbc_screen_join(const sbc_column *columns, size_t count, const int64_t *chosen, size_t n, int cell_mark,
-                       int row_mark, int64_t *ends, uint8_t *out) {
+size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
+                       int cell_mark, int row_mark, int64_t *ends, uint8_t *out, size_t space) {
     size_t row, k, size = 0;
     for (row = 0; row < n; row++) {
+        uint64_t which = chosen ? ONCE(uint64_t, chosen + row) : row;
+        if (which >= rows) {
+            return SIZE_MAX;
+        }
         if (ends) {
             ends[row] = (int64_t)size;
         }
         for (k = 0; k < count; k++) {
-            sbc_cell cell = cell_of(columns + k, chosen ? (size_t)chosen[row] : row);
+            sbc_cell cell = cell_of(columns + k, which);
             int mark = k + 1 < count ? cell_mark : row + 1 < n ? row_mark : -1;
+            if (out && cell.length + (mark >= 0) > space - size) {
+                return SIZE_MAX;
+            }
             if (out && cell.length) {
                 memcpy(out + size, cell.at, cell.length);
             }

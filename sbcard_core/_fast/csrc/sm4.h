@@ -19,8 +19,8 @@
  *             1 zeros up to a positive number of whole blocks, 2 a bit one and then zeros,
  *             3 as 1, after a block that holds the length in bits
  *
- * The caller has checked: offsets do not decrease and stay in data; ecb and cbc
- * data are whole blocks. Nothing is allocated, and a call leaves nothing of
+ * The caller has checked: offsets do not decrease and stay in data, and nobody else can
+ * write them; ecb and cbc data are whole blocks. Nothing is allocated, and a call leaves nothing of
  * keys and data on its stack.
  */
 #ifndef SBCARD_SM4_H
