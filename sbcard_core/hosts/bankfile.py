@@ -34,6 +34,7 @@ from sbcard_core.hosts.layouts import (
     compact_date,
     iso_date,
 )
+from sbcard_core.messages import Message, message
 
 __all__ = [
     "ENCODING",
@@ -65,14 +66,16 @@ ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
 """Ceiling for one file: a bank file is a batch, not a database."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FILLER = b" \t\r\n\0\x1a"
+"""What may follow the last line: blanks, line ends, padding, the end-of-file mark of DOS (Ctrl-Z)."""
 WRITE_CHUNK = 2000
 
 
 class BankFileRefused(Refused):
     """The file as a whole cannot be used; nothing was taken from it."""
 
-    def __init__(self, what: str, *, code: str, step: str, advice: str) -> None:
-        super().__init__(what, step=step, term="银行回盘文件", advice=advice)
+    def __init__(self, what: Message, *, code: str) -> None:
+        super().__init__(what, step="bankfile.read", term="银行回盘文件")
         self.code = code
 
 
@@ -240,23 +243,21 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
         OSError: as :func:`read`.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise _refused(path, "size", "file is larger than a batch may be", "ask for it in parts")
+        raise _refused(path, "size")
     raw = path.read_bytes()
     if raw.startswith(_MARKS):
-        advice = "a program has saved it anew: ask for it as the bank made it"
-        raise _refused(path, "encoding", "file is in UTF-8 or UTF-16, bank files are in GB18030", advice)
-    lines = _decode_lines(raw)
-    header = _read_edge(path, spec, "H", spec.header, lines[0] if lines else None)
-    if header["kind"] != spec.kind:
-        raise _refused(
-            path, "kind", f"file is of kind {_told(header['kind'])}, not {spec.kind}", "check which file it is"
-        )
-    trailer = _read_edge(path, spec, "T", spec.trailer, lines[-1] if len(lines) > 1 else None)
+        raise _refused(path, "encoding")
+    lines = _decode_lines(raw.rstrip(_FILLER))
+    header = _read_edge(path, spec, "H", lines, 0)
+    if not (lines[-1] or "").startswith("T|"):
+        _check_end(path, lines)
+    trailer = _read_edge(path, spec, "T", lines, len(lines) - 1)
     found = LoadedFile(spec, header, lines[1:-1], trailer, hashlib.sha256(raw).hexdigest())
     if "lines" in trailer and trailer["lines"] != str(len(found.lines)):
-        what = f"trailer counts {_told(trailer['lines'])} lines, the file brought {len(found.lines)}"
-        advice = _WIDE if _is_wide(trailer["lines"]) else "the file is incomplete: ask for a new one"
-        raise _refused(path, "count", what, advice)
+        if _is_wide(trailer["lines"]):
+            raise _refused(path, "count", "count_wide")
+        _check_end(path, lines)
+        raise _refused(path, "count", found=_shown(trailer["lines"]), lines=len(found.lines))
     return found
 
 
@@ -284,15 +285,13 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
 
 
 def _decode_lines(raw: bytes) -> list[str | None]:
-    if raw.endswith(b"\n"):
-        raw = raw[:-1]
     try:
         text = raw.decode(ENCODING)
     except UnicodeDecodeError:
         # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable.
         return [_decode_line(line) for line in raw.split(b"\n")]
     if "\r" in text:
-        text = text.replace("\r\n", "\n").removesuffix("\r")
+        text = text.replace("\r\n", "\n")
     # Not splitlines(): it also cuts at U+2028 and others, which may stand in a name.
     return list(text.split("\n"))
 
@@ -314,27 +313,30 @@ def _edge_line(mark: str, names: tuple[str, ...], values: Mapping[str, object], 
     return f"{line}\n".encode(ENCODING)
 
 
-def _read_edge(path: Path, spec: FileSpec, mark: str, names: tuple[str, ...], line: str | None) -> dict[str, str]:
+def _check_end(path: Path, lines: Sequence[str | None]) -> None:
+    """Refuse a file with lines behind its trailer by that name: it is whole, not cut."""
+    at = next((at for at in range(1, len(lines) - 1) if (lines[at] or "").startswith("T|")), 0)
+    if at:
+        raise _refused(path, "trailer", "behind_trailer", line=at + 1, lines=len(lines) - 1 - at)
+
+
+def _read_edge(path: Path, spec: FileSpec, mark: str, lines: Sequence[str | None], at: int) -> dict[str, str]:
+    names, part = (spec.header, "header") if mark == "H" else (spec.trailer, "trailer")
+    line = lines[at] if mark == "H" or at else ""
     parts = (line or "").split("|")
-    word = "header" if mark == "H" else "trailer"
+    where = {"line": at + 1, "part": part}
     if parts[0] != mark:
         if _is_wide(parts[0]):
-            raise _refused(path, word, f"the {word} line is in full-width characters (全角)", _WIDE)
+            raise _refused(path, part, "wide", **where)
         if line is None or "\0" in line:
-            advice = "it is another kind of file (a workbook, an archive): ask for the text file"
-            raise _refused(path, word, f"the {word} line is no GB18030 text", advice)
-        kind = "it is cut or no bank file" if mark == "H" else "it is cut"
-        raise _refused(path, word, f"file has no {word} line", f"{kind}: ask for a new one")
+            raise _refused(path, part, "no_text", **where)
+        raise _refused(path, part, f"no_{part}")
     if mark == "H" and parts[1:2] and parts[1] != spec.kind:
-        what = f"file is of kind {_told(parts[1])}, not {spec.kind}"
-        raise _refused(path, "kind", what, "check which file it is")
+        raise _refused(path, "kind", found=_shown(parts[1]), wanted=spec.kind)
     if len(parts) != len(names) + 1:
-        what = f"{word} has {len(parts) - 1} fields, {spec.kind} has {len(names)}"
-        raise _refused(path, word, what, "check the file's layout with the bank")
+        counts = {"found": len(parts) - 1, "wanted": len(names), "kind": spec.kind}
+        raise _refused(path, part, "columns", **where, **counts)
     return dict(zip(names, parts[1:], strict=True))
-
-
-_WIDE = "ask for it in half-width characters (半角)"
 
 
 def _is_wide(text: str) -> bool:
@@ -359,18 +361,18 @@ def _data_line(row: Sequence[str], number: int, spec: FileSpec) -> str:
     return line
 
 
-def _told(word: str) -> str:
+def _shown(word: str) -> str:
     """A word of the file as an error may show it: a kind or a count, never what might be a person's data.
 
     Example:
-        >>> _told("OPENREQ"), _told("43010219491231002X"), _told("12")
+        >>> _shown("OPENREQ"), _shown("43010219491231002X"), _shown("12")
         ('OPENREQ', '?', '12')
     """
     return word if word in SPECS or (len(word) <= 9 and word.isascii() and word.isdigit()) else "?"
 
 
-def _refused(path: Path, code: str, what: str, advice: str) -> BankFileRefused:
-    return BankFileRefused(f"{path.name}: {what}", code=code, step="bankfile.read", advice=advice)
+def _refused(path: Path, code: str, sentence: str = "", **parameters: object) -> BankFileRefused:
+    return BankFileRefused(message(f"hosts.{sentence or code}", file=path.name, **parameters), code=code)
 
 
 _WRITING = "give each line the layout's fields as text, without '|' and line breaks"

@@ -115,12 +115,25 @@ def test_a_file_saved_anew_by_an_editor_is_named_so(tmp_path: Path, encoding: st
         (b"\xff\xd8\xff\xe0\n", "no GB18030 text"),
         (b"", "no header line .* cut or no bank file"),
         ("H|OPENRES|B1|103|20140818\nT|\uff10|0|0\n".encode("gb18030"), "trailer counts .* half-width"),
+        (b"H|OPENRES|B1|103|20140818\nT|0|0|0\n" + b"9" * 94 + b"\n", "trailer is line 2, 1 lines stand behind it"),
+        (b"H|OPENRES|B1|103|20140818\nT|0|0|0\n" * 2, "trailer is line 2, 2 lines stand behind it"),
+        (b"H|OPENRES|B1|103|20140818\nT|0|0|0\n########", "trailer is line 2, 1 lines stand behind it"),
     ],
 )
 def test_what_is_really_wrong_with_a_file_is_said(tmp_path: Path, raw: bytes, told: str) -> None:
     (tmp_path / "f").write_bytes(raw)
     with pytest.raises(BankFileRefused, match=told):
         bankfile.read(tmp_path / "f", OPENING_RESULT)
+
+
+@pytest.mark.parametrize("filler", [b"\x1a", b"\n\n", b"\r\n\x1a", b"   \n", b"\0" * 512, b"\n\x1a\n"])
+def test_filler_behind_the_trailer_is_no_part_of_the_file(tmp_path: Path, filler: bytes) -> None:
+    path = write(tmp_path / "f")
+    whole = bankfile.read(path, OPENING_RESULT)
+    for end in (b"", b"\n"):
+        path.write_bytes(path.read_bytes().rstrip() + end + filler)
+        found = bankfile.read(path, OPENING_RESULT)
+        assert (found.rows, found.trailer, found.bad_lines) == (whole.rows, whole.trailer, [])
 
 
 @pytest.mark.parametrize(("value", "told"), [(1, "row 2 has a field that is no text"), ("\ud800", "row 2 has a lone")])
