@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from sbcard_core.store import Store
+from tests.plans import Plans
 
 # The run draws the same examples each time, so that it fails for what was changed; `make explore` draws fresh ones.
 UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -26,6 +27,9 @@ settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
 
 # Tests press Ctrl-C; a process started in the background ignores it, and so would its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+PLANS = Plans()
+PLANS.listen()
 
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}
@@ -44,6 +48,14 @@ def real_part() -> Callable[[str, bool, str], None]:
         pytest.skip(f"{name} is absent: {how}")
 
     return demand
+
+
+@pytest.fixture(autouse=True)
+def _no_whole_tables() -> Iterator[None]:
+    """No statement that the library runs in a test reads a whole table that grows."""
+    yield
+    found, PLANS.scans = PLANS.scans, []
+    assert not found, "\n".join(map("\n  ".join, [("join by an index, or give the reason in tests/plans.py",), *found]))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from sbcard_core.clearing.journal import Purchase, Unreadable
 from sbcard_core.crypto import tac
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
-from sbcard_core.store import schema
+from sbcard_core.store import rows_as_table, schema
 
 LOOKUP_ROWS: Final = 400
 """How many keys one query names."""
@@ -21,13 +21,7 @@ TDES_ALGORITHMS: Final = frozenset({0, 1})
 Slot = tuple[str, int]
 """终端机编号 and 终端交易序号: a terminal never uses the pair twice."""
 
-_TAKEN: Final = sa.select(
-    schema.offline_purchase.c.terminal_no, schema.offline_purchase.c.terminal_txn_no, schema.offline_purchase.c.status
-).where(
-    sa.tuple_(schema.offline_purchase.c.terminal_no, schema.offline_purchase.c.terminal_txn_no).in_(
-        sa.bindparam("slots", expanding=True)
-    )
-)
+_PURCHASE: Final = schema.offline_purchase.c
 _FACTORS: Final = sa.select(schema.card.c.card_no, schema.card.c.factor).where(
     schema.card.c.card_no.in_(sa.bindparam("cards", expanding=True))
 )
@@ -94,13 +88,12 @@ class Judge:
 
     def taken(self, lines: Sequence[Purchase | Unreadable]) -> dict[Slot, int]:
         """Serial numbers already in the database, with the TAC status of the record that holds them."""
-        slots = list({(p.terminal_no, p.terminal_txn_no) for p in lines if isinstance(p, Purchase)})
-        rows = (
-            row
-            for start in range(0, len(slots), LOOKUP_ROWS)
-            for row in self._connection.execute(_TAKEN, {"slots": slots[start : start + LOOKUP_ROWS]})
-        )
-        return {(terminal, txn): status for terminal, txn, status in rows}
+        slots = {(p.terminal_no, p.terminal_txn_no) for p in lines if isinstance(p, Purchase)}
+        terminal, txn = _PURCHASE.terminal_no, _PURCHASE.terminal_txn_no
+        wanted = rows_as_table(self._connection, (terminal, txn), slots)
+        same = sa.and_(terminal == wanted.c.terminal_no, txn == wanted.c.terminal_txn_no)
+        query = sa.select(terminal, txn, _PURCHASE.status).join_from(wanted, schema.offline_purchase, same)
+        return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
 
     def _genuine(self, purchases: Sequence[Purchase]) -> dict[int, ClearingStatus]:
         """By line number: did the card it names make this record?"""

@@ -1,6 +1,6 @@
 """The database: every table of the library, on SQLite or PostgreSQL."""
 
-from sbcard_core.store.bulk import insert_many, update_many
+from sbcard_core.store.bulk import insert_many, rows_as_table, update_many
 from sbcard_core.store.engine import SchemaMismatch, Store, StoreClosed
 from sbcard_core.store.failures import StoreConflict, StoreFailed, StoreRejected, typed
 
@@ -12,6 +12,7 @@ __all__ = [
     "StoreFailed",
     "StoreRejected",
     "insert_many",
+    "rows_as_table",
     "typed",
     "update_many",
 ]
