@@ -8,8 +8,9 @@ from datetime import date
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.medical.bill import Bill, check
+from sbcard_core.medical.bill import Bill
 from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem, refused
+from sbcard_core.medical.faults import at_field, check
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, YearSpan
 from sbcard_core.medical.policy_book import PolicyBook
@@ -50,8 +51,6 @@ _STATUS: Final[tuple[tuple[type[Exception], SettleStatus], ...]] = (
     (TotalsDisagree, SettleStatus.TOTALS_DISAGREE),
     (SpansYears, SettleStatus.SPANS_YEARS),
 )
-FAULTS: Final = (ValueError, TypeError, AttributeError, ArithmeticError)
-"""What a bill that cannot be may raise: the library's own errors are values wrong, the others are types wrong."""
 
 
 @contextmanager
@@ -71,8 +70,8 @@ def collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def status_of(error: Exception) -> SettleStatus:
-    """The status that stands for one of ``FAULTS``."""
+def status_of(error: InvalidValue) -> SettleStatus:
+    """The status of a bill refused with this error."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), SettleStatus.MALFORMED)
 
 
@@ -103,6 +102,10 @@ class Assessor:
             InvalidValue: one of its kinds for each status.
         """
         check(bill)
+        if unknown := bill.groups - self.book.groups:
+            names, known = ", ".join(sorted(unknown)), ", ".join(sorted(self.book.groups))
+            fault = at_field("medical.bill.group_unknown", "groups", found=names, allowed=known)
+            raise NotCovered(fault, step="Bill", term="人员身份")
         policy, year = self._policy(bill)
         benefit = policy.plan(bill.kind, bill.level, bill.remote).benefit
         lines = self._graded(bill) if Charge in map(type, bill.lines) else bill.lines
@@ -141,10 +144,7 @@ class Assessor:
         catalogue = self._catalogues.get(region) or self._catalogues.get("")
         if catalogue is None:
             raise UnknownItem(f"no catalogue of {region!r}", step="medical.catalogue", term="医保目录")
-        first, last = date.fromisoformat(bill.first_day), date.fromisoformat(bill.last_day)
-        for x in bill.lines:
-            if isinstance(x, Charge) and x.on is not None and not first <= x.on <= last:
-                raise InvalidValue("a charge of a day outside of the visit", step="Bill", term="费用明细")
+        last = date.fromisoformat(bill.last_day)
         lines: list[FeeLine] = []
         try:
             for x in bill.lines:
@@ -186,7 +186,7 @@ class Assessor:
     def _assess(self, bill: Bill, years: Years) -> Assessed | SettleStatus:
         try:
             assessed = self.assess(self.prepare(bill), years)
-        except FAULTS as error:
+        except InvalidValue as error:
             return status_of(error)
         years.add(assessed.prepared.key, assessed.split.added)
         return assessed

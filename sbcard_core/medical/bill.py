@@ -6,30 +6,23 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
-from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import is_id, is_timestamp
-from sbcard_core.ledger.transfers import is_storable
+from sbcard_core.ledger import is_timestamp
 from sbcard_core.medical.catalogue import Charge
-from sbcard_core.medical.faults import bill_fault
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.records import encode
 from sbcard_core.medical.visit import Visit, VisitKind
 
 _MSGID: Final = re.compile(r"[0-9A-Z]{12}\d{14}\d{4}", re.ASCII)
-LINES_MAX: Final = 10_000
-"""Most lines of a bill; assumed."""
-TEXT_MAX: Final = 64
-"""Longest code of a place, visit or insurance, on average; assumed."""
 
 
-def is_msgid(text: str) -> bool:
+def is_msgid(text: object) -> bool:
     """Whether a message number has its 30 characters: institution (12), yyyyMMddHHmmss, serial (4).
 
     Example:
         >>> is_msgid("H46010500002202104091349412420"), is_msgid("H46010500002202113091349412420")
         (True, False)
     """
-    if type(text) is not str or _MSGID.fullmatch(text) is None:
+    if not isinstance(text, str) or _MSGID.fullmatch(text) is None:
         return False
     t = text[12:26]
     return is_timestamp(f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12]}:{t[12:]}")
@@ -155,83 +148,3 @@ def line_values(line: FeeLine | Charge) -> list[Any]:
         *(line.item, line.grade, line.det_item_fee_sumamt, str(line.pric), str(line.cnt)),
         *(None if limit is None else str(limit), line.selfpay_prop_bp),
     ]
-
-
-def check(bill: Bill) -> None:
-    """Check the shape of a bill: what does not depend on any table.
-
-    Raises:
-        InvalidValue: a number, place, time, list or amount that cannot be.
-    """
-    try:
-        good = _is_good(bill)
-    except (ValueError, TypeError, AttributeError, ArithmeticError):
-        good = False
-    if not good:
-        what = fault_of(bill) or "the bill has a number, place or time that cannot be"
-        raise InvalidValue(what, step="Bill", term="结算请求")
-
-
-def fault_of(bill: object) -> str:
-    """What is wrong with a bill's shape, by field and line; empty if nothing is found."""
-    try:
-        return bill_fault(bill, LINES_MAX)
-    except (ValueError, TypeError, AttributeError, ArithmeticError):
-        return "a field of a wrong type"
-
-
-def _is_good(bill: Bill) -> bool:
-    return (
-        is_msgid(bill.msgid)
-        and is_id(bill.psn_no)
-        and is_timestamp(bill.at)
-        and len(bill.card_no) <= 9
-        and 0 < len(bill.lines) <= LINES_MAX
-        and _storable(bill)
-        and _right_types(bill)
-        and _right_place(bill)
-        and _right_days(bill)
-        and (bill.purse is None or _right_purse(bill.purse))
-    )
-
-
-def _storable(bill: Bill) -> bool:
-    text = "".join((bill.mdtrt_id, bill.insuplc_admdvs, bill.mdtrtarea_admvs, bill.setl_optins, bill.insutype))
-    return is_storable(text + bill.card_no) and len(text) <= 5 * TEXT_MAX
-
-
-def _right_types(bill: Bill) -> bool:
-    """What is read only after the split, when it must no longer fail."""
-    return (
-        type(bill.groups) is frozenset
-        and set(map(type, bill.groups)) <= {str}
-        and is_storable("".join(bill.groups) + bill.level + bill.personal_account + bill.family_account)
-        and isinstance(bill.kind, str)
-        and type(bill.use_account) is bool
-        and (bill.medfee_sumamt is None or type(bill.medfee_sumamt) is int)
-    )
-
-
-def _right_days(bill: Bill) -> bool:
-    """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
-    if not bill.begins and not bill.ends:
-        return True
-    begins, ends = bill.first_day, bill.last_day
-    both = is_timestamp(f"{begins}T00:00:00") and is_timestamp(f"{ends}T00:00:00")
-    return both and begins <= ends <= bill.at[:10]
-
-
-def _right_place(bill: Bill) -> bool:
-    """A category of remote treatment is given exactly where the place of treatment is another."""
-    return bool(bill.remote) == (bill.mdtrtarea_admvs not in ("", bill.insuplc_admdvs))
-
-
-def _right_purse(purse: PursePayment) -> bool:
-    return (
-        type(purse.terminal_no) is str
-        and is_id(purse.transfer_id)
-        and type(purse.terminal_txn_no) is type(purse.balance_fen) is int
-        and (purse.paid_fen is None or type(purse.paid_fen) is int)
-        and purse.balance_fen >= 0
-        and (purse.paid_fen is None or 0 <= purse.paid_fen <= purse.balance_fen)
-    )

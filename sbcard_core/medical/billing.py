@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger, is_id, lock_for_posting
-from sbcard_core.medical.assess import FAULTS, Assessor, Prepared, collection_paused
+from sbcard_core.medical.assess import Assessor, Prepared, collection_paused
 from sbcard_core.medical.bill import Bill, is_msgid
 from sbcard_core.medical.cancel import CANCELLED_CODE, REFUNDED_CODE, Cancellation, cancel, cancel_all
 from sbcard_core.medical.catalogue import Catalogue
@@ -301,7 +301,7 @@ class MedicalBilling:
     def _prepared(self, bill: Bill) -> Prepared | Outcome:
         try:
             return self._assessor.prepare(bill)
-        except FAULTS as error:
+        except InvalidValue as error:
             return refused_outcome(bill, error)
 
     @staticmethod

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, Transfer, is_id, is_timestamp, lock_for_posting
-from sbcard_core.medical.faults import moment_fault, named
+from sbcard_core.medical.faults import at_field, message_fault, named
 from sbcard_core.medical.records import (
     COLUMNS,
     PAID_PARTS,
@@ -26,6 +26,7 @@ from sbcard_core.medical.split import AMOUNT_FIELDS, FundPay, Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators
 from sbcard_core.medical.years import Years
+from sbcard_core.messages import Message
 from sbcard_core.store import Store, insert_many, schema
 
 CANCELLED_CODE: Final = "medical.cancel"
@@ -99,14 +100,13 @@ def cancel_in(
     return status
 
 
-def _why(connection: sa.Connection, asked: Cancellation, status: SettleStatus) -> str:
+def _why(connection: sa.Connection, asked: Cancellation, status: SettleStatus) -> str | Message:
     if status is not SettleStatus.MALFORMED:
         return _WHY.get(status, "")
     if not is_id(asked.setl_id) or not is_id(asked.msgid):
-        return f"{named('msgid' if is_id(asked.setl_id) else 'setl_id')} is no number of a message"
+        return at_field("medical.message.number", "msgid" if is_id(asked.setl_id) else "setl_id")
     original = find(connection, [asked.setl_id]).get(asked.setl_id)
-    earlier = f"{named('at')} {asked.at} comes before the settlement's, {original.at}" if original else ""
-    return moment_fault(asked.at) or earlier
+    return message_fault({}, asked.at, original.at if original else "") or ""
 
 
 def cancel_all(ledger: Ledger, connection: sa.Connection, asked: Sequence[Cancellation]) -> list[SettleStatus]:

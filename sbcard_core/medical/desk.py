@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
-from sbcard_core.medical.assess import FAULTS, Assessed, Assessor, Prepared, status_of
-from sbcard_core.medical.bill import Bill, fault_of, lines_json
+from sbcard_core.medical.assess import Assessed, Assessor, Prepared, status_of
+from sbcard_core.medical.bill import Bill, lines_json
 from sbcard_core.medical.faults import named
 from sbcard_core.medical.records import LOOKUP_IDS, Row, Settlement, encode
 from sbcard_core.medical.split import Split
@@ -75,7 +76,7 @@ class Desk:
         same = bill.family_account == bill.personal_account
         try:
             assessed = Assessor.assess(one, self.years, account, 0 if same else self._held.get(bill.family_account, 0))
-        except FAULTS as error:
+        except InvalidValue as error:
             return refused_outcome(bill, error), None
         split, purse = assessed.split, bill.purse
         if purse and not (self._presettle and purse.paid_fen is None) and purse.paid_fen != split.acct_pay:
@@ -134,12 +135,9 @@ def again(bill: Bill, row: Row, cancellation: Row | None) -> Outcome:
     return Outcome(SettleStatus.EXISTS_DIFFERENT, bill.msgid)
 
 
-def refused_outcome(bill: Bill, error: Exception) -> Outcome:
+def refused_outcome(bill: object, error: InvalidValue) -> Outcome:
     """The answer to a bill that cannot be."""
-    detail = getattr(error, "what", "") or fault_of(bill) or "a field of a wrong type"
-    if status_of(error) is SettleStatus.MALFORMED and isinstance(bill, Bill):  # a charge names its field, this the line
-        detail = fault_of(bill) or detail
-    return Outcome(status_of(error), getattr(bill, "msgid", ""), detail=detail)
+    return Outcome(status_of(error), getattr(bill, "msgid", ""), detail=error.what)
 
 
 def held(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:

@@ -1,17 +1,22 @@
-"""What is wrong with a bill or a message, in words: asked only of what was refused, so that good ones stay quick."""
+"""The rules of a bill and of the messages about it: what is wrong, by field and line, in the catalogue's sentences."""
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import is_id, is_timestamp
 from sbcard_core.ledger.transfers import is_storable
+from sbcard_core.medical.bill import Bill, PursePayment, is_msgid
 from sbcard_core.medical.catalogue import Charge
 from sbcard_core.medical.lines import FeeLine, number_faults
 from sbcard_core.medical.visit import VisitKind
+from sbcard_core.messages import Message, message
 
+LINES_MAX: Final = 10_000
+"""Most lines of a bill; assumed."""
 TERMS: Final = {
     "msgid": "报文号",
     "omsgid": "原报文号",
@@ -39,13 +44,30 @@ TERMS: Final = {
     "medfee_sumamt": "费用合计",
 }
 """The word a clerk knows for a field."""
-MOMENT: Final = "is no moment YYYY-MM-DDTHH:MM:SS that exists"
-MSGID: Final = "is not institution (12 of 0-9 A-Z), yyyyMMddHHmmss and serial (4): 30 characters"
+_LONGEST: Final = {
+    **dict.fromkeys(("mdtrt_id", "insutype", "setl_optins", "insuplc_admdvs", "mdtrtarea_admvs"), 64),
+    "card_no": 9,
+}
+"""Most characters of a text; assumed but for the card number."""
 _TEXTS: Final = (
     *("psn_no", "insutype", "at", "level", "begins", "ends", "card_no", "mdtrt_id", "insuplc_admdvs"),
     *("mdtrtarea_admvs", "remote", "setl_optins", "personal_account", "family_account"),
 )
 _NUMBER: Final = re.compile(r"\d{15}")
+
+
+def check(bill: object) -> Bill:
+    """A bill whose shape is right: all that depends on no table.
+
+    Raises:
+        InvalidValue: the first rule it breaks, by field and line.
+    """
+    if not isinstance(bill, Bill):
+        raise InvalidValue(message("medical.bill.type", found=shown(bill)), step="Bill", term="结算请求")
+    for rule in BILL_RULES:
+        for fault in rule(bill):
+            raise InvalidValue(fault, step="Bill", term="结算请求")
+    return bill
 
 
 def shown(value: object) -> str:
@@ -71,138 +93,142 @@ def named(field: str) -> str:
     return f"{field} ({TERMS[field]})"
 
 
-def moment_fault(at: object, field: str = "at") -> str:
-    """What is wrong with a business time; empty if nothing."""
-    good = type(at) is str and is_timestamp(at)
-    return "" if good else f"{named(field)} {MOMENT}: {shown(at)}"
+def at_field(code: str, field: str, **parameters: object) -> Message:
+    """A sentence about a field."""
+    return message(code, field=field, term=TERMS[field], **parameters)
 
 
-def bill_fault(bill: Any, lines_max: int) -> str:
-    """The first thing wrong with a bill that was refused, by field and line; empty if none is found."""
-    return next(_faults(bill, lines_max), "")
-
-
-def _faults(bill: Any, lines_max: int) -> Iterator[str]:
-    from sbcard_core.medical.bill import Bill, is_msgid  # noqa: PLC0415 - which asks here what is wrong
-
-    if not isinstance(bill, Bill):
-        yield f"a Bill is wanted, not {shown(bill)}"
-        return
-    if not is_msgid(bill.msgid):
-        yield f"{named('msgid')} {MSGID}"
+def _texts(bill: Bill) -> Iterator[Message]:
     for field in _TEXTS:
         value: object = getattr(bill, field)
-        if type(value) is not str:
-            yield f"{named(field)} must be text (str)" + ("" if field == "psn_no" else f", not {shown(value)}")
+        if not isinstance(value, str):
+            found = type(value).__name__ if field == "psn_no" else shown(value)
+            yield at_field("medical.bill.text", field, found=found)
         elif not is_storable(value):
-            yield f"{named(field)} has a character no database keeps"
-    if not is_id(bill.psn_no):
-        yield f"{named('psn_no')} is empty, too long or cannot be printed"
-    yield from filter(None, [moment_fault(bill.at)])
-    if len(bill.card_no) > 9:
-        yield f"{named('card_no')} has more than 9 characters"
-    yield from _kinds(bill)
-    yield from _places(bill)
-    yield from _days(bill)
-    yield from _purse(bill.purse)
-    yield from _lines(bill, lines_max)
+            yield at_field("medical.bill.characters", field)
+        elif len(value) > _LONGEST.get(field, len(value)):
+            yield at_field("medical.bill.length", field, most=_LONGEST[field])
 
 
-def _kinds(bill: Any) -> Iterator[str]:
-    if not isinstance(bill.kind, VisitKind):
-        yield f"{named('kind')} must be a VisitKind: {', '.join(VisitKind)}"
-    if type(bill.groups) is not frozenset or set(map(type, bill.groups)) - {str}:
-        yield f"{named('groups')} must be a frozenset of str"
+def _types(bill: Bill) -> Iterator[Message]:
+    groups: object = bill.groups
+    if not isinstance(bill.kind, str):  # one that no table has is not covered
+        yield at_field("medical.bill.kind", "kind", allowed=", ".join(VisitKind))
+    if not (isinstance(groups, frozenset) and all(isinstance(group, str) for group in groups)):
+        yield at_field("medical.bill.groups", "groups")
+    elif not is_storable("".join(groups)):
+        yield at_field("medical.bill.characters", "groups")
     if type(bill.use_account) is not bool:
-        yield f"{named('use_account')} must be True or False"
+        yield at_field("medical.bill.flag", "use_account")
     if bill.medfee_sumamt is not None and type(bill.medfee_sumamt) is not int:
-        yield f"{named('medfee_sumamt')} must be whole fen (int), not {shown(bill.medfee_sumamt)}"
+        yield at_field("medical.bill.fen", "medfee_sumamt", found=shown(bill.medfee_sumamt))
 
 
-def _places(bill: Any) -> Iterator[str]:
+def _numbers(bill: Bill) -> Iterator[Message]:
+    if not is_msgid(bill.msgid):
+        yield at_field("medical.bill.msgid", "msgid")
+    if not is_id(bill.psn_no):
+        yield at_field("medical.bill.id", "psn_no")
+    yield from moment_faults(bill.at)
+
+
+def _places(bill: Bill) -> Iterator[Message]:
+    """A category of remote treatment is given exactly where the place of treatment is another."""
     elsewhere = bill.mdtrtarea_admvs not in ("", bill.insuplc_admdvs)
     if bill.remote and not elsewhere:
-        yield f"{named('remote')} is given, but {named('mdtrtarea_admvs')} is no other place than insuplc_admdvs"
+        yield at_field("medical.bill.remote_at_home", "remote")
     if elsewhere and not bill.remote:
-        yield f"{named('mdtrtarea_admvs')} is another place: {named('remote')} is missing"
-    if any(len(getattr(bill, field)) > 64 for field in ("mdtrt_id", "insutype", "setl_optins")):
-        yield "mdtrt_id, insutype or setl_optins is too long"
+        yield at_field("medical.bill.remote_missing", "remote")
 
 
-def _days(bill: Any) -> Iterator[str]:
+def _days(bill: Bill) -> Iterator[Message]:
+    """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
     for field, day in (("begins", bill.begins), ("ends", bill.ends)):
         if day and not is_timestamp(f"{day}T00:00:00"):
-            yield f"{named(field)} is no day YYYY-MM-DD that exists: {shown(day)}"
+            yield at_field("medical.bill.day", field, found=shown(day))
     if bill.last_day < bill.first_day:
-        yield f"{named('ends')} {shown(bill.last_day)} comes before {named('begins')} {shown(bill.first_day)}"
+        yield message("medical.bill.ends_first", found=shown(bill.last_day), other=shown(bill.first_day))
     if bill.last_day > bill.at[:10]:
-        yield f"{named('ends')} {shown(bill.last_day)} comes after {named('at')} {shown(bill.at)}"
+        yield message("medical.bill.ends_late", found=shown(bill.last_day), other=shown(bill.at))
 
 
-def _purse(purse: Any) -> Iterator[str]:
-    from sbcard_core.medical.bill import PursePayment  # noqa: PLC0415
-
+def _purse(bill: Bill) -> Iterator[Message]:
+    purse: object = bill.purse
     if purse is None:
         return
     if not isinstance(purse, PursePayment):
-        yield f"{named('purse')} must be a PursePayment, not {shown(purse)}"
+        yield at_field("medical.bill.purse", "purse", found=shown(purse))
         return
-    paid = purse.paid_fen
+    balance, paid = purse.balance_fen, purse.paid_fen
     if type(purse.terminal_no) is not str or type(purse.terminal_txn_no) is not int or not is_id(purse.transfer_id):
-        yield f"{named('purse')} terminal_no must be text and terminal_txn_no a whole number"
-    if type(purse.balance_fen) is not int or purse.balance_fen < 0:
-        yield f"{named('purse')} balance_fen must be whole fen from 0, not {shown(purse.balance_fen)}"
-    elif paid is not None and (type(paid) is not int or not 0 <= paid <= purse.balance_fen):
-        yield f"{named('purse')} paid_fen must be whole fen from 0 to balance_fen, not {shown(paid)}"
+        yield at_field("medical.bill.purse_number", "purse")
+    if type(balance) is not int or balance < 0:
+        yield at_field("medical.bill.purse_balance", "purse", found=shown(balance))
+    elif paid is not None and (type(paid) is not int or not 0 <= paid <= balance):
+        yield at_field("medical.bill.purse_paid", "purse", found=shown(paid))
 
 
-def _lines(bill: Any, lines_max: int) -> Iterator[str]:
-    if type(bill.lines) is not tuple:
-        yield f"{named('lines')} must be a tuple of FeeLine or Charge, not {shown(bill.lines)}"
+def _lines(bill: Bill) -> Iterator[Message]:
+    lines: object = bill.lines
+    if not isinstance(lines, tuple):
+        yield at_field("medical.bill.lines", "lines", found=shown(lines))
         return
-    if not 0 < len(bill.lines) <= lines_max:
-        yield f"{named('lines')} has {len(bill.lines)} lines; 1 to {lines_max} are taken"
-    for at, line in enumerate(bill.lines, start=1):
-        if isinstance(line, FeeLine):
-            continue
-        if not isinstance(line, Charge):
-            yield f"line {at} (费用明细) must be a FeeLine or Charge, not {shown(line)}"
-            continue
-        yield from (f"line {at} (费用明细): {fault}" for fault in _charge(line, bill))
+    if not 0 < len(lines) <= LINES_MAX:
+        yield at_field("medical.bill.lines_count", "lines", found=len(lines), most=LINES_MAX)
+    for place, line in enumerate(lines, start=1):
+        if isinstance(line, Charge):
+            yield from _charge(place, line, bill)
+        elif not isinstance(line, FeeLine):  # which checks itself when it is made
+            yield message("medical.line.type", line=place, found=shown(line))
 
 
-def _charge(line: Charge, bill: Any) -> Iterator[str]:
+def _charge(place: int, line: Charge, bill: Bill) -> Iterator[Message]:
     code: object = line.code
-    if type(code) is not str:
-        yield f"code (项目编码) must be text, not {shown(code)}"
-    yield from number_faults(line.det_item_fee_sumamt, {"pric": line.pric, "cnt": line.cnt})
+    if not isinstance(code, str):
+        yield message("medical.line.code", line=place, found=shown(code))
+    for fault in number_faults(line.det_item_fee_sumamt, {"pric": line.pric, "cnt": line.cnt}):
+        yield message("medical.line.number", line=place, fault=fault)
     on: object = line.on
-    if on is not None and type(on) is not date:
-        yield f"on (费用日期) must be a datetime.date, not {shown(on)}"
-    elif on is not None and not bill.first_day <= line.on.isoformat() <= bill.last_day:  # type: ignore[union-attr]
-        yield f"on (费用日期) {on} is outside of the visit {bill.first_day} to {bill.last_day}"
+    if on is None:
+        return
+    first, last = bill.first_day, bill.last_day
+    if not isinstance(on, date) or isinstance(on, datetime):
+        yield message("medical.line.day", line=place, found=shown(on))
+    elif not first <= on.isoformat() <= last:
+        yield message("medical.line.day_outside", line=place, found=on.isoformat(), first=first, last=last)
 
 
-def message_fault(numbers: Mapping[str, object], at: object, earliest: str = "") -> str:
-    """The first thing wrong with the numbers and the time of a cancellation, refund or reversal; empty if none."""
-    from sbcard_core.medical.bill import is_msgid  # noqa: PLC0415
+BILL_RULES: Final[tuple[Callable[[Bill], Iterator[Message]], ...]] = (
+    *(_texts, _types, _numbers, _places, _days, _purse, _lines),
+)
+"""Every rule of a bill's shape, types first: a later rule reads only what the earlier ones have checked."""
 
+
+def moment_faults(at: object, field: str = "at") -> Iterator[Message]:
+    """What is wrong with a business time."""
+    if not (isinstance(at, str) and is_timestamp(at)):
+        yield at_field("medical.bill.moment", field, found=shown(at))
+
+
+def message_fault(numbers: Mapping[str, object], at: object, earliest: str = "") -> Message | None:
+    """The first thing wrong with the numbers and the time of a cancellation, refund or reversal."""
     for field, number in numbers.items():
-        if not is_msgid(number):  # type: ignore[arg-type]
-            return f"{named(field)} {MSGID}"
-    fault = moment_fault(at)
-    if not fault and earliest and str(at) < earliest:
-        return f"{named('at')} {at} comes before the settlement's, {earliest}"
-    return fault
+        if not is_msgid(number):
+            return at_field("medical.bill.msgid", field)
+    for fault in moment_faults(at):
+        return fault
+    if earliest and str(at) < earliest:
+        return at_field("medical.message.earlier", "at", found=str(at), other=earliest)
+    return None
 
 
-def returned_fault(returned: object) -> str:
-    """What is wrong with the lines of a refund; empty if nothing."""
+def returned_fault(returned: object) -> Message | None:
+    """What is wrong with the lines of a refund."""
     if not isinstance(returned, Mapping):
-        return f"returned (退费明细) must map line numbers to quantities, not {shown(returned)}"
+        return message("medical.refund.lines", found=shown(returned))
     for line, cnt in returned.items():
         if type(line) is not int:
-            return f"returned (退费明细): {shown(line)} is no line number (int, from 1)"
+            return message("medical.refund.line", found=shown(line))
         if cnt is not None and type(cnt) is not Decimal:
-            return f"returned (退费明细), line {line}: the quantity must be a Decimal or None, not {shown(cnt)}"
-    return ""
+            return message("medical.refund.quantity", line=line, found=shown(cnt))
+    return None

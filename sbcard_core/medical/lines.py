@@ -5,7 +5,7 @@ them); the order of the cuts is general practice, assumed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -57,7 +57,6 @@ class FeeLine:
         cnt: quantity, may have a fraction.
         pric_uplmt_amt: highest unit price within the policy, in fen; ``None`` is no limit.
         selfpay_prop_bp: share paid first of a 乙类 item, in basis points.
-        overlmt_fen: what lies above the limit; ``None`` is by price and quantity. Known of what a refund leaves.
 
     Raises:
         InvalidValue: an item that cannot be printed, a negative or oversized amount, a ratio outside 0..10 000,
@@ -75,7 +74,6 @@ class FeeLine:
     cnt: Decimal = Decimal(1)
     pric_uplmt_amt: Decimal | None = None
     selfpay_prop_bp: int = 0
-    overlmt_fen: int | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.pric, self.cnt, _ZERO if self.pric_uplmt_amt is None else self.pric_uplmt_amt)
@@ -142,8 +140,6 @@ class FeeLine:
         return int(_EXACT.multiply(pric, cnt).to_integral_value(ROUND_HALF_UP)) == fen
 
     def _over_limit(self) -> int:
-        if self.overlmt_fen is not None:
-            return self.overlmt_fen
         if self.pric_uplmt_amt is None or self.pric <= self.pric_uplmt_amt:
             return 0
         over = _EXACT.multiply(_EXACT.subtract(self.pric, self.pric_uplmt_amt), self.cnt)
@@ -169,7 +165,7 @@ class FeeLine:
             (667, 333)
         """
         if cnt is None:
-            return replace(self, det_item_fee_sumamt=0, cnt=Decimal(0), overlmt_fen=0)
+            return self._rest(0, Decimal(0), 0)
         whole = type(cnt) is Decimal and cnt.is_finite() and int(cnt.as_tuple().exponent) >= -DECIMALS_MAX
         if not (whole and 0 < cnt <= self.cnt):
             raise InvalidValue("more comes back than was charged", step="FeeLine", term="退费", advice="check quantity")
@@ -177,7 +173,20 @@ class FeeLine:
         left = Fraction(self.cnt) - Fraction(cnt)
         fen = half_up(billed.det_item_fee_sumamt * left / Fraction(billed.cnt))
         over = half_up(Fraction(fen * billed._over_limit(), billed.det_item_fee_sumamt or 1))
-        return replace(self, det_item_fee_sumamt=fen, cnt=exact(left), overlmt_fen=over)
+        return self._rest(fen, exact(left), over)
+
+    def _rest(self, fen: int, cnt: Decimal, over: int) -> "FeeLine":
+        return _Rest(self.item, self.grade, fen, self.pric, cnt, self.pric_uplmt_amt, self.selfpay_prop_bp, over)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest(FeeLine):
+    """What refunds leave of a line, with what of it lies above the price limit."""
+
+    overlmt_fen: int = 0
+
+    def _over_limit(self) -> int:
+        return self.overlmt_fen
 
 
 def half_up(number: Fraction) -> int:

@@ -33,6 +33,7 @@ class PolicyBook:
             if self._by_code.setdefault(policy.code, policy) is not policy:
                 raise refused(f"two tables are called {policy.code}")
             self._tables.setdefault((policy.region, policy.insutype), []).append(policy)
+        self._groups = frozenset(one.group for policy in self._by_code.values() for one in policy.supplements)
         for tables in self._tables.values():
             tables.sort(key=lambda policy: policy.effective_from)
             for one, other in pairwise(tables):
@@ -51,6 +52,11 @@ class PolicyBook:
             tables = self._tables.get((region, insutype)) or self._tables.get(("", insutype), [])
             self._found[key] = in_force(tables, insutype, on)
         return self._found[key]
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Every group of persons that some table has a supplement for."""
+        return self._groups
 
     @property
     def insutypes(self) -> tuple[str, ...]:

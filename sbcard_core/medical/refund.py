@@ -20,6 +20,7 @@ from sbcard_core.medical.records import Row, encode, find, is_cancellation, take
 from sbcard_core.medical.split import RawStep, Split, split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
+from sbcard_core.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def refund_in(
         return _again(found[refund_id], original, after, asked)
     if original.reverses is not None or not original.bill or any(map(is_cancellation, after)):
         raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, "cancelled, or itself a cancellation or refund")
-    if at < original.at:
-        raise _refused(SettleStatus.MALFORMED, setl_id, message_fault({}, at, original.at))
+    if fault := message_fault({}, at, original.at):
+        raise _refused(SettleStatus.MALFORMED, setl_id, fault)
     made_of = json.loads(original.bill)
     lines = _lines(made_of["lines"], [*map(_returned, after), returned], setl_id)
     policy = book.by_code(original.split.policy)
@@ -97,7 +98,7 @@ def net(steps: Sequence[RawStep]) -> tuple[RawStep, ...]:
     return tuple(left.elements())
 
 
-def _refused(status: SettleStatus, setl_id: str, detail: str = "") -> SettlementRefused:
+def _refused(status: SettleStatus, setl_id: str, detail: str | Message = "") -> SettlementRefused:
     return SettlementRefused(status, setl_id, detail, step=REFUNDED_CODE)
 
 

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, is_id
 from sbcard_core.medical.cancel import Cancellation, cancel_in
-from sbcard_core.medical.faults import message_fault, named
+from sbcard_core.medical.faults import at_field, message_fault
 from sbcard_core.medical.records import LOOKUP_IDS, find
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
+from sbcard_core.messages import Message
 from sbcard_core.store import schema
 
 STEP: Final = "medical.reverse"
@@ -56,14 +57,16 @@ def take_back(
     return Reversal(SettleStatus.SETTLED, there)
 
 
-def _fault(omsgid: str, oinfno: str, psn_no: str, msgid: str, at: str) -> str:
+def _fault(omsgid: str, oinfno: str, psn_no: str, msgid: str, at: str) -> Message | None:
     if fault := message_fault({"omsgid": omsgid, "msgid": msgid}, at):
         return fault
     if omsgid == msgid:
-        return f"{named('msgid')} is that of the message to take back: the reversal has its own"
+        return at_field("medical.message.same", "msgid")
     if not is_id(psn_no):
-        return f"{named('psn_no')} is empty, too long or no text"
-    return "" if oinfno in REVERSIBLE else f"{named('oinfno')} must be one of {', '.join(REVERSIBLE)}"
+        return at_field("medical.bill.id", "psn_no")
+    if oinfno not in REVERSIBLE:
+        return at_field("medical.message.trade", "oinfno", allowed=", ".join(REVERSIBLE))
+    return None
 
 
 def reversed_among(connection: sa.Connection, ids: Sequence[str]) -> set[str]:

@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import Final
 
 from sbcard_core.errors import Refused
+from sbcard_core.messages import Message
 
 
 class SettleStatus(IntEnum):
@@ -25,7 +26,8 @@ class SettleStatus(IntEnum):
     NO_POLICY = 7
     """No policy table of the place and insurance is in force on the day."""
     NOT_COVERED = 8
-    """The policy has nothing for the kind of visit, the hospital level or the category of remote treatment."""
+    """No table has that group of persons, or the policy nothing for the kind of visit, hospital level or category of
+    remote treatment."""
     UNKNOWN_ITEM = 9
     """The catalogue of the place of treatment does not list an item on the day."""
     CARD_PAYMENT_DIFFERS = 10
@@ -87,7 +89,7 @@ ADVICE: Final = {
     SettleStatus.TOTALS_DISAGREE: "correct the charges or their sum",
     SettleStatus.SPANS_YEARS: "settle each year by itself",
     SettleStatus.NO_POLICY: "load the policy table of that day and place, or correct insutype and days",
-    SettleStatus.NOT_COVERED: "correct kind, level or remote to what the policy table has",
+    SettleStatus.NOT_COVERED: "correct kind, level, remote or groups to what the policy table has",
     SettleStatus.UNKNOWN_ITEM: "correct the item's code, or load the catalogue of that day",
     SettleStatus.CARD_PAYMENT_DIFFERS: "presettle, let the card pay that amount, and settle with what it paid",
     SettleStatus.UNKNOWN_ACCOUNT: "open the account, or leave it out",
@@ -116,7 +118,9 @@ class SettlementRefused(Refused):
 what may never have arrived is taken back by reverse
     """
 
-    def __init__(self, status: SettleStatus, setl_id: str, detail: str = "", *, step: str = "medical.settle") -> None:
+    def __init__(
+        self, status: SettleStatus, setl_id: str, detail: str | Message = "", *, step: str = "medical.settle"
+    ) -> None:
         self.status = status
         noun, term = STEPS[step]
         super().__init__(
