@@ -69,6 +69,7 @@ DIGESTS = {
     2: "d7cff166f91954e2eba01f3e4df993da7d16816b82071f5ea352562a696e2bbd",
     3: "7d7a722716876189bb2a3ae4e7b0e17a51880f72c51b6eb7bcf638432757c052",
     4: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",
+    5: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",  # other values in the same tables
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
@@ -162,3 +163,78 @@ def test_a_newer_database_is_refused(engine: sa.Engine, empty_url: str) -> None:
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed):
         Store.open(f"sqlite:///{tmp_path}")
+
+
+def _row(table: str, **values: object) -> tuple[str, dict[str, object]]:
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    return f"INSERT INTO {table} ({names}) VALUES ({marks})", values
+
+
+def _person(at: int, id_number: str, name: str = "张三", **other: object) -> tuple[str, dict[str, object]]:
+    known = {"sex": "1", "ethnicity": "01", "birth": "1962-09-27", "phone": "", "category": 4, "city": "430100"}
+    known |= {"county": "430102", "bank": "402", "form_no": "F", "submitted_on": "2014-01-01", "source_file": "f"}
+    return _row("person", person_id=at, id_number=id_number, name=name, source_line=at, **{**known, **other})
+
+
+def _bill(bill_no: str, period: str, id_number: str, state: int = 10, **other: object) -> tuple[str, dict[str, object]]:
+    known = {"insurance": "resident-medical", "name": "张三", "category": 4, "amount_fen": 12000}
+    known |= {"rate_since": "2015-01-01", "due_on": "2015-05-01", "issued_on": "2015-01-01"}
+    return _row("premium_bill", bill_no=bill_no, period=period, id_number=id_number, state=state, **{**known, **other})
+
+
+LEGACY, NOW, OTHER = "610104620927690", "610104196209276908", "430102198001010011"
+
+
+def test_stored_identifiers_get_their_one_form_and_nobody_is_merged(engine: sa.Engine, empty_url: str) -> None:
+    make_old(engine, 4)
+    old = [
+        _person(1, NOW),
+        _person(2, LEGACY, "买买提•阿不都"),  # the same person, registered twice
+        _person(3, OTHER.replace("0011", "002x"), "王\u3000五"),
+        _person(4, "not a number", county="430100"),
+        _bill("2015-2.000000001", "2015-2", LEGACY),
+        _bill("2015-02.000000001", "2015-02", NOW),
+        _bill("2015-2.000000002", "2015-2", OTHER, 40),  # cancelled: no second bill of its person
+        _bill("2015-02.000000002", "2015-02", OTHER, 20, name="买买提•阿不都"),
+        _bill("abc.000000001", "abc", OTHER),
+        _row("premium_batch", batch_no="B", bank="402", period="201502", sent_on="2015-02-02", lines=1, total_fen=1),
+        _row("payout_standing", person_id=1, living=1, bank="402", account_no="6228 4800 0000 0000 017",
+             account_state=1, told_on="2015-01-01"),
+        _row("payout_standing", person_id=3, living=1, bank="402", account_no="6.22848E+18", account_state=1,
+             told_on="2015-01-01"),
+        _row("payout_hold", person_id=1, programme="pension", since="2014-q3", until=None, reason="r",
+             on_date="2015-01-01"),
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        for statement, values in old:
+            connection.execute(sa.text(statement), values)
+    with Store.open(empty_url) as store, store.begin() as connection:
+        read = connection.execute
+        person, bill, told = schema.person.c, schema.premium_bill.c, schema.payout_standing.c
+        assert [tuple(row) for row in read(sa.select(person.id_number, person.name).order_by(person.person_id))] == [
+            (NOW, "张三"), (LEGACY, "买买提·阿不都"), ("43010219800101002X", "王五"), ("not a number", "张三"),
+        ]  # fmt: skip
+        assert {row[0]: tuple(row[1:]) for row in read(sa.select(bill.bill_no, bill.period, bill.id_number))} == {
+            "2015-2.000000001": ("2015-2", LEGACY),
+            "2015-02.000000001": ("2015-02", NOW),
+            "2015-2.000000002": ("2015-02", OTHER),
+            "2015-02.000000002": ("2015-02", OTHER),
+            "abc.000000001": ("abc", OTHER),
+        }
+        assert set(read(sa.select(bill.name)).scalars()) == {"张三", "买买提·阿不都"}
+        assert read(sa.select(schema.premium_batch.c.period)).scalar_one() == "2015-02"
+        assert list(read(sa.select(told.account_no).order_by(told.person_id)).scalars()) == [
+            "6228480000000000017", "6.22848E+18",
+        ]  # fmt: skip
+        assert read(sa.select(schema.payout_hold.c.since)).scalar_one() == "2014-Q3"
+        found = schema.finding.c
+        assert set(map(tuple, read(sa.select(found.code, found.source, found.field)))) == {
+            ("identifier.same", "person:2", "id_number"),
+            ("identifier.unreadable", "person:4", "id_number"),
+            ("identifier.unreadable", "person:4", "county"),
+            ("identifier.same", "premium_bill:2015-2.000000001", "id_number"),
+            ("identifier.unreadable", "premium_bill:abc.000000001", "period"),
+            ("identifier.unreadable", "payout_standing:3", "account_no"),
+        }
+        assert LEGACY not in str(read(sa.select(schema.finding)).all())
