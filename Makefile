@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+EXTRA  := $(BIN)/python tests/package/requirements.py
 BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
+# A file of tests stays in one process: its fixtures are made once. `make test JOBS=0` runs in one.
+JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
 .PHONY: demo test build check bench ct soak explore fuzz clean preflight levels
@@ -13,13 +17,13 @@ demo: $(BUILT)
 	$(BIN)/sbcard replay hunan-2014-07 --out out/hunan-2014-07
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 # Everything that computes with kernels, once at each level of this machine (tests/kernels goes through them by itself).
 levels: $(VENV)/.test
 	@for level in $$($(BIN)/python -c 'from sbcard_core import _kernels; print(*_kernels.machine_levels())'); do \
 	  echo "SBCARD_CPU=$$level"; \
-	  SBCARD_CPU=$$level $(BIN)/python -m pytest -q tests/crypto tests/clearing tests/apdu tests/card/test_personalize.py || exit 1; \
+	  SBCARD_CPU=$$level $(PYTEST) -q tests/crypto tests/clearing tests/apdu tests/card/test_personalize.py || exit 1; \
 	done
 
 build: $(BUILT)
@@ -35,18 +39,15 @@ $(BIN)/python: | preflight
 	$(PYTHON) -m venv $(VENV)
 
 $(BUILT): $(BIN)/python $(SOURCES)
-	$(PIP) install --editable .
+	$(PIP) install --no-compile --editable .
 	@touch $@
 
-$(VENV)/.test: $(BUILT)
-	$(PIP) install --editable '.[test]'
+$(VENV)/.%: $(BUILT) pyproject.toml
+	$(EXTRA) $* > $(VENV)/$*.txt
+	$(PIP) install --no-compile -r $(VENV)/$*.txt
 	@touch $@
 
-$(VENV)/.check: $(VENV)/.test
-	$(PIP) install --editable '.[check]'
-	@touch $@
-
-check: $(VENV)/.check
+check: $(VENV)/.test $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -54,8 +55,7 @@ check: $(VENV)/.check
 	for source in sbcard_core/_fast/csrc/*.c; do $${CC:-cc} $(CFLAGS_CHECK) -fsyntax-only $$source || exit 1; done
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(BUILT)
-	$(PIP) install --editable '.[bench]'
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m pytest benchmarks -o addopts=--import-mode=importlib -o filterwarnings=default --benchmark-only --benchmark-columns=min,median,rounds $(BENCH_ARGS)
 
@@ -76,9 +76,9 @@ FUZZ_SECONDS ?= 30
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
-# The tests with fresh random examples: what it finds becomes a test of its own.
+# The tests with fresh random examples and other samples: what it finds becomes a test of its own.
 explore: $(VENV)/.test
-	SBCARD_EXPLORE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	SBCARD_EXPLORE=1 $(PYTEST) $(PYTEST_ARGS)
 
 soak: $(VENV)/.test
 	SBCARD_SOAK=1 $(BIN)/python -m pytest -m soak -v

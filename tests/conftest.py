@@ -1,11 +1,14 @@
-"""What every test may ask for: real parts that must not be skipped in silence, and an empty store on each database."""
+"""What every test may ask for: real parts that must not be skipped in silence, an empty store on each database, work
+that the processes of a run share."""
 
+import fcntl
 import importlib.util
 import itertools
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -28,6 +31,7 @@ settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
 # Tests press Ctrl-C; a process started in the background ignores it, and so would its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ROOT = Path(__file__).resolve().parents[1]
 PLANS = Plans()
 PLANS.listen()
 
@@ -56,6 +60,51 @@ def _no_whole_tables() -> Iterator[None]:
     yield
     found, PLANS.scans = PLANS.scans, []
     assert not found, "\n".join(map("\n  ".join, [("join by an index, or give the reason in tests/plans.py",), *found]))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """``once("name", make)`` is a folder that ``make(folder)`` has filled, in whichever process of the run came first.
+
+    It is read by all of them: a test that changes it takes a copy.
+    """
+    top = tmp_path_factory.getbasetemp()
+    shared = top.parent if "PYTEST_XDIST_WORKER" in os.environ else top
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        place, done = shared / name, shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                make(place)
+                done.touch()
+        return place
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def replayed(once: Callable[[str, Callable[[Path], None]], Path]) -> Callable[..., Path]:
+    """``replayed("name", "--seed", "2")``: the working folder of ``sbcard replay``, run once by that name."""
+
+    def folder(name: str, *arguments: str, **env: str) -> Path:
+        def replay(place: Path) -> None:
+            command = [sys.executable, "-m", "sbcard_core.cli", "replay", "hunan-2014-07", *arguments]
+            where = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+            done = subprocess.run(command, cwd=place, env=where, capture_output=True, check=False)
+            assert done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")
+
+        return once(f"replay-{name}", replay)
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_month(replayed: Callable[..., Path]) -> Path:
+    """Where the month was replayed at the smallest scale, in the locale of a bare container."""
+    return replayed("small", "--scale", "0.0001", LC_ALL="C")
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +193,13 @@ def store(store_url: str) -> Iterator[Store]:
         yield opened
 
 
+FIRST = ("tests/replay/", "tests/engines/", "tests/ledger/test_ledger_faults", "tests/payout/test_payout_kill")
+"""What takes longest begins first, so that several processes end together."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The large counts run by ``make soak`` alone."""
+    """The longest files first; the large counts by ``make soak`` alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
     if os.environ.get("SBCARD_SOAK"):
         return
     large = [item for item in items if item.get_closest_marker("soak")]

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,14 @@ ROOT = Path(__file__).resolve().parents[1]
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork, kill -9 and LD_PRELOAD")
 
 _names = itertools.count()
+
+
+def sampled(seed: int) -> random.Random:
+    """Draws the sample of a proof: by ``seed`` in every run, by a printed seed of its own in ``make explore``."""
+    if os.environ.get("SBCARD_EXPLORE"):
+        seed = random.SystemRandom().randrange(2**32)
+        print(f"sampled({seed})")
+    return random.Random(seed)
 
 
 @contextmanager

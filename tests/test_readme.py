@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +20,9 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(small_month: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a small demo has run."""
-    folder = tmp_path_factory.mktemp("readme")
-    command = [sys.executable, "-m", "sbcard_core.cli", "replay", "--scale", "0.0001"]
-    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
-    return folder
+    return Path(shutil.copytree(small_month, tmp_path_factory.mktemp("readme") / "month"))
 
 
 def test_all_three_readers_are_served() -> None:

@@ -1,10 +1,7 @@
 """``sbcard pay`` and ``sbcard bill`` over the database of a small replayed month."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,18 +25,9 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small month."""
-    folder = tmp_path_factory.mktemp("money")
-    command = [sys.executable, "-m", "sbcard_core.cli", "replay", "--scale", "0.0001"]
-    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
-def db(month: Path, tmp_path: Path) -> str:
-    (source,) = [path for path in (month / "out/hunan-2014-07").rglob("*.sqlite") if "state" not in str(path.parent)]
+def db(small_month: Path, tmp_path: Path) -> str:
+    (source,) = (small_month / "out/hunan-2014-07").glob("*.sqlite")
     target = tmp_path / "books.sqlite"
     target.write_bytes(source.read_bytes())
     return f"sqlite:///{target}"

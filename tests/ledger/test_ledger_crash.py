@@ -1,7 +1,6 @@
 """Posting processes killed in the middle, several at once on one database."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Ledger
 from sbcard_core.store import Store
-from tests.faults import known_to_server
+from tests.faults import known_to_server, sampled
 
 BATCH = 7
 WRITERS = 7
@@ -44,7 +43,7 @@ def test_an_acknowledged_batch_survives_kill_9_and_none_is_half_there(store_url:
     ledger = Ledger(store)
     ledger.open_accounts([("out", AccountKind.EXTERNAL), ("in", AccountKind.SUSPENSE)])
     acknowledged: dict[str, int] = {}
-    pause = random.Random(20140804)
+    pause = sampled(20140804)
     rounds = ROUNDS[store.engine.dialect.name]
     for round_ in range(rounds):
         names = [f"w{round_}.{writer}" for writer in range(WRITERS)]

@@ -1,7 +1,6 @@
 """Posting processes killed at every write and at random moments; every write failed once."""
 
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Balance, Ledger
 from sbcard_core.store import Store
-from tests.faults import Children, faulty_children, needs_linux
+from tests.faults import Children, faulty_children, needs_linux, sampled
 
 SCRIPT = Path(__file__).with_name("crash_child.py")
 SIZE = 7
@@ -127,7 +126,7 @@ def kill_at_random(several: list[Children], store: Store, url: str, kills: int, 
     done: list[tuple[int, int]] = []  # acknowledged and found, for each that was killed
 
     def kill_some(place: int) -> None:
-        pause = random.Random(20140804 + place)
+        pause = sampled(20140804 + place)
         for kill in range(place, kills, len(several)):
             opening = pause.random() < 0.1
             acks, longest_ms = (-1, 40.0) if opening else (pause.randint(0, 2), 6.0)
@@ -152,7 +151,7 @@ def kill_at_random(several: list[Children], store: Store, url: str, kills: int, 
     assert acknowledged > kills // 2  # most were killed while they posted
 
 
-KILLS = {"sqlite": 1_000, "postgresql": 200}
+KILLS = {"sqlite": 250, "postgresql": 60}
 SEVERAL = 4
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -197,7 +198,7 @@ class Oracle:
         return found
 
 
-def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
+def agree(store: Store, many: int) -> None:
     examples = count()
     seen = Counter[TransferStatus]()
 
@@ -342,11 +343,19 @@ def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=120,
+            max_examples=many,
             stateful_step_count=40,
-            derandomize=True,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
     assert set(TransferStatus) == set(seen)  # the machine has met every status
+
+
+def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
+    agree(store, 40)
+
+
+@pytest.mark.soak
+def test_the_books_agree_with_a_list_of_transfers_for_long(store: Store) -> None:
+    agree(store, 500)

@@ -1,6 +1,5 @@
 """Billing processes killed at every write and at random moments; every write failed once."""
 
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
 from sbcard_core.medical import MedicalBilling, samples
 from sbcard_core.store import Store
-from tests.faults import Children, faulty_children, needs_linux
+from tests.faults import Children, faulty_children, needs_linux, sampled
 from tests.medical.billing_child import AT, BILLS, cancellations, do, number
 from tests.medical.proof import assert_sound, moved, nets, years
 
@@ -118,7 +117,7 @@ def test_every_single_write(faulty: Children, tmp_path: Path, deed: str) -> None
 
 def kill_at_random(children: Children, store: Store, url: str, kills: int, longest_ms: float) -> None:
     open_books(store)
-    pause = random.Random(20140804)
+    pause = sampled(20140804)
     acknowledged, in_all = {}, 0
     while len(acknowledged) < kills or in_all <= kills:  # most are killed while they bill, also on a slow machine
         kill = len(acknowledged) + 1

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
-from random import Random
 
 import pytest
 
 from sbcard_core.medical import Accumulators, FeeLine, Policy, Split, Visit, split
 from sbcard_core.medical.split import AMOUNT_FIELDS
+from tests.faults import sampled
 from tests.medical.generated import line, policy, visit, year
 from tests.medical.oracle import oracle
 
@@ -43,7 +43,7 @@ def hold(lines: list[FeeLine], table: Policy, before: Accumulators, who: Visit, 
 
 
 def walk(count: int, seed: int) -> None:
-    rng = Random(seed)
+    rng = sampled(seed)
     tables = [policy(rng, f"t{number}", LARGE) for number in range(POLICIES)]
     for _ in range(count):
         table, who, before = rng.choice(tables), visit(rng, LARGE), year(rng, LARGE)
@@ -57,7 +57,7 @@ def walk(count: int, seed: int) -> None:
 
 def compare(count: int, seed: int) -> None:
     """Small amounts: each fen walks alone."""
-    rng = Random(seed)
+    rng = sampled(seed)
     for number in range(count):
         if number % 20 == 0:
             table = policy(rng, "t", SMALL)
@@ -67,12 +67,12 @@ def compare(count: int, seed: int) -> None:
         assert {name: fen for name in AMOUNT_FIELDS if (fen := getattr(s, name))} == oracle(lines, table, before, who)
 
 
-def test_every_law_holds_over_a_hundred_thousand_visits() -> None:
-    walk(100_000, 20140731)
+def test_every_law_holds_over_many_visits() -> None:
+    walk(20_000, 20140731)
 
 
 def test_an_oracle_that_walks_every_fen_agrees() -> None:
-    compare(20_000, 7)
+    compare(8_000, 7)
 
 
 @pytest.mark.soak

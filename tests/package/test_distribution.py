@@ -1,5 +1,6 @@
 """The sdist and the wheel are complete: opened, compared with the tree, and used."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -18,13 +19,13 @@ SKIPPED = ignore_patterns(".venv*", ".git", "out", "build", "dist", "*.so", "*.e
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the sdist, built from a copy of the tree."""
+    """The wheel and the sdist, built from a copy of the tree; what is in them does not depend on optimisation."""
     source = tmp_path_factory.mktemp("source") / "sbcard-core"
     copytree(ROOT, source, ignore=SKIPPED)
     dist = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env={**os.environ, "SBCARD_BUILD": "debug"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return next(dist.glob("*.whl")), next(dist.glob("*.tar.gz"))

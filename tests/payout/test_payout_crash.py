@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import Counter
 from datetime import date
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -90,14 +91,24 @@ class Run:
         self.town.check_books()
 
 
-class Breaker:
-    """Counts database writes, commits and files, and stops before one of them; or only files, and stops behind one."""
+class Where(Enum):
+    """Where a run is broken off."""
 
-    def __init__(self, run: Run, at: int, patch: pytest.MonkeyPatch, *, after: bool) -> None:
-        self.seen, self.at, self.after = 0, at, after
+    AT_COMMITS = "before each commit and each file"
+    AT_WRITES = "before each database write, commit and file"
+    BEHIND_FILES = "behind each file"
+
+
+class Breaker:
+    """Counts commits and files, on demand database writes too, and stops before one; or files, and stops behind one."""
+
+    def __init__(self, run: Run, at: int, patch: pytest.MonkeyPatch, where: Where) -> None:
+        self.seen, self.at, self.after = 0, at, where is Where.BEHIND_FILES
         engine = run.store.engine
-        sa.event.listen(engine, "before_cursor_execute", self._statement)
-        sa.event.listen(engine, "commit", self._commit)
+        if where is Where.AT_WRITES:
+            sa.event.listen(engine, "before_cursor_execute", self._statement)
+        if not self.after:
+            sa.event.listen(engine, "commit", self._commit)
         replace = os.replace
 
         def file(source: object, target: object) -> None:
@@ -115,16 +126,19 @@ class Breaker:
             raise Crash
 
     def _statement(self, connection: object, cursor: object, statement: str, *rest: object) -> None:
-        if not self.after and statement.lstrip().lower().startswith(WRITES):
+        if statement.lstrip().lower().startswith(WRITES):
             self._count()
 
     def _commit(self, connection: object) -> None:
-        if not self.after:
-            self._count()
+        self._count()
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_a_run_broken_off_anywhere_goes_on(new_town, tmp_path: Path, monkeypatch, after: bool) -> None:
+@pytest.mark.parametrize(("where", "least"), [
+    (Where.AT_COMMITS, 20),
+    (Where.BEHIND_FILES, 5),
+    pytest.param(Where.AT_WRITES, 60, marks=pytest.mark.soak),
+])  # fmt: skip
+def test_a_run_broken_off_anywhere_goes_on(new_town, tmp_path: Path, monkeypatch, where: Where, least: int) -> None:
     ready, at = tmp_path / "ready.sqlite", 0
     with Store.open(f"sqlite:///{ready}") as store:
         new_town(store, tmp_path, 8).fund(100_000)
@@ -133,7 +147,7 @@ def test_a_run_broken_off_anywhere_goes_on(new_town, tmp_path: Path, monkeypatch
         at += 1
         run = Run(new_town, tmp_path / str(at), ready)
         with monkeypatch.context() as patch:
-            breaker = Breaker(run, at, patch, after=after)
+            breaker = Breaker(run, at, patch, where)
             with contextlib.suppress(Crash):
                 run.go()
             crashed, breaker.at = breaker.seen >= at, 0
@@ -145,4 +159,4 @@ def test_a_run_broken_off_anywhere_goes_on(new_town, tmp_path: Path, monkeypatch
         run.store.close()
         if not crashed:
             break
-    assert at > (5 if after else 60)  # it was broken off in all these places
+    assert at > least  # it was broken off in all these places

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sbcard_core.hosts import bankfile
 from sbcard_core.payout import LineState, RollState
 from sbcard_core.store import Store
-from tests.faults import Children, faulty_children, needs_linux
+from tests.faults import Children, faulty_children, needs_linux, sampled
 
 SCRIPT = Path(__file__).with_name("month_child.py")
 PEOPLE = 8
@@ -143,7 +143,7 @@ def ready(new_town: Any, tmp_path: Path) -> Path:
 
 
 def months(new_town: Any, children: Children, ready: Path, folder: Path, kills: int) -> None:
-    pause, done, number = random.Random(20140815), 0, 0
+    pause, done, number = sampled(20140815), 0, 0
     while done < kills:
         number += 1
         place = folder / f"{number}"
@@ -168,7 +168,7 @@ def test_killed_at_random_a_thousand_times(new_town, children: Children, ready: 
 def test_killed_at_random_on_postgresql(new_town, children: Children, postgres_url: str, tmp_path: Path) -> None:
     from sbcard_core.store import schema
 
-    pause = random.Random(20140815)
+    pause = sampled(20140815)
     with Store.open(postgres_url) as store:
         try:
             new_town(store, tmp_path, PEOPLE).fund(100_000)

@@ -1,6 +1,5 @@
 """Premium processes killed at random moments: what was acknowledged is there, nothing is half there or there twice."""
 
-import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from sbcard_core.ledger import Ledger
 from sbcard_core.premiums import SAMPLE, BillState, Premiums
 from sbcard_core.store import Store, schema
-from tests.faults import Children, needs_linux
+from tests.faults import Children, needs_linux, sampled
 from tests.premiums.premium_child import AT_COUNTER, FEN, PEOPLE, ROUNDS, STEPS, do, period_of, round_of
 
 pytestmark = needs_linux
@@ -67,7 +66,7 @@ def _all_or_none(here: list[bool]) -> bool:
 
 
 def killed(children: Children, store: Store, url: str, folder: Path, kills: int) -> None:
-    rng, book = random.Random(20150302), Premiums(store, Ledger(store), SAMPLE)
+    rng, book = sampled(20150302), Premiums(store, Ledger(store), SAMPLE)
     acknowledged: dict[str, set[int]] = {}
     while len(acknowledged) < kills or not any(acknowledged.values()):  # some while they work, also on a slow machine
         name = str(len(acknowledged))
