@@ -1,6 +1,7 @@
 """``sbcard pay`` and ``sbcard bill`` over the database of a small replayed month."""
 
 import json
+import os
 import re
 from pathlib import Path
 
