@@ -14,6 +14,7 @@ from apdu.replay import ReplayChannel
 from apdu.trace import Exchange, parse
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import NoCard, ReaderNotFound
+from sbcard_core.files import read_text
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION})
 
@@ -112,7 +113,7 @@ def open(path: str, *, clock: Clock = time.monotonic) -> Reader:
         TraceMalformed: it is no trace.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path))
     except (OSError, UnicodeDecodeError):
         raise ReaderNotFound("no transcript of that name", step="replay.open", term="录制会话") from None
     slots: dict[str, list[Exchange]] = {}

@@ -28,6 +28,7 @@ from readers.sim.desk import Desk
 from readers.sim.psam import VirtualPSAM
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import open_text, read_text
 
 Random = Callable[[int], bytes]
 STOCK = {"count": "1000", "seed": "1", "city": "430100", "version": "2.00", "balance": "0"}
@@ -158,7 +159,7 @@ def _psam(
 
 def _keys(path: str) -> dict[str, bytes]:
     try:
-        found = json.loads(Path(path).read_text("utf-8"))
+        found = json.loads(read_text(Path(path)))
         return {name: bytes.fromhex(value) for name, value in found.items()}
     except FileNotFoundError:
         raise ReaderNotFound(f"there is no file {path}", step=_STEP) from None
@@ -170,7 +171,7 @@ def _order(path: Path, which: str) -> dict[str, Any]:
     """The line of a number, or of a card number; the file is read up to it."""
     if not path.is_file():
         raise ReaderNotFound(f"there is no order file {path}", step=_STEP, term="制卡订单")
-    with path.open(encoding="utf-8") as lines:
+    with open_text(path) as lines:
         if len(which) == 9:
             found = (json.loads(line) for line in lines if which in line)
             order = next((one for one in found if one.get("card_no") == which), None)

@@ -17,6 +17,7 @@ from typing import Any
 
 from sbcard_core.bulletin.figures import Figure, Number
 from sbcard_core.errors import Refused
+from sbcard_core.files import read_text
 from sbcard_core.values import Origin
 
 DEFAULT = "hunan-2014-07"
@@ -153,7 +154,7 @@ def load(source: str | Path = DEFAULT) -> Letter:
     place = source if isinstance(source, Path) else files("sbcard_core.bulletin").joinpath("data", f"{source}.toml")
     if not place.is_file():
         raise LetterRefused(f"there is no letter {str(source)!r}; the package has {', '.join(names())}")
-    return parse(place.read_text(encoding="utf-8"))
+    return parse(read_text(place) if isinstance(place, Path) else place.read_text(encoding="utf-8"))
 
 
 def names() -> list[str]:

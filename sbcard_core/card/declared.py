@@ -16,6 +16,7 @@ from typing import Any
 from sbcard_core.card.access import Access, Confidence
 from sbcard_core.card.errors import ProfileRefused
 from sbcard_core.card.files import MAX_VALUE, DirectoryDecl, FileDecl, Format, RecordDecl, Structure
+from sbcard_core.files import read_input
 
 _STEP = "card.load_profile"
 MAX_FILE_BYTES = 1 << 20
@@ -65,7 +66,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise refuse(path.name, f"more than {MAX_FILE_BYTES} bytes")
-    raw = path.read_bytes()
+    raw = read_input(path, limit=MAX_FILE_BYTES)
     try:
         made = json.loads(raw) if path.suffix.lower() == ".json" else tomllib.loads(raw.decode("utf-8"))
     except ValueError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, open_input
 
 COLUMNS: Final = (
     "terminal_no",
@@ -114,7 +115,7 @@ def write_journal(path: Path, records: Iterable[PurchaseRecordLike]) -> int:
     Bytes may be given as bytes or as hexadecimal text, the time as ``datetime`` or ``YYYYMMDDHHMMSS``.
     """
     count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with new_text(path) as file:
         file.write(HEADER + "\n")
         for r in records:
             at = r.at if isinstance(r.at, str) else f"{r.at:%Y%m%d%H%M%S}"
@@ -133,7 +134,7 @@ def _hex(value: bytes | str) -> str:
 def digest(path: Path) -> str:
     """SHA-256 of the file, hexadecimal: what makes a second delivery recognisable under any name."""
     whole = sha256()
-    with path.open("rb") as file:
+    with open_input(path) as file:
         while block := file.read(1 << 20):
             whole.update(block)
     return whole.hexdigest()
@@ -145,7 +146,7 @@ def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
     Raises:
         JournalRefused: the first line is not the header.
     """
-    with path.open("rb") as file:
+    with open_input(path) as file:
         if file.readline(LINE_MAX_BYTES).rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf") != HEADER.encode():
             raise JournalRefused(
                 f"{path.name} does not begin with the journal header",

@@ -15,6 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, open_text, read_cell, write_rows
 from sbcard_core.store import insert_many, schema
 from sbcard_core.values import Severity, yuan
 
@@ -115,10 +116,9 @@ def _without(amounts: list[int], equal: Counter[int]) -> list[int]:
 
 def write_statement(path: Path, entries: Iterable[Entry]) -> None:
     """Write a statement: CSV, UTF-8, LF, header ``key,amount_fen``."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(STATEMENT_HEADER)
-        writer.writerows((entry.key, entry.amount_fen) for entry in entries)
+    with new_text(path) as file:
+        write_rows(file, [STATEMENT_HEADER], end="\n")
+        write_rows(file, ((entry.key, entry.amount_fen) for entry in entries), end="\n")
 
 
 def read_statement(path: Path) -> Iterator[Entry]:
@@ -127,7 +127,7 @@ def read_statement(path: Path) -> Iterator[Entry]:
     Raises:
         StatementRefused: not UTF-8, another header, or a line that is not a key and whole fen.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path, encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file)
         try:
             if next(rows, None) != STATEMENT_HEADER:
@@ -135,7 +135,7 @@ def read_statement(path: Path) -> Iterator[Entry]:
             for row in rows:
                 if len(row) != len(STATEMENT_HEADER) or not _is_amount(row[1]):
                     raise _refused(path, rows.line_num)
-                yield Entry(row[0], int(row[1]))
+                yield Entry(read_cell(row[0]), int(row[1]))
         except (UnicodeDecodeError, csv.Error):
             raise _refused(path, rows.line_num + 1) from None
 

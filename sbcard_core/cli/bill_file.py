@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import read_text
 
 _Readers = dict[str, Callable[[str, Any], Any]]
 _REQUIRED: Final = ("msgid", "psn_no", "insutype", "at", "lines")
@@ -59,7 +60,7 @@ def _refused(what: str) -> InvalidValue:
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_once)
+        return json.loads(read_text(path, encoding="utf-8-sig"), parse_float=Decimal, object_pairs_hook=_once)
     except UnicodeDecodeError as error:
         raise _refused(f"{path.name} is not UTF-8 text") from error
     except json.JSONDecodeError as error:

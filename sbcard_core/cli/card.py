@@ -13,6 +13,7 @@ import typer
 
 from sbcard_core.cli.say import refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.files import read_text
 
 card_app = typer.Typer(
     no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions, show a virtual card."
@@ -59,7 +60,7 @@ def _simulated(url: str, keys: Path | None, seed: int) -> dict[str, Any]:
         return {}
     if keys is not None:
         try:
-            found = {name: bytes.fromhex(value) for name, value in json.loads(keys.read_text("utf-8")).items()}
+            found = {name: bytes.fromhex(value) for name, value in json.loads(read_text(keys)).items()}
         except (ValueError, AttributeError, TypeError) as error:
             raise InvalidValue("a key file is a JSON object of keys in hex", step="sim", term="密钥") from error
         return {"transport_key": found.pop("TRANSPORT", b""), "psam_keys": found}
@@ -183,7 +184,7 @@ def trace(
     from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
 
     try:
-        exchanges = list(parse(file.read_text("utf-8").splitlines()))
+        exchanges = list(parse(read_text(file).splitlines()))
         for exchange in exchanges:
             words = describe(exchange, _file_names())
             time_ms = "" if exchange.elapsed is None else f"{exchange.elapsed * 1000:7.1f} ms"

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from importlib.util import find_spec
-from io import TextIOWrapper
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
-from sbcard_core.files import Results, check_output, make_folder, open_input, read_cell, write_rows
+from sbcard_core.files import Results, check_output, make_folder, open_text, read_cell, write_rows
 from sbcard_core.messages import message
 from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
 from sbcard_core.validation.check import check_files
@@ -119,7 +118,7 @@ def layout(name: str) -> RecordSpec:
 
 def known_numbers(path: Path) -> Iterator[str]:
     """Numbers of a text file, one a line; of a CSV file the first cell counts."""
-    with TextIOWrapper(open_input(path), encoding="utf-8-sig", errors="replace") as file:
+    with open_text(path, encoding="utf-8-sig", errors="replace") as file:
         for line in file:
             yield citizen_id.compact(line.split(",", 1)[0].strip().strip('"'))
 
@@ -311,7 +310,7 @@ def digests(checked: Path) -> dict[str, str]:
         raise InvalidValue(
             "no summary.csv of a check", step="corrections", term="校验结果", advice="name its --out folder"
         )
-    with TextIOWrapper(open_input(path), encoding="utf-8-sig", newline="") as file:
+    with open_text(path, encoding="utf-8-sig", newline="") as file:
         return {read_cell(row["文件"]): row["sha256"] for row in csv.DictReader(file)}
 
 

@@ -20,6 +20,7 @@ import typer
 
 from sbcard_core.cli.say import refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.files import read_input
 
 if TYPE_CHECKING:
     from sbcard_core.backend import Backend
@@ -172,7 +173,7 @@ def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, di
     Raises:
         InvalidValue: no text, a column lacks, a line is cut off.
     """
-    data = path.read_bytes()
+    data = read_input(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

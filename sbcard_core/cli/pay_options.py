@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sbcard_core.files import read_text
+
 if TYPE_CHECKING:
     from sbcard_core.officers import Approval
 
@@ -34,4 +36,4 @@ def approvals(paths: Iterable[Path] | None) -> "list[Approval]":
     """What officers signed, from files."""
     from sbcard_core.officers import Approval  # noqa: PLC0415
 
-    return [Approval.from_json(path.read_text("utf-8")) for path in paths or ()]
+    return [Approval.from_json(read_text(path)) for path in paths or ()]

@@ -11,7 +11,6 @@ policy asks for hardware, use a PSAM or a token, see ``crypto.holder``.
 
 import hmac
 import json
-import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from sbcard_core.crypto.kcv import check_kcv
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import SBCardError
+from sbcard_core.files import open_input, replace_file
 
 FORM: Final = "sbcard-keys-1"
 MAX_SIZE: Final = 1 << 20
@@ -84,6 +84,7 @@ def save(
 
     Raises:
         KeyStoreRolledBack: the file there has this generation or a later one.
+        FileRefused: a link, or no regular file, has the name.
         TestKeyRefused: a published example key in a store that is not marked as test keys.
         SBCardError: the passphrase is too short, or the cost out of range.
     """
@@ -113,7 +114,7 @@ def save(
     body = _gcm(cipher_key).encrypt(nonce, _bytes({"keys": rows}), _bytes(head))
     whole: dict[str, Any] = {**head, "body": _b64(body)}
     whole["sha256"] = sha256(_bytes(whole)).hexdigest()
-    _write(path, _bytes(whole))
+    replace_file(path, _bytes(whole))
 
 
 def load(path: Path, passphrase: str, *, least_generation: int = 0, simulator: bool = False) -> MasterKeys:
@@ -195,7 +196,7 @@ def _stretch(passphrase: str, salt: bytes, cost: int) -> tuple[bytes, bytes]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
+    with open_input(path) as file:
         raw = file.read(MAX_SIZE + 1)
     try:
         whole: dict[str, Any] = json.loads(raw) if len(raw) <= MAX_SIZE else {}
@@ -220,32 +221,6 @@ def _head_of(whole: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cost_is_right(cost: int) -> bool:
     return LEAST_COST <= cost <= MOST_COST and cost & (cost - 1) == 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the new name durable too, where directories can be opened."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _bytes(value: Mapping[str, Any]) -> bytes:

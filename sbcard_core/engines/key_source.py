@@ -26,6 +26,7 @@ from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.software_holder import SoftwareKeyHolder
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.files import read_text
 
 _STEP, _TERM = "engines.key_source", "密钥来源"
 _OPTIONS = frozenset({"passphrase-file", "least-generation", "simulator"})
@@ -97,7 +98,7 @@ class KeySource:
             OSError: a file cannot be read.
         """
         if self.kind == "keyfile":
-            passphrase = Path(self.passphrase_file).read_text("utf-8").rstrip("\r\n")
+            passphrase = read_text(Path(self.passphrase_file)).rstrip("\r\n")
             path, least = Path(self.place), self.least_generation
             keys = keyfile.load(path, passphrase, least_generation=least, simulator=self.simulator)
             return SoftwareKeyHolder(keys, simulator=self.simulator)

@@ -7,11 +7,12 @@ most of it holds people.
 from sbcard_core.files.cells import read_cell, write_cell, write_rows
 from sbcard_core.files.errors import FileRefused
 from sbcard_core.files.folders import MARKER, OwnFolder, Results
-from sbcard_core.files.inputs import foreign, open_input, read_input
+from sbcard_core.files.inputs import HEAD, foreign, open_input, open_text, read_input, read_text
 from sbcard_core.files.outputs import (
     check_output,
     clear_broken,
     database_files,
+    hand_over,
     make_folder,
     new_file,
     new_text,
@@ -21,6 +22,7 @@ from sbcard_core.files.outputs import (
 )
 
 __all__ = [
+    "HEAD",
     "MARKER",
     "FileRefused",
     "OwnFolder",
@@ -29,12 +31,15 @@ __all__ = [
     "clear_broken",
     "database_files",
     "foreign",
+    "hand_over",
     "make_folder",
     "new_file",
     "new_text",
     "open_input",
+    "open_text",
     "read_cell",
     "read_input",
+    "read_text",
     "replace_file",
     "reserve",
     "sync_folder",

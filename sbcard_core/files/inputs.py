@@ -1,8 +1,10 @@
 """Input files: regular files only, their size known before a byte is read, their kind told by their bytes."""
 
+import errno
 import os
 import re
 import stat
+from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,6 +15,9 @@ _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEX
 HEAD: Final = 4096
 """Bytes that tell the kind of a file."""
 
+SMALL: Final = 64 << 20
+"""Bytes of a file that is read whole, where nothing else limits it."""
+
 _FOREIGN: Final = (
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<table|<head|<meta|<style)", re.I), "HTML"),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml"), "XML"),
@@ -21,7 +26,6 @@ _FOREIGN: Final = (
     (re.compile(rb"\x1f\x8b|Rar!|7z\xbc\xaf\x27\x1c|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd"), "archive"),
     (re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM....\0\0\0\0", re.S), "picture"),
     (re.compile(rb"SQLite format 3\0"), "SQLite"),
-    (re.compile(rb"\x7fELF|MZ.{62}", re.S), "program"),
 )
 
 
@@ -34,7 +38,7 @@ def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
 
     Raises:
         FileRefused: no regular file, or larger than the limit.
-        OSError: it cannot be read, e.g. FileNotFoundError.
+        OSError: it cannot be read, e.g. FileNotFoundError or IsADirectoryError.
 
     Example:
         >>> import tempfile
@@ -52,14 +56,23 @@ def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
         raise
 
 
+def open_text(
+    path: Path, *, encoding: str = "utf-8", errors: str = "strict", newline: str | None = None
+) -> TextIOWrapper:
+    """As :func:`open_input`, for text; the other arguments are those of ``io.TextIOWrapper``."""
+    return TextIOWrapper(open_input(path), encoding=encoding, errors=errors, newline=newline)
+
+
 def _check(path: Path, found: os.stat_result, limit: int | None) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(found.st_mode):
-        raise refused("folder" if stat.S_ISDIR(found.st_mode) else "not_regular", path)
+        raise refused("not_regular", path)
     if limit is not None and found.st_size > limit:
         raise refused("too_large", path, found=f"{found.st_size:,}", limit=f"{limit:,}")
 
 
-def read_input(path: Path, *, limit: int) -> bytes:
+def read_input(path: Path, *, limit: int = SMALL) -> bytes:
     """All bytes of a file that has no more than a limit; one that grows meanwhile is refused too.
 
     Raises:
@@ -71,6 +84,17 @@ def read_input(path: Path, *, limit: int) -> bytes:
     if len(data) > limit:
         raise refused("too_large", path, found=f"> {limit:,}", limit=f"{limit:,}")
     return data
+
+
+def read_text(path: Path, *, encoding: str = "utf-8", limit: int = SMALL) -> str:
+    """The text of a small file, such as a setting or a key.
+
+    Raises:
+        FileRefused: no regular file, or larger than the limit.
+        UnicodeDecodeError: other bytes than the encoding's.
+        OSError: it cannot be read.
+    """
+    return read_input(path, limit=limit).decode(encoding)
 
 
 def foreign(head: bytes) -> str:

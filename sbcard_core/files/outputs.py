@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,6 +16,7 @@ from secrets import token_hex
 from typing import BinaryIO, Final
 
 from sbcard_core.files.errors import refused
+from sbcard_core.files.inputs import HEAD, open_input
 from sbcard_core.files.locking import is_locked_elsewhere, lock
 
 FILE_MODE: Final = 0o600
@@ -54,13 +55,17 @@ def _is_same(path: Path, other: Path) -> bool:
         return False
 
 
-def check_output(path: Path, *, keep: Iterable[Path] = (), replace: bool = False) -> None:
+Own = Callable[[bytes], bool]
+"""Whether a file that begins so was made by the writer of the new one, who may then replace it."""
+
+
+def check_output(path: Path, *, keep: Iterable[Path] = (), replace: bool | Own = False) -> None:
     """Refuse an output that is there already, lies behind a link or is one of the files to be kept.
 
     Args:
         path: of the output.
         keep: inputs of the same run, the database: never written, even where they are not there yet.
-        replace: a regular file that is there may be replaced.
+        replace: a regular file that is there may be replaced, or may be if its first bytes are its writer's own.
 
     Raises:
         FileRefused: it may not be written; nothing was changed.
@@ -80,6 +85,10 @@ def check_output(path: Path, *, keep: Iterable[Path] = (), replace: bool = False
         raise refused("exists", path)
     if not stat.S_ISREG(mode):
         raise refused("not_regular", path)
+    if callable(replace):
+        with open_input(path) as there:
+            if not replace(there.read(HEAD)):
+                raise refused("exists", path)
 
 
 def clear_broken(folder: Path, name: str = "") -> bool:
@@ -100,13 +109,14 @@ def clear_broken(folder: Path, name: str = "") -> bool:
 
 
 @contextmanager
-def new_file(path: Path, *, keep: Iterable[Path] = (), replace: bool = False) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, keep: Iterable[Path] = (), replace: bool | Own = False) -> Iterator[BinaryIO]:
     """A file that has its name only when all of it is on the disk; where writing fails, nothing is left.
 
     Args:
         path: where it goes; its folder must exist.
         keep: see :func:`check_output`.
-        replace: put it in the place of a regular file that is there, all at once; by default that is refused.
+        replace: put it in the place of a regular file that is there, all at once, or of one whose first bytes are this
+            writer's own; by default a file that is there is refused.
 
     Yields:
         The file, open for writing and reading back, mode 600.
@@ -148,7 +158,7 @@ def new_text(
     encoding: str = "utf-8",
     errors: str = "strict",
     keep: Iterable[Path] = (),
-    replace: bool = False,
+    replace: bool | Own = False,
 ) -> Iterator[TextIOWrapper]:
     """As :func:`new_file`, for text whose line ends are written as they are given."""
     with new_file(path, keep=keep, replace=replace) as raw:
@@ -234,9 +244,27 @@ def _part_of(path: Path) -> tuple[Path, int]:
         os.close(handle)
 
 
-def _appear(part: Path, path: Path, *, replace: bool) -> None:
+def hand_over(staged: Path, path: Path, *, own: Own) -> None:
+    """Give a whole file its name, all at once; one that is there is replaced only if it is the writer's own.
+
+    Where another process was quicker, the file has its name already.
+
+    Raises:
+        FileRefused: something else has the name.
+        OSError: it cannot be renamed.
+    """
+    check_output(path, replace=own)
+    try:
+        os.replace(staged, path)
+    except FileNotFoundError:
+        if not path.exists():
+            raise
+    sync_folder(path.parent)
+
+
+def _appear(part: Path, path: Path, *, replace: bool | Own) -> None:
     if replace:
-        check_output(path, replace=True)
+        check_output(path, replace=replace)
         os.replace(part, path)
         return
     try:

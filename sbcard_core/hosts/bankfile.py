@@ -14,14 +14,12 @@ A file that is wrong as a whole (kind, header, trailer, count of lines) is refus
 
 import codecs
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.files import new_file, open_input, read_input
 from sbcard_core.hosts.layouts import (
     OPENING_REQUEST,
     OPENING_RESULT,
@@ -114,12 +112,14 @@ def write(
 ) -> int:
     """Write one file and return the number of data lines.
 
-    The file appears under its name only when it is complete. ``kind`` in the header and ``lines`` in the trailer
-    are filled in; where the header or the trailer says ``lines``, it must be the number of rows.
+    The file, mode 600, appears under its name only when it is complete; one of the same kind and batch is replaced.
+    ``kind`` in the header and ``lines`` in the trailer are filled in; where the header or the trailer says ``lines``,
+    it must be the number of rows.
 
     Raises:
         InvalidValue: a header or trailer field is missing, a row has another number of fields than the layout,
             a value contains ``|`` or a line break or is no text, or ``lines`` is not the number of rows.
+        FileRefused: another file, or a link, has the name.
         OSError: the file cannot be written.
 
     Example:
@@ -134,8 +134,9 @@ def write(
     """
     marks = len(spec.line)
     count = 0
-    with _whole(path) as out:
-        out.write(_edge_line("H", spec.header, {"kind": spec.kind, **header}, spec))
+    head = _edge_line("H", spec.header, {"kind": spec.kind, **header}, spec)
+    with new_file(path, replace=same_batch(head)) as out:
+        out.write(head)
         chunk: list[str] = []
         for row in rows:
             line = _data_line(row, count + 1, spec)
@@ -177,23 +178,20 @@ def write_block(
         raise _unwritable(spec, f"the block does not hold {count} lines of the layout")
     head = _edge_line("H", spec.header, {"kind": spec.kind, **header}, spec)
     tail = _edge_line("T", spec.trailer, {"lines": count, **trailer}, spec)
-    with _whole(path) as out:
+    with new_file(path, replace=same_batch(head)) as out:
         out.writelines((head, block.encode(ENCODING), b"\n" if count else b"", tail))
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that has its name only when all of it is on the disk; where that fails, nothing is left."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+def same_batch(head: bytes) -> Callable[[bytes], bool]:
+    """Whether a file is of the kind and batch that a header names: an earlier writing of the same file.
+
+    Example:
+        >>> is_own = same_batch(b"H|PAYREQ|B1|103|20140818\\n")
+        >>> is_own(b"H|PAYREQ|B1|105|20140819\\n"), is_own(b"H|PAYREQ|B2|"), is_own(b"notes of mine")
+        (True, False, False)
+    """
+    named = head.split(b"|")[:3]
+    return lambda there: there.split(b"|", 3)[:3] == named
 
 
 def kind_of(path: Path) -> str:
@@ -206,7 +204,7 @@ def kind_of(path: Path) -> str:
         >>> kind_of(path)
         'PAYRES'
     """
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         parts = stream.read(64).split(b"|", 2)
     return parts[1].decode("ascii", "replace") if len(parts) == 3 and parts[0] == b"H" else ""
 
@@ -244,7 +242,7 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size")
-    raw = path.read_bytes()
+    raw = read_input(path, limit=MAX_FILE_BYTES)
     if raw.startswith(_MARKS):
         raise _refused(path, "encoding")
     lines = _decode_lines(raw.rstrip(_FILLER))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.files import read_input
 from sbcard_core.messages import message
 from sbcard_core.officers.acts import Act, Approval, ApprovalRefused, Method, officer_id
 
@@ -66,7 +67,7 @@ class KeyFile:
             InvalidValue: no such file, or it is no encrypted private key.
         """
         try:
-            pem = path.read_bytes()
+            pem = read_input(path)
         except OSError as error:
             raise InvalidValue(message("officers.key_file", file=path.name), step=_STEP, term="密钥文件") from error
         return cls(officer, pem, passphrase)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import read_text
 from sbcard_core.messages import message
 from sbcard_core.officers.acts import Act, Approval, ApprovalRefused, Method, officer_id
 from sbcard_core.officers.keys import public_form, verifies
@@ -122,7 +123,7 @@ def load(path: Path, *, sessions: Sessions | None = None) -> Officers:
         InvalidValue: no such file, no TOML, or another key than these.
     """
     try:
-        rows = tomllib.loads(path.read_text("utf-8"))["officer"]
+        rows = tomllib.loads(read_text(path))["officer"]
         found = [Officer(**row) for row in rows]
     except InvalidValue:
         raise

@@ -5,7 +5,6 @@ after. So a bank never sees half a file, nor one of a batch that was taken back;
 handed over, or thrown away, by the next step that writes into the same folder.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from sbcard_core import files
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
@@ -174,19 +174,14 @@ def stage(connection: sa.Connection, heading: Heading, bank: str, batch_no: str)
     sums_there = {"lines": lines, "total_fen": total}
     path = heading.out_dir / (request_name(batch_no) + STAGED)
     bankfile.write_block(path, bankfile.PAYOUT_REQUEST, {**header, **sums_there}, block, count, sums_there)
-    _sync_folder(heading.out_dir)
     return path
 
 
 def hand_over(staged: Path) -> Path:
     """Give a staged file, whose batch is committed, the name under which it goes to the bank."""
     path = staged.with_name(staged.name.removesuffix(STAGED))
-    try:
-        os.replace(staged, path)
-    except FileNotFoundError:
-        if not path.exists():  # else another process was quicker
-            raise
-    _sync_folder(path.parent)
+    batch_no = path.stem.removeprefix("PAYREQ_")
+    files.hand_over(staged, path, own=bankfile.same_batch(f"H|{bankfile.PAYOUT_REQUEST.kind}|{batch_no}".encode()))
     return path
 
 
@@ -200,8 +195,6 @@ def take_up(connection: sa.Connection, out_dir: Path) -> None:
         raise InvalidValue(
             "no such folder", step="payout", term="代发文件", advice="make the folder for the bank files"
         )
-    for part in out_dir.glob(f"PAYREQ_*{STAGED}.part"):
-        part.unlink(missing_ok=True)
     for staged in sorted(out_dir.glob(f"PAYREQ_*{STAGED}")):
         batch_no = staged.name.removeprefix("PAYREQ_").removesuffix(f".txt{STAGED}")
         there = sa.select(schema.payout_batch.c.lines).where(schema.payout_batch.c.batch_no == batch_no)
@@ -209,16 +202,6 @@ def take_up(connection: sa.Connection, out_dir: Path) -> None:
             hand_over(staged)
         else:
             staged.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # a folder can't be opened there; its names are in the journal of the file system
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @dataclass(frozen=True, slots=True)

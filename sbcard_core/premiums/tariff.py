@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import read_text
 from sbcard_core.ledger import AccountKind
 from sbcard_core.values import PersonCategory
 
@@ -108,7 +109,7 @@ def load(path: Path | None = None) -> Tariff:
     Raises:
         InvalidValue: a missing or unknown entry; the message names it.
     """
-    text = path.read_text("utf-8") if path else files("sbcard_core.premiums").joinpath("sample.toml").read_text("utf-8")
+    text = read_text(path) if path else files("sbcard_core.premiums").joinpath("sample.toml").read_text("utf-8")
     try:
         document = tomllib.loads(text)
         rates = [_rate(entry, category) for entry in document["rate"] for category in entry["categories"]]

@@ -8,13 +8,13 @@ first is written (assumed).
 import csv
 import hashlib
 import io
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, read_input
 
 ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
@@ -62,7 +62,7 @@ def read(path: Path) -> BackFile:
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise refused(path, "size", "file is larger than an order may be", "ask for it in parts")
-    raw = path.read_bytes()
+    raw = read_input(path, limit=MAX_FILE_BYTES)
     try:
         text = raw.decode(ENCODING)
     except UnicodeDecodeError:
@@ -105,13 +105,11 @@ def write(path: Path, order_no: str, rows: Sequence[Mapping[str, str]], *, colum
         [('A00000014', '', '', '制卡', '芯片损坏')]
     """
     names = list(columns)
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding=ENCODING, newline="") as out:
+    with new_text(path, encoding=ENCODING) as out:
         out.write(f"<批次号>{order_no}</批次号><人数>{len(rows)}</人数>\r\n")
         table = csv.writer(out, lineterminator="\r\n")
         table.writerow(names)
         table.writerows([_cut(name, row.get(name, "")) for name in names] for row in rows)
-    os.replace(part, path)
     return len(rows)
 
 

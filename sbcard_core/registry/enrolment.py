@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.files import open_input
 from sbcard_core.registry import findings
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.validation.records import CheckedBatch, Finding
@@ -92,7 +93,7 @@ def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as source:
+    with open_input(path) as source:
         while block := source.read(HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()

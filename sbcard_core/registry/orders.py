@@ -1,7 +1,6 @@
 """Orders to the card factory: who gets a card, and the order file with the card's data and wrapped keys."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from sbcard_core.crypto.keys import SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import card_number
+from sbcard_core.files import new_text
 from sbcard_core.registry import findings
 from sbcard_core.registry.card_numbers import next_range
 from sbcard_core.registry.lifecycle import Operation
@@ -169,8 +169,7 @@ def _insert_order(connection: sa.Connection, order_no: str, place: Place, cards:
 
 
 def _write(path: Path, lines: Iterator[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
+    """Write an order; one that a run left that never committed it is replaced."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    with part.open("w", encoding="utf-8", newline="\n") as out:
+    with new_text(path, replace=lambda head: head.startswith(b'{"order_line":')) as out:
         out.writelines(encode(line) + "\n" for line in lines)
-    os.replace(part, path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sbcard_core.arrow_text import StreamFailed, TextTable
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.files import open_input
 from sbcard_core.validation.arrow_cells import tables
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.column_block import ColumnBlock
@@ -108,7 +109,7 @@ def digest_file(path: Path, digest: Digest | None) -> None:
     """Feed a whole file to a digest, piece by piece."""
     if digest is None:
         return
-    with path.open("rb") as file:
+    with open_input(path) as file:
         while data := file.read(1 << 20):
             digest.update(data)
 

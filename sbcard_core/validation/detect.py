@@ -1,15 +1,15 @@
 """Which kind of source a file is: by its first bytes, and by its name where they do not tell."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
+from sbcard_core.files import HEAD, foreign, open_input
 from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
 from sbcard_core.validation.blocks import Digest, Records, Source, SourceRefused
 from sbcard_core.validation.columnar import Parquet, digest_file
-from sbcard_core.validation.fixed import Dbf
+from sbcard_core.validation.fixed import Dbf, is_dbf
 from sbcard_core.validation.sources import Delimited
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.validation.utf16 import Utf16, encoding_of
@@ -17,17 +17,7 @@ from sbcard_core.validation.workbook import Workbook
 
 _OLE, _PARQUET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _SMALLEST = {"ole": 1536, "parquet": 64}
-_SNIFFED = 4096
 _BY_NAME = {".xlsx": "workbook", ".xlsm": "workbook", ".xls": "workbook", ".parquet": "parquet", ".dbf": "dbf"}
-
-_FOREIGN = (
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<table|<head|<meta|<style)", re.I), "a web page"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml"), "an XML file"),
-    (re.compile(rb"%PDF"), "a PDF"),
-    (re.compile(rb"\{\\rtf"), "a text document"),
-    (re.compile(rb"\x1f\x8b|Rar!|7z\xbc\xaf\x27\x1c|BZh[1-9]|\xfd7zXZ"), "an archive"),
-    (re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8"), "a picture"),
-)
 
 
 @dataclass(frozen=True)
@@ -50,18 +40,14 @@ class Foreign:
         """
         digest_file(self.path, digest)
         advice = "open it in a spreadsheet program and save it as .xlsx or CSV"
-        raise SourceRefused(f"{self.what}, no table", code="file.kind", advice=advice)
+        raise SourceRefused(f"no table but {self.what}", code="file.kind", advice=advice)
         yield  # a generator, as other sources are
-
-
-def _foreign(head: bytes) -> str:
-    return next((what for pattern, what in _FOREIGN if pattern.match(head)), "")
 
 
 def _has_sheets(path: Path) -> bool:
     """Whether a zip file is a workbook, by its members; a damaged one is left to the workbook's reader."""
     try:
-        with ZipFile(path) as archive:
+        with open_input(path) as file, ZipFile(file) as archive:
             names = archive.namelist()
     except BadZipFile:
         return True
@@ -80,19 +66,20 @@ def _kind(path: Path) -> str:
     named = _BY_NAME.get(path.suffix.lower(), "text")
     if not path.is_file():
         return named
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED)
+    with open_input(path) as file:
+        head = file.read(HEAD)
         size = file.seek(0, 2)
         file.seek(max(0, size - 4))
         tail = file.read()
     is_zip = head.startswith(b"PK") and is_zipfile(path)
-    foreign = _foreign(head) or ("an archive" if is_zip and not _has_sheets(path) else "")
-    if foreign:
-        return f"foreign:{foreign}"
+    other = foreign(head) or ("archive" if is_zip and not _has_sheets(path) else "")
+    if other:
+        return f"foreign:{other}"
     if is_zip or (head.startswith(_OLE) and size >= _SMALLEST["ole"]):
         return "workbook"
-    if head.startswith(_PARQUET) and tail == _PARQUET and size >= _SMALLEST["parquet"]:
-        return "parquet"
+    is_parquet = head.startswith(_PARQUET) and tail == _PARQUET and size >= _SMALLEST["parquet"]
+    if is_parquet or is_dbf(head):
+        return "parquet" if is_parquet else "dbf"
     if named in ("text", "workbook") and (wide := encoding_of(head)):
         return wide
     # programs save plain text under .xls too; a workbook that was damaged holds NULs

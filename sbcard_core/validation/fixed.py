@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import open_input
 from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, decode_line
 from sbcard_core.validation.spec import RecordSpec, layout_of
@@ -94,6 +95,21 @@ _HEAD = struct.Struct("<B3xIHH20x")
 _FIELD = struct.Struct("<11sc4xBB14x")
 
 
+def is_dbf(head: bytes) -> bool:
+    """Whether a file that begins so is a dBASE table, whatever its name: date, lengths and types of its fields agree.
+
+    Example:
+        >>> is_dbf("03,张三,1949-12-31,43010219491231002X,长沙".encode("gb18030"))
+        False
+    """
+    if len(head) < _HEAD.size + _FIELD.size or not (1 <= head[2] <= 12 and 1 <= head[3] <= 31):
+        return False
+    _, _, start, width = _HEAD.unpack_from(head)
+    fields = [_FIELD.unpack_from(head, at) for at in range(_HEAD.size, min(start, len(head)) - 32, _FIELD.size)]
+    whole = start > len(head) or sum(field[2] + (field[3] << 8) * (field[1] == b"C") for field in fields) < width
+    return bool(fields) and width > 1 and whole and all(field[1] in b"CNDLFMBIGTYV0" for field in fields)
+
+
 @dataclass(frozen=True)
 class Dbf:
     """A dBASE III or later table; cells of types C, N and D. Deleted rows are no records.
@@ -116,7 +132,7 @@ class Dbf:
             SourceRefused: no table header, or fewer bytes than its first row needs.
         """
         encoding = sources.codec(self.encoding)
-        with self.path.open("rb") as file:
+        with open_input(self.path) as file:
             head = _read(file, _HEAD.size, digest)
             names, widths, width, count = self._header(head, file, digest, encoding)
             layout, cutter = layout_of(names, spec), _Cutter(widths, encoding)
@@ -174,4 +190,4 @@ def _read(file: object, size: int, digest: Digest | None) -> bytes:
     return data
 
 
-__all__ = ["PAD", "Dbf", "FixedWidth"]
+__all__ = ["PAD", "Dbf", "FixedWidth", "is_dbf"]

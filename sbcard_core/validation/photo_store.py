@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sbcard_core.files import open_input
 from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
 from sbcard_core.validation.blocks import SourceRefused
 from sbcard_core.validation.photo_limits import PhotoLimits, PhotoSource
@@ -57,7 +58,7 @@ def _of_bytes(data: bytes) -> Callable[[int], bytes]:
 
 def _of_file(path: Path) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             return file.read(size)
 
     return read

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import open_input
 from sbcard_core.validation.blocks import (
     Block,
     Digest,
@@ -68,7 +69,7 @@ def _cut(pending: bytes) -> int:
 def raw_blocks(path: Path, digest: Digest | None) -> Iterator[tuple[bytes, bool]]:
     """(bytes of whole lines, whether they are a piece of an over-long line)."""
     pending, overlong = b"", False
-    with path.open("rb") as file:
+    with open_input(path) as file:
         while data := file.read(BLOCK):
             if digest is not None:
                 digest.update(data)

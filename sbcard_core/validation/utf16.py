@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sbcard_core.files import open_input
 from sbcard_core.validation import quotes, sources
 from sbcard_core.validation.blocks import Block, Digest, Records, together
 from sbcard_core.validation.quotes import cells
@@ -95,7 +96,7 @@ class Utf16:
     def _lines(self, digest: Digest | None) -> Iterator["_Line"]:
         """(bytes with the line's end, whether it is a piece of an over-long line)."""
         pending, overlong, last = b"", False, False
-        with self.path.open("rb") as file:
+        with open_input(self.path) as file:
             while not last:
                 data = file.read(sources.BLOCK)
                 last = not data

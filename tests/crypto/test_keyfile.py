@@ -177,7 +177,7 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((os, "fsync", fail) if stage == "fsync" else (Path, "replace", fail)))
+        patch.setattr(*((os, "fsync", fail) if stage == "fsync" else (os, "replace", fail)))
         with pytest.raises(OSError, match="disk full"):
             keyfile.save(path, masters(), WORDS, generation=9, cost=keyfile.LEAST_COST)
     assert path.read_bytes() == old

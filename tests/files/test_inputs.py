@@ -63,13 +63,11 @@ def test_a_pipe_put_in_a_files_place_between_look_and_opening_is_refused(
     assert refusal(tmp_path / "a.csv") == "files.not_regular"
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == "files.folder"
-
-
-def test_a_file_that_is_absent_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_what_is_absent_or_a_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         files.open_input(tmp_path / "absent")
+    with pytest.raises(IsADirectoryError):
+        files.open_input(tmp_path)
 
 
 def test_the_size_is_looked_at_first(tmp_path: Path) -> None:
@@ -107,7 +105,6 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
         (b"\n <!DOCTYPE html><html>", "HTML"),
         (b"\xef\xbb\xbf<html xmlns:x='urn:schemas-microsoft-com:office:excel'>", "HTML"),
         (b"<?xml version='1.0'?><?mso-application progid='Excel.Sheet'?>", "XML"),
-        (b"\x7fELF\x02\x01\x01", "program"),
     ],
 )
 def test_what_holds_no_table_is_told_by_its_bytes(head: bytes, what: str) -> None:

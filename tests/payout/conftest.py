@@ -221,6 +221,7 @@ class Town:
             trailer |= {kind: len(of_kind), f"{kind}_fen": sum(int(row[2]) for row in of_kind)}
         header = {"batch_no": batch_no, "bank": asked.header["bank"], "date": "20140802"}
         path = self.folder / name
+        path.unlink(missing_ok=True)
         bankfile.write(path, bankfile.PAYOUT_RESULT, header, rows, trailer)
         return path
 

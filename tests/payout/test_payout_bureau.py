@@ -361,9 +361,9 @@ def test_staged_files_a_crash_left_behind(town) -> None:
     roll_no = town.ready(range(1, 9))
     folder = town.folder
     (folder / f"PAYREQ_{FIRST}.txt.new").write_bytes(b"H|of a batch that was taken back")
-    (folder / "PAYREQ_x.txt.new.part").write_bytes(b"half")
+    (folder / f".PAYREQ_{FIRST}.txt.new.0123456789ab.sbcard-part").write_bytes(b"half")
     made = town.engine.release(roll_no, on=DAY, out_dir=folder)
-    assert {path.name for path in folder.glob("PAYREQ*")} == {f"PAYREQ_{no}.txt" for no in made}
+    assert {path.name for path in folder.glob("*PAYREQ*")} == {f"PAYREQ_{no}.txt" for no in made}
     path = folder / f"PAYREQ_{FIRST}.txt"
     whole = path.read_bytes()
     path.rename(folder / f"{path.name}.new")  # committed, not handed over

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sbcard_core.hosts import bankfile
 from sbcard_core.payout import LineState, RollState
 from sbcard_core.store import Store
 
@@ -87,7 +86,7 @@ class Run:
         assert self.town.states()[LineState.PAID] == sum(book.values())
         assert self.town.net("PENSION_FUND") == 100_000 - sum(book.values())
         assert len(self.executed) == len(list(self.folder.glob("PAYREQ_*.txt")))
-        assert not list(self.folder.glob("*.part"))
+        assert not list(self.folder.glob(".*part"))
         self.town.check_books()
 
 
@@ -118,7 +117,7 @@ class Breaker:
             if self.after:
                 self._count()
 
-        patch.setattr(bankfile.os, "replace", file)
+        patch.setattr(os, "replace", file)
 
     def _count(self) -> None:
         self.seen += 1

@@ -200,6 +200,7 @@ class Machine(RuleBasedStateMachine):
             sums["paid" if good else "returned"] += 1
             sums["paid_fen" if good else "returned_fen"] += int(amount)
         path = self.folder / f"RES{len(self.answered)}.txt"
+        path.unlink(missing_ok=True)
         header = {"batch_no": batch, "bank": asked.header["bank"], "date": "20140816"}
         if wrong == 0:
             bankfile.write(path, bankfile.PAYOUT_RESULT, header, rows, sums | {"paid_fen": sums["paid_fen"] + 1})
@@ -232,6 +233,7 @@ class Machine(RuleBasedStateMachine):
         sums |= {"returned": int(not good), "returned_fen": int(row[4]) * (not good)}
         path = self.folder / "CNF.txt"
         header = {"batch_no": batch, "bank": batch.split("-")[-2], "date": "20140817"}
+        path.unlink(missing_ok=True)
         bankfile.write(path, bankfile.PAYOUT_CONFIRMATION, header, [line], sums)
         report = self.engine.read_result(path, on=DAY)
         assert (report.paid, report.returned) == (int(good), int(not good))

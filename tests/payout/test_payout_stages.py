@@ -229,6 +229,7 @@ def test_unknown_ends_only_by_the_bank_s_word(town) -> None:
         path = town.folder / "CNF.txt"
         sums = {"paid": 0, "paid_fen": 0, "returned": 0, "returned_fen": 0}
         header = {"batch_no": batch_no, "bank": "103", "date": "20140803"}
+        path.unlink(missing_ok=True)
         bankfile.write(path, bankfile.PAYOUT_CONFIRMATION, header, lines, sums | totals)
         return town.engine.read_result(path, on=DAY)
 
