@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sbcard_core import calendar
 from sbcard_core.cli.desk import (
     EXIT_CODES,
     AsJson,
@@ -27,7 +28,9 @@ from sbcard_core.cli.desk import (
     yuan,
 )
 from sbcard_core.errors import InvalidValue
-from sbcard_core.values import PersonCategory, mask_id
+from sbcard_core.fields import CitizenNumber, PersonName
+from sbcard_core.messages import message
+from sbcard_core.values import PersonCategory, mask_id, mask_ids_in
 
 premium_app = typer.Typer(
     no_args_is_help=True, help="持卡缴费: bill premiums, take payments, give back.", epilog=EXIT_CODES
@@ -45,29 +48,33 @@ REFUND = ("refund_id", "payment_id", "amount_fen", "at")
 PERSON = ("id_number", "name", "category", "insurance")
 
 
-def _category(text: str, line: int = 0) -> PersonCategory:
-    for one in PersonCategory:
-        if text in (one.name, one.zh, str(int(one))):
-            return one
-    known = ", ".join(one.name for one in PersonCategory)
-    what = f"line {line} has no category of person" if line else "no such category of person"
-    raise InvalidValue(what, step="premium", term="人员类别", advice=f"one of {known}")
+def _category(text: str) -> PersonCategory | None:
+    return next((one for one in PersonCategory if text in (one.name, one.zh, str(int(one)))), None)
 
 
-def _at(text: str, line: int) -> datetime:
+_CATEGORIES = ", ".join(one.name for one in PersonCategory)
+
+
+def _wrong(code: str, path: Path, line: int, found: str, allowed: str = "") -> InvalidValue:
+    """The error for a cell of a clerk's file; what stands there is shown without citizen numbers."""
+    shown = repr(mask_ids_in(found)[:40])
+    return InvalidValue(message(f"premiums.file.{code}", file=path.name, line=line, found=shown, allowed=allowed))
+
+
+def _at(text: str, path: Path, line: int) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            return found
-        what, cause = f"line {line} has a time with a time zone: times are local", None
     except ValueError as error:
-        what, cause = f"line {line} has no time", error
-    raise InvalidValue(what, step="premium", term="时间", advice="2015-03-02T09:30:15") from cause
+        raise _wrong("time", path, line, text) from error
+    if found.tzinfo is not None:
+        raise _wrong("time_zone", path, line, text)
+    return found
 
 
 _ZH = {
     "ISSUED": "已核定",
     "DEAD": "已死亡,未核定",
+    "INELIGIBLE": "资格不符或待核实,未核定",
     "PAID": "已入账",
     "REFUNDED": "已退费",
     "EXISTS": "此前已办理",
@@ -83,6 +90,13 @@ _ZH = {
     "UNKNOWN_PAYMENT": "无此缴费",
     "MORE_THAN_PAID": "超过已缴金额",
 }
+
+
+def _culprit(row: dict[str, str]) -> dict[str, str]:
+    """The column of a person that has no written form, with its masked content; else the number."""
+    if CitizenNumber.is_valid(row["id_number"]) and not PersonName.is_valid(row["name"]):
+        return {"column": "name", "found": "*" * len(row["name"])}
+    return {"column": "id_number", "found": mask_id(row["id_number"])}
 
 
 def _words(counts: "Counter[str]") -> list[str]:
@@ -111,29 +125,45 @@ def _statuses(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[Sequenc
 def issue(
     period: Period,
     people: Table,
-    begins: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="first day of the period")],
     db: Database,
+    begins: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="due from this day of the period; default its first")
+    ] = None,
     tariff: TariffFile = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Issue bills (核定): PEOPLE is CSV id_number,name,category,insurance. Makes the database where there is none.
 
-    Exit code 1: somebody got none, e.g. for want of a rate.
+    Exit code 1: somebody got none, e.g. for want of a rate; the first 20 are listed with their lines.
     """
-    from sbcard_core.premiums import Insured  # noqa: PLC0415
+    from sbcard_core.premiums import Insured, IssueStatus  # noqa: PLC0415
 
     with backend(db, dry_run=dry_run, as_json=as_json, create=True, tariff=tariff) as found:
+        due = calendar.Period(period)
         for line, row in rows(people, PERSON, "premium.issue"):  # refused before anybody is billed, wherever it is
-            _category(row["category"], line)
+            if _category(row["category"]) is None:
+                raise _wrong("category", people, line, row["category"], _CATEGORIES)
         persons = (
-            Insured(row["id_number"], row["name"], _category(row["category"], line), row["insurance"])
-            for line, row in rows(people, PERSON, "premium.issue")
+            Insured(row["id_number"], row["name"], category, row["insurance"])
+            for _, row in rows(people, PERSON, "premium.issue")
+            if (category := _category(row["category"])) is not None
         )
-        made = found.premiums.issue(period, begins.date(), persons)
+        made = found.premiums.issue(due, begins.date() if begins else due.begin, persons)
         counts = Counter(status.name for status in made.statuses)
-        lines = [f"{period}: 缴费单 {len(made.bills):,} 张 {yuan(made.amount_fen)} 元", *_words(counts)]
-        data = {"period": period, "bills": made.bills, "amount_fen": made.amount_fen, "statuses": counts}
+        table = zip(rows(people, PERSON, "premium.issue"), made.statuses, strict=True)
+        refused = [
+            {"line": line, "status": status.name, **_culprit(row)}
+            for (line, row), status in table
+            if status > IssueStatus.EXISTS
+        ]
+        lines = [f"{due}: 缴费单 {len(made.bills):,} 张 {yuan(made.amount_fen)} 元", *_words(counts)]
+        lines += [
+            "  " + str(message("premiums.not_billed", file=people.name, status_zh=_ZH[str(one["status"])], **one))
+            for one in refused[:20]
+        ]
+        data = {"period": due, "bills": made.bills, "amount_fen": made.amount_fen, "statuses": counts}
+        data["refused"] = refused
         tell(lines, data, as_json=as_json, dry_run=dry_run)
     if set(counts) - {"ISSUED", "EXISTS"}:
         raise typer.Exit(1)
@@ -158,9 +188,8 @@ def pay(
     def read() -> Iterator[Payment]:
         for line, row in rows(payments, PAYMENT, "premium.pay"):
             if row["channel"] not in list(Channel):
-                advice = ", ".join(Channel)
-                raise InvalidValue(f"line {line} has no channel", step="premium.pay", term="缴费渠道", advice=advice)
-            fen, at = whole(row["amount_fen"], line, "premium.pay"), _at(row["at"], line)
+                raise _wrong("channel", payments, line, row["channel"], ", ".join(Channel))
+            fen, at = whole(row["amount_fen"], line, "premium.pay"), _at(row["at"], payments, line)
             channel, card = Channel(row["channel"]), row.get("card_no", "")
             yield Payment(row["payment_id"], row["bill_no"], fen, channel, row["agent"], at, card)
 
@@ -206,7 +235,7 @@ def refund(
     with backend(db, dry_run=dry_run, as_json=as_json, tariff=tariff) as found:
         wanted = [
             Refund(row["refund_id"], row["payment_id"], whole(row["amount_fen"], line, "premium.refund"),
-                   _at(row["at"], line), row.get("reason", ""))
+                   _at(row["at"], refunds, line), row.get("reason", ""))
             for line, row in rows(refunds, REFUND, "premium.refund")
         ]  # fmt: skip
         became = found.premiums.refund_many(wanted)
@@ -235,7 +264,7 @@ def bills(
     """Show a person's bills, by citizen number or by card."""
     with backend(db) as found:
         if not id_number and not card:
-            raise InvalidValue("whose bills?", step="premium.bills", term="缴费单", advice="name --id or --card")
+            raise InvalidValue(message("premiums.whose"), step="premium.bills", term="缴费单")
         seen = found.premiums.bills(id_number=id_number, card_no=card)
         data = [{**plain(one), "id_number": mask_id(one.id_number)} for one in seen]
         tell([_bill_line(one) for one in seen] or ["没有缴费单 (no bills)"], {"bills": data}, as_json=as_json)
@@ -332,7 +361,10 @@ def change(
     from sbcard_core.premiums import CategoryChange  # noqa: PLC0415
 
     with backend(db, dry_run=dry_run, as_json=as_json, tariff=tariff) as found:
-        (made,) = found.premiums.change_category_many([CategoryChange(bill_no, _category(category), day(on))])
+        known = _category(category)
+        if known is None:
+            raise InvalidValue(message("premiums.category", found=repr(category[:40]), allowed=_CATEGORIES))
+        (made,) = found.premiums.change_category_many([CategoryChange(bill_no, known, day(on))])
         tell([f"{bill_no}: {made.status.name} {made.bill_no}"], plain(made), as_json=as_json, dry_run=dry_run)
     if made.status > 1:
         raise typer.Exit(2)

@@ -133,7 +133,7 @@ def test_a_year_of_premiums_every_step_rehearsed_first(url: str, tmp_path: Path,
         (("issue", "2015", "pay.csv", "--begins", "2015-01-01"), "lacks id_number"),
         (("issue", "20/15", "people.csv", "--begins", "2015-01-01"), "is no period"),
         (("issue", "2015", "people.csv", "--begins", "2015-01-01", "--tariff", "people.csv"), "tariff cannot be read"),
-        (("pay", "pay.csv", "--db", "sqlite:///b.sqlite"), "line 2 has no channel"),
+        (("pay", "pay.csv", "--db", "sqlite:///b.sqlite"), "line 2, column channel: 'cheque' is no channel"),
         (("bills", "--db", "sqlite:///b.sqlite"), "whose bills"),
         (("receipt", "P9", "--db", "sqlite:///b.sqlite"), "no such payment"),
         (("totals", "2015"), "--db"),
@@ -162,11 +162,15 @@ def test_a_wrong_line_far_down_is_named_and_nobody_is_billed(tmp_path: Path, mon
     lines[2400] = lines[2400].replace("RURAL", "FARMER")
     Path("people.csv").write_text("\n".join([PEOPLE.split("\n", 1)[0], *lines]), "utf-8")
     code, said = run("issue", "2015", "people.csv", "--begins", "2015-01-01", *db)
-    assert (code, "line 2402 has no category of person" in said, "RURAL" in said) == (2, True, True), said
+    assert (
+        code,
+        "line 2402, column category: 'FARMER' is no category" in said.replace("\n", " "),
+        "RURAL" in said,
+    ) == (2, True, True), said
     assert "没有缴费单" in run("totals", "2015", *db)[1]
     Path("pay.csv").write_text(PAYMENTS + "P1,B,1,pos,T1,2015-03-02T09:00:00+08:00\n", "utf-8")
     code, said = run("pay", "pay.csv", *db)
-    assert (code, "line 2 has a time with a time zone" in said.replace("\n", " ")) == (2, True), said
+    assert (code, "is a time with a time zone" in said.replace("\n", " ")) == (2, True), said
 
 
 def test_a_bank_without_bills_is_told_why(tmp_path: Path, monkeypatch) -> None:
@@ -266,3 +270,39 @@ def broken_off(url: str, tmp_path: Path, blow: signal.Signals) -> None:
         if child.returncode == 0:
             break
     assert (there, hits > 0) == (count, True)
+
+
+def test_who_got_no_bill_is_listed_by_line_column_and_reason(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = ("--db", "sqlite:///b.sqlite")
+    odd = [
+        "43010219800101001X,张三,RURAL",
+        "610104620927690,赵六,RURAL",
+        f"{number(1)},张3,RURAL",
+        f"{number(2)},钱七,FLEXIBLE",
+    ]
+    lines = [
+        *PEOPLE.splitlines(),
+        *(f"{one},resident-medical" for one in odd),
+        "６１０１０４620927690,赵六,RURAL,resident-medical",
+    ]
+    Path("people.csv").write_text("\n".join(lines), "utf-8")
+    code, said = run("issue", "2015年", "people.csv", *db, "--dry-run")
+    assert (code, "2015: 缴费单 4 张" in said) == (1, True), said
+    assert "people.csv line 5 id_number 430102********001X: MALFORMED 内容有误" in said
+    assert "people.csv line 7 name **: MALFORMED 内容有误" in said
+    assert "people.csv line 8 id_number" in said
+    assert "NO_RATE" in said
+    made = json.loads(run("issue", "2015", "people.csv", *db, "--json")[1])
+    assert made["period"] == "2015"
+    assert made["statuses"] == {"ISSUED": 4, "MALFORMED": 2, "NO_RATE": 1, "EXISTS": 1}
+    assert [(one["line"], one["status"], one["column"]) for one in made["refused"]] == [
+        (5, "MALFORMED", "id_number"), (7, "MALFORMED", "name"), (8, "NO_RATE", "id_number"),
+    ]  # fmt: skip
+    assert "610104196209276908" not in said
+    for period in ("2015-13", "abc", "2015.1"):
+        code, said = run("issue", period, "people.csv", *db)
+        assert (code, "is no period" in said.replace("\n", " ")) == (2, True), said
+    code, said = run("issue", "2015-02", "people.csv", "--begins", "2015-03-01", *db)
+    assert (code, "is not a day of the period 2015-02" in said.replace("\n", " ")) == (2, True), said
+    assert "未缴" in run("bills", "--id", "610104620927690", *db)[1]
