@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, read_input
+from sbcard_core.messages import Message, message
 
 ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
@@ -37,8 +38,8 @@ _PREFIX = re.compile(r"<批次号>([^<>]+)(?:</批次号>)?<人数>(\d+)(?:</人
 class BackFileRefused(Refused):
     """The back-file as a whole cannot be used. ``code`` says why; nothing was taken from it."""
 
-    def __init__(self, what: str, *, code: str, advice: str) -> None:
-        super().__init__(what, step="production.read_back_file", term="制卡回盘文件", advice=advice)
+    def __init__(self, what: Message, *, code: str) -> None:
+        super().__init__(what, step="production.read_back_file", term="制卡回盘文件")
         self.code = code
 
 
@@ -61,22 +62,22 @@ def read(path: Path) -> BackFile:
             stands twice) or ``count`` (人数 is not the number of rows).
     """
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise refused(path, "size", "file is larger than an order may be", "ask for it in parts")
+        raise refused(path, "size")
     raw = read_input(path, limit=MAX_FILE_BYTES)
     try:
         text = raw.decode(ENCODING)
     except UnicodeDecodeError:
-        raise refused(path, "encoding", "file is not GB18030 text", "ask the factory for a new file") from None
+        raise refused(path, "encoding") from None
     prefix, _, body = text.partition("\n")
     match = _PREFIX.fullmatch(prefix.strip())
     if match is None:
-        raise refused(path, "prefix", "first line is not <批次号><人数>", "check which file it is")
+        raise refused(path, "prefix")
     order_no, count = match[1] or match[3], int(match[2] or match[4])
     table = csv.reader(io.StringIO(body, newline=""))
     header = [name.strip() for name in next(table, [])]
     for name in NEEDED:
         if header.count(name) != 1:
-            raise refused(path, "header", f"column {name} stands {header.count(name)} times", "check the header row")
+            raise refused(path, "header", column=name, times=header.count(name))
     places = [header.index(name) for name in NEEDED]
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
@@ -88,8 +89,7 @@ def read(path: Path) -> BackFile:
         elif row:
             bad.append(table.line_num + 1)
     if len(rows) + len(bad) != count:
-        what = f"prefix counts {count} persons, the file brought {len(rows) + len(bad)}"
-        raise refused(path, "count", what, "the file is incomplete: ask for a new one")
+        raise refused(path, "count", stated=count, found=len(rows) + len(bad))
     return BackFile(order_no, rows, numbers, bad, hashlib.sha256(raw).hexdigest())
 
 
@@ -113,9 +113,9 @@ def write(path: Path, order_no: str, rows: Sequence[Mapping[str, str]], *, colum
     return len(rows)
 
 
-def refused(path: Path, code: str, what: str, advice: str) -> BackFileRefused:
+def refused(path: Path, code: str, **parameters: object) -> BackFileRefused:
     """The refusal of one file."""
-    return BackFileRefused(f"{path.name}: {what}", code=code, advice=advice)
+    return BackFileRefused(message(f"registry.back_file.{code}", file=path.name, **parameters), code=code)
 
 
 def _cut(name: str, value: str) -> str:

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from sbcard_core.fields import CitizenNumber, PersonName
+from sbcard_core.fields.name import Match, match
 from sbcard_core.files import open_input
 from sbcard_core.registry import findings
 from sbcard_core.store import Store, insert_many, schema
@@ -69,8 +70,10 @@ def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
         store: the database.
         batches: what ``validation.check_files`` yields.
 
-    A file whose content was enrolled before is skipped, whatever its name; a run that was cut off may be started
-    again. The first record of a person wins: a later one with the same number is a finding, not an update.
+    A file whose content was enrolled before, or is enrolled by another process at the same time, is skipped, whatever
+    its name; a run that was cut off may be started again. Numbers and names are stored in their one written form. The
+    first record of a person wins: a later one with the same number is a finding, not an update; the finding names what
+    differs.
     """
     report = EnrolmentReport()
     name = ""
@@ -78,16 +81,22 @@ def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
     count = FileCount()
     digest = ""
     for batch in batches:
-        if batch.file != name:
+        is_first = batch.file != name
+        if is_first:
             name, count, digest = batch.file, FileCount(), _sha256(batch.path)
-            skip = _is_known(store, report, name, digest)
+            skip = False
         if skip:
             continue
-        with store.begin() as connection:
-            _take(connection, name, batch, count)
-            if batch.summary is not None:  # the last batch of its file
-                _close(connection, name, digest, count)
-        report.files[name] = count
+        with store.writing(schema.person) as connection:
+            skip = _is_known(connection, report, name, digest, is_first=is_first)
+            if not skip:
+                _take(connection, name, batch, count)
+                if batch.summary is not None:  # the last batch of its file
+                    _close(connection, name, digest, count)
+        if skip:
+            report.files.pop(name, None)
+        else:
+            report.files[name] = count
     return report
 
 
@@ -99,30 +108,44 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _is_known(store: Store, report: EnrolmentReport, name: str, digest: str) -> bool:
-    table = schema.collection_file
-    with store.begin() as connection:
-        if connection.execute(sa.select(table.c.file).where(table.c.sha256 == digest)).first() is not None:
-            report.repeated.append(name)
-            return True
-        if connection.execute(sa.select(table.c.file).where(table.c.file == name)).first() is None:
-            # Findings of a run that was cut off; they come again with the file.
-            old = schema.finding.c
+def _is_known(connection: sa.Connection, report: EnrolmentReport, name: str, digest: str, *, is_first: bool) -> bool:
+    """Whether the file was enrolled, also by another process since our last batch; it is reported then."""
+    table, old = schema.collection_file.c, schema.finding.c
+    query = sa.select(table.sha256).where((table.sha256 == digest) | (table.file == name))
+    found = connection.execute(query).scalars().all()
+    if not found:
+        if is_first:  # findings of a run that was cut off; they come again with the file
             connection.execute(sa.delete(schema.finding).where(old.stage == CHECK_STAGE, old.source == name))
-            return False
-        text = "同名文件已入库且内容不同,整份未入库"
-        findings.record(connection, STAGE, name, [findings.LineFinding(0, "file.changed", text)])
+        return False
+    if digest in found:
+        report.repeated.append(name)
+        if not is_first:
+            _drop_twins(connection, name)
+        return True
+    findings.record(connection, STAGE, name, [findings.on_line(0, "file.changed")])
     report.changed.append(name)
     return True
 
 
+def _drop_twins(connection: sa.Connection, name: str) -> None:
+    """Two processes enrolled one file side by side, each wrote the findings of its batches: one of each stays."""
+    old = schema.finding.c
+    mine = sa.and_(old.stage == CHECK_STAGE, old.source == name)
+    first = sa.select(sa.func.min(old.finding_id)).where(mine).group_by(old.line, old.code, old.field, old.detail)
+    connection.execute(sa.delete(schema.finding).where(mine, old.finding_id.not_in(first)))
+
+
 def _take(connection: sa.Connection, name: str, batch: CheckedBatch, count: FileCount) -> None:
+    numbers = CitizenNumber.column([record.id_number for record in batch.accepted])
+    names = PersonName.column([record.name for record in batch.accepted])
     rows = [
         (
-            *(form, number, who, sex, folk, _iso(birth), phone, int(kind), county, bank, _iso(day)),
+            *(form, number or raw, who or written, sex, folk, _iso(birth), phone, int(kind), county, bank, _iso(day)),
             *(county[:4] + "00", name, at),
         )
-        for _, form, number, who, sex, folk, birth, phone, kind, county, bank, day, at in batch.accepted
+        for (_, form, raw, written, sex, folk, birth, phone, kind, county, bank, day, at), number, who in zip(
+            batch.accepted, numbers, names, strict=True
+        )
     ]
     new = _insert_persons(connection, name, rows)
     count.city = count.city or (rows[0][11] if rows else "")
@@ -141,30 +164,60 @@ def _finding(name: str, found: Finding) -> tuple[Any, ...]:
     return CHECK_STAGE, found.code, name, found.line, found.field, severity, disposition, 0, text
 
 
+class _Known(NamedTuple):
+    """A person of the registry: where their record came from, and what a second one is compared with."""
+
+    id_number: str
+    source_file: str
+    source_line: int
+    name: str
+    bank: str
+    county: str
+
+
+_OF_ROW = [_PERSON_COLUMNS.index(column) for column in _Known._fields]
+
+
 def _insert_persons(connection: sa.Connection, name: str, rows: list[tuple[Any, ...]]) -> int:
     """Insert the persons not there yet and return how many are this file's."""
-    known = _known_lines(connection, rows)
-    if not known:
-        return insert_many(connection, schema.person, _PERSON_COLUMNS, rows)
-    # A line of this very file is there already when an earlier run was cut off: no finding.
-    again = [
-        findings.LineFinding(row[-1], "person.known", f"社会保障号码已由文件 {known[row[1]][0]} 入库")
-        for row in rows
-        if row[1] in known and known[row[1]] != (name, row[-1])
-    ]
-    insert_many(connection, schema.person, _PERSON_COLUMNS, [row for row in rows if row[1] not in known])
+    known = _known(connection, [row[1] for row in rows])
+    again: list[findings.LineFinding] = []
+    new = []
+    for row in rows:
+        found = _Known(*[row[place] for place in _OF_ROW])
+        there = known.setdefault(found.id_number, found)
+        if there is found:
+            new.append(row)
+        elif (there.source_file, there.source_line) != (name, found.source_line):  # else this line: it was cut off
+            again.append(_known_before(there, found))
+    insert_many(connection, schema.person, _PERSON_COLUMNS, new)
     findings.record(connection, STAGE, name, again)
     return len(rows) - len(again)
 
 
-def _known_lines(connection: sa.Connection, rows: list[tuple[Any, ...]]) -> dict[str, tuple[str, int]]:
+def _known_before(there: _Known, found: _Known) -> findings.LineFinding:
+    line, file = found.source_line, there.source_file
+    differing = [zh for zh, *pair in _compared(there, found) if pair[0] != pair[1]]
+    if not differing:
+        return findings.on_line(line, "person.known", file=file)
+    if differing == ["姓名"] and match(there.name, found.name) is Match.FOLDED:
+        return findings.on_line(line, "person.name_folded", file=file)
+    return findings.on_line(line, "person.differs", file=file, fields="、".join(differing))
+
+
+def _compared(there: _Known, found: _Known) -> Iterable[tuple[str, str, str]]:
+    yield "姓名", there.name, found.name
+    yield "合作银行", there.bank, found.bank
+    yield "区县", there.county, found.county
+
+
+def _known(connection: sa.Connection, numbers: list[str]) -> dict[str, _Known]:
     person = schema.person.c
-    numbers = iter([row[1] for row in rows])
-    known: dict[str, tuple[str, int]] = {}
-    while part := list(islice(numbers, LOOKUP)):
-        query = sa.select(person.id_number, person.source_file, person.source_line)
-        for number, file, line in connection.execute(query.where(person.id_number.in_(part))):
-            known[number] = (file, line)
+    query = sa.select(*(person[column] for column in _Known._fields))
+    known: dict[str, _Known] = {}
+    for start in range(0, len(numbers), LOOKUP):
+        part = numbers[start : start + LOOKUP]
+        known |= {row.id_number: _Known(*row) for row in connection.execute(query.where(person.id_number.in_(part)))}
     return known
 
 

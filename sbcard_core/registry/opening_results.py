@@ -4,17 +4,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.fields import BankAccount
 from sbcard_core.hosts import bankfile
+from sbcard_core.messages import message
 from sbcard_core.registry import findings
 from sbcard_core.registry.findings import LineFinding
 from sbcard_core.store import Store, insert_many, schema, update_many
 
 STAGE = "openings"
-NO_ACCOUNT_REASON = "银行应答开户成功,但未返回账号"
 
 
 class OpeningState(IntEnum):
@@ -26,9 +28,28 @@ class OpeningState(IntEnum):
 
 
 IN_BATCH, OPENED, FAILED = (int(state) for state in OpeningState)  # as stored
+LOOKUP = 900
+"""Accounts one query names: below the smallest parameter limit of the databases used."""
 
-Answer = tuple[int, str | None, str | None, str]  # state, account number, reason, answered on
-Open = tuple[str, int, str | None, str | None, str | None]  # form number, then the answer on file
+
+class Answer(NamedTuple):
+    """What a bank answers for one line."""
+
+    state: int
+    account_no: str | None
+    reason: str | None
+    answered_on: str
+
+
+class _Line(NamedTuple):
+    """One line of the batch, with the answer on file."""
+
+    form_no: str
+    person_id: int
+    state: int
+    account_no: str | None
+    reason: str | None
+    answered_on: str | None
 
 
 class OpeningResultRefused(Refused):
@@ -64,87 +85,113 @@ def read_result(store: Store, path: Path, *, read_on: date) -> ResultReport:
     """Take in one result file, in one transaction.
 
     The same file again (by sha256) has no effect. A line that does not match its batch (unknown number, another
-    form number, unreadable status or date) or that answers otherwise than the answer on file is one finding and
-    changes nothing. "Opened" without an account number is a failed opening (rule of public vendor code).
+    form number, unreadable status, date or account) or that answers otherwise than the answer on file is one finding
+    and changes nothing; so are all lines that answer one number in different ways, and an account that two persons
+    would have, be it in this file or already on file at this bank. "Opened" without an account number is a failed
+    opening (rule of public vendor code).
 
     Raises:
         BankFileRefused: the file is wrong as a whole.
-        OpeningResultRefused: no such batch, another bank's batch, or totals that contradict the lines.
+        OpeningResultRefused: no such batch, another bank's batch, totals that contradict the lines, or read before
+            the bank had the batch.
     """
     file = bankfile.read(path, bankfile.OPENING_RESULT)
     batch_no = file.header["batch_no"]
-    with store.begin() as connection:
+    with store.writing(schema.opening_batch) as connection:
         seen = schema.opening_result
         if connection.execute(sa.select(seen.c.batch_no).where(seen.c.sha256 == file.sha256)).scalar() is not None:
             return ResultReport(batch_no, repeated=True)
-        received_on, due_on = _batch(connection, file, path)
-        on_file = _lines(connection, batch_no)
-        reader = _Reader(on_file, received_on, read_on.isoformat())
-        for number, row in zip(file.line_numbers, file.rows, strict=True):
-            reader.take(number, row)
+        batch = _batch(connection, file, path)
+        if read_on.isoformat() < batch.received_on:
+            raise _refused("early", path, read_on=read_on, received_on=batch.received_on)
+        reader = _Reader(_lines(connection, batch_no), batch.received_on, read_on.isoformat())
+        accounts = BankAccount.column([row[3] for row in file.rows])
+        for number, row, account_no in zip(file.line_numbers, file.rows, accounts, strict=True):
+            reader.take(number, row, account_no)
         _check_totals(file, reader, path)
+        reader.settle(_holders(connection, batch.bank, accounts))
         found = [LineFinding(bad.line, f"opening.{bad.code}", bad.detail) for bad in file.bad_lines] + reader.findings
         changed = reader.changed
         rows = [(*answer, batch_no, seq) for seq, answer in changed.items()]
-        columns = ("state", "account_no", "reason", "answered_on")
-        update_many(connection, schema.opening_line, columns, ("batch_no", "seq"), rows)
+        update_many(connection, schema.opening_line, Answer._fields, ("batch_no", "seq"), rows)
         findings.record(connection, STAGE, path.name, found)
         values = [(file.sha256, batch_no, path.name, read_on.isoformat())]
         insert_many(connection, seen, ("sha256", "batch_no", "file", "read_on"), values)
-    opened = sum(answer[0] == OPENED for answer in changed.values())
-    late = sum(answer[3] > due_on for answer in changed.values())
+    opened = sum(answer.state == OPENED for answer in changed.values())
+    late = sum(answer.answered_on > batch.due_on for answer in changed.values())
     return ResultReport(
         *(batch_no, opened, len(changed) - opened, len(found)), already=reader.already, late=late, findings=found
     )
 
 
 class _Reader:
-    """Judges the lines of one file against one batch."""
+    """Holds the lines of one file against one batch: first line by line, then all of them together."""
 
-    def __init__(self, on_file: dict[str, Open], received_on: str, read_on: str) -> None:
-        self._on_file = on_file
+    def __init__(self, batch: dict[str, _Line], received_on: str, read_on: str) -> None:
+        self._batch = batch
         self._received_on = received_on
         self._read_on = read_on
         self._dates: dict[str, str | None] = {}
+        self._answers: dict[str, list[tuple[int, Answer | None]]] = {}  # by number: line, answer if readable
         self.changed: dict[int, Answer] = {}
         self.findings: list[LineFinding] = []
         self.already = 0
-        self.said_opened = 0
-        self.said_failed = 0
+        self.opened_count = 0
+        self.failed_count = 0
 
-    def take(self, number: int, row: tuple[str, ...]) -> None:
-        seq, form_no, status, account_no, reason, answered = row
+    def take(self, number: int, row: tuple[str, ...], account_no: str) -> None:
+        """Read one line; ``account_no`` is the written form of the account in it, or empty."""
+        seq, form_no, status, written_account, reason, answered = row
+        line = self._batch.get(seq)
+        answer = None
         if not (len(status) == 2 and status.isascii() and status.isdigit()):
-            self._find(number, "opening.status", f"开户状态无法识别: {status[:8]!r}")
-            return
-        opened = status == "00"
-        if opened:
-            self.said_opened += 1
+            self._find(number, "opening.status", found=status[:8])
         else:
-            self.said_failed += 1
-        line = self._on_file.get(seq)
-        if line is None:
-            self._find(number, "opening.seq", f"批次中没有序号 {seq[:12]!r}")
-        elif line[0] != form_no:
-            self._find(number, "opening.form_no", f"序号 {seq} 的申领表编码与批次不符")
-        elif (day := self._date(answered)) is None:
-            self._find(number, "opening.answered_on", f"应答日期无效: {answered[:10]!r}")
-        elif opened and account_no and not (account_no.isascii() and account_no.isdigit()):
-            self._find(number, "opening.account_no", "账号含有数字以外的字符")
-        else:
-            self._answer(number, int(seq), line, _answer(opened, status, account_no, reason, day))
+            opened = status == "00"
+            self.opened_count += opened
+            self.failed_count += not opened
+            if line is None:
+                self._find(number, "opening.seq", seq=seq[:12])
+            elif line.form_no != form_no:
+                self._find(number, "opening.form_no", seq=seq)
+            elif (day := self._date(answered)) is None:
+                self._find(number, "opening.answered_on", found=answered[:10])
+            elif opened and written_account and not account_no:
+                self._find(number, "opening.account_no", seq=seq)
+            else:
+                answer = _answer(opened, status, account_no, reason, day)
+        if line is not None and line.form_no == form_no:
+            self._answers.setdefault(seq, []).append((number, answer))
 
-    def _answer(self, number: int, seq: int, line: Open, answer: Answer) -> None:
-        before = self.changed.get(seq)
-        if before is None:
-            if line[1] == IN_BATCH:
-                self.changed[seq] = answer
-                return
-            before = (line[1], line[2], line[3], line[4] or "")
-        if before == answer:
+    def settle(self, holders: dict[str, set[int]]) -> None:
+        """Take what no other line contradicts; ``holders`` are the persons an account belongs to on file."""
+        holders = {account: set(persons) for account, persons in holders.items()}
+        for seq, given in self._answers.items():
+            for account_no in {answer.account_no for _, answer in given if answer is not None}:
+                holders.setdefault(account_no or "", set()).add(self._batch[seq].person_id)
+        holders.pop("", None)
+        for seq, given in self._answers.items():
+            if len({answer for _, answer in given}) > 1:
+                for number in [number for number, answer in given if answer is not None]:
+                    self._find(number, "opening.contradicted", seq=seq)
+                continue
+            (number, answer), *again = given
+            if answer is not None and self._accept(number, seq, answer, holders):
+                self.already += len(again)
+
+    def _accept(self, number: int, seq: str, answer: Answer, holders: dict[str, set[int]]) -> bool:
+        line = self._batch[seq]
+        if line.state != IN_BATCH:
+            if line[2:] != answer:
+                self._find(number, "opening.answered", seq=seq)
+                return False
             self.already += 1
+        elif len(holders.get(answer.account_no or "", ())) > 1:
+            self._find(number, "opening.account_shared", seq=seq)
+            return False
         else:
-            self._find(number, "opening.answered", f"序号 {seq} 已有不同的应答,未作更改")
+            self.changed[int(seq)] = answer
+        return True
 
     def _date(self, text: str) -> str | None:
         try:
@@ -155,50 +202,68 @@ class _Reader:
             self._dates[text] = day if good else None
             return self._dates[text]
 
-    def _find(self, number: int, code: str, detail: str) -> None:
-        self.findings.append(LineFinding(number, code, detail))
+    def _find(self, number: int, code: str, **parameters: object) -> None:
+        self.findings.append(findings.on_line(number, code, **parameters))
 
 
 def _answer(opened: bool, status: str, account_no: str, reason: str, day: str) -> Answer:
     if opened and account_no:
-        return OPENED, account_no, None, day
+        return Answer(OPENED, account_no, None, day)
     if opened:
-        return FAILED, None, NO_ACCOUNT_REASON, day
-    return FAILED, None, reason or f"银行返回码 {status}", day
+        return Answer(FAILED, None, message("registry.opening.no_account").zh, day)
+    return Answer(FAILED, None, reason or message("registry.opening.return_code", status=status).zh, day)
 
 
-def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str]:
+def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> Any:
     batch = schema.opening_batch.c
     batch_no = file.header["batch_no"]
     row = connection.execute(
         sa.select(batch.bank, batch.received_on, batch.due_on).where(batch.batch_no == batch_no)
     ).one_or_none()
     if row is None:
-        raise _refused(path, f"no batch {batch_no[:40]!r} was sent", "check the batch number with the bank")
-    if row[0] != file.header["bank"]:
-        raise _refused(path, f"batch {batch_no} was sent to bank {row[0]}", "check which bank answered")
-    return row[1], row[2]
+        raise _refused("no_batch", path, batch_no=batch_no[:40])
+    if row.bank != file.header["bank"]:
+        raise _refused("other_bank", path, batch_no=batch_no, bank=row.bank)
+    return row
 
 
-def _lines(connection: sa.Connection, batch_no: str) -> dict[str, Open]:
+def _lines(connection: sa.Connection, batch_no: str) -> dict[str, _Line]:
     line, person = schema.opening_line.c, schema.person.c
     query = (
-        sa.select(line.seq, person.form_no, line.state, line.account_no, line.reason, line.answered_on)
+        sa.select(
+            *(line.seq, person.form_no, line.person_id, line.state, line.account_no, line.reason, line.answered_on)
+        )
         .join_from(schema.opening_line, schema.person, line.person_id == person.person_id)
         .where(line.batch_no == batch_no)
     )
-    return {str(row[0]): (row[1], row[2], row[3], row[4], row[5]) for row in connection.execute(query)}
+    return {str(seq): _Line(*rest) for seq, *rest in connection.execute(query)}
+
+
+def _holders(connection: sa.Connection, bank: str, accounts: list[str]) -> dict[str, set[int]]:
+    """The persons each account of this bank belongs to already, by an opened line or a card."""
+    line, batch, card = schema.opening_line.c, schema.opening_batch.c, schema.card.c
+    opened = sa.select(line.account_no, line.person_id).join_from(schema.opening_line, schema.opening_batch)
+    opened = opened.where(line.state == OPENED, batch.bank == bank)
+    carded = sa.select(card.account_no, card.person_id).where(card.bank == bank)
+    found: dict[str, set[int]] = {}
+    wanted = sorted({account for account in accounts if account})
+    for start in range(0, len(wanted), LOOKUP):
+        part = wanted[start : start + LOOKUP]
+        for query in (opened.where(line.account_no.in_(part)), carded.where(card.account_no.in_(part))):
+            for account, person_id in connection.execute(query):
+                found.setdefault(account, set()).add(person_id)
+    return found
 
 
 def _check_totals(file: bankfile.BankFile, reader: _Reader, path: Path) -> None:
     """Totals count the status column as delivered; lines whose status is unreadable may belong to either side."""
-    unread = file.delivered - reader.said_opened - reader.said_failed
-    for name, said in (("opened", reader.said_opened), ("failed", reader.said_failed)):
+    unread = file.delivered - reader.opened_count - reader.failed_count
+    for name, counted in (("opened", reader.opened_count), ("failed", reader.failed_count)):
         text = file.trailer[name]
-        if not (text.isascii() and text.isdigit() and said <= int(text) <= said + unread):
-            what = f"trailer says {text[:12]} {name}, the lines say {said}"
-            raise _refused(path, what, "ask the bank for a corrected file")
+        if not (text.isascii() and text.isdigit() and counted <= int(text) <= counted + unread):
+            raise _refused(f"total_{name}", path, stated=text[:12], counted=counted)
 
 
-def _refused(path: Path, what: str, advice: str) -> OpeningResultRefused:
-    return OpeningResultRefused(f"{path.name}: {what}", step="openings.read_result", term="开户结果文件", advice=advice)
+def _refused(code: str, path: Path, **parameters: object) -> OpeningResultRefused:
+    what = message(f"registry.opening_file.{code}", file=path.name, **parameters)
+    return OpeningResultRefused(what, step="openings.read_result", term="开户结果文件")

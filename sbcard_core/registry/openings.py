@@ -16,6 +16,7 @@ from sbcard_core.calendar import add_working_days
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
+from sbcard_core.messages import message
 from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result
 from sbcard_core.store import Store, insert_many, schema
 
@@ -75,25 +76,28 @@ class Openings:
             bank: code of the co-operating bank (:class:`~sbcard_core.fields.BankCode`).
             city: 6-digit code of the city.
             received_on: the bank's day of receipt, on which its clock starts.
-            through: last day of submission to include.
+            through: last day of submission to include; nobody submitted after the day of receipt is sent.
             out_dir: where the request files (``OPENREQ_<batch>.txt``) are written.
             max_lines: most lines per batch.
             retry_failed: also send again the persons whose opening failed.
 
         Raises:
+            InvalidValue: a batch of no lines, or no code of a bank.
             UnknownYear: the working days up to the due day are not announced yet.
         """
         bank = BankCode(bank)
         if max_lines < 1:
-            raise InvalidValue("a batch holds at least one line", step="openings.dispatch", term="批次")
+            raise InvalidValue(message("registry.dispatch.size"), step="openings.dispatch", term="批次")
         due_on = add_working_days(received_on, self._working_days)
         day = bankfile.compact_date(received_on)
         paths: list[Path] = []
         person = schema.person.c
-        group = sa.and_(person.bank == bank, person.city == city, person.submitted_on <= through.isoformat())
+        group = sa.and_(
+            person.bank == bank, person.city == city, person.submitted_on <= min(through, received_on).isoformat()
+        )
         after = ("", 0)  # day and id of the last person sent: a later round never scans the earlier ones again
         while True:
-            with self._store.begin() as connection:
+            with self._store.writing(schema.opening_batch) as connection:
                 found = connection.execute(_waiting(group, after, max_lines, retry_failed)).all()
                 if not found:
                     return paths

@@ -146,7 +146,7 @@ def _personalize(
     refused: dict[int, findings.LineFinding] = {}
 
     def on_refused(card: personalize.CardRequest, error: InvalidValue) -> None:
-        refused[card.order_line] = findings.LineFinding(card.order_line, "production.data", f"无法制卡: {error.term}")
+        refused[card.order_line] = findings.on_line(card.order_line, "production.data", term=error.term)
 
     lines = personalize.order_lines(requests, factory.keys, factory.transport, on_refused=on_refused)
     findings.record(connection, STAGE, path.name, refused.values())

@@ -114,7 +114,7 @@ class Production:
             after = 0
             while left > 0:
                 size = min(max_cards, left)
-                with self._store.begin() as connection:
+                with self._store.writing(schema.production_order) as connection:
                     rows = connection.execute(select(city, bank, after, size)).all()
                     if not rows:
                         break

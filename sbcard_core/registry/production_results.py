@@ -6,9 +6,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from sbcard_core.fields import CitizenNumber
 from sbcard_core.registry import back_file, findings
-from sbcard_core.registry.findings import LineFinding
+from sbcard_core.registry.findings import LineFinding, on_line
 from sbcard_core.store import Store, schema, update_many
+from sbcard_core.values import plain
 
 STAGE = "production"
 
@@ -43,23 +45,24 @@ def read_back_file(store: Store, path: Path, *, read_on: date) -> BackFileReport
 
     Raises:
         BackFileRefused: wrong as a whole (see ``back_file.read``); ``code`` ``order``: no such order;
-            ``answered``: the order was answered by another file.
+            ``answered``: the order was answered by another file; ``early``: read before the order was placed.
     """
     file = back_file.read(path)
     order = schema.production_order
-    with store.begin() as connection:
+    with store.writing(schema.production_order) as connection:
         row = connection.execute(
-            sa.select(order.c.cards, order.c.back_sha256).where(order.c.order_no == file.order_no)
+            sa.select(order.c.ordered_on, order.c.back_sha256).where(order.c.order_no == file.order_no)
         ).one_or_none()
         if row is None:
-            raise back_file.refused(path, "order", f"no order {file.order_no[:40]!r}", "check the batch number")
-        if row[1] == file.sha256:
+            raise back_file.refused(path, "order", order_no=file.order_no[:40])
+        if row.back_sha256 == file.sha256:
             return BackFileReport(file.order_no, repeated=True)
-        if row[1] is not None:
-            what = f"order {file.order_no} was answered by another file"
-            raise back_file.refused(path, "answered", what, "clear it with the factory before anything is changed")
-        made, failed, missing, found = _match(_ordered(connection, file.order_no), file)
+        if row.back_sha256 is not None:
+            raise back_file.refused(path, "answered", order_no=file.order_no)
         day = read_on.isoformat()
+        if day < row.ordered_on:
+            raise back_file.refused(path, "early", read_on=day, ordered_on=row.ordered_on)
+        made, failed, missing, found = _match(_ordered(connection, file.order_no), file)
         update_many(connection, schema.card, ("made_on",), ("card_no",), [(day, number) for number in made])
         values = [(day, len(made), file.sha256, file.order_no)]
         update_many(connection, order, ("returned_on", "made", "back_sha256"), ("order_no",), values)
@@ -82,23 +85,25 @@ def _match(
     waiting: dict[str, tuple[str, str]], file: back_file.BackFile
 ) -> tuple[list[str], int, int, list[LineFinding]]:
     made: list[str] = []
-    found = [LineFinding(line, "production.columns", "字段数与表头不符") for line in file.bad_lines]
+    found = [on_line(line, "production.columns") for line in file.bad_lines]
     answered: set[str] = set()
     failed = 0
-    for line, (number, holder, code, step, reason) in zip(file.line_numbers, file.rows, strict=True):
+    holders = CitizenNumber.column([row[1] for row in file.rows])
+    for line, row, holder in zip(file.line_numbers, file.rows, holders, strict=True):
+        number, code, step, reason = plain(row[0]).upper(), row[2], row[3], row[4]
         ordered = waiting.get(number)
         if ordered is None:
-            found.append(LineFinding(line, "production.card_no", f"批次中没有卡号 {number[:12]!r}"))
+            found.append(on_line(line, "production.card_no", card_no=number[:12]))
         elif number in answered:
-            found.append(LineFinding(line, "production.twice", f"卡号 {number} 重复"))
+            found.append(on_line(line, "production.twice", card_no=number))
         elif ordered[1] != holder:
-            found.append(LineFinding(line, "production.holder", f"卡号 {number} 的社会保障号码与订单不符"))
+            found.append(on_line(line, "production.holder", card_no=number))
         elif step or reason:
             answered.add(number)
             failed += 1
-            found.append(LineFinding(line, "production.failed", f"卡号 {number} {step}失败: {reason}"))
+            found.append(on_line(line, "production.failed", card_no=number, step=step, reason=reason))
         elif ordered[0] != code.upper():
-            found.append(LineFinding(line, "production.code", f"卡号 {number} 的卡识别码与订单不符"))
+            found.append(on_line(line, "production.code", card_no=number))
         else:
             answered.add(number)
             made.append(number)
@@ -106,5 +111,5 @@ def _match(
     # A line that could not be taken explains one missing card: it gets no second finding.
     explained = len(found) - failed
     for number in missing[: max(0, len(missing) - explained)]:
-        found.append(LineFinding(0, "production.missing", f"回盘文件中没有卡号 {number}"))
+        found.append(on_line(0, "production.missing", card_no=number))
     return made, failed, len(missing), found

@@ -94,6 +94,12 @@ opening_line = _table(
     sa.Column("answered_on", sa.String(10)),
     sa.Column("reason", sa.String),
     sa.Index("opening_line_by_person", "person_id"),
+    sa.Index(
+        "opening_line_by_account",  # whose an account is
+        "account_no",
+        sqlite_where=sa.text("account_no IS NOT NULL"),
+        postgresql_where=sa.text("account_no IS NOT NULL"),
+    ),
 )
 
 # --- production, issuing, the card's life ------------------------------------------------------------------
@@ -125,6 +131,7 @@ card = _table(
     sa.Column("account_state", sa.SmallInteger, nullable=False),  # values.CardState, financial half
     sa.Column("replaces", sa.String(9)),  # the card it was made for
     sa.Index("card_by_person", "person_id"),
+    sa.Index("card_by_account", "account_no"),
     sa.Index("card_by_order", "order_no", "order_line"),
     sa.Index(
         "card_by_replaced",

@@ -1,15 +1,20 @@
 """Enrolment: what the checks accepted is taken in once, whatever is delivered again."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sbcard_core.registry import enrolment
 from sbcard_core.store import Store, schema
 from sbcard_core.validation.check import check_files
-from sbcard_core.validation.spec import COLLECTION
+from sbcard_core.validation.records import CheckedBatch
+from sbcard_core.validation.spec import COLLECTION, CollectedPerson
 
 HEADER = ",".join(field.header for field in COLLECTION.fields)
 
@@ -84,3 +89,66 @@ def test_a_run_that_was_cut_off_is_finished(world: ModuleType, store: Store, tmp
     report = enrolment.enrol(store, check(path))
     assert report.total().enrolled == rows(store, schema.person) == 8
     assert rows(store, schema.finding) == 1
+
+
+def details(store: Store) -> list[tuple[str, int, str]]:
+    finding = schema.finding.c
+    query = sa.select(finding.code, finding.line, finding.detail).where(finding.stage == enrolment.STAGE)
+    with store.begin() as connection:
+        return [tuple(row) for row in connection.execute(query.order_by(finding.line))]
+
+
+def spelled(world: ModuleType, folder: Path, records: list[CollectedPerson], name: str) -> CheckedBatch:
+    batch = world.batch(folder, range(len(records)), name)
+    batch.accepted[:] = [record._replace(line=n) for n, record in enumerate(records, 2)]
+    batch.path.write_text(f"{name}: {len(records)}", encoding="utf-8")  # contents of its own
+    return batch
+
+
+def test_a_second_record_of_a_person_names_what_differs(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    """Two persons of an earlier file; each later record differs in one thing, or in nothing."""
+    first = [world.record(n)._replace(name=name) for n, name in ((1, "买买提·阿不都"), (2, "李四"))]
+    enrolment.enrol(store, [spelled(world, tmp_path, first, "a.csv")])
+    later = [
+        first[0],
+        first[0]._replace(name="买买提-阿不都"),
+        first[1]._replace(name="王五"),
+        first[1]._replace(bank="402"),
+        first[0]._replace(county="430104", bank="402"),
+        first[0]._replace(phone="13900000000"),
+    ]
+    report = enrolment.enrol(store, [spelled(world, tmp_path, later, "b.csv")])
+    assert (report.total().enrolled, report.total().known) == (0, 6)
+    assert [(code, line) for code, line, _ in details(store)] == [
+        ("person.known", 2),
+        ("person.name_folded", 3),
+        *(("person.differs", line) for line in (4, 5, 6)),
+        ("person.known", 7),
+    ]
+    words = [detail for _, _, detail in details(store)]
+    assert ["姓名" in word for word in words] == [False, True, True, False, False, False]
+    assert ["合作银行" in word for word in words] == [False, False, False, True, True, False]
+    assert ["区县" in word for word in words] == [False, False, False, False, True, False]
+    assert not any(first[0].id_number in word or "买买提" in word for word in words)
+
+
+NUMBER = "610104196209276908"
+
+
+@given(
+    st.lists(st.sampled_from([str.lower, str, lambda n: n[:6] + n[8:17], lambda n: " " + n]), min_size=2, max_size=4)
+)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_person_whatever_the_spelling_of_the_number(
+    world: ModuleType, tmp_path_factory: pytest.TempPathFactory, spellings: list[Callable[[str], str]]
+) -> None:
+    """Law: records of one person, in one file or several, make one person under the number's one form."""
+    folder = tmp_path_factory.mktemp("spelled")
+    with Store.open("sqlite://") as store:
+        records = [world.record(0)._replace(id_number=spelling(NUMBER)) for spelling in spellings]
+        enrolment.enrol(store, [spelled(world, folder, records[:2], "a.csv")])
+        enrolment.enrol(store, [spelled(world, folder, records[2:], "b.csv")])
+        with store.begin() as connection:
+            numbers = list(connection.execute(sa.select(schema.person.c.id_number)).scalars())
+        assert numbers == [NUMBER]
+        assert [code for code, _, _ in details(store)] == ["person.known"] * (len(records) - 1)

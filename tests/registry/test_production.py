@@ -1,6 +1,7 @@
 """Production: unique valid card numbers, one card per person, back-files by header, nothing made twice."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -189,3 +190,50 @@ def test_both_forms_of_the_prefix(tmp_path: Path) -> None:
 def test_a_long_reason_is_cut_between_characters(tmp_path: Path) -> None:
     back_file.write(tmp_path / "b", "B1", [{"失败原因": "a" + "损" * 40}])
     assert back_file.read(tmp_path / "b").rows[0][-1] == "a" + "损" * 24
+
+
+def test_unmade_cards_are_ordered_again_bank_by_bank_and_page_by_page(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    """Two banks with three failed cards each, one card a file: every card once, in its own bank's order."""
+    enrolment.enrol(store, [world.batch(tmp_path, range(4)), world.batch(tmp_path, range(4, 8), "b.csv", bank="402")])
+    openings = Openings(store)
+    for n, request in enumerate(openings.dispatch_all(date(2014, 7, 28), through=date(2014, 7, 31), out_dir=tmp_path)):
+        answer = world.bank_answer(request, day=date(2014, 8, 15), name=f"r{n}.txt")
+        openings.read_result(answer, read_on=date(2014, 8, 15))
+    orders = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    failed = {}
+    for order in orders:
+        lines = [json.loads(text) for text in order.read_text("utf-8").splitlines()]
+        failed |= {line["card_no"]: order.stem[6:9] for line in lines if line["order_line"] != 2}
+        answer = world.factory_answer(order, holders(store), fail={1, 3, 4}, name=f"{order.stem}.csv")
+        production.read_back_file(answer, read_on=BACK)
+    again = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path, max_cards=1)
+    found = {json.loads(path.read_text("utf-8"))["card_no"]: path.stem[6:9] for path in again}
+    assert found == failed
+    assert sorted(failed.values()) == ["103"] * 3 + ["402"] * 3
+    assert len(again) == 6
+    assert production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+
+
+@pytest.mark.parametrize("spelling", [str.lower, lambda n: f" {n}", lambda n: n[:6] + n[8:17]])
+def test_a_back_file_may_spell_numbers_otherwise(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, spelling: Callable[[str], str]
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    spelled = {number: spelling(holder) for number, holder in holders(store).items()}
+    report = production.read_back_file(world.factory_answer(order, spelled), read_on=BACK)
+    assert (report.made, report.findings) == (5, [])
+
+
+def test_a_back_file_read_before_its_order_is_refused(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    back = world.factory_answer(order, holders(store))
+    with pytest.raises(BackFileRefused) as refused:
+        production.read_back_file(back, read_on=date(2014, 8, 19))
+    assert refused.value.code == "early"
+    assert production.read_back_file(back, read_on=ORDERED).made == 5

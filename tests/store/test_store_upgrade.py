@@ -70,6 +70,7 @@ DIGESTS = {
     3: "7d7a722716876189bb2a3ae4e7b0e17a51880f72c51b6eb7bcf638432757c052",
     4: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",
     5: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",  # other values in the same tables
+    6: "8d2f339ec87addab3c157d86330ddfddbca419b1f5dcf17c354e763c94e0678a",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
