@@ -18,8 +18,8 @@ from sbcard_core.values import mask_ids_in, plain
 
 _DAY = timedelta(days=1)
 _PERIOD = re.compile(
-    "(?P<year>[12][0-9]{3})年?"
-    "(?:[-./]?(?P<month>0[1-9]|1[0-2]|(?<=[-/年])[1-9])月?"  # not 2015.1: a sheet makes that of 2015.10
+    "(?P<year>[12][0-9]{3})(?:年度?)?"
+    "(?:[-./]?(?P<month>0[1-9]|1[0-2]|(?<=[-/年])[1-9])(?:月份?)?"  # not 2015.1: a sheet makes that of 2015.10
     "|-?(?:[Qq](?P<quarter>[1-4])|第?(?P<quarter_zh>[1-4一二三四])季度?)"
     "|-?(?:[Hh](?P<half>[12])|(?P<half_zh>[上下])半年))?"
 )

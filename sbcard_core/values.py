@@ -135,19 +135,35 @@ def mask_id(number: str) -> str:
 
 
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_WRAPPED = re.compile(r"""\s*(?:=?\s*"([^"]*)"|['`\u2018\u2019\uff07]([^'\u2019\uff07]*)['\u2019\uff07]?)\s*""")
 _UNSEEN = re.compile(
     r"[\s\x00\xad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff\uffa0]+"
 )
 
 
-def plain(text: str) -> str:
-    """A code or number without blanks, line ends and characters that show nothing, full-width ASCII made half-width.
+HYPHEN = re.compile(r"[-\u00ad\u2010-\u2015\u2212\uff0d]")
+"""A hyphen, a dash or a minus sign."""
+
+
+def unwrapped(text: str) -> str:
+    """A cell's text without the apostrophe, quotes or ="…" by which spreadsheet users keep a number text.
 
     Example:
-        >>> plain(" ６２２８ 4800\u200b\u00a0００１２　"), plain("2014－Ｑ3")
-        ('622848000012', '2014-Q3')
+        >>> unwrapped('="0123"'), unwrapped("'0123"), unwrapped("0123")
+        ('0123', '0123', '0123')
     """
-    return text if text.isascii() and text.isalnum() else _UNSEEN.sub("", text.translate(_WIDE))
+    found = _WRAPPED.fullmatch(text)
+    return text if found is None else next(inner for inner in found.groups() if inner is not None)
+
+
+def plain(text: str) -> str:
+    """A code or number half-width, without blanks, line ends, unseen characters and a spreadsheet's wrapping.
+
+    Example:
+        >>> plain(" ６２２８ 4800\u200b\u00a0００１２　"), plain("2014－Ｑ3"), plain('="0123"')
+        ('622848000012', '2014-Q3', '0123')
+    """
+    return text if text.isascii() and text.isalnum() else _UNSEEN.sub("", unwrapped(text).translate(_WIDE))
 
 
 _CITIZEN = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9])")

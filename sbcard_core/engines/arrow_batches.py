@@ -18,11 +18,11 @@ from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.tac import TAC_LENGTH, TacStatus
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.fields import citizen_id
+from sbcard_core.fields.legacy import is_legacy
 from sbcard_core.validation import results
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
 from sbcard_core.validation.duplicates import pack
-from sbcard_core.validation.legacy import is_legacy
 from sbcard_core.validation.number_column import NONE
 from sbcard_core.validation.repair import ASK_ALWAYS, FORM_AT_ONCE, Kind, RepairPolicy, repair_form
 from sbcard_core.validation.spec import RecordSpec

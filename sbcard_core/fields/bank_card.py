@@ -11,7 +11,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
-from sbcard_core.values import plain
+from sbcard_core.values import HYPHEN, plain
 
 ISSUERS = "bank-card-issuers.txt"
 """The table of issuer ranges (发卡行标识代码): examples, assumed. An integrator loads the own bank's list instead."""
@@ -51,7 +51,7 @@ def compact(number: str) -> str:
         >>> compact("6228 4800 0000 0000 017")
         '6228480000000000017'
     """
-    return plain(number).replace("-", "")
+    return HYPHEN.sub("", plain(number))
 
 
 def luhn_is_right(number: str) -> bool:

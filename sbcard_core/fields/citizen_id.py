@@ -16,7 +16,7 @@ from typing import Any
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
-from sbcard_core.values import Sex, plain
+from sbcard_core.values import HYPHEN, Sex, plain
 
 LENGTH = 18
 LAST_DAY = date(2075, 12, 31)
@@ -117,19 +117,31 @@ def _widened(number: str) -> str:
     """A legacy number as 18 characters; under a permit's region, which never had 15 digits, province 00 stands."""
     if not (number.isascii() and number.isdigit()):
         return ""
-    if number[0] == "9" or number[:2] in ("81", "82", "83"):
+    if is_permit(number):
         number = "00" + number[2:]
     return upgrade(number)
 
 
+def is_permit(number: str) -> bool:
+    """Whether the first digits are those of a residence permit (81, 82, 83) or of a foreigner's card (9).
+
+    Example:
+        >>> is_permit("810000199408230021"), is_permit("911398199012310021"), is_permit("11010519491231002X")
+        (True, True, False)
+    """
+    return number[:1] == "9" or number[:2] in _PERMIT_KINDS
+
+
 def compact(number: str) -> str:
-    """The number as it is stored: blanks and unseen characters gone, full-width digits made plain, X upper-case.
+    """The number as it is stored: blanks, hyphens, unseen characters, apostrophe or ="…" gone, half-width, capital X.
 
     Example:
         >>> compact("１１０１０５ 19491231 002x")
         '11010519491231002X'
+        >>> compact("'110105-19491231-002x")
+        '11010519491231002X'
     """
-    return plain(number).replace("x", "X")
+    return HYPHEN.sub("", plain(number)).replace("x", "X")
 
 
 def check_digit(body: str) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NoReturn, Self
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import _rows, bank_card, citizen_id, gbt2260, name, region_history
+from sbcard_core.fields import _rows, bank_card, citizen_id, gbt2260, legacy, name, region_history
 from sbcard_core.messages import message
 from sbcard_core.values import mask_id, plain
 
@@ -88,7 +88,8 @@ class Identifier(str):
 class CitizenNumber(Identifier):
     """公民身份号码: 18 characters; a legacy number of 15 digits becomes its 18, a final x becomes X.
 
-    Residence permits and foreigners' cards of 18 characters are included.
+    Residence permits and foreigners' cards of 18 characters are included. A legacy number with a sequence kept for
+    people born before 1900 may be of two people, and is refused: its 18 characters are needed.
 
     Example:
         >>> CitizenNumber("610104620927690") == "610104196209276908", CitizenNumber("11010519491231002x")
@@ -101,8 +102,13 @@ class CitizenNumber(Identifier):
 
     @classmethod
     def _form(cls, text: str) -> str:
-        number = citizen_id.validate(text)
-        return citizen_id.upgrade(number) if len(number) == 15 else number
+        number = citizen_id.compact(text)
+        if legacy.is_right(number, on=citizen_id.LAST_DAY):
+            return number
+        readings = legacy.lengthen(number, on=citizen_id.LAST_DAY)
+        if len(readings) > 1:
+            cls._refuse("fields.citizen_number.two_readings")
+        return readings[0] if readings else citizen_id.validate(number)
 
     @classmethod
     def column(cls, values: Any) -> list[str]:

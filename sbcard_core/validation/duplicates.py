@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sbcard_core.fields import name
+from sbcard_core.fields.legacy import CENTENARIANS, is_legacy, lengthen
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
-from sbcard_core.validation.legacy import CENTENARIANS, is_legacy, lengthen
 from sbcard_core.validation.number_cells import numbers_of
 from sbcard_core.validation.number_column import NONE, Keys, Marks, Places, pack_exact
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from sbcard_core import _kernels
 from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name, phone, region
 from sbcard_core.fields.gb18030 import Encoding
+from sbcard_core.fields.legacy import is_legacy, only_reading
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED
-from sbcard_core.validation.legacy import is_legacy, only_reading
 from sbcard_core.validation.proposals import Proposal
 from sbcard_core.validation.repair import ASK_ALWAYS, Change, Kind, repair_form
 from sbcard_core.validation.spec import FieldSpec

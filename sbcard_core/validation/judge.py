@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sbcard_core.fields.legacy import is_legacy
 from sbcard_core.validation import messages
 from sbcard_core.validation.accepted import Accepted
 from sbcard_core.validation.blocks import Records
@@ -11,7 +12,6 @@ from sbcard_core.validation.conflicts import Claim
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.duplicates import Duplicates, Verdict, place_of
 from sbcard_core.validation.known_numbers import NOTHING_KNOWN, KnownNumbers
-from sbcard_core.validation.legacy import is_legacy
 from sbcard_core.validation.no_record import NoRecord
 from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sbcard_core.fields import citizen_id
+from sbcard_core.fields.legacy import is_legacy, lengthen
 from sbcard_core.validation.blocks import Source, SourceRefused
-from sbcard_core.validation.legacy import is_legacy, lengthen
 from sbcard_core.validation.number_cells import numbers_of
 from sbcard_core.validation.number_column import NONE, Keys, pack_exact, pieces
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form

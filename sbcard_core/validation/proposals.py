@@ -15,7 +15,7 @@ import numpy as np
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id, region_history
-from sbcard_core.validation.legacy import lengthen
+from sbcard_core.fields.legacy import lengthen
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, refuse_protected, repair_form
 from sbcard_core.validation.slips import ASSUMED, Bytes, Candidates, Ints, Ranking, Slip, generate
 

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from sbcard_core.errors import Refused
 from sbcard_core.fields import name
-from sbcard_core.validation.legacy import is_legacy, is_right, lengthen
+from sbcard_core.fields.legacy import is_legacy, is_right, lengthen
+from sbcard_core.values import HYPHEN, unwrapped
 
 
 class Kind(StrEnum):
@@ -118,8 +119,6 @@ _KINDS_BY_WORD = (
     (re.compile(r"account|bank_card|iban|passbook"), Kind.ACCOUNT),
 )
 _BLANK = re.compile(r"[ \t\u00a0\u2000-\u200a\u3000]")
-_WRAPPED = re.compile(r"""\s*(?:=?\s*"([^"]*)"|['`\u2018\u2019\uff07]([^'\u2019\uff07]*)['\u2019\uff07]?)\s*""")
-_HYPHEN = re.compile(r"[-\u00ad\u2010-\u2015\u2212\uff0d]")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
@@ -171,7 +170,7 @@ def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> froze
     if kind is Kind.NAME:
         return frozenset(_NAME_CHANGES[change] for change in name.normalise(written).changes)
     seen = name.visible(written)
-    inner = _unwrapped(seen) if kind is Kind.NUMBER else seen
+    inner = unwrapped(seen) if kind is Kind.NUMBER else seen
     plain = inner.translate(_FULL_WIDTH)
     pairs = ((Change.INVISIBLE, written, seen), (Change.WRAPPING, seen, inner), (Change.WIDTH, inner, plain))
     found = {change for change, before, after in pairs if before != after}
@@ -186,17 +185,12 @@ def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> froze
     return frozenset(found)
 
 
-def _unwrapped(value: str) -> str:
-    wrapped = _WRAPPED.fullmatch(value)
-    return value if wrapped is None else next(inner for inner in wrapped.groups() if inner is not None)
-
-
 def _number_form(value: str) -> tuple[str, list[Change]]:
     changes = []
     seen = name.visible(value)
     if seen != value:
         changes.append(Change.INVISIBLE)
-    inner = _unwrapped(seen)
+    inner = unwrapped(seen)
     if inner != seen:
         changes.append(Change.WRAPPING)
     plain = inner.translate(_FULL_WIDTH)
@@ -205,8 +199,8 @@ def _number_form(value: str) -> tuple[str, list[Change]]:
     if _BLANK.search(plain):
         plain = _BLANK.sub("", plain)
         changes.append(Change.BLANKS)
-    if _HYPHEN.search(plain):
-        plain = _HYPHEN.sub("", plain)
+    if HYPHEN.search(plain):
+        plain = HYPHEN.sub("", plain)
         changes.append(Change.SEPARATOR)
     if plain.endswith("x"):
         plain = plain[:-1] + "X"

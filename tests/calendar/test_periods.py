@@ -22,7 +22,7 @@ def spellings(period: Period) -> list[str]:
     """Ways in which people and programs write a period."""
     year, part = period[:4], period[5:]
     if not part:
-        found = [year, f"{year}年"]
+        found = [year, f"{year}年", f"{year}年度"]
     elif part[0] == "Q":
         number = int(part[1])
         found = [
@@ -35,7 +35,14 @@ def spellings(period: Period) -> list[str]:
         found = [f"{year}{part}", f"{year}-{part.lower()}", f"{year}年{'上下'[int(part[1]) - 1]}半年"]
     else:
         number = int(part)
-        found = [f"{year}-{number}", f"{year}{part}", f"{year}年{number}月", f"{year}年{part}月", f"{year}/{number}"]
+        found = [
+            f"{year}-{number}",
+            f"{year}{part}",
+            f"{year}年{number}月",
+            f"{year}年{part}月",
+            f"{year}/{number}",
+            f"{year}年{number}月份",
+        ]
         found += [f"{year}.{part}", f"{year}年{number} 月"]
     return [str(period), *found, f" {period}\u3000", f"\ufeff{period}\n", period.translate(WIDE)]
 

@@ -61,6 +61,22 @@ def test_any_spelling_of_an_account_is_one_account(data: st.DataObject) -> None:
     assert BankAccount.column(written) == [number] * 4
 
 
+def test_a_number_of_the_nineteenth_century_is_one_and_15_digits_of_two_centuries_are_none() -> None:
+    assert CitizenNumber("610104186209279966") == "610104186209279966"
+    assert CitizenNumber.column(["610104186209279966"]) == ["610104186209279966"]
+    with pytest.raises(InvalidValue, match="may be of two people"):
+        CitizenNumber("610104620927996")
+    assert CitizenNumber.column(["610104620927996", "610104620927690"]) == ["", "610104196209276908"]
+
+
+@pytest.mark.parametrize(
+    "shape", ["{0}-{1}-{2}", '="{0}{1}{2}"', "'{0}{1}{2}", "{0} {1}\u2014{2}", '"{0}{1}{2}"', "‘{0}{1}{2}’"]
+)
+def test_what_spreadsheets_put_around_a_number_is_no_part_of_it(shape: str) -> None:
+    assert CitizenNumber(shape.format("110105", "19491231", "002x")) == "11010519491231002X"
+    assert BankAccount(shape.format("622848", "0000000000", "018")) == "6228480000000000018"
+
+
 def test_permits_and_foreigners_have_no_form_of_15_digits() -> None:
     assert all(CitizenNumber(number) == number for number in NUMBERS)
     assert not CitizenNumber.is_valid("810000940823002")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.fields import citizen_id, region
-from sbcard_core.validation.legacy import CENTENARIANS, lengthen
+from sbcard_core.fields.legacy import CENTENARIANS, lengthen
 from sbcard_core.validation.proposals import Proof, propose, propose_many
 from sbcard_core.validation.repair import (
     ALL_LOSSLESS,

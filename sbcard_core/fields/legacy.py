@@ -22,7 +22,7 @@ def lengthen(number: str, *, on: date) -> tuple[str, ...]:
     """The 18-digit numbers a 15-digit one can stand for, likeliest first; most have one, a centenarian's two.
 
     Sequences 996 to 999 were kept for people born before 1900, so both centuries are given for them. A
-    number whose date or province is impossible stands for nobody.
+    number whose date or province is impossible, or that is a permit's, stands for nobody.
 
     Args:
         number: 15 digits.
@@ -36,7 +36,7 @@ def lengthen(number: str, *, on: date) -> tuple[str, ...]:
         >>> [number[6:10] for number in lengthen("610104620927996", on=date(2014, 7, 31))]
         ['1862', '1962']
     """
-    if not is_legacy(number):
+    if not is_legacy(number) or citizen_id.is_permit(number):
         return ()
     right = []
     for century in ("18", "19") if number[12:] in CENTENARIANS else ("19",):
