@@ -14,6 +14,9 @@ class CardLost(APDUError):
     Whatever was under way on the card is in an unknown state: read it again before going on.
     """
 
+    driver_code: int = -4
+    """卡无应答; see :class:`sbcard_core.card.errors.DriverCode`."""
+
 
 class MalformedData(APDUError, InvalidValue):
     """Bytes that cannot be what they should be: a cut TLV, a too short response, a wrong length."""

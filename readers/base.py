@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from apdu.channel import CardChannel
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 @runtime_checkable
@@ -75,6 +76,21 @@ class Display(Protocol):
         ...
 
 
+def whole_fen(field: str, value: object, step: str) -> int:
+    """An amount in fen: an int, and no float, text or bool that only looks like one.
+
+    Raises:
+        InvalidValue: anything else.
+
+    Example:
+        >>> whole_fen("amount_fen", 1200, "purchase")
+        1200
+    """
+    if type(value) is not int:
+        raise InvalidValue(message("readers.amount", field=field, found=type(value).__name__), step=step, term="金额")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class BillLine:
     """One charge of a bill: national item code, and fen."""
@@ -89,7 +105,7 @@ class Bill:
     """A hospital or pharmacy bill (费用单).
 
     Raises:
-        InvalidValue: no positive amount, or lines that do not add up to it.
+        InvalidValue: an amount that is no int, none that is positive, or lines that do not add up to it.
 
     Example:
         >>> Bill("MZ0001", datetime(2014, 7, 31, 9, 30), 1500, (BillLine("A1", "挂号费", 1500),)).amount_fen
@@ -102,6 +118,8 @@ class Bill:
     lines: tuple[BillLine, ...] = ()
 
     def __post_init__(self) -> None:
+        for amount in (self.amount_fen, *(line.amount_fen for line in self.lines)):
+            whole_fen("amount_fen", amount, "Bill")
         if self.amount_fen <= 0 or (self.lines and sum(line.amount_fen for line in self.lines) != self.amount_fen):
             raise InvalidValue("bill amount is not the sum of its lines", step="Bill", term="费用合计")
 

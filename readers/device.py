@@ -192,7 +192,10 @@ class DeviceConnection(ABC):
         what = "the connection is over"
         advice = "connect again"
         if isinstance(first, LostConnection) and type(first).__init__ is LostConnection.__init__:
-            return type(first)(what, step=step, advice=advice, term=first.term, driver_code=first.driver_code)
+            return type(first)(
+                what, step=step, advice=advice, term=first.term, driver_code=first.driver_code,
+                service_code=first.service_code,
+            )  # fmt: skip
         return CardRemoved(what, step=step, advice=advice, term="卡已移出")
 
     @contextmanager

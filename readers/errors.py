@@ -6,33 +6,48 @@ so a caller who cares only about that catches one class.
 
 from apdu.errors import CardLost
 from apdu.status import StatusWord
+from sbcard_core.card.errors import DriverCode
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import Message
 
 
 class ReaderError(SBCardError):
     """Root of the errors of ``readers``.
 
     Attributes:
-        driver_code: the code of whoever reported it: a negative result of the terminal driver interface, or a
-            PC/SC return code (unsigned 32 bits, 8010xxxx); None where no driver stands behind it.
+        driver_code: the terminal driver interface's number for it (:class:`sbcard_core.card.errors.DriverCode`),
+            whatever is behind the reader.
+        service_code: the PC/SC return code behind it (unsigned 32 bits, 8010xxxx); None where there is none.
     """
 
-    driver_code: int | None = None
+    driver_code: int = DriverCode.BAD_PARAMETER
 
     def __init__(
-        self, what: str, *, step: str = "", advice: str = "", term: str = "", driver_code: int | None = None
+        self,
+        what: str | Message,
+        *,
+        step: str = "",
+        advice: str = "",
+        term: str = "",
+        driver_code: int | None = None,
+        service_code: int | None = None,
     ) -> None:
         if driver_code is not None:
             self.driver_code = driver_code
+        self.service_code = service_code
         super().__init__(what, step=step, advice=advice, term=term)
 
 
 class ReaderNotFound(ReaderError):
     """No reader of that name, or no driver for that URL (找不到读卡器)."""
 
+    driver_code: int = DriverCode.READER
+
 
 class NotSupported(ReaderError):
     """The driver cannot do this; ``slot.capabilities`` says what it can (驱动不支持)."""
+
+    driver_code: int = DriverCode.UNSUPPORTED
 
 
 class Busy(ReaderError):
@@ -41,13 +56,19 @@ class Busy(ReaderError):
     Nothing was sent: try again later.
     """
 
+    driver_code: int = DriverCode.READER
+
 
 class LostConnection(ReaderError, CardLost):
     """Root of the losses: the connection is over and what was under way on the card is unknown."""
 
+    driver_code: int = DriverCode.NO_ANSWER
+
 
 class NoCard(LostConnection):
     """The slot is empty, or what is in it does not answer (无卡)."""
+
+    driver_code: int = DriverCode.NO_CARD
 
 
 class CardRemoved(LostConnection):
@@ -57,9 +78,13 @@ class CardRemoved(LostConnection):
 class ReaderLost(LostConnection):
     """The reader was unplugged or does not answer (读卡器断开)."""
 
+    driver_code: int = DriverCode.READER
+
 
 class ServiceLost(LostConnection):
     """The PC/SC service went away or does not run (PC/SC服务中断)."""
+
+    driver_code: int = DriverCode.NOT_CONNECTED
 
 
 class Timeout(LostConnection):
@@ -87,7 +112,9 @@ class DriverOverrun(DriverCrashed):
 
 
 class AnswerMalformed(ReaderError, InvalidValue):
-    """The driver's answer is not what the interface says: no end, no GB18030, too few items (驱动返回格式错误)."""
+    """The driver's answer is not what the interface says: no end, no text, an item's shape (驱动返回格式错误)."""
+
+    driver_code: int = DriverCode.DATA_LENGTH
 
 
 class DriverRefused(ReaderError):

@@ -14,6 +14,7 @@ from readers.errors import (
     ServiceLost,
     Timeout,
 )
+from sbcard_core.card.errors import DriverCode
 from sbcard_core.errors import MissingPart
 
 ADVICE = (
@@ -76,17 +77,17 @@ def error(code: int, step: str) -> ReaderError:
 
     Example:
         >>> raised = error(-2146435061, "connect")
-        >>> type(raised).__name__, f"{raised.driver_code:08X}"
-        ('Busy', '8010000B')
+        >>> type(raised).__name__, f"{raised.service_code:08X}", int(raised.driver_code)
+        ('Busy', '8010000B', -11)
         >>> print(error(0x80100004, "connect"))
         PC/SC error 80100004 [connect]
     """
     code &= 0xFFFFFFFF
     row = _ROWS.get(code)
     if row is None:
-        return ReaderError(f"PC/SC error {code:08X}", step=step, driver_code=code)
+        return ReaderError(f"PC/SC error {code:08X}", step=step, driver_code=DriverCode.READER, service_code=code)
     kind, what, term, advice = row
-    return kind(what, step=step, term=term, advice=advice, driver_code=code)
+    return kind(what, step=step, term=term, advice=advice, service_code=code)
 
 
 def check(code: int, step: str) -> None:

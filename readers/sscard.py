@@ -11,8 +11,10 @@ from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 
+from apdu.errors import CardLost, UnexpectedStatus
+from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
-from readers.errors import NoCard, NotSupported
+from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
 from readers.sscard_abi import FUNCTIONS, HSM_NEEDED, OUT_SIZE, failure
 from readers.sscard_guard import MEMORY, Argument, Guard, Out
 from readers.sscard_text import (
@@ -24,16 +26,29 @@ from readers.sscard_text import (
     file_address,
     parse_basic,
     parse_files,
-    split,
+    parse_items,
+    text_encoding,
 )
 from sbcard_core.card.basic import CardBasic
+from sbcard_core.card.errors import CardError, PsamMissing
 from sbcard_core.card.identification import parse_code
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import message
 
 CAPABILITIES = frozenset({Capability.WHOLE_CARD})
 
-_REST = {"SSSE/EF05": (0x02, 0x04), "SSSE/EF06": (0x0A, 0x0B, 0x0C, 0x0D)}
+_REST = {
+    ("SSSE/EF05", 0x02): "card_class",
+    ("SSSE/EF05", 0x04): "issuer",
+    ("SSSE/EF06", 0x0A): "sex",
+    ("SSSE/EF06", 0x0B): "ethnicity",
+    ("SSSE/EF06", 0x0C): "birthplace",
+    ("SSSE/EF06", 0x0D): "birth_date",
+}
 """What ``iReadCardBas`` leaves out of ``CardBasic``."""
+_PACKED = frozenset({"issuer", "ethnicity", "birthplace", "birth_date"})
+_CARD_NO = 9
+"""Characters of a card number; a longer record holds it first."""
 _LARGEST_FEN = 0xFFFF_FFFF
 _FILLER = "F"
 """What fills unused digits of a cn record; stripped where a driver returns it."""
@@ -64,10 +79,12 @@ class Driver:
     Args:
         guard: holds the library.
         limits: other limits than the assumed ones, in seconds by function.
+        encoding: of its texts; None is GB18030, refusing what can only be UTF-8.
     """
 
-    def __init__(self, guard: Guard, limits: Mapping[str, float] | None = None) -> None:
+    def __init__(self, guard: Guard, limits: Mapping[str, float] | None = None, encoding: str | None = None) -> None:
         self.guard = guard
+        self.encoding = text_encoding(encoding)
         self._limits = dict(limits or {})
 
     def call(self, name: str, *arguments: int | str) -> bytes:
@@ -81,7 +98,8 @@ class Driver:
             The out buffer, 1024 bytes.
 
         Raises:
-            NoCard, CardLost, ReaderLost, UnexpectedStatus, PinEntryFailed, PsamMissing, InternalAuthFailed: by code.
+            NoCard, CardLost, ReaderLost, NotSupported, CardError, UnexpectedStatus, PinEntryFailed: by code, see
+                :func:`readers.sscard_abi.failure`.
             DriverRefused: any other code.
             Timeout, DriverCrashed, DriverOverrun, NotSupported, Busy: see :meth:`readers.sscard_guard.Guard.call`.
             AnswerMalformed: a text that cannot be passed.
@@ -91,11 +109,13 @@ class Driver:
         given = "".join("i" if isinstance(argument, int) else "s" for argument in arguments)
         if f"{given}o" != kinds:
             raise InvalidValue("not the arguments of this function", step=name, advice=f"it takes {kinds!r}")
-        passed: list[Argument] = [one if isinstance(one, int) else encode(one, name) for one in arguments]
+        passed: list[Argument] = [
+            one if isinstance(one, int) else encode(one, name, self.encoding) for one in arguments
+        ]
         limit = self._limits.get(name, limit)
         code, (out,) = self.guard.call(name, [*passed, Out(OUT_SIZE)], limit=limit, step=name)
         if code != 0:
-            raise failure(code, name, out[: out.find(b"\x00")].decode("gb18030", "replace"))
+            raise failure(code, name, out[: out.find(b"\x00")].decode(self.encoding or "gb18030", "replace"))
         return out
 
 
@@ -130,8 +150,8 @@ class WholeCard(DeviceConnection):
     def read_basic(self) -> CardBasic:
         """Read the same basic data as ``CardSession.read_basic``.
 
-        What ``iReadCardBas`` does not give is asked for with ``iReadCard``. Items stay empty where the driver has no
-        such function, or the card does not give them.
+        What ``iReadCardBas`` does not give is asked for with ``iReadCard``. An item that driver or card do not give
+        stays empty and is named in ``CardBasic.unread``; it costs no other item.
 
         Raises:
             IdentificationMalformed: the identification code is none.
@@ -140,26 +160,50 @@ class WholeCard(DeviceConnection):
         with self._alone("read_basic"):
             basic = self._basic()
             parse_code(basic.identification_code)
-            try:
-                rest = self._files(basic, _REST)
-            except NotSupported:
-                rest = {path: dict.fromkeys(tags, "") for path, tags in _REST.items()}
-        card, holder = rest["SSSE/EF05"], rest["SSSE/EF06"]
+            unread: dict[str, SBCardError] = {}
+            rest = self._rest(basic, unread)
+        for name in ("id_number", "name"):
+            if not getattr(basic, name):
+                unread[name] = PsamMissing(message("readers.item.empty"), step="iReadCardBas", term="数据项")
         return CardBasic(
             identification_code=basic.identification_code.upper(),
-            card_class=card[0x02],
             version=basic.version,
-            issuer=card[0x04].rstrip(_FILLER),
-            issued_on=basic.issued_on,
-            expires_on=basic.expires_on,
-            card_no=basic.card_no,
+            issued_on=basic.issued_on.rstrip(_FILLER),
+            expires_on=basic.expires_on.rstrip(_FILLER),
+            card_no=basic.card_no[:_CARD_NO],
             id_number=basic.id_number,
             name=basic.name,
-            sex=holder[0x0A],
-            ethnicity=holder[0x0B].rstrip(_FILLER),
-            birthplace=holder[0x0C].rstrip(_FILLER),
-            birth_date=holder[0x0D].rstrip(_FILLER),
+            unread=unread,
+            **rest,
         )
+
+    def _rest(self, basic: DriverBasic, unread: dict[str, SBCardError]) -> dict[str, str]:
+        """The items of ``iReadCard`` by name: all at once, one by one where the driver refuses them together."""
+        files: dict[str, list[int]] = {}
+        for path, tag in _REST:
+            files.setdefault(path, []).append(tag)
+        try:
+            found = {
+                (path, tag): value
+                for path, values in self._files(basic, files).items()
+                for tag, value in values.items()
+            }
+        except CardLost:
+            raise
+        except NotSupported as missing:  # no such function: asking again is of no use
+            found = {}
+            unread.update(dict.fromkeys(_REST.values(), missing))
+        except SBCardError:
+            found = {}
+            for (path, tag), name in _REST.items():
+                try:
+                    found[path, tag] = self._files(basic, {path: [tag]})[path][tag]
+                except CardLost:
+                    raise
+                except SBCardError as error:
+                    unread[name] = error
+        values = {name: found.get(place, "") for place, name in _REST.items()}
+        return {name: value.rstrip(_FILLER) if name in _PACKED else value for name, value in values.items()}
 
     def read(self, files: Mapping[str, Sequence[int]]) -> dict[str, dict[int, str]]:
         """Read records by path and tag, as the driver writes them.
@@ -211,6 +255,8 @@ class WholeCard(DeviceConnection):
         Raises:
             InvalidValue: not 0 to 42949672.95 yuan.
         """
+        whole_fen("total_fen", total_fen, "iDoDebit")
+        whole_fen("insured_fen", insured_fen, "iDoDebit")
         if not 0 <= insured_fen <= total_fen <= _LARGEST_FEN:
             raise InvalidValue("not an amount the account takes", step="iDoDebit", term="消费金额")
         yuan = [f"{fen // 100}.{fen % 100:02d}" for fen in (total_fen, insured_fen)]
@@ -229,7 +275,8 @@ class WholeCard(DeviceConnection):
 
     def _call(self, name: str, *arguments: int | str) -> str:
         with self._alone(name):
-            return decode(self._driver.call(name, *(_plain(argument) for argument in arguments)), name)
+            answer = self._driver.call(name, *(_plain(argument) for argument in arguments))
+            return decode(answer, name, self._driver.encoding)
 
     def _basic(self) -> DriverBasic:
         try:
@@ -237,15 +284,20 @@ class WholeCard(DeviceConnection):
         except SBCardError as error:
             if self._hsm is None or getattr(error, "driver_code", None) not in HSM_NEEDED:
                 raise
-            asked = split(decode(self._driver.call("iReadCardBas_HSM_Step1", int(self._interface)), "HSM_Step1"))
-            items = dict(zip((*HSM_ITEMS, "terminal_no"), asked, strict=False))
-            raw = self._driver.call("iReadCardBas_HSM_Step2", self._hsm(items))
-        return parse_basic(raw, layout=self._layout)
+            step, encoding = "iReadCardBas_HSM_Step1", self._driver.encoding
+            asked = self._driver.call(step, int(self._interface))
+            layout = (*HSM_ITEMS, "terminal_no")
+            items, _ = parse_items(asked, layout, least=len(HSM_ITEMS) - 2, step=step, encoding=encoding)
+            answer = self._hsm(items)
+            if not isinstance(answer, str):
+                raise InvalidValue(message("readers.hsm_text", found=type(answer).__name__), step=step) from error
+            raw = self._driver.call("iReadCardBas_HSM_Step2", answer)
+        return parse_basic(raw, layout=self._layout, encoding=self._driver.encoding)
 
     def _files(self, basic: DriverBasic, files: Mapping[str, Sequence[int]]) -> dict[str, dict[int, str]]:
         card = self._card_info(basic)
         raw = self._driver.call("iReadCard", int(self._interface), int(self._right), card, file_address(files))
-        return parse_files(raw, files)
+        return parse_files(raw, files, encoding=self._driver.encoding)
 
     @staticmethod
     def _card_info(basic: DriverBasic) -> str:
@@ -280,9 +332,8 @@ class SSCardSlot(DeviceSlot):
             self._driver.call("iReadCardBas", int(self._interface))
         except NoCard:
             return False
-        except SBCardError as error:
-            if getattr(error, "driver_code", None) is None:
-                raise
+        except (CardRemoved, DriverRefused, CardError, UnexpectedStatus):  # said of a card that is there
+            return True
         return True
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> WholeCard:
@@ -322,6 +373,7 @@ def open(
     python: str = sys.executable,
     folder: str | Path | None = None,
     memory: int = MEMORY,
+    encoding: str | None = None,
 ) -> SSCardReader:
     """Open a vendor's driver.
 
@@ -336,12 +388,14 @@ def open(
         python: interpreter that runs the library; a 32-bit one for a 32-bit library.
         folder: working directory of the library; its own folder when None.
         memory: most bytes of address space for it.
+        encoding: of its texts, e.g. ``"utf-8"``; None is GB18030, refusing what can only be UTF-8.
 
     Raises:
         ReaderNotFound: no such file.
+        InvalidValue: an encoding Python does not know.
     """
     guard = Guard(path, python=python, folder=folder, memory=memory, clock=clock)
-    driver = Driver(guard, limits)
+    driver = Driver(guard, limits, encoding)
 
     def connect() -> WholeCard:
         return WholeCard(driver, interface, layout, right, hsm)

@@ -5,10 +5,24 @@ sources agree; the PKI pair has one). ``iType`` is 1 contact, 2 contactless, 3 a
 wide, also where a header says ``long``.
 """
 
+import re
+
 from apdu.errors import UnexpectedStatus
 from apdu.status import StatusWord
-from readers.errors import CardRemoved, DriverRefused, NoCard, PinEntryFailed, ReaderError, ReaderLost
-from sbcard_core.card.errors import InternalAuthFailed, PsamMissing
+from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported, PinEntryFailed, ReaderError, ReaderLost
+from sbcard_core.card.errors import (
+    AlgorithmNeedsVendor,
+    CardDiffers,
+    CardError,
+    HsmDiffers,
+    IdentificationMalformed,
+    InitialPinRefused,
+    InternalAuthFailed,
+    PinLocked,
+    PinWrong,
+    PsamMissing,
+)
+from sbcard_core.card.pins import pin_error
 from sbcard_core.errors import SBCardError
 
 OUT_SIZE = 1024
@@ -87,11 +101,23 @@ HSM."""
 HSM_NEEDED = frozenset({-2201, -2202, -2203, -24, -27, -27272})
 """Codes after which public callers go on with the HSM steps."""
 
-_KINDS: dict[int, type[ReaderError]] = {-2: NoCard, -3: NoCard, -4: CardRemoved, -11: ReaderLost, -12: ReaderLost}
+_READER_ERRORS: dict[int, type[ReaderError]] = {
+    -2: NoCard, -3: NoCard, -4: CardRemoved, -11: ReaderLost, -12: ReaderLost, -13: NotSupported,
+}  # fmt: skip
+_CARD_ERRORS: dict[int, type[CardError]] = {
+    -20: IdentificationMalformed, -21: InternalAuthFailed, -22: CardDiffers, -35: InitialPinRefused,
+    -36: InitialPinRefused, -52: PinLocked, -2201: PsamMissing, -2202: AlgorithmNeedsVendor,
+}  # fmt: skip
+_ADVICE = {
+    -21: "keep the card aside", -22: "insert the right card", -52: "have the issuer reload the PIN",
+    -2201: "insert one or use an HSM", -2202: "use the HSM in two steps",
+}  # fmt: skip
+_PIN_FUNCTIONS = frozenset({"iVerifyPIN", "iChangePIN"})
 _LEAST_STATUS, _MOST_STATUS = -0xFFFF, -0x6100
+_TRIES = re.compile(r"([0-9]{1,2})\s*次")
 
 
-def failure(code: int, step: str, text: str = "") -> SBCardError:
+def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR0911 - a table in words
     """The error for a code other than 0: the same class the APDU path raises where it has one.
 
     Args:
@@ -100,23 +126,29 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:
         text: what the driver wrote; kept as an attribute, never shown.
 
     Example:
-        >>> print(failure(-27011, "iVerifyPIN"))
-        card answered 6983: authentication method blocked (认证方法锁定) [iVerifyPIN]
-        >>> print(failure(-51, "iVerifyPIN"), type(failure(-2, "iReadCardBas")).__name__)
-        driver returned -51: the PIN is wrong (密码错误) [iVerifyPIN] NoCard
+        >>> print(failure(-27266, "iReadCard"))
+        card answered 6A82: file not found (文件未找到) [iReadCard]
+        >>> print(failure(-51, "iVerifyPIN", "密码错误，剩余2次"), type(failure(-2, "iReadCardBas")).__name__)
+        the PIN is wrong, 2 tries left (密码错误) [iVerifyPIN] NoCard
         >>> failure(-99, "iDoDebit").driver_code
         -99
     """
     en, zh = CODES.get(code, ("a code no public source explains", ""))
     what = f"driver returned {code}: {en}"
-    if code in _KINDS:
-        return _KINDS[code](what, step=step, term=zh, driver_code=code)
+    if code in _READER_ERRORS:
+        return _READER_ERRORS[code](what, step=step, term=zh, driver_code=code)
+    if code in _CARD_ERRORS:
+        return _CARD_ERRORS[code](what, step=step, term=zh, advice=_ADVICE.get(code, ""), driver_code=code)
     if _LEAST_STATUS <= code <= _MOST_STATUS:
-        return UnexpectedStatus(StatusWord(-code), step=step)
+        sw = StatusWord(-code)
+        found = pin_error(sw, step) if step in _PIN_FUNCTIONS else None
+        return found or UnexpectedStatus(sw, step=step)
     if -34 <= code <= -31:
         return PinEntryFailed(what, driver_code=code)
-    if code == -2201:
-        return PsamMissing(what, step=step, term=zh, advice="insert one or use an HSM")
-    if code == -21:
-        return InternalAuthFailed(what, step=step, term=zh, advice="keep the card aside")
+    if code == -51:
+        left = _TRIES.search(text)
+        return PinWrong(int(left[1]) if left else None, step=step)
+    # Outside the two-step calls some drivers mean an item that is not on the card.
+    if code == -25 and "_HSM_" in step:
+        return HsmDiffers(what, step=step, term=zh, advice="keep the card aside")
     return DriverRefused(what, driver_code=code, step=step, term=zh, text=text)

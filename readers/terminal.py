@@ -98,7 +98,7 @@ class Terminal:
         """Card and PSAM prove themselves to each other, then issuer and holder data are read."""
         self.session.internal_authenticate()
         self.session.external_authenticate(KID_READ_EF06)
-        return self.session.read_basic()
+        return self.session.read_basic().require("card_no", "id_number", "name")
 
     def _ask_pin(self, purpose: PinPurpose) -> str:
         self._check("pin_pad")

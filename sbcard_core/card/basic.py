@@ -3,8 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
+from apdu.atr import ATR
 from sbcard_core.card.errors import CardDiffers, RecordMalformed
+from sbcard_core.errors import SBCardError
 from sbcard_core.values import mask_id
 
 DRIVER_FIELDS = (
@@ -34,7 +37,10 @@ class CardBasic:
     """EF05 and EF06 as text (基本信息). Dates are YYYYMMDD as written on the card, unchecked.
 
     The same object comes from a session with the card, from a vendor driver's text and from JSON. What a route does
-    not tell is empty. ``repr`` shows neither the name nor the number nor the birth date.
+    not give is empty. ``repr`` shows neither the name nor the number nor the birth date.
+
+    Attributes:
+        unread: items that were asked for and could not be read, each with its error; they are empty here.
 
     Example:
         >>> basic = CardBasic("639900D15600000500BF7C7A48FB4966", "3", "1.00", "639900", "20101001", "20201001",
@@ -58,6 +64,7 @@ class CardBasic:
     ethnicity: str
     birthplace: str
     birth_date: str = field(repr=False)
+    unread: Mapping[str, SBCardError] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> "CardBasic":
@@ -81,14 +88,15 @@ class CardBasic:
             >>> basic.card_no, basic.region, basic.sex
             ('X00000019', '639900', '')
         """
-        known = {one.name for one in fields(cls)}
+        known = set(FIELDS)
         strange = sorted(set(values) - known - _BESIDE)
         if strange or not all(isinstance(value, str) for value in values.values()):
             raise RecordMalformed(f"no such fields: {strange}" if strange else "a value is no text", step="CardBasic")
         clean = {name: value.rstrip(_FILLING) for name, value in values.items()}
         clean["name"] = clean.get("name", "") + clean.get("name_extension", "")
         clean["identification_code"] = clean.get("identification_code", "").upper()
-        made = cls(**{name: clean.get(name, "") for name in known})
+        items: dict[str, Any] = {name: clean.get(name, "") for name in known}
+        made = cls(**items)
         region = clean.get("region", "")
         if region and made.identification_code and region != made.region:
             raise CardDiffers("the region is not that of the identification code", step="CardBasic", term="区划代码")
@@ -111,7 +119,7 @@ class CardBasic:
 
     def to_fields(self) -> dict[str, str]:
         """Every field by name: a marked way to the full number and name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: getattr(self, name) for name in FIELDS}
 
     def to_json(self) -> str:
         """One JSON object, text as it is: a marked way to the full number and name.
@@ -131,6 +139,25 @@ class CardBasic:
             ''
         """
         return CardBasic.from_fields({name: getattr(self, name) for name in DRIVER_FIELDS})
+
+    def require(self, *names: str) -> "CardBasic":
+        """The same object, once it is sure that these items were read.
+
+        Raises:
+            SBCardError: the error of the first one that could not be read; RecordMalformed where it is only empty.
+
+        Example:
+            >>> CardBasic.from_fields({"card_no": "X00000019"}).require("card_no", "name")
+            Traceback (most recent call last):
+                ...
+            sbcard_core.card.errors.RecordMalformed: name is empty [CardBasic]
+        """
+        for name in names:
+            if name in self.unread:
+                raise self.unread[name]
+            if not getattr(self, name):
+                raise RecordMalformed(f"{name} is empty", step="CardBasic")
+        return self
 
     @property
     def holder(self) -> HolderData:
@@ -153,6 +180,9 @@ class CardBasic:
         Region, number, card number, identification code, name, historical bytes, version, issue and expiry dates,
         terminal number, device number. This is the marked way to the full number: for the driver interface only.
 
+        Raises:
+            MalformedData: not an answer to reset.
+
         Example:
             >>> basic = CardBasic("639900D15600000500BF7C7A48FB4966", "3", "1.00", "639900", "20101001", "20201001",
             ...                   "X00000019", "111111198101011110", "张三", "1", "01", "111111", "19810101")
@@ -165,7 +195,7 @@ class CardBasic:
             self.card_no,
             self.identification_code,
             self.name,
-            atr.hex().upper()[8:34],
+            ATR.parse(atr).historical.hex().upper(),
             self.version,
             self.issued_on,
             self.expires_on,
@@ -173,3 +203,7 @@ class CardBasic:
             device_no,
         )
         return "".join(f"{item}|" for item in items)
+
+
+FIELDS = tuple(one.name for one in fields(CardBasic) if one.name != "unread")
+"""Names of the items of ``CardBasic``."""

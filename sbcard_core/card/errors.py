@@ -2,23 +2,28 @@
 
 from enum import IntEnum
 
-from apdu.errors import CardLost, UnexpectedStatus
 from apdu.status import StatusWord
-from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.errors import InvalidValue, MissingPart, SBCardError
+from sbcard_core.messages import Message
 
 
 class DriverCode(IntEnum):
     """Negative results of the terminal driver interface (three public vendor codes agree).
 
-    A status word of the card or the PSAM is returned as minus its unsigned 16 bits and has no member here.
+    Every error of a card or a reader carries one of them as ``driver_code``, whatever is behind the reader. A status
+    word of the card or the PSAM is returned as minus its unsigned 16 bits and has no member here.
     """
 
     CARD_TYPE = -1
     NO_CARD = -2
     NOT_POWERED = -3
     NO_ANSWER = -4
+    LIBRARY = -5
+    READER = -11
+    NOT_CONNECTED = -12
     UNSUPPORTED = -13
     BAD_PARAMETER = -14
+    CHECKSUM = -15
     IDENTIFICATION_FORMAT = -20
     INTERNAL_AUTH_FAILED = -21
     CARD_DIFFERS = -22
@@ -26,7 +31,10 @@ class DriverCode(IntEnum):
     PSAM_LEVEL = -24
     HSM_DIFFERS = -25
     """Internal authentication differs from the security module's answer; one other source has it for a missing item."""
+    ENTRY_CANCELLED = -31
+    ENTRY_TOO_SLOW = -32
     PIN_LENGTH = -33
+    PINS_DIFFER = -34
     INITIAL_PIN_CANNOT_PAY = -35
     INITIAL_PIN_CANNOT_BE_SET = -36
     ILLEGAL_CHARACTERS = -41
@@ -36,6 +44,7 @@ class DriverCode(IntEnum):
     NO_PSAM = -2201
     NO_PSAM_ALGORITHM = -2202
     NO_PSAM_READ_KEY = -2203
+    NO_HSM_NEEDED = -2204
 
 
 class CardError(SBCardError):
@@ -46,60 +55,64 @@ class CardError(SBCardError):
         driver_code: the number for callers of the driver interface.
     """
 
-    code = DriverCode.BAD_PARAMETER
+    driver_code: int = DriverCode.BAD_PARAMETER
 
     def __init__(
-        self, what: str, *, step: str = "", advice: str = "", term: str = "", sw: StatusWord | None = None
+        self,
+        what: str | Message,
+        *,
+        step: str = "",
+        advice: str = "",
+        term: str = "",
+        sw: StatusWord | None = None,
+        driver_code: int | None = None,
     ) -> None:
         self.sw = sw
+        if driver_code is not None:
+            self.driver_code = driver_code
         super().__init__(what, step=step, advice=advice, term=term)
-
-    @property
-    def driver_code(self) -> int:
-        """The negative result of the driver interface."""
-        return int(self.code)
 
 
 class ProfileRefused(CardError, InvalidValue):
     """卡结构声明: a card profile contradicts itself, or a name is not in it."""
 
-    code = DriverCode.ILLEGAL_INPUT
+    driver_code: int = DriverCode.ILLEGAL_INPUT
 
 
 class RecordMalformed(CardError, InvalidValue):
     """A record is not the TLV its declaration says, or its text can't be decoded."""
 
-    code = DriverCode.DATA_LENGTH
+    driver_code: int = DriverCode.DATA_LENGTH
 
 
 class IdentificationMalformed(CardError, InvalidValue):
     """The identification code (卡识别码) is not one."""
 
-    code = DriverCode.IDENTIFICATION_FORMAT
+    driver_code: int = DriverCode.IDENTIFICATION_FORMAT
 
 
 class GenerationUnknown(CardError, InvalidValue):
     """规范版本: a version whose first character names no generation."""
 
-    code = DriverCode.IDENTIFICATION_FORMAT
+    driver_code: int = DriverCode.IDENTIFICATION_FORMAT
 
 
 class AlgorithmNeedsVendor(CardError):
     """The card works with SSF33 or SM1, which are not public: only the vendor's own module computes them."""
 
-    code = DriverCode.NO_PSAM_ALGORITHM
+    driver_code: int = DriverCode.NO_PSAM_ALGORITHM
 
 
 class AccessDenied(CardError):
     """The file is never open this way, or no public command does it. Nothing was sent."""
 
-    code = DriverCode.ILLEGAL_INPUT
+    driver_code: int = DriverCode.ILLEGAL_INPUT
 
 
 class CardDiffers(CardError):
     """The card is not the one the caller named (卡识别码 or 卡号 differ)."""
 
-    code = DriverCode.CARD_DIFFERS
+    driver_code: int = DriverCode.CARD_DIFFERS
 
 
 class StepOutOfOrder(CardError):
@@ -109,63 +122,60 @@ class StepOutOfOrder(CardError):
 class WriteIncomplete(CardError):
     """A write stopped in the middle: ``written`` names the records that are on the card, in order."""
 
-    code = DriverCode.DATA_LENGTH
+    driver_code: int = DriverCode.DATA_LENGTH
 
     def __init__(self, what: str, *, written: tuple[str, ...], step: str, sw: StatusWord | None = None) -> None:
         self.written = written
         advice = "write the rest again" if written else ""
-        super().__init__(what, step=step, advice=advice, term="写卡", sw=sw)
-
-    @property
-    def driver_code(self) -> int:
-        """Minus the card's status word where one came."""
-        return self.sw.driver_code if self.sw is not None else int(self.code)
+        code = None if sw is None else sw.driver_code
+        super().__init__(what, step=step, advice=advice, term="写卡", sw=sw, driver_code=code)
 
 
 class PsamMissing(CardError):
     """This step needs the PSAM and the session has none."""
 
-    code = DriverCode.NO_PSAM
+    driver_code: int = DriverCode.NO_PSAM
 
 
 class InternalAuthFailed(CardError):
     """内部认证失败: the card does not hold the key a genuine card of its city holds."""
 
-    code = DriverCode.INTERNAL_AUTH_FAILED
+    driver_code: int = DriverCode.INTERNAL_AUTH_FAILED
 
 
 class HsmDiffers(InternalAuthFailed):
     """The card's internal authentication is not what the security module computed."""
 
-    code = DriverCode.HSM_DIFFERS
+    driver_code: int = DriverCode.HSM_DIFFERS
 
 
 class PinWrong(CardError):
-    """密码错误. ``tries_left`` says how often the holder may try again."""
+    """密码错误. ``tries_left`` says how often the holder may try again; None where the driver does not say."""
 
-    code = DriverCode.PIN_WRONG
+    driver_code: int = DriverCode.PIN_WRONG
 
-    def __init__(self, tries_left: int, *, step: str, sw: StatusWord) -> None:
+    def __init__(self, tries_left: int | None, *, step: str, sw: StatusWord | None = None) -> None:
         self.tries_left = tries_left
-        super().__init__(f"the PIN is wrong, {tries_left} tries left", step=step, term="密码错误", sw=sw)
+        left = "" if tries_left is None else f", {tries_left} tries left"
+        super().__init__(f"the PIN is wrong{left}", step=step, term="密码错误", sw=sw)
 
 
 class PinLocked(CardError):
     """密码锁定: no try is left; the counter of the issuer must reload the PIN."""
 
-    code = DriverCode.PIN_LOCKED
+    driver_code: int = DriverCode.PIN_LOCKED
 
 
 class PinLengthRefused(CardError, InvalidValue):
     """A PIN that is not the number of digits the card takes."""
 
-    code = DriverCode.PIN_LENGTH
+    driver_code: int = DriverCode.PIN_LENGTH
 
 
 class InitialPinRefused(CardError):
     """初始密码: it may not be chosen again, and it may not pay."""
 
-    code = DriverCode.INITIAL_PIN_CANNOT_BE_SET
+    driver_code: int = DriverCode.INITIAL_PIN_CANNOT_BE_SET
 
 
 class OutcomeUnknown(CardError):
@@ -175,7 +185,7 @@ class OutcomeUnknown(CardError):
     card in again and let :mod:`sbcard_core.card.torn` decide. Never charge again before.
     """
 
-    code = DriverCode.NO_ANSWER
+    driver_code: int = DriverCode.NO_ANSWER
 
     def __init__(
         self,
@@ -193,16 +203,16 @@ class OutcomeUnknown(CardError):
 
 
 def driver_code(error: SBCardError) -> int:
-    """Return the driver interface's number for any error of a session.
+    """Return the driver interface's number for any error of a session or a reader.
 
     Example:
+        >>> from apdu.errors import CardLost, UnexpectedStatus
         >>> driver_code(UnexpectedStatus(StatusWord(0x6A82), step="select"))
         -27266
         >>> driver_code(PsamMissing("no PSAM")), driver_code(CardLost("gone"))
         (-2201, -4)
     """
-    if isinstance(error, CardError | UnexpectedStatus):
-        return error.driver_code
-    if isinstance(error, CardLost):
-        return int(DriverCode.NO_ANSWER)
-    return int(DriverCode.BAD_PARAMETER)
+    if isinstance(error, MissingPart):
+        return int(DriverCode.LIBRARY)
+    code = getattr(error, "driver_code", None)
+    return int(code) if isinstance(code, int) else int(DriverCode.BAD_PARAMETER)

@@ -9,7 +9,7 @@ from apdu.status import StatusWord
 from sbcard_core.card.errors import InitialPinRefused, PinLengthRefused, PinLocked, PinWrong, PsamMissing
 from sbcard_core.card.writing import Writing
 from sbcard_core.crypto.diversify import city_factor
-from sbcard_core.errors import InvalidValue
+from sbcard_core.errors import InvalidValue, SBCardError
 
 _BLOCKED = 0x6983
 RELOAD = CommandAPDU(0x84, 0x24, 0x00, 0x01)
@@ -46,13 +46,18 @@ class Pins(Writing):
         self._refuse_initial(new, "change PIN")
         self._pin(lambda: iso.change_pin(old, new), "change PIN")
 
-    def pin_tries(self) -> int:
-        """Tries left, without using one: VERIFY without data, ISO/IEC 7816-4 (not seen in public readers).
+    def pin_tries(self) -> int | None:
+        """Tries left, without using one: VERIFY without data, ISO/IEC 7816-4:2013 7.5.6 (not seen in public readers).
+
+        Returns:
+            63Cx as a number, 0 for a locked PIN; None where the card answers 9000: the PIN is verified already.
 
         Raises:
-            UnexpectedStatus: the card does not tell.
+            UnexpectedStatus: the card does not report it.
         """
         sw = self.link.exchange(CommandAPDU(0x00, 0x20, 0x00, 0x00)).sw
+        if sw.is_ok:
+            return None
         if sw.tries_left is None:
             raise UnexpectedStatus(sw, step="PIN tries")
         return sw.tries_left
@@ -112,15 +117,16 @@ class Pins(Writing):
             command = build()
         except InvalidValue:
             raise PinLengthRefused("a PIN has 4 to 16 digits", step=step, term="密码长度") from None
-        raise_pin(self.link.exchange(command).sw, step)
+        error = pin_error(self.link.exchange(command).sw, step)
+        if error is not None:
+            raise error
 
 
-def raise_pin(sw: StatusWord, step: str) -> None:
-    """Turn the answer to a PIN command into its error; return on 9000."""
+def pin_error(sw: StatusWord, step: str) -> SBCardError | None:
+    """The error of the answer to a PIN command; None on 9000, which alone means that the PIN was right."""
     if sw.value == _BLOCKED:
-        raise PinLocked("the PIN is locked", step=step, term="密码锁定", advice="have the issuer reload it", sw=sw)
+        return PinLocked("the PIN is locked", step=step, term="密码锁定", advice="have the issuer reload it", sw=sw)
     tries = sw.tries_left
     if tries is not None:
-        raise PinWrong(tries, step=step, sw=sw)
-    if not sw.is_ok:
-        raise UnexpectedStatus(sw, step=step)
+        return PinWrong(tries, step=step, sw=sw)
+    return None if sw.is_ok else UnexpectedStatus(sw, step=step)

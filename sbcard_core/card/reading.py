@@ -17,27 +17,34 @@ order of calls does not matter.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from apdu import instructions as iso
 from apdu.command import CommandAPDU
+from apdu.errors import UnexpectedStatus
 from apdu.response import ResponseAPDU
-from sbcard_core.card.basic import DRIVER_FIELDS, CardBasic
+from sbcard_core.card.basic import DRIVER_FIELDS, FIELDS, CardBasic
 from sbcard_core.card.core import Detected, SessionCore
-from sbcard_core.card.errors import CardDiffers, ProfileRefused
+from sbcard_core.card.errors import CardDiffers, ProfileRefused, RecordMalformed
 from sbcard_core.card.files import FileDecl, RecordDecl, Structure, decode_record, raw_value
 from sbcard_core.card.identification import parse_code
 from sbcard_core.card.profiles import for_version
 from sbcard_core.card.text import NAME_BYTES, join_name, strip
 from sbcard_core.card.values import NAME_PARTS, Values, decode_file
 from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.errors import SBCardError
 
 _NOT_FOUND = 0x6A83
 _NOT_ALLOWED = 0x6982
 _WRONG_LENGTH = 0x6700
 _BEHIND = 0x6B00
+_END_REACHED = 0x6282
+"""Warning: the file or record ended before Le; the data are whole (ISO/IEC 7816-4:2013 table 6)."""
+_FILE_SHUT = frozenset({0x6981, 0x6982, 0x6985, 0x6A81, 0x6A82})
+"""Answers that mean the whole file, not the one record."""
 _NO_SHORT_IDENTIFIER = frozenset({0x6A81, 0x6A82, 0x6A86, 0x6B00})
 _EF05 = "SSSE/EF05"
-_BASIC_FIELDS = frozenset(CardBasic.__dataclass_fields__)
+_BASIC_FIELDS = frozenset(FIELDS)
 _FULL_NAME = NAME_BYTES - 3
 """A first name record shorter than this has room for any further character (GB18030 takes at most four bytes)."""
 _CHUNK = 256
@@ -90,7 +97,7 @@ class Reading(SessionCore):
         Raises:
             CardDiffers: it is another one (-22).
         """
-        basic = self.read_basic(("identification_code", "card_no"))
+        basic = self.read_basic(("identification_code", "card_no")).require("identification_code", "card_no")
         if (basic.identification_code, basic.card_no) != (identification_code.upper(), card_no):
             raise CardDiffers("this is another card", step="check card", term="卡识别码", advice="insert the right one")
 
@@ -98,14 +105,16 @@ class Reading(SessionCore):
         """Read the records of EF05 and EF06, addressed by tag (the numbers differ by generation).
 
         The extension of the name may be missing on a 2.x card. On a 3.00 card EF06 needs
-        :meth:`external_authenticate` first; :meth:`read_authenticated` does all of it.
+        :meth:`external_authenticate` first; :meth:`read_authenticated` does all of it. A record that the card refuses,
+        or that is not what its tag says, stays empty and is named in ``CardBasic.unread``; it costs no other record.
 
         Args:
             fields: names of ``CardBasic`` to read; all when None.
 
         Raises:
-            UnexpectedStatus: the card refuses; carries step and status word.
-            RecordMalformed: a record is not what its tag says.
+            UnexpectedStatus: the card refuses everything that was asked for; carries step and status word.
+            RecordMalformed: nothing that was asked for is what its tag says.
+            IdentificationMalformed: the identification code is none.
             CardLost: the card went away.
         """
         wanted = None if fields is None else set(fields)
@@ -114,31 +123,51 @@ class Reading(SessionCore):
             raise ProfileRefused(f"no basic data called {', '.join(strange)}", step="read basic", term="数据项")
         self._enter_environment()
         values: dict[str, str] = {}
-        name: dict[str, bytes] = {}
-        paths = [file.path for file in self.profile.files]
-        for path in paths:
-            file = self.profile.file(path)
-            for record in file.records:
-                if wanted is None or record.name in wanted or (record.name == "name_extension" and "name" in wanted):
-                    self._take(file, record, values, name)
+        unread: dict[str, SBCardError] = {}
+        for path in [file.path for file in self.profile.files]:
+            self._take_file(self.profile.file(path), wanted, values, unread)
             if values.get("version"):
                 self._follow(values["version"])
-        if name:
-            values["name"] = join_name(name.get("name", b""), name.get("name_extension", b""))
+        if unread and not any(values.values()):
+            raise next(iter(unread.values()))
         code = values.get("identification_code")
-        if code is not None:
+        if code:
             parse_code(code)
             self._code = code
-        return CardBasic.from_fields({key: text for key, text in values.items() if key in _BASIC_FIELDS})
+        return replace(
+            CardBasic.from_fields({key: text for key, text in values.items() if key in _BASIC_FIELDS}), unread=unread
+        )
 
-    def _take(self, file: FileDecl, record: RecordDecl, values: dict[str, str], name: dict[str, bytes]) -> None:
-        if record.name == "name_extension" and self._name_is_whole(name.get("name")):
-            return
-        data = self._record(file, record)
-        if record.name in NAME_PARTS:
-            name[record.name] = raw_value(record, data) if data else b""
-        else:
-            values[record.name] = decode_record(record, data) if data else ""
+    def _take_file(
+        self, file: FileDecl, wanted: set[str] | None, values: dict[str, str], unread: dict[str, SBCardError]
+    ) -> None:
+        """The wanted records of one file into ``values``, or their errors into ``unread``."""
+        name: dict[str, bytes] = {}
+        shut: UnexpectedStatus | None = None
+        for record in file.records:
+            item = "name" if record.name in NAME_PARTS else record.name
+            if wanted is not None and item not in wanted:
+                continue
+            if record.name == "name_extension" and self._name_is_whole(name.get("name")):
+                continue
+            try:
+                if shut is not None:
+                    raise shut
+                data = self._record(file, record)
+                if item == "name":
+                    name[record.name] = raw_value(record, data) if data else b""
+                else:
+                    values[item] = decode_record(record, data) if data else ""
+            except UnexpectedStatus as error:
+                unread.setdefault(item, error)
+                shut = error if error.sw.value in _FILE_SHUT else shut
+            except RecordMalformed as error:
+                unread.setdefault(item, error)
+        if name and "name" not in unread:
+            try:
+                values["name"] = join_name(name.get("name", b""), name.get("name_extension", b""))
+            except RecordMalformed as error:
+                unread["name"] = error
 
     def _name_is_whole(self, first: bytes | None) -> bool:
         """Whether the extension need not be asked for: only where the profile says that writers fill 姓名 first."""
@@ -155,6 +184,8 @@ class Reading(SessionCore):
             InternalAuthFailed: not a genuine card.
             PsamMissing: neither PSAM nor key holder.
             UnexpectedStatus: card or PSAM refuses.
+
+        What could not be read is in ``CardBasic.unread``; ``require`` makes sure of what the caller cannot do without.
         """
         self._enter_environment()
         if self.profile.environment != "SSSE":
@@ -244,7 +275,7 @@ class Reading(SessionCore):
         if (record.optional or missing) and answer.sw.value == _NOT_FOUND:
             return b""
         advice = "authenticate with key 0A first" if answer.sw.value == _NOT_ALLOWED else ""
-        data = answer.require(f"read record {record.tag:02X}", advice=advice)
+        data = answer.require(f"read record {record.tag:02X}", _END_REACHED, advice=advice)
         self._sfi_works = self._sfi_works or self._reading.by_sfi
         if file.path == _EF05:
             self._kept[place] = data
@@ -275,7 +306,7 @@ class Reading(SessionCore):
             answer = self.link.exchange(iso.read_record(number, size, sfi=self._place(file)))
             if answer.sw.value == _NOT_FOUND:
                 break
-            rows.append(answer.require(f"read {file.path} row {number}"))
+            rows.append(answer.require(f"read {file.path} row {number}", _END_REACHED))
         return rows
 
     def _binary(self, file: FileDecl) -> bytes:
@@ -287,9 +318,9 @@ class Reading(SessionCore):
             answer = self.link.exchange(iso.read_binary(len(body), ne, sfi=sfi))
             if answer.sw.value == _BEHIND and body:
                 break
-            piece = answer.require(f"read {file.path}")
+            piece = answer.require(f"read {file.path}", _END_REACHED)
             body += piece
-            if len(piece) < ne:
+            if len(piece) < ne or answer.sw.value == _END_REACHED:
                 break
         return body
 

@@ -9,6 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from apdu import instructions as iso
+from apdu.atr import ATR
 from apdu.command import CommandAPDU
 from sbcard_core.card.access import KeyRef
 from sbcard_core.card.basic import CardBasic
@@ -213,7 +214,7 @@ class TwoStep(Pins):
     def _historical(self) -> bytes:
         if self._atr is None:
             raise InvalidValue("the ATR is not known", step="card.session", advice="pass atr=", term="卡复位信息")
-        return self._atr[4:17]
+        return ATR.parse(self._atr).historical
 
     def _take_waiting(self, kind: type) -> _Waiting:
         waiting, self._waiting = self._waiting, None

@@ -125,7 +125,7 @@ def read(
     profile: ProfileFile = None,
     demo: Demo = False,
     full: Annotated[bool, typer.Option("--full", help="show numbers and names in full")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object, in full")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object, in full, with proved and unread")] = False,
     trace: Annotated[Path | None, typer.Option(help="record the session here, without the person")] = None,
     openly: Annotated[bool, typer.Option("--openly", help="record the person too; never PINs and keys")] = False,
     keys: Keys = None,
@@ -140,7 +140,7 @@ def read(
             _recorded(raw, trace, openly=openly) as devices,
         ):
             if hasattr(raw.card, "read_basic"):  # the vendor's driver reads the whole card itself
-                _show_basic(raw.card.read_basic(), full=full, as_json=as_json)
+                _show_basic(raw.card.read_basic(), None, full=full, as_json=as_json)
                 return
             session = CardSession(
                 devices.card, devices.psam, profile=_profile(profile, made_up=demo or reader.startswith("sim:"))
@@ -150,7 +150,7 @@ def read(
                     _show_file(session, name, full=full)
             else:
                 basic = session.read_authenticated(None) if devices.psam else session.read_basic()
-                _show_basic(basic, full=full, as_json=as_json)
+                _show_basic(basic, devices.psam is not None, full=full, as_json=as_json)
             if not as_json:
                 proved = ", card and PSAM proved" if devices.psam else ", card not proved: no PSAM"
                 say(f"{session.apdu_count} commands{proved}")
@@ -288,12 +288,18 @@ def _file_names() -> Callable[[bytes], str | None]:
     return name
 
 
-def _show_basic(basic: Any, *, full: bool, as_json: bool) -> None:
+def _show_basic(basic: Any, proved: bool | None, *, full: bool, as_json: bool) -> None:
+    """The items, those that could not be read, and whether the card was proved (None: by its driver)."""
+    from sbcard_core.card.errors import driver_code  # noqa: PLC0415
+
     if as_json:
-        typer.echo(basic.to_json())
+        unread = {key: driver_code(error) for key, error in basic.unread.items()}
+        typer.echo(json.dumps({**basic.to_fields(), "proved": proved, "unread": unread}, ensure_ascii=False))
         return
     for key, value in basic.to_fields().items():
         _line(_LABELS[key], key, value, full=full)
+    for error in dict.fromkeys(map(str, basic.unread.values())):
+        say(f"not read: {error}")
 
 
 def _show_file(session: Any, name: str, *, full: bool) -> None:

@@ -101,8 +101,17 @@ def test_a_card_without_the_extension_of_the_name_is_read() -> None:
 def test_a_third_generation_card_opens_its_holder_file_to_the_terminals_key() -> None:
     shut = session(make_card(version="3.00"), make_psam())
     with pytest.raises(UnexpectedStatus, match="read record 08") as caught:
-        shut.read_basic()
+        shut.read_basic(("id_number", "name"))
     assert driver_code(caught.value) == -27010
+    before, opened_card_no = shut.apdu_count, shut.read_basic(("card_no",)).card_no
+    assert (opened_card_no, shut.apdu_count - before) != ("", 0)
+    before = shut.apdu_count
+    part = shut.read_basic()
+    assert (part.card_no, part.id_number) == (opened_card_no, "")
+    assert set(part.unread) == {"id_number", "name", "sex", "ethnicity", "birthplace", "birth_date"}
+    assert shut.apdu_count - before == 6 + 1  # what is read of EF05 is kept; the holder's file is asked for once
+    with pytest.raises(UnexpectedStatus, match="read record 08"):
+        part.require("card_no", "name")
     opened = session(make_card(version="3.00"), make_psam())
     opened.external_authenticate()
     assert opened.read_basic().id_number == ID

@@ -37,7 +37,17 @@ def test_reading_in_full_and_as_json() -> None:
     assert NUMBER in run("read", "--demo", "--full")[1]
     code, text = run("read", "--demo", "--json")
     assert code == 0
-    assert json.loads(text)["name"] == "张珅"
+    shown = json.loads(text)
+    assert (shown["name"], shown["proved"], shown["unread"]) == ("张珅", True, {})
+
+
+def test_a_third_generation_card_without_psam_shows_what_is_free() -> None:
+    code, text = run("read", "--reader", "sim:desk?seed=1&version=3.00", "--json")
+    shown = json.loads(text)
+    assert (code, shown["proved"], shown["card_no"], shown["id_number"]) == (0, False, "X00000019", "")
+    assert shown["unread"]["id_number"] == -27010
+    code, text = run("read", "--reader", "sim:desk?seed=1&version=3.00")
+    assert (code, text.count("not read: "), "6982" in text, "not proved" in text) == (0, 1, True, True)
 
 
 def test_reading_named_files() -> None:

@@ -10,6 +10,8 @@ import pytest
 from apdu.status import StatusWord
 from readers import drivers, errors
 from sbcard_core.card import errors as card_errors
+from sbcard_core.card.errors import driver_code
+from sbcard_core.errors import MissingPart
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cards.md").read_text("utf-8")
 BLOCKS = [
@@ -56,6 +58,11 @@ def test_errors_and_codes() -> None:
         "InternalAuthFailed": -21, "HsmDiffers": -25, "PsamMissing": -2201, "AlgorithmNeedsVendor": -2202,
         "PinWrong": -51, "PinLocked": -52,
     }  # fmt: skip
+    codes |= {
+        "NoCard": -2, "CardRemoved": -4, "Timeout": -4, "ReaderLost": -11, "ServiceLost": -12, "ReaderNotFound": -11,
+        "Busy": -11, "NotSupported": -13, "AnswerMalformed": -42,
+    }  # fmt: skip
     for name, code in codes.items():
-        assert int(known[name].code) == code, name
+        assert known[name].driver_code == code, name
         assert f"−{-code}" in table
+    assert driver_code(MissingPart("no pyscard")) == -5

@@ -17,6 +17,7 @@ from apdu.errors import CardLost
 from readers import aio, drivers, pcsc, pcsc_service
 from readers.device import CardProtocol, Reader, ResetKind
 from readers.errors import Busy, CardRemoved, NotSupported, ReaderError, Timeout
+from sbcard_core.card.errors import DriverCode
 from sbcard_core.card.session import CardSession
 from sbcard_core.errors import SBCardError
 from tests.readers.service import SECONDS
@@ -76,7 +77,7 @@ def test_one_program_alone(put: Callable[[Script], Reader]) -> None:
     first.connect(exclusive=True)
     with pytest.raises(Busy) as busy:
         second.connect()
-    assert busy.value.driver_code == 0x8010000B
+    assert (busy.value.service_code, busy.value.driver_code) == (0x8010000B, -11)
     assert not isinstance(busy.value, CardLost)
     first.close()
     with second.connect() as shared:
@@ -115,7 +116,7 @@ def test_a_reset_by_another_program_is_a_loss(put: Callable[[Script], Reader]) -
     theirs.reset(ResetKind.WARM)
     with pytest.raises(CardRemoved, match="another program reset the card") as reset:
         ours.transmit(CHALLENGE)
-    assert reset.value.driver_code == 0x80100068
+    assert (reset.value.service_code, reset.value.driver_code) == (0x80100068, -4)
     assert len(theirs.transmit(CHALLENGE)) == 10
     assert len(reader.connect().transmit(CHALLENGE)) == 10
     other.close()
@@ -211,12 +212,16 @@ def test_any_answer_through_the_service(put: Callable[[Script], Reader]) -> None
 def test_every_return_code_is_a_typed_error(code: int) -> None:
     error = pcsc_service.error(code, "transmit")
     assert isinstance(error, ReaderError)
-    assert error.driver_code == code & 0xFFFFFFFF
+    assert error.service_code == code & 0xFFFFFFFF
+    assert error.driver_code in {int(known) for known in DriverCode}
     assert error.step == "transmit"
 
 
 def test_every_documented_code_has_its_class() -> None:
     """No code of the API that a card or reader can cause is a bare error."""
+    for code, documented in ((0x8010000C, -2), (0x80100066, -2), (0x80100069, -4), (0x80100017, -11), (0x8010001D, -12),
+                             (0x8010000A, -4), (0x8010000B, -11), (0x8010000F, -13)):  # fmt: skip
+        assert pcsc_service.error(code, "").driver_code == documented
     for code in (*range(0x80100065, 0x8010006A), 0x80100009, 0x8010000B, 0x8010000C, 0x8010001D, 0x8010001E):
         assert type(pcsc_service.error(code, "")) is not ReaderError
     assert pcsc.ADVICE

@@ -199,7 +199,7 @@ def test_the_service_killed_and_started_again(
         with pytest.raises(LostConnection) as lost:
             connection.transmit(challenge)
         assert isinstance(lost.value, CardLost)
-        assert lost.value.driver_code is not None
+        assert lost.value.service_code is not None
         with pytest.raises(CardLost):
             connection.transmit(challenge)
         with pytest.raises(ServiceLost):

@@ -23,7 +23,6 @@ from readers.errors import (
     Busy,
     DriverCrashed,
     DriverOverrun,
-    DriverRefused,
     NoCard,
     NotSupported,
     PinEntryFailed,
@@ -33,8 +32,17 @@ from readers.errors import (
 from readers.sscard import Interface, SSCardReader
 from readers.sscard_abi import CODES, FUNCTIONS, failure
 from readers.sscard_guard import Guard, Out
-from readers.sscard_text import STATUS_FIRST, decode, file_address, parse_basic, parse_files, split
-from sbcard_core.card.errors import PsamMissing
+from readers.sscard_text import BASIC_ITEMS, STATUS_FIRST, decode, file_address, parse_basic, parse_files, parse_items
+from sbcard_core.card.errors import (
+    AlgorithmNeedsVendor,
+    CardDiffers,
+    IdentificationMalformed,
+    InitialPinRefused,
+    PinLocked,
+    PinWrong,
+    PsamMissing,
+    driver_code,
+)
 from sbcard_core.errors import InvalidValue, SBCardError
 
 LINE = (
@@ -296,7 +304,7 @@ def test_items_by_name(reader: SSCardReader) -> None:
 def test_another_card_in_the_reader(reader: SSCardReader, library: Path) -> None:
     card = reader.connect_card()
     (library.parent / "basic.txt").write_bytes(LINE.replace("639900", "430100").encode("gb18030"))
-    with pytest.raises(DriverRefused) as differs:
+    with pytest.raises(CardDiffers) as differs:
         card.read({"SSSE/EF05": [2]})
     assert differs.value.driver_code == -22
 
@@ -309,7 +317,7 @@ def test_pins_are_typed_at_the_drivers_pad(reader: SSCardReader) -> None:
         with pytest.raises(SBCardError) as refused:
             card.call("iVerifyPIN", interface)
         outcomes.append((type(refused.value), getattr(refused.value, "driver_code", None)))
-    assert outcomes == [(DriverRefused, -51), (PinEntryFailed, -31), (UnexpectedStatus, -27011)]
+    assert outcomes == [(PinWrong, -51), (PinEntryFailed, -31), (PinLocked, -52)]
 
 
 def test_money_is_written_exactly(reader: SSCardReader) -> None:
@@ -404,12 +412,13 @@ def test_any_answer_is_parsed_or_a_typed_error(raw: bytes) -> None:
             assert error.step  # noqa: PT017 - most inputs are errors, not all
 
 
-ITEM = st.text(st.characters(codec="gb18030", exclude_characters="|$\x00 \ufeff\uffff"), min_size=1, max_size=12)
+ITEM = st.text(st.characters(codec="gb18030", exclude_characters="|$\x00\r\n\t \ufeff\uffff"), min_size=1, max_size=12)
 
 
 @given(st.lists(ITEM, min_size=1, max_size=15))
 def test_items_come_back(items: list[str]) -> None:
-    assert split(decode("".join(f"{item}|" for item in items).encode("gb18030") + b"\x00\xff", "")) == items
+    raw = "".join(f"{item}|" for item in items).encode("gb18030") + b"\x00\xff"
+    assert parse_items(raw, [], least=1, step="", encoding="gb18030") == ({}, items)
 
 
 @given(st.dictionaries(st.integers(1, 255), ITEM | st.just(""), min_size=1, max_size=6))
@@ -418,6 +427,160 @@ def test_files_come_back(values: dict[int, str]) -> None:
     answer = "SSSEEF05|" + "".join(f"{value}|" for value in values.values()) + "$"
     assert parse_files(answer.encode("gb18030") + b"\x00", files) == {"SSSE/EF05": values}
     assert file_address(files).count("|") == 1 + len(values)
+
+
+def answer(name: bytes, **changed: str) -> bytes:
+    """The whole answer of ``iReadCardBas`` with the bytes of a name as a driver copies them off the card."""
+    items = [item.encode("gb18030") for item in LINE[:-1].split("|")]
+    items[4] = name
+    for key, value in changed.items():
+        items[BASIC_ITEMS.index(key)] = value.encode("gb18030")
+    return b"|".join(items) + b"|\x00"
+
+
+ZHANG_HALF = bytes.fromhex("D5C5C8")
+
+
+def test_a_name_cut_in_half_moves_no_item_behind_it() -> None:
+    basic = parse_basic(answer(ZHANG_HALF, version="3.00"))
+    assert (basic.name, basic.version, basic.expires_on) == ("张", "3.00", "20201001")
+    assert basic.atr.hex().upper() == "3B6D000000814E43238697159900BF7C7A"
+    whole = parse_basic(answer("李珅".encode("gb18030")))  # here the 7C is the second byte of 珅
+    assert (whole.name, whole.version) == ("李珅", "1.00")
+    cut = b"SSSEEF06|" + ZHANG_HALF + b"|111111198101011110|$\x00"
+    assert parse_files(cut, {"SSSE/EF06": [9, 8]})["SSSE/EF06"] == {9: "张", 8: "111111198101011110"}
+    with pytest.raises(AnswerMalformed, match="two ways"):  # 张 cut in half, or 张葇 without the last bar
+        parse_files(b"SSSEEF06|" + ZHANG_HALF + b"|$\x00", {"SSSE/EF06": [9]})
+
+
+NAMES = st.text(st.characters(codec="gb18030", min_codepoint=0x3400, max_codepoint=0x2FFFF), min_size=1, max_size=14)
+
+
+@given(NAMES | st.text(st.sampled_from("珅璗鍇張李|·".replace("|", "")), min_size=1, max_size=15), st.integers(0, 30))
+def test_wherever_a_name_is_cut_the_answer_is_right_or_refused(name: str, size: int) -> None:
+    raw = name.encode("gb18030")
+    try:
+        basic = parse_basic(answer(raw[:size]), encoding="gb18030")
+    except AnswerMalformed:
+        assert size < len(raw)  # what is whole is never refused
+        return
+    assert name.startswith(basic.name)
+    assert (basic.version, basic.issued_on, basic.device_no) == ("1.00", "20101001", "终端设备号")
+    assert len(basic.name.encode("gb18030")) > min(size, len(raw)) - 4
+
+
+@pytest.mark.parametrize("padding", [b"\xff" * 10, b"  ", b"\xff" * 6 + b" "])
+def test_padding_inside_an_item_is_removed(padding: bytes) -> None:
+    basic = parse_basic(answer("张三".encode("gb18030") + padding, terminal_no="410100813475  ") + b"rest")
+    assert (basic.name, basic.terminal_no, basic.version) == ("张三", "410100813475", "1.00")
+    with_end = answer("张三".encode("gb18030"))[:-1] + b"\r\n\x00"
+    assert parse_basic(with_end).extra == ()
+
+
+def test_utf8_is_refused_by_name_or_read_as_asked_for() -> None:
+    raw = LINE.replace("李珅", "张三").encode("utf-8") + b"\x00"
+    with pytest.raises(AnswerMalformed, match="UTF-8") as refused:
+        parse_basic(raw)
+    assert "encoding" in refused.value.advice
+    assert parse_basic(raw, encoding="utf-8").name == "张三"
+    assert parse_basic(LINE.encode("gb18030") + b"\x00", encoding="gbk").name == "李珅"
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("version", "20101001"), ("issued_on", "1.00"), ("expires_on", "2020"), ("identification_code", "X00000019"),
+        ("identification_code", ""), ("card_no", "卡号"), ("region", "长沙"), ("reset_info", "0081Z"),
+        ("id_number", "李珅"), ("name", "00814E43238697159900BF7C7A"),
+    ],
+)  # fmt: skip
+def test_an_item_of_another_shape_refuses_the_answer_and_is_named(item: str, value: str) -> None:
+    items = LINE[:-1].split("|")
+    items[BASIC_ITEMS.index(item)] = value
+    with pytest.raises(AnswerMalformed) as refused:
+        parse_basic("|".join(items).encode("gb18030") + b"\x00")
+    assert item in str(refused.value)
+    assert value not in str(refused.value) or len(value) < 6
+
+
+def with_driver(monkeypatch: pytest.MonkeyPatch, change: dict[str, int | bytes]) -> None:
+    """Let functions of the driver return a code or other bytes."""
+    from readers import sscard
+
+    true_call = sscard.Driver.call
+
+    def call(self: sscard.Driver, name: str, *arguments: int | str) -> bytes:
+        got = change.get(name)
+        if isinstance(got, int):
+            raise failure(got, name)
+        return true_call(self, name, *arguments) if got is None else got
+
+    monkeypatch.setattr(sscard.Driver, "call", call)
+
+
+def test_a_missing_item_costs_one_item(reader: SSCardReader) -> None:
+    basic = reader.connect_card().read_basic()
+    assert (basic.name, basic.card_class, basic.issuer, basic.sex) == ("李珅", "3", "639900", "1")
+    assert {name: driver_code(error) for name, error in basic.unread.items()} == dict.fromkeys(
+        ("ethnicity", "birthplace", "birth_date"), -27267
+    )
+    with pytest.raises(UnexpectedStatus, match="6A83"):
+        basic.require("name", "birth_date")
+
+
+@pytest.mark.parametrize("code", [-13, -14, -27266])
+def test_what_only_ireadcard_has_may_be_refused(
+    reader: SSCardReader, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    card = reader.connect_card()
+    with_driver(monkeypatch, {"iReadCard": code})
+    basic = card.read_basic()
+    assert (basic.name, basic.sex, len(basic.unread)) == ("李珅", "", 6)
+    assert {driver_code(error) for error in basic.unread.values()} == {code}
+    with_driver(monkeypatch, {"iReadCard": -4})
+    with pytest.raises(CardLost):
+        card.read_basic()
+
+
+def test_items_a_driver_leaves_empty_without_a_psam_are_named(library: Path) -> None:
+    text = LINE.replace("111111198101011110", "").replace("李珅", "").replace("1.00", "3.00")
+    (library.parent / "basic.txt").write_bytes(text.encode("gb18030"))
+    with drivers.open(f"sscard:{library}") as reader:
+        assert isinstance(reader, SSCardReader)
+        basic = reader.connect_card().read_basic()
+    assert (basic.card_no, basic.id_number) == ("X00000019", "")
+    with pytest.raises(PsamMissing):
+        basic.require("id_number")
+
+
+def test_the_hosts_answer_is_text(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_driver(monkeypatch, {"iReadCardBas": -2201})
+    with drivers.open(f"sscard:{library}", hsm=lambda items: b"AA") as reader, pytest.raises(InvalidValue) as refused:
+        reader.connect()
+    assert "bytes" in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["no-such", "utf-16", "cp037"])
+def test_an_encoding_a_driver_cannot_have(library: Path, encoding: str) -> None:
+    with pytest.raises(InvalidValue, match=encoding):
+        drivers.open(f"sscard:{library}", encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (-52, PinLocked), (-51, PinWrong), (-27011, PinLocked), (-25538, PinWrong), (-22, CardDiffers),
+        (-13, NotSupported), (-2202, AlgorithmNeedsVendor), (-20, IdentificationMalformed), (-36, InitialPinRefused),
+        (-27010, UnexpectedStatus),
+    ],
+)  # fmt: skip
+def test_a_code_is_the_error_a_session_raises(code: int, kind: type[SBCardError]) -> None:
+    assert type(failure(code, "iVerifyPIN")) is kind
+
+
+def test_the_tries_are_read_where_the_driver_writes_them() -> None:
+    left = [failure(-51, "iVerifyPIN", text) for text in ("密码错误，剩余2次", "PIN错", "")]
+    assert [error.tries_left for error in left if isinstance(error, PinWrong)] == [2, None, None]
 
 
 @given(st.integers(-(2**31), 2**31 - 1).filter(bool) | st.sampled_from(sorted(CODES)) | st.integers(-0xFFFF, -1))
