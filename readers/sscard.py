@@ -15,19 +15,18 @@ from apdu.errors import CardLost, UnexpectedStatus
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
-from readers.sscard_abi import FUNCTIONS, HSM_NEEDED, OUT_SIZE, failure
-from readers.sscard_guard import MEMORY, Argument, Guard, Out
+from readers.sscard_abi import HSM_NEEDED
+from readers.sscard_driver import Driver
+from readers.sscard_guard import MEMORY, Guard
 from readers.sscard_text import (
     BASIC_ITEMS,
     HSM_ITEMS,
     DriverBasic,
     decode,
-    encode,
     file_address,
     parse_basic,
     parse_files,
     parse_items,
-    text_encoding,
 )
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.errors import CardError, PsamMissing
@@ -71,52 +70,6 @@ class ReadRight(IntEnum):
 
     PIN = 1
     KEY = 2
-
-
-class Driver:
-    """The functions of one library, each with its own limit and its codes turned into errors.
-
-    Args:
-        guard: holds the library.
-        limits: other limits than the assumed ones, in seconds by function.
-        encoding: of its texts; None is GB18030, refusing what can only be UTF-8.
-    """
-
-    def __init__(self, guard: Guard, limits: Mapping[str, float] | None = None, encoding: str | None = None) -> None:
-        self.guard = guard
-        self.encoding = text_encoding(encoding)
-        self._limits = dict(limits or {})
-
-    def call(self, name: str, *arguments: int | str) -> bytes:
-        """Call a function by its name.
-
-        Args:
-            name: one of ``readers.sscard_abi.FUNCTIONS``.
-            arguments: all but the out buffer.
-
-        Returns:
-            The out buffer, 1024 bytes.
-
-        Raises:
-            NoCard, CardLost, ReaderLost, NotSupported, CardError, UnexpectedStatus, PinEntryFailed: by code, see
-                :func:`readers.sscard_abi.failure`.
-            DriverRefused: any other code.
-            Timeout, DriverCrashed, DriverOverrun, NotSupported, Busy: see :meth:`readers.sscard_guard.Guard.call`.
-            AnswerMalformed: a text that cannot be passed.
-            InvalidValue: not this function's arguments.
-        """
-        kinds, limit = FUNCTIONS.get(name, ("", 0.0))
-        given = "".join("i" if isinstance(argument, int) else "s" for argument in arguments)
-        if f"{given}o" != kinds:
-            raise InvalidValue("not the arguments of this function", step=name, advice=f"it takes {kinds!r}")
-        passed: list[Argument] = [
-            one if isinstance(one, int) else encode(one, name, self.encoding) for one in arguments
-        ]
-        limit = self._limits.get(name, limit)
-        code, (out,) = self.guard.call(name, [*passed, Out(OUT_SIZE)], limit=limit, step=name)
-        if code != 0:
-            raise failure(code, name, out[: out.find(b"\x00")].decode(self.encoding or "gb18030", "replace"))
-        return out
 
 
 class WholeCard(DeviceConnection):
