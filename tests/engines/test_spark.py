@@ -92,7 +92,7 @@ def _spoil(rng: Random, row: list[str | None]) -> None:
         (6, rng.choice(["19491301", "20200101", "１９８００１０１"])),
         (7, rng.choice(["12345", "138-0013-8000", None])),
         (9, rng.choice(["430299", "999999", "430421"])),
-        (10, "999"),
+        (10, "099"),
         (11, "2014-07-01"),
     ]
     at, value = rng.choice(faults)

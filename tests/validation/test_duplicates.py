@@ -30,7 +30,7 @@ def _number(serial: int) -> str:
     return body + citizen_id.check_digit(body)
 
 
-RECORD = st.tuples(st.integers(0, 4), st.sampled_from(["张三", "李四"]), st.sampled_from(["103", "999"]))
+RECORD = st.tuples(st.integers(0, 4), st.sampled_from(["张三", "李四"]), st.sampled_from(["103", "099"]))
 FILES = st.lists(st.lists(RECORD, max_size=8), min_size=1, max_size=3)
 
 
@@ -53,7 +53,7 @@ def test_verdicts_equal_those_of_a_dictionary(files: list[list[tuple[int, str, s
     expected = []
     for file, records in enumerate(files):
         for line, (serial, name, bank) in enumerate(records, 2):
-            if bank != "999" and len(names[serial]) == 1 and serial not in taken:
+            if bank != "099" and len(names[serial]) == 1 and serial not in taken:
                 taken.add(serial)
                 expected.append((f"{file}.csv", line, name))
     with TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ WRITTEN = st.builds(
 NUMBERS = st.one_of(
     WRITTEN, st.sampled_from(["", "430102491231001", "KAZ110090123105", "H12345678", _number(1)[:17] + "?"])
 )
-ROWS = st.lists(st.tuples(NUMBERS, st.sampled_from(["张三", "李四", ""]), st.sampled_from(["103", "999"])), max_size=9)
+ROWS = st.lists(st.tuples(NUMBERS, st.sampled_from(["张三", "李四", ""]), st.sampled_from(["103", "099"])), max_size=9)
 
 
 @settings(deadline=None)
