@@ -149,6 +149,14 @@ class KeySet:
         self._slots, self._used, self._seed = np.zeros(slots, np.uint64), 0, SEED
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock, which stays with its process."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The same set in another process, with a lock of its own."""
+        vars(self).update(state, _lock=threading.Lock())
+
     def __len__(self) -> int:
         return self._used
 
