@@ -29,20 +29,14 @@ WHOLE: Final = {
     "payout.people.death": "the lines of one person in rolls not yet released",
     "payout.people.payments": "the payments of one person",
     "payout.deductions.give_back": "a roll is withdrawn",
-    "payout.repay._verify": "an account that may be somebody else's",
     "payout.repay.repay": "payees who are not alive, once for a period",
     "payout.rules.refuse": "payees who are not alive, once for a roll",
     "payout.rules.stale": "what has changed since the draft, once for a roll",
-    "premiums.agency.suspended": "all that ever lay in suspense",
-    "premiums.asked.release": "suspended money of one bill",
     "premiums.book.arrears": "all open bills with the deaths",
-    "premiums.book.totals": "all bills of a period",
     "registry.issuing.end_temporary_losses": "all cards, once a day",
     "registry.openings.dispatch_all": "all people, once a day",
     "registry.status._by": "counts all",
     "registry.status.counts": "counts all",
-    "medical.totals.daily_totals": "all settlements of a day",
-    "medical.totals.details": "all settlements of a day",
 }
 """Functions that may read a whole table, with the reason. Whoever adds one says why no index serves."""
 PARTIAL: Final = frozenset(

@@ -1,7 +1,8 @@
-"""The clearing room: offline purse journals into postings, and reconciliation with a partner (清算与对账)."""
+"""Clearing: offline purse journals into postings, suspense, and reconciliation with a partner (清算与对账)."""
 
 from sbcard_core.clearing.journal import COLUMNS, JournalRefused, Purchase, Unreadable, read_journal, write_journal
-from sbcard_core.clearing.offline import ClearingRefused, JournalReport, clear_journal, merchant_account
+from sbcard_core.clearing.keys import KeyVersion, KeyVersions
+from sbcard_core.clearing.offline import ClearingRefused, JournalReport, clear_journal
 from sbcard_core.clearing.reconcile import (
     Difference,
     DifferenceKind,
@@ -12,6 +13,18 @@ from sbcard_core.clearing.reconcile import (
     record_differences,
     write_statement,
 )
+from sbcard_core.clearing.suspense import (
+    Exit,
+    Held,
+    LineVerdict,
+    SuspenseRefused,
+    SuspenseState,
+    act_of,
+    held,
+    leave_suspense,
+    merchant_account,
+    verdicts,
+)
 from sbcard_core.clearing.verdict import ClearingStatus
 
 __all__ = [
@@ -21,17 +34,28 @@ __all__ = [
     "Difference",
     "DifferenceKind",
     "Entry",
+    "Exit",
+    "Held",
     "JournalRefused",
     "JournalReport",
+    "KeyVersion",
+    "KeyVersions",
+    "LineVerdict",
     "Purchase",
     "StatementRefused",
+    "SuspenseRefused",
+    "SuspenseState",
     "Unreadable",
+    "act_of",
     "clear_journal",
+    "held",
+    "leave_suspense",
     "merchant_account",
     "read_journal",
     "read_statement",
     "reconcile",
     "record_differences",
+    "verdicts",
     "write_journal",
     "write_statement",
 ]

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, open_input
+from sbcard_core.messages import message
 
 COLUMNS: Final = (
     "terminal_no",
@@ -148,12 +149,8 @@ def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
     """
     with open_input(path) as file:
         if file.readline(LINE_MAX_BYTES).rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf") != HEADER.encode():
-            raise JournalRefused(
-                f"{path.name} does not begin with the journal header",
-                step="clearing.read_journal",
-                term="终端流水文件",
-                advice="check that it is a terminal journal",
-            )
+            found = message("clearing.header", file=path.name)
+            raise JournalRefused(found, step="clearing.read_journal", term="终端流水文件")
         for number, line in enumerate(_lines(file.readline), start=2):
             yield parse_line(line, number)
 

@@ -15,7 +15,7 @@ from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting, timestamp
 from sbcard_core.messages import message
 from sbcard_core.premiums import posting
-from sbcard_core.premiums.asked import Wanted, asked_of, next_batch, note, release, select_bills
+from sbcard_core.premiums.asked import ANY_LEFT, Wanted, asked_of, next_batch, note, release, select_bills
 from sbcard_core.premiums.layout import (
     BILLS,
     PAYMENTS,
@@ -144,7 +144,7 @@ class Agency:
         """What lies in suspense and waits for a clerk; or ``everything`` that ever did."""
         wanted = sa.select(_LEFT).order_by(_LEFT.c.batch_no, _LEFT.c.line)
         with self.store.begin() as connection:
-            rows = connection.execute(wanted if everything else wanted.where(_LEFT.c.left_fen > 0)).all()
+            rows = connection.execute(wanted if everything else wanted.where(ANY_LEFT)).all()
         return [
             Suspended(r.payment_id, r.batch_no, r.line, LineStatus(r.status), r.amount_fen, r.left_fen, r.bill_no or "")
             for r in rows

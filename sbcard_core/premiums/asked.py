@@ -20,6 +20,8 @@ from sbcard_core.values import Severity
 STAGE = "premiums"
 _BATCH, _LINE, _BILL = schema.premium_batch, schema.premium_batch_line, schema.premium_bill
 _LEFT = schema.premium_suspended
+ANY_LEFT = _LEFT.c.left_fen > sa.text("0")
+"""Money still in suspense: as the index has it, with a parameter SQLite would read the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def release(connection: sa.Connection, bill_no: str, state: AskState, reason: st
     """Say where a bill stands whose money lay in suspense."""
     waiting = [int(AskState.HELD)] if state is AskState.NOT_PAID else [int(AskState.HELD), int(AskState.UNKNOWN)]
     if state is AskState.NOT_PAID:
-        left = sa.select(_LEFT.c.payment_id).where(_LEFT.c.bill_no == bill_no, _LEFT.c.left_fen > 0)
+        left = sa.select(_LEFT.c.payment_id).where(_LEFT.c.bill_no == bill_no, ANY_LEFT)
         if connection.execute(left).first() is not None:
             return  # more of its money still lies there
     change = sa.update(_LINE).where(_LINE.c.bill_no == bill_no, _LINE.c.state.in_(waiting))

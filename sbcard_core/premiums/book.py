@@ -262,7 +262,9 @@ class Premiums:
         wanted = deaths.with_deaths(sa.select(bill)).where(bill.c.state == BillState.OPEN)
         wanted = wanted.order_by(bill.c.due_on, bill.c.bill_no)
         if period is not None:
-            wanted = wanted.where(bill.c.period == Period(period))
+            wanted = wanted.where(
+                bill.c.period == Period(period), bill.c.state.in_(list(BillState))
+            )  # the index serves
         with self.store.begin() as connection:
             for row in connection.execution_options(yield_per=CHUNK).execute(wanted):
                 due = date.fromisoformat(row.due_on)
@@ -304,7 +306,7 @@ class Premiums:
         """(bills, fen) by state of one period: what was billed, paid, given back, cancelled."""
         bill = schema.premium_bill
         wanted = sa.select(bill.c.state, sa.func.count(), sa.func.sum(bill.c.amount_fen))
-        wanted = wanted.where(bill.c.period == Period(period))
+        wanted = wanted.where(bill.c.period == Period(period), bill.c.state.in_(list(BillState)))  # the index serves
         with self.store.begin() as connection:
             return {
                 BillState(state): (count, int(fen))

@@ -25,6 +25,7 @@ settlement = table(
     sa.Column("bill", sa.String, nullable=False),  # JSON: what it was made of, so that it can be made again
     sa.Index("settlement_by_card", "card_no", "at"),
     sa.Index("settlement_by_hospital", "hospital", "at"),
+    sa.Index("settlement_by_time", "at"),
     sa.Index(
         "settlement_by_reversed",
         "reverses",

@@ -83,6 +83,11 @@ payout_standing = table(
     sa.Column("account_no", sa.String),
     sa.Column("account_state", sa.SmallInteger),  # values.CardState
     sa.Column("told_on", sa.String(10), nullable=False),
+    sa.Index(
+        *("payout_standing_by_account", "account_no"),
+        sqlite_where=sa.text("account_no IS NOT NULL"),
+        postgresql_where=sa.text("account_no IS NOT NULL"),
+    ),
 )
 
 payout_hold = table(

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store import medical_tables, officer_tables, payout_tables, premium_tables
+from sbcard_core.store import clearing_tables, medical_tables, officer_tables, payout_tables, premium_tables
 from sbcard_core.store import metadata as _metadata
 
 metadata = _metadata.metadata
@@ -219,19 +219,9 @@ settlement = medical_tables.settlement
 medical_year = medical_tables.medical_year
 medical_reversal = medical_tables.medical_reversal
 
-offline_purchase = _table(
-    "offline_purchase",
-    sa.Column("source", sa.String, primary_key=True),  # journal file
-    sa.Column("line", sa.Integer, primary_key=True),
-    sa.Column("terminal_no", sa.String(12), nullable=False),
-    sa.Column("terminal_txn_no", sa.BigInteger, nullable=False),
-    sa.Column("card_no", sa.String(9), nullable=False),
-    sa.Column("offline_no", sa.Integer, nullable=False),
-    sa.Column("amount_fen", sa.BigInteger, nullable=False),
-    sa.Column("at", sa.String(19), nullable=False),
-    sa.Column("status", sa.SmallInteger, nullable=False),  # crypto.tac.TacStatus
-    sa.UniqueConstraint("terminal_no", "terminal_txn_no"),
-)
+offline_purchase = clearing_tables.offline_purchase
+clearing_suspense = clearing_tables.clearing_suspense
+clearing_verdict = clearing_tables.clearing_verdict
 
 # --- approvals ---------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from sbcard_core.clearing.journal import Purchase
-from sbcard_core.clearing.verdict import Judge
-from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.clearing.keys import KeyVersions
+from sbcard_core.clearing.verdict import PurchaseCheck
+from sbcard_core.eligibility import Eligibility
 from sbcard_core.store import Store, insert_many, schema
 from tests.plans import scanned
 
@@ -28,7 +29,7 @@ def purchase(terminal: str, number: int) -> Purchase:
     return Purchase(2, terminal, number, "B00000019", "", "430100", 1, 1, 6, "20140731093000", 1, 0, bytes(4))
 
 
-def test_a_slot_is_a_terminal_and_its_number(store: Store, keys: MasterKeys) -> None:
+def test_a_slot_is_a_terminal_and_its_number(store: Store) -> None:
     taken = {(ONE, 7): 0, (ONE, 8): 1, (OTHER, 7): 1, (OTHER, 4_294_967_295): 0}
     rows = [
         ("s", line, "B00000019", 1, 1, "2014-07-31T09:30:00", status, *slot)
@@ -36,12 +37,12 @@ def test_a_slot_is_a_terminal_and_its_number(store: Store, keys: MasterKeys) -> 
     ]
     with store.begin() as connection:
         insert_many(connection, schema.offline_purchase, COLUMNS, rows)
-        judge = Judge(connection, keys)
+        check = PurchaseCheck(connection, KeyVersions([]), Eligibility())
         asked = [(ONE, 7), (ONE, 9), (OTHER, 8), (OTHER, 4_294_967_295), (THIRD, 7), (ONE, 7)]
-        assert judge.taken([purchase(*slot) for slot in asked]) == {(ONE, 7): 0, (OTHER, 4_294_967_295): 0}
+        assert check.taken([purchase(*slot) for slot in asked]) == {(ONE, 7): 0, (OTHER, 4_294_967_295): 0}
         many = [purchase(terminal, number) for terminal in (ONE, OTHER, THIRD) for number in range(3_000)]
-        assert judge.taken(many) == {(ONE, 7): 0, (ONE, 8): 1, (OTHER, 7): 1}
-        assert judge.taken([]) == {}
+        assert check.taken(many) == {(ONE, 7): 0, (ONE, 8): 1, (OTHER, 7): 1}
+        assert check.taken([]) == {}
 
 
 def test_a_pair_in_a_list_would_read_the_whole_table_of_sqlite(store: Store) -> None:

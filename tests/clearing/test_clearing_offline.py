@@ -17,6 +17,7 @@ from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.ledger import AccountKind, Bounds, Ledger
 from sbcard_core.store import Store, schema
+from tests.clearing.conftest import enrol
 
 ON = date(2014, 8, 1)
 TERMINALS = ("001122334455", "0011223344AB")
@@ -168,15 +169,7 @@ def test_a_card_we_know_is_held_against_its_factor(
 ) -> None:
     own = purchase(8, keys)
     stranger = purchase(9, keys, card_no=own.card_no)  # genuine TAC, another card's number
-    with store.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # the card alone is enough here
-        connection.execute(
-            sa.insert(schema.card).values(
-                card_no=own.card_no, identification_code="0" * 32, person_id=1, order_no="o", order_line=1,
-                factor=own.factor.hex(), bank="103", account_no="6", app_state=1, account_state=1,
-            )
-        )  # fmt: skip
-        connection.commit()
+    enrol(store, own.card_no, own.factor.hex())
     write_journal(tmp_path / "j.csv", [own, stranger])
     report = clear_journal(store, ledger, tmp_path / "j.csv", keys, on=ON)
     assert report.statuses == {ClearingStatus.CLEARED: 1, ClearingStatus.FACTOR_MISMATCH: 1}

@@ -71,6 +71,7 @@ DIGESTS = {
     4: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",
     5: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",  # other values in the same tables
     6: "8d2f339ec87addab3c157d86330ddfddbca419b1f5dcf17c354e763c94e0678a",
+    7: "c2374dc8cb8b06ae006d9ac2b373bcbe65353b063495a0e350a5aeddf622de0f",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 

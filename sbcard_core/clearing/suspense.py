@@ -1,0 +1,251 @@
+"""What lies in suspense (挂账): listed, and released to the merchant or returned by two officers with a reason."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import IntEnum, StrEnum
+from hashlib import sha256
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from sbcard_core.clearing.verdict import ClearingStatus
+from sbcard_core.crypto.tac import TacStatus
+from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting, timestamp
+from sbcard_core.messages import message
+from sbcard_core.officers import Act, Officers, Signer, require
+from sbcard_core.store import Store, insert_many, rows_as_table, schema, update_many
+
+PURSE_FLOAT: Final = "PURSE_FLOAT"
+"""Account that stands for all money on purses (电子钱包备付金)."""
+SUSPENSE: Final = "SUSPENSE"
+OFFICERS: Final = 2
+"""Different officers who approve that money leaves suspense."""
+REASON_MAX: Final = 200
+"""Longest reason in characters."""
+_HELD: Final = schema.clearing_suspense.c
+
+
+class SuspenseState(IntEnum):
+    """Where the money of a line in suspense is."""
+
+    HELD = 0
+    CLEARED = 10
+    """Checked again and paid to the merchant."""
+    RELEASED = 20
+    """Paid to the merchant by decision of two officers."""
+    RETURNED = 30
+    """Given back to the float of the purses by decision of two officers."""
+
+
+class Exit(StrEnum):
+    """How money leaves suspense by decision. Own codes; kinds of act are ``clearing.release``, ``clearing.return``."""
+
+    RELEASE = "release"
+    """To the merchant: the purchase is believed."""
+    RETURN = "return"
+    """Back to the float of the purses: the claim is not."""
+
+
+class SuspenseRefused(Refused):
+    """Money in suspense cannot leave it in this way; nothing has moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One line in suspense.
+
+    Attributes:
+        source: the journal, see ``JournalReport.source``.
+        line: 1-based line.
+        status: the newest verdict.
+        terminal_no: empty where the line cannot be read.
+    """
+
+    source: str
+    line: int
+    amount_fen: int
+    status: ClearingStatus
+    terminal_no: str
+    terminal_txn_no: int
+    card_no: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineVerdict:
+    """One verdict on a line in suspense.
+
+    Attributes:
+        on: day; None: kept by a release that did not write it down.
+        reason: why it was made again, or why the money left suspense; empty: the first.
+    """
+
+    status: ClearingStatus
+    on: date | None
+    reason: str
+
+
+def merchant_account(terminal_no: str) -> str:
+    """Account id of what is owed to the merchant at one terminal.
+
+    Example:
+        >>> merchant_account("001122334455")
+        'MERCHANT_PAYABLE:001122334455'
+    """
+    return f"MERCHANT_PAYABLE:{terminal_no}"
+
+
+def purchase_id(terminal_no: str, terminal_txn_no: int) -> str:
+    """Transfer id of a purchase: whoever pays it, it is paid once."""
+    return f"purchase:{terminal_no}:{terminal_txn_no}"
+
+
+def reason_of(text: str) -> str:
+    """A reason as it is kept.
+
+    Raises:
+        InvalidValue: empty, too long or not printable.
+    """
+    if not (isinstance(text, str) and text.strip() and text.isprintable() and len(text) <= REASON_MAX):
+        raise InvalidValue(message("clearing.reason"), step="clearing.suspense", term="理由")
+    return text.strip()
+
+
+def held(store: Store, source: str | None = None) -> list[Held]:
+    """What lies in suspense, of one journal or of all, in the order of the journals."""
+    query = sa.select(schema.clearing_suspense).where(_HELD.state == sa.text("0")).order_by(_HELD.source, _HELD.line)
+    with store.begin() as connection:
+        rows = connection.execute(query if source is None else query.where(_HELD.source == source)).all()
+    return [_of(row) for row in rows]
+
+
+def verdicts(store: Store, source: str, line: int) -> list[LineVerdict]:
+    """Every verdict on a line that was not cleared at once."""
+    found = schema.clearing_verdict.c
+    query = sa.select(found.status, found.decided_on, found.reason).order_by(found.number)
+    with store.begin() as connection:
+        rows = connection.execute(query.where(found.source == source, found.line == line)).all()
+    return [
+        LineVerdict(ClearingStatus(status), date.fromisoformat(on) if on else None, reason)
+        for status, on, reason in rows
+    ]
+
+
+def act_of(way: Exit, lines: Sequence[Held], reason: str, *, on: date) -> Act:
+    """What two officers approve: these lines, their amounts, the way and the reason.
+
+    Raises:
+        InvalidValue: no line, or a reason that is none.
+    """
+    if not lines:
+        raise InvalidValue(message("clearing.nothing"), step="clearing.suspense", term="挂账处理")
+    named = sorted([one.source, one.line, one.amount_fen] for one in lines)
+    text = json.dumps([way, reason_of(reason), named], ensure_ascii=False)
+    digest = sha256(text.encode()).hexdigest()
+    return Act(f"clearing.{way}", digest[:16], digest, on)
+
+
+def leave_suspense(
+    store: Store,
+    ledger: Ledger,
+    officers: Officers,
+    way: Exit,
+    lines: Sequence[Held],
+    *,
+    reason: str,
+    on: date,
+    signers: Iterable[Signer],
+) -> int:
+    """Release lines to their merchants or return them, in one transaction: all of them or none.
+
+    Args:
+        store: the database.
+        ledger: the books over the same database.
+        officers: the registered ones.
+        way: to whom.
+        lines: as ``held`` has them.
+        reason: why, kept with the lines.
+        on: day of the decision, the business time of the postings.
+        signers: two officers at least, or their approvals of ``act_of`` these arguments.
+
+    Returns:
+        Fen that left suspense.
+
+    Raises:
+        InvalidValue: no line, or a reason that is none.
+        ApprovalRefused: not two officers, or a proof that is none.
+        SuspenseRefused: a line is not in suspense, has no terminal to be paid to, was paid before, or the ledger
+            refuses.
+    """
+    act = act_of(way, lines, reason, on=on)
+    lines = sorted(set(lines), key=lambda one: (one.source, one.line))
+    with store.begin() as connection:
+        lock_for_posting(connection)
+        _check(connection, lines, way)
+        require(connection, officers, act, signers, needed=OFFICERS)
+        accounts = {merchant_account(one.terminal_no) for one in lines if one.terminal_no}
+        ledger.open_accounts([(name, AccountKind.MERCHANT_PAYABLE) for name in sorted(accounts)], connection=connection)
+        moved = [one for one in lines if one.amount_fen]
+        statuses = ledger.post_many([_transfer(way, one, on) for one in moved], connection)
+        for one, status in zip(moved, statuses, strict=True):
+            if status is not TransferStatus.POSTED:
+                raise _refused(one, status)
+        _keep(connection, lines, way, reason_of(reason), on)
+    return sum(one.amount_fen for one in lines)
+
+
+def _check(connection: sa.Connection, lines: Sequence[Held], way: Exit) -> None:
+    wanted = rows_as_table(connection, (_HELD.source, _HELD.line), [(one.source, one.line) for one in lines])
+    same = sa.and_(_HELD.source == wanted.c.source, _HELD.line == wanted.c.line)
+    query = sa.select(schema.clearing_suspense).join_from(wanted, schema.clearing_suspense, same)
+    rows = connection.execute(query.where(_HELD.state == int(SuspenseState.HELD)))
+    there = {(row.source, row.line): _of(row) for row in rows}
+    for one in lines:
+        if there.get((one.source, one.line)) != one:
+            raise _no("clearing.not_held", one)
+        if way is Exit.RELEASE and not one.terminal_no:
+            raise _no("clearing.no_terminal", one)
+
+
+def _transfer(way: Exit, one: Held, on: date) -> Transfer:
+    at = timestamp(on)
+    if way is Exit.RELEASE:
+        merchant = merchant_account(one.terminal_no)
+        number = purchase_id(one.terminal_no, one.terminal_txn_no)
+        return Transfer(number, SUSPENSE, merchant, one.amount_fen, "purse.released", at, one.card_no)
+    number = f"return:{one.source[:16]}:{one.line}"
+    return Transfer(number, SUSPENSE, PURSE_FLOAT, one.amount_fen, "purse.returned", at, one.source)
+
+
+def _keep(connection: sa.Connection, lines: Sequence[Held], way: Exit, reason: str, on: date) -> None:
+    state = SuspenseState.RELEASED if way is Exit.RELEASE else SuspenseState.RETURNED
+    rows = [(int(state), one.source, one.line) for one in lines]
+    update_many(connection, schema.clearing_suspense, ("state",), ("source", "line"), rows)
+    verdict = schema.clearing_verdict.c
+    for one in lines:
+        number = sa.select(sa.func.max(verdict.number)).where(verdict.source == one.source, verdict.line == one.line)
+        count = connection.execute(number).scalar() or 0
+        values = (one.source, one.line, count + 1, int(one.status), on.isoformat(), f"{way}: {reason}")
+        insert_many(connection, schema.clearing_verdict, tuple(c.name for c in verdict), [values])
+    if way is Exit.RELEASE:  # the purchase is paid: the same record in another journal is a duplicate
+        slots = [(int(TacStatus.VERIFIED), one.terminal_no, one.terminal_txn_no) for one in lines]
+        columns = ("terminal_no", "terminal_txn_no")
+        update_many(connection, schema.offline_purchase, ("status",), columns, slots)
+
+
+def _of(row: Any) -> Held:
+    status = ClearingStatus(row.status)
+    return Held(row.source, row.line, row.amount_fen, status, row.terminal_no, row.terminal_txn_no, row.card_no)
+
+
+def _no(code: str, one: Held) -> SuspenseRefused:
+    return SuspenseRefused(message(code, source=one.source, line=one.line), step="clearing.suspense", term="挂账处理")
+
+
+def _refused(one: Held, status: TransferStatus) -> SuspenseRefused:
+    if status in (TransferStatus.EXISTS, TransferStatus.EXISTS_DIFFERENT):
+        return _no("clearing.paid_already", one)
+    what = message("clearing.postings", count=1, status=status.name)
+    return SuspenseRefused(what, step="clearing.suspense", term="挂账处理")
