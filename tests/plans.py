@@ -32,6 +32,7 @@ WHOLE: Final = {
     "payout.repay.repay": "payees who are not alive, once for a period",
     "payout.rules.refuse": "payees who are not alive, once for a roll",
     "payout.rules.stale": "what has changed since the draft, once for a roll",
+    "premiums.agency.suspended": "all that ever lay in suspense, where that is asked for",
     "premiums.book.arrears": "all open bills with the deaths",
     "registry.issuing.end_temporary_losses": "all cards, once a day",
     "registry.openings.dispatch_all": "all people, once a day",
