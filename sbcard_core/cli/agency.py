@@ -1,6 +1,5 @@
 """``sbcard premium dispatch|result|suspense|assign|give-back|unpaid``: premiums that agent banks collect."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from sbcard_core.cli.desk import AsJson, At, Database, DryRun, On, backend, day, each_file, moment, plain, tell, yuan
+from sbcard_core.cli.desk import (
+    AsJson,
+    At,
+    Database,
+    DryRun,
+    On,
+    backend,
+    day,
+    each_file,
+    moment,
+    out_folder,
+    plain,
+    tell,
+    yuan,
+)
 from sbcard_core.cli.premium import Period, TariffFile, premium_app
 from sbcard_core.values import Disposition
 
@@ -30,9 +43,7 @@ def dispatch(
 
     Exit code 1: the period has no bill at all.
     """
-    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
+    with backend(db, dry_run=dry_run, as_json=as_json) as found, out_folder(out, dry_run=dry_run) as target:
         paths = found.premiums.agency.dispatch(bank, period, on=day(on), out_dir=target, everyone=everyone)
         names = [path.name if dry_run else str(path) for path in paths]
         count = sum(bills for bills, _ in found.premiums.totals(period).values())

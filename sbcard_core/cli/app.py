@@ -4,20 +4,38 @@ import sys
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sbcard_core import __version__
 from sbcard_core.cli.agency import premium_app
 from sbcard_core.cli.bill import bill_app
 from sbcard_core.cli.card import card_app
-from sbcard_core.cli.progress import RichMeter, console
+from sbcard_core.cli.progress import RichMeter
 from sbcard_core.cli.recovering import pay_app
-from sbcard_core.cli.say import refuse, say
+from sbcard_core.cli.say import note, refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import printable
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class _Commands(TyperGroup):
+    """The command tree: Ctrl-C anywhere ends with code 130; a refused argument is shown without control characters."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            note("sbcard: 已中断,再次执行同一命令即可继续 (broken off: run the same command again)")
+            raise typer.Exit(130) from error
+        except Exception as error:
+            if isinstance(shown := getattr(error, "message", None), str):  # a refused argument, with its text
+                error.message = printable(shown)  # type: ignore[attr-defined]
+            raise
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(card_app, name="card")
 app.add_typer(pay_app, name="pay")
 app.add_typer(bill_app, name="bill")
@@ -36,7 +54,7 @@ def version() -> None:
 
     kernels = ("apdu", "dedupe", "des", "idcheck", "screen", "sm4")
     levels = ", ".join(f"{name} {_kernels.choose(name)[1]}" for name in kernels)
-    typer.echo(f"sbcard-core {__version__}; kernels: {levels}")
+    say(f"sbcard-core {__version__}; kernels: {levels}")
 
 
 def _scale(text: str) -> Fraction:
@@ -73,14 +91,15 @@ def replay(
             else:
                 runner.all()
     except SBCardError as error:
-        console.print(f"sbcard: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(f"sbcard: {error}", style="red")
         raise typer.Exit(2) from error
     lines = proof.load(campaign)
     for line in lines:
-        console.print(f"{'[ok]  ' if line.ok else '[FAIL]'} {line.text}", markup=False, highlight=False, soft_wrap=True)
-    console.print("\nOpen these:", highlight=False)
+        say(f"{'[ok]  ' if line.ok else '[FAIL]'} {line.text}")
+    say("")
+    say("Open these:")
     for path in proof.products(campaign):
-        console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
+        say(f"  {path}")
     if not all(line.ok for line in lines):
         sys.exit(1)
 

@@ -18,7 +18,7 @@ from sbcard_core.cli.desk import (
     tell,
 )
 from sbcard_core.cli.progress import console
-from sbcard_core.cli.say import refuse
+from sbcard_core.cli.say import note, refuse
 from sbcard_core.errors import SBCardError
 
 bill_app = typer.Typer(
@@ -43,8 +43,7 @@ def _booked(what: str, *, dry_run: bool) -> Iterator[None]:
     except OSError as error:
         if dry_run:
             raise
-        sys.stderr.write(f"sbcard: {what} (已入账); only this answer could not be written: {error}\n")
-        sys.stderr.flush()
+        note(f"sbcard: {what} (已入账); only this answer could not be written: {error}")
         console.on_broken_pipe()  # nothing more is written, and the end of the process finds nothing to complain of
         raise typer.Exit(1) from error
 
@@ -99,6 +98,6 @@ def cancel(
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         became = found.medical.cancel(setl_id, msgid=msgid, at=at)
         words = "此前已撤销 (cancelled before)" if became else "已撤销 (cancelled)"
-        data = {"setl_id": setl_id, "msgid": msgid, "status": became}
+        data = {"setl_id": setl_id, "msgid": msgid, "status": became.name if became else "CANCELLED"}
         with _booked(f"the settlement {setl_id} is cancelled", dry_run=dry_run):
-            tell([f"{setl_id} {became.name} {words}"], data, as_json=as_json, dry_run=dry_run)
+            tell([f"{setl_id} {words}"], data, as_json=as_json, dry_run=dry_run)

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sbcard_core.cli.say import refuse, say
+from sbcard_core.cli.say import refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.files import read_text
+from sbcard_core.files import new_text, read_text
 
 card_app = typer.Typer(
     no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions, show a virtual card."
@@ -104,7 +104,8 @@ def _recorded(devices: _Devices, path: Path | None, *, openly: bool) -> Iterator
     from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
 
     redact = None if openly else TraceRedactor(os.urandom(16))
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    ended: Exception | None = None
+    with new_text(path) as file:
 
         def record(channel: Any, slot: str) -> RecordingChannel:
             return RecordingChannel(
@@ -112,7 +113,12 @@ def _recorded(devices: _Devices, path: Path | None, *, openly: bool) -> Iterator
                 atr=channel.atr,
             )  # fmt: skip
 
-        yield _Devices(record(devices.card, "card"), devices.psam and record(devices.psam, "psam"))
+        try:
+            yield _Devices(record(devices.card, "card"), devices.psam and record(devices.psam, "psam"))
+        except (SBCardError, OSError) as error:  # a session that failed is what one wants to read most
+            ended = error
+    if ended is not None:
+        raise ended
 
 
 @card_app.command()
@@ -167,7 +173,8 @@ def show(
     from sbcard_core.card.profile import describe  # noqa: PLC0415
 
     try:
-        say(describe(_profile(profile, made_up=False), path))
+        for line in describe(_profile(profile, made_up=False), path).split("\n"):
+            say(line)
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
 
@@ -191,7 +198,8 @@ def trace(
             say(f"{exchange.slot:<5}{time_ms:>11}  {words.en if english else words.zh}")
         if redact is not None:
             clean = redacted(exchanges, TraceRedactor(os.urandom(16)))
-            redact.write_text("".join(f"{line}\n" for one in clean for line in one.lines()), "utf-8")
+            with new_text(redact) as out:
+                out.writelines(f"{line}\n" for one in clean for line in one.lines())
             say(f"-> {redact}")
     except (SBCardError, OSError, UnicodeDecodeError) as error:
         raise refuse(error) from error
@@ -294,7 +302,7 @@ def _show_basic(basic: Any, proved: bool | None, *, full: bool, as_json: bool) -
 
     if as_json:
         unread = {key: driver_code(error) for key, error in basic.unread.items()}
-        typer.echo(json.dumps({**basic.to_fields(), "proved": proved, "unread": unread}, ensure_ascii=False))
+        say_json({**basic.to_fields(), "proved": proved, "unread": unread})
         return
     for key, value in basic.to_fields().items():
         _line(_LABELS[key], key, value, full=full)

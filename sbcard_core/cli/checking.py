@@ -18,7 +18,7 @@ from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id
 from sbcard_core.files import Results, check_output, make_folder, open_text, read_cell, write_rows
-from sbcard_core.messages import message
+from sbcard_core.messages import message, printable
 from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, masked
@@ -96,7 +96,7 @@ class Ticker:
         """Show how far a file is, at most five times a second."""
         if self._stream.isatty() and monotonic() >= self._next:
             self._next = monotonic() + 0.2
-            self._stream.write(f"\r{file}: {records:,} ")
+            self._stream.write(f"\r{printable(file)}: {records:,} ")
             self._stream.flush()
 
 

@@ -5,7 +5,6 @@ same command goes on where it stopped.
 """
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +12,16 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from sbcard_core.cli.say import refuse, say
+from sbcard_core.cli.say import note, refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.files import read_input
+from sbcard_core.files import clear_broken, database_files, make_folder, new_text, read_cell, read_input
+from sbcard_core.messages import message
 
 if TYPE_CHECKING:
     from sbcard_core.backend import Backend
@@ -77,7 +78,7 @@ def backend(
     tariff: Path | None = None,
     officers: Path | None = None,
 ) -> "Iterator[Backend]":
-    """The backend, or a rehearsal of it; what is refused ends the command with code 2, Ctrl-C with 130.
+    """The backend, or a rehearsal of it; what is refused ends the command with code 2.
 
     Args:
         url: of the database.
@@ -112,14 +113,11 @@ def backend(
 
 @contextmanager
 def refused_ends() -> Iterator[None]:
-    """What is refused ends the command with code 2, Ctrl-C with 130."""
+    """What is refused ends the command with code 2."""
     try:
         yield
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
-    except KeyboardInterrupt as error:
-        sys.stderr.write("\nsbcard: 已中断,再次执行同一命令即可继续 (broken off: run the same command again)\n")
-        raise typer.Exit(130) from error
 
 
 def _officers(path: Path) -> "Officers":
@@ -128,9 +126,45 @@ def _officers(path: Path) -> "Officers":
     return load(path)
 
 
-def _is_new(url: str) -> bool:
+def _file_of(url: str) -> Path | None:
+    """The file of a SQLite database."""
     path = url.partition("?")[0].removeprefix("sqlite:///")
-    return url.startswith("sqlite:///") and path not in ("", ":memory:") and not Path(path).exists()
+    return Path(path) if url.startswith("sqlite:///") and path not in ("", ":memory:") else None
+
+
+def _is_new(url: str) -> bool:
+    path = _file_of(url)
+    return path is not None and not path.exists()
+
+
+@contextmanager
+def out_folder(out: Path, *, dry_run: bool) -> Iterator[Path]:
+    """The folder for the files of a command, made if need be; in a rehearsal one that is gone afterwards."""
+    if dry_run:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    make_folder(out)
+    yield out
+
+
+@contextmanager
+def out_table(path: Path, db: str, *inputs: Path) -> Iterator[TextIO]:
+    """A new table of a command, UTF-8; it has its name when all of it is written.
+
+    Args:
+        path: where it goes.
+        db: address of the database, whose files are never written over.
+        inputs: files the command reads.
+
+    Raises:
+        FileRefused: there is something already.
+    """
+    if clear_broken(path.parent, path.name):
+        note(str(message("files.broken_off", path=str(path))))
+    file = _file_of(db)
+    with new_text(path, keep=[*inputs, *(database_files(file) if file else ())]) as out:
+        yield out
 
 
 def yuan(fen: int) -> str:
@@ -160,8 +194,8 @@ def plain(value: Any) -> Any:
 def tell(lines: Iterable[str], data: Mapping[str, Any], *, as_json: bool, dry_run: bool = False) -> None:
     """A result, in words or as one JSON object on one line."""
     if as_json:
-        note = {"dry_run": True} if dry_run else {}
-        say(json.dumps({**plain(data), **note}, ensure_ascii=False))
+        mark = {"dry_run": True} if dry_run else {}
+        say_json({**plain(data), **mark})
         return
     for line in lines:
         say(line)
@@ -191,7 +225,7 @@ def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, di
         for row in table:
             if None in row or any(row[name] is None for name in names):
                 raise InvalidValue(f"line {table.line_num} has not the header's columns", step=step, term="明细行")
-            yield table.line_num, {key: one or "" for key, one in row.items()}
+            yield table.line_num, {key: read_cell(one or "") for key, one in row.items()}
     except csv.Error as error:
         raise InvalidValue(f"{path.name} is no table: {error}", step=step, term="文件") from error
 
@@ -247,5 +281,5 @@ def each_file(files: Iterable[Path], take: Callable[[Path], int], *, as_json: bo
             code = 2
             refuse(error)
             if as_json:
-                say(json.dumps({"file": path.name, "refused": str(error)}, ensure_ascii=False))
+                say_json({"file": path.name, "refused": str(error)})
     return code

@@ -12,6 +12,7 @@ from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, ref
 from sbcard_core.cli.pay import pay_app, show_roll
 from sbcard_core.cli.pay_options import OfficerList, Roll
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import new_file
 from sbcard_core.messages import message
 
 if TYPE_CHECKING:
@@ -60,13 +61,11 @@ def officer_key(
     with refused_ends():
         Officer(officer, name)
         private, public = new_key(_secret("passphrase (口令)", twice=True))
-        handle = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as stream:
+        with new_file(key) as stream:
             stream.write(private)
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    tell(
-        ["[[officer]]", f'id = "{officer}"', f'name = "{quoted}"', f'public_key = """\n{public}"""'], {}, as_json=False
-    )
+    listed = f'[[officer]]\nid = "{officer}"\nname = "{quoted}"\npublic_key = """\n{public}"""'
+    tell(listed.split("\n"), {}, as_json=False)
 
 
 @pay_app.command(

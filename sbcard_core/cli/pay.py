@@ -1,6 +1,5 @@
 """``sbcard pay``: rolls of pensions and subsidies on the command line, each step also as a rehearsal."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from sbcard_core.cli.desk import (
     backend,
     day,
     each_file,
+    out_folder,
     plain,
     rows,
     tell,
@@ -199,11 +199,9 @@ def release(
     All files of the roll are named; those of an earlier run are marked, and not written again.
     """
     with (
-        tempfile.TemporaryDirectory() as folder,
         backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found,
+        out_folder(out, dry_run=dry_run) as target,
     ):
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
         made = found.payout.release(roll_no, on=day(on), out_dir=target)
         batches = found.payout.batches_of(roll_no)
         if not as_json:
@@ -285,11 +283,9 @@ def repay(
 ) -> None:
     """Send returned lines again, to the account they had or a corrected one; corrections take the roll's officers."""
     with (
-        tempfile.TemporaryDirectory() as folder,
         backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found,
+        out_folder(out, dry_run=dry_run) as target,
     ):
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
         new = _corrections(corrections) if corrections else None
         batches = found.payout.repay_returned(
             programme, period, on=day(on), out_dir=target, corrections=new, approved_by=approvals(approval)
@@ -333,9 +329,7 @@ def write_again(
     as_json: AsJson = False,
 ) -> None:
     """Write a batch's file once more, the same bytes, where the bank did not get it. The database does not change."""
-    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
+    with backend(db, dry_run=dry_run, as_json=as_json) as found, out_folder(out, dry_run=dry_run) as target:
         name = found.payout.write_again(batch, target).name
         tell([f"银行文件 {name}"], {"batch_no": batch, "file": name}, as_json=as_json, dry_run=dry_run)
 

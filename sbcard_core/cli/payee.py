@@ -1,13 +1,12 @@
 """``sbcard pay inquire|returned|give-up|object|withdraw|suspend|resume|death``: beside the straight way of a roll."""
 
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, plain, tell, yuan
+from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_folder, plain, tell, yuan
 from sbcard_core.cli.officer import pay_app
 from sbcard_core.cli.pay import show_roll
 from sbcard_core.cli.pay_options import BankFiles, Period, Person, ProgrammeCode, Reason, Roll, Since
@@ -27,9 +26,7 @@ def inquire(
     as_json: AsJson = False,
 ) -> None:
     """Ask the banks about lines without a clear answer; `sbcard pay result` reads what they confirm."""
-    with tempfile.TemporaryDirectory() as folder, backend(db, dry_run=dry_run, as_json=as_json) as found:
-        target = Path(folder) if dry_run else out
-        target.mkdir(parents=True, exist_ok=True)
+    with backend(db, dry_run=dry_run, as_json=as_json) as found, out_folder(out, dry_run=dry_run) as target:
         names = [path.name for path in found.payout.inquire(programme, period, on=day(on), out_dir=target)]
         lines = [f"查询文件 {name}" for name in names] or ["没有待查询的明细 (nothing to ask)"]
         tell(lines, {"files": names}, as_json=as_json, dry_run=dry_run)

@@ -1,6 +1,5 @@
 """``sbcard premium``: bills, payments, refunds, arrears, receipts, agent banks; each change also as a rehearsal."""
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from sbcard_core.cli.desk import (
     On,
     backend,
     day,
+    out_table,
     plain,
     rows,
     tell,
@@ -29,6 +29,7 @@ from sbcard_core.cli.desk import (
 )
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import CitizenNumber, PersonName
+from sbcard_core.files import write_rows
 from sbcard_core.messages import message
 from sbcard_core.values import PersonCategory, mask_id, mask_ids_in
 
@@ -104,16 +105,17 @@ def _words(counts: "Counter[str]") -> list[str]:
 
 
 @contextmanager
-def _statuses(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[Sequence[tuple[str, str]]], None]]:
+def _statuses(
+    path: Path | None, db: str, payments: Path, *, dry_run: bool
+) -> Iterator[Callable[[Sequence[tuple[str, str]]], None]]:
     """Write ids with statuses; a line on the disk is a line that was booked."""
     if path is None or dry_run:
         yield lambda _: None
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
+    with out_table(path, db, payments) as file:
 
         def write(lines: Sequence[tuple[str, str]]) -> None:
-            table.writerows(lines)
+            write_rows(file, lines)
             file.flush()
             os.fsync(file.fileno())
 
@@ -195,7 +197,7 @@ def pay(
 
     with (
         backend(db, dry_run=dry_run, as_json=as_json, tariff=tariff) as found,
-        _statuses(statuses, dry_run=dry_run) as write,
+        _statuses(statuses, db, payments, dry_run=dry_run) as write,
     ):
         wanted = list(read())  # a file that is wrong anywhere is refused before anything is booked
         meter, done = Meter(), 0

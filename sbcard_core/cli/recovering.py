@@ -1,6 +1,5 @@
 """``sbcard pay tell|held|payments|recover|receive|recoveries``: what is known of payees, and wrong credits."""
 
-import csv
 from collections.abc import Iterator
 from datetime import date
 from enum import IntEnum
@@ -9,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, plain, rows, tell, yuan
+from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_table, plain, rows, tell, yuan
 from sbcard_core.cli.pay_options import Fen, Person, ProgrammeCode, Reason
 from sbcard_core.cli.payee import pay_app
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import write_rows
 from sbcard_core.values import CardState, mask_id
 
 if TYPE_CHECKING:
@@ -109,10 +109,8 @@ def held(
     with backend(db) as found:
         there = list(found.payout.held(programme, person))
         if out is not None:
-            with out.open("w", encoding="utf-8", newline="") as file:
-                table = csv.writer(file)
-                table.writerow(there[0]._fields if there else ("id_number", "name", "amount_fen"))
-                table.writerows(there)
+            with out_table(out, db) as file:
+                write_rows(file, [there[0]._fields if there else ("id_number", "name", "amount_fen"), *there])
         lines = [f"{mask_id(one.id_number)}\t{one.name}\t{one.item}\t{yuan(one.amount_fen)} 元" for one in there]
         data = [{**one._asdict(), "id_number": mask_id(one.id_number)} for one in there]
         tell(lines or ["没有应补发 (nothing is due)"], {"held": data}, as_json=as_json)

@@ -56,11 +56,18 @@ def parse(url: str) -> sa.URL:
     return found.set(drivername=_DRIVERS[found.drivername])
 
 
+def file_of(where: sa.URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory, on a server, or given as a URI of SQLite's own."""
+    name = where.database or ""
+    is_file = where.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
+    return Path(name).absolute() if is_file else None
+
+
 def why_not_opened(where: sa.URL, driver_code: str) -> Message | None:
     """Which SQLite file could not be opened, and what to do; None where the reason is another one."""
-    if where.get_backend_name() != "sqlite" or not where.database or where.database.startswith("file:"):
+    path = file_of(where)
+    if path is None:
         return None
-    path = Path(where.database).absolute()
     if driver_code == "SQLITE_NOTADB":
         return message("store.no_database", path=str(path))
     if path.is_dir():

@@ -9,6 +9,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from sbcard_core.errors import SBCardError
+from sbcard_core.files import reserve
 from sbcard_core.store import address, migrate, schema
 from sbcard_core.store.failures import StoreFailed, typed
 
@@ -111,6 +112,9 @@ class Store:
         kwargs: dict[str, Any] = {}
         if url in ("sqlite://", "sqlite:///:memory:"):
             kwargs = {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
+        if (file := address.file_of(where)) is not None:
+            with suppress(OSError):  # the driver tells why, when it opens it
+                reserve(file)
         # A driver's error would show its statement's values, citizen numbers among them.
         engine = sa.create_engine(where, hide_parameters=True, **kwargs)
         if engine.dialect.name == "sqlite":
