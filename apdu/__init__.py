@@ -9,6 +9,7 @@ No I/O, no keys, no third-party import. Modules by what they are for:
     instructions purse psam pki bank     builders; ``catalogue`` lists every instruction with its source
     secure_messaging maintenance         commands with a MAC, issuer commands
     channel guards aio                   CardChannel = transmit(bytes) -> bytes, its wrappers, its asyncio twin
+    tpdu                                 what T=0 makes of a command APDU
     trace scrub replay words             recorded sessions
 
 Example:
@@ -46,6 +47,7 @@ from apdu.guards import LimitChannel, OwnedChannel
 from apdu.replay import ReplayChannel
 from apdu.response import ResponseAPDU
 from apdu.status import StatusCategory, StatusWord
+from apdu.tpdu import t0_command
 from apdu.trace import Exchange, RecordingChannel
 
 __all__ = [
@@ -82,4 +84,5 @@ __all__ = [
     "encode_many",
     "exchange",
     "historical_factor",
+    "t0_command",
 ]

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 
 from apdu.channel import CardChannel
 from apdu.classbyte import is_chained, with_chaining
-from apdu.command import MAX_EXTENDED_NC, MAX_SHORT_NC, CommandAPDU
+from apdu.command import MAX_EXTENDED_NC, MAX_SHORT_NC, MAX_SHORT_NE, CommandAPDU
 from apdu.errors import ChainingRefused
 
 
 def split(command: CommandAPDU, size: int = MAX_SHORT_NC) -> list[CommandAPDU]:
     """Cut a command into parts of at most ``size`` data bytes.
 
-    All parts but the last have the chaining bit (CLA | 10) and expect no data; the last has the command's Ne.
-    A command that fits comes back alone, as it is.
+    All parts but the last have the chaining bit (CLA | 10) and expect no data; the last has the command's Ne, at most
+    256. Every part has short lengths, also where the command fits into one: it is for a card that knows no others.
 
     Raises:
         ChainingRefused: a size outside 1..255, a command that is already part of a chain.
@@ -24,14 +24,15 @@ def split(command: CommandAPDU, size: int = MAX_SHORT_NC) -> list[CommandAPDU]:
     """
     if not 1 <= size <= MAX_SHORT_NC:
         raise ChainingRefused("a part has 1 to 255 data bytes", step="chaining.split")
+    ne = min(command.ne, MAX_SHORT_NE)
     if command.nc <= size:
-        return [command]
+        return [CommandAPDU(command.cla, command.ins, command.p1, command.p2, command.data, ne)]
     if is_chained(command.cla):
         raise ChainingRefused("the command is part of a chain already", step="chaining.split")
     cla, data = with_chaining(command.cla, True), command.data
     last = (command.nc - 1) // size * size
     head = [CommandAPDU(cla, command.ins, command.p1, command.p2, data[at : at + size]) for at in range(0, last, size)]
-    return [*head, CommandAPDU(command.cla, command.ins, command.p1, command.p2, data[last:], command.ne)]
+    return [*head, CommandAPDU(command.cla, command.ins, command.p1, command.p2, data[last:], ne)]
 
 
 def join(parts: Iterable[CommandAPDU]) -> CommandAPDU:
@@ -87,8 +88,6 @@ class ChainingChannel:
         if len(command) <= 5 + self._size and (len(command) < 5 or command[4]):
             return self._inner.transmit(command)
         *head, last = split(CommandAPDU.decode(command), self._size)
-        if not head:
-            return self._inner.transmit(command)
         for part in head:
             answer = self._inner.transmit(part.encode())
             if answer[-2:] != b"\x90\x00":

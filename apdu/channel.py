@@ -8,8 +8,9 @@ from apdu.command import MAX_EXTENDED_NE, CommandAPDU
 from apdu.errors import APDUError, LimitExceeded
 from apdu.response import ResponseAPDU
 
-MAX_GET_RESPONSE_ROUNDS = 32
-"""Most 61xx/6Cxx rounds of one command: a card that never ends is stopped."""
+MAX_GET_RESPONSE_ROUNDS = 512
+"""Most 61xx/6Cxx rounds of one command: a card that never ends is stopped. The longest answer takes 256 rounds of 256
+bytes, and as many again where the card asks for each with 6Cxx."""
 
 
 @runtime_checkable

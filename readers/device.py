@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from apdu.errors import CardLost, MalformedData
+from apdu.tpdu import t0_command
 from readers.errors import Busy, CardRemoved, LostConnection, NoCard, NotSupported
 
 POLL_SECONDS = 0.02
@@ -84,9 +85,10 @@ class DeviceConnection(ABC):
     # --- for callers
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU.
+        """Send one command APDU; over T=0 its TPDU, whose data may come as 61xx (see ``GetResponseChannel``).
 
         Raises:
+            LimitExceeded: more than 255 data bytes over T=0; nothing was sent.
             MalformedData: shorter than a header; nothing was sent.
             CardLost: card, reader or service went away (the subclass says which), or the answer is no answer.
             Busy: another thread is inside this connection, or another program holds the card.
@@ -99,7 +101,7 @@ class DeviceConnection(ABC):
         try:
             if self._lost is not None:
                 raise self._lost_again("transmit")
-            answer = self._transmit(command)
+            answer = self._transmit(t0_command(command) if self.protocol is CardProtocol.T0 else command)
             if len(answer) < 2:
                 raise CardRemoved("the answer has no status word", step="transmit", term="卡无应答")
             return answer

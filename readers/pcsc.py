@@ -1,5 +1,6 @@
 """Real readers through PC/SC and pyscard, imported only when a reader is opened."""
 
+import re
 import time
 from typing import Any
 
@@ -126,6 +127,12 @@ class PcscSlot(DeviceSlot):
             return PcscConnection(Context(), self.name, protocol, exclusive)
         except CardRemoved as lost:
             raise NoCard("no card in the reader", step="connect", term="无卡", advice="insert a card") from lost
+        except ReaderLost:
+            renamed = same_reader(self.name, names())
+            if renamed is None:
+                raise
+            self.name = renamed
+            return PcscConnection(Context(), self.name, protocol, exclusive)
 
 
 class PcscReader(Reader):
@@ -159,6 +166,20 @@ class PcscReader(Reader):
                 if self._clock() >= end:
                     raise
             time.sleep(0.02)
+
+
+def same_reader(name: str, there: list[str]) -> str | None:
+    """The name a reader has after it was plugged in again: the service counts readers anew, only the number differs.
+
+    None where nothing fits, or more than one reader does.
+
+    Example:
+        >>> same_reader("ACS ACR38U 00 00", ["ACS ACR38U 01 00", "Feitian 00 00"])
+        'ACS ACR38U 01 00'
+    """
+    number = re.compile(r" [0-9A-F]{2}(?= [0-9A-F]{2}$)")
+    found = [one for one in there if one != name and number.sub("", one) == number.sub("", name)]
+    return found[0] if len(found) == 1 and name not in there else None
 
 
 def names() -> list[str]:

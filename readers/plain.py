@@ -12,10 +12,13 @@ CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACT
 
 
 class PlainConnection(DeviceConnection):
-    """A power-on of such a slot. The process has the slot to itself, so every block is a transaction."""
+    """A power-on of such a slot; ``protocol`` is that of ``inner`` where it names one.
+
+    The process has the slot to itself, so every block is a transaction.
+    """
 
     def __init__(self, slot: Slot, inner: Connection, capabilities: frozenset[Capability] = CAPABILITIES) -> None:
-        super().__init__(bytes(inner.atr), CardProtocol.ANY, capabilities)
+        super().__init__(bytes(inner.atr), getattr(inner, "protocol", CardProtocol.ANY), capabilities)
         self._slot = slot
         self._inner = inner
 

@@ -56,10 +56,10 @@ def virtual_psam(virtual_desk: Any) -> Any:
 
 @pytest.fixture
 def virtual_reader(virtual_card: Any) -> Any:
-    """A :class:`readers.sim.reader.SimReader` with the card in it; ``remove`` and ``insert`` are the hand."""
-    from readers.sim.reader import SimReader  # noqa: PLC0415
+    """A :class:`readers.sim.reader.VirtualReader` with the card in it; ``remove`` and ``insert`` are the hand."""
+    from readers.sim.reader import VirtualReader  # noqa: PLC0415
 
-    return SimReader("virtual", virtual_card)
+    return VirtualReader("virtual", virtual_card)
 
 
 @pytest.fixture

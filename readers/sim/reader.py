@@ -4,8 +4,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from apdu.command import CommandAPDU
 from apdu.errors import CardLost
+from readers.device import CardProtocol
 from readers.sim.settings import DEFAULT, SimSettings
+from sbcard_core.errors import InvalidValue
+
+_NO_CLASS = b"\x6e\x00"
 
 
 class Device(Protocol):
@@ -32,6 +37,7 @@ class SimConnection:
         self._slot = slot
         self._device = device
         self.atr = atr
+        self.protocol = slot.protocol
 
     def transmit(self, command: bytes) -> bytes:
         """Send a command.
@@ -41,11 +47,41 @@ class SimConnection:
         """
         if self._slot.connection is not self:
             raise CardLost("card is no longer in the slot", step="transmit", term="卡已移出", advice="insert it again")
-        return self._device.transmit(command)
+        if self.protocol is CardProtocol.T0 and not is_tpdu(command):
+            return _NO_CLASS
+        answer = self._device.transmit(command)
+        if self.protocol is CardProtocol.T1 and not asks_for_data(command):
+            return answer[-2:]
+        return answer
+
+
+def is_tpdu(command: bytes) -> bool:
+    """Whether bytes are one command TPDU of T=0: a header of five bytes, and P3 bytes of data or none.
+
+    Example:
+        >>> is_tpdu(bytes.fromhex("0084000008")), is_tpdu(bytes.fromhex("00A40000023F0000"))
+        (True, False)
+    """
+    return len(command) == 5 or (len(command) > 5 and len(command) == 5 + command[4])
+
+
+def asks_for_data(command: bytes) -> bool:
+    """Whether a command APDU has Le; a card sends no data over T=1 without it."""
+    try:
+        return CommandAPDU.decode(command).ne > 0
+    except InvalidValue:
+        return True
 
 
 class VirtualReader:
     """A slot for virtual devices; implements ``readers.base.Slot``.
+
+    Args:
+        name: for people and events.
+        device: what is in the slot.
+        protocol: ``T0``: takes TPDUs only, as a card on T=0 does (the device answers with 61xx,
+            ``SimSettings.get_response``), and 6E00 where Le stands behind data. ``T1``: takes APDUs, and no data come
+            back without Le. ``ANY``: lenient, whatever the device takes.
 
     Example:
         >>> slot = VirtualReader("front")
@@ -53,8 +89,11 @@ class VirtualReader:
         False
     """
 
-    def __init__(self, name: str = "sim", device: Device | None = None) -> None:
+    def __init__(
+        self, name: str = "sim", device: Device | None = None, protocol: CardProtocol = CardProtocol.ANY
+    ) -> None:
         self.name = name
+        self.protocol = protocol
         self.connection: SimConnection | None = None
         self._device = device
 
@@ -86,10 +125,6 @@ class VirtualReader:
     def close(self) -> None:
         """Power off; the card stays in the slot."""
         self.connection = None
-
-
-SimReader = VirtualReader
-"""Its earlier name."""
 
 
 def open(

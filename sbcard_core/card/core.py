@@ -126,13 +126,14 @@ class SessionCore(ABC):
         self._arrived(directory)
 
     def _selecting(self, name: str) -> CommandAPDU:
+        """SELECT with Le = 00: over T=1 the file control information, which names the algorithm, must be asked for."""
         if name == "SSSE" and not self.profile.directories:
-            return iso.select_aid(iso.SSSE_AID)
+            return iso.select_aid(iso.SSSE_AID, ne=256)
         declared = self.profile.directory(name)
         if declared.aid is not None:
-            return iso.select_aid(declared.aid)
+            return iso.select_aid(declared.aid, ne=256)
         if declared.fid is not None:
-            return iso.select_fid(declared.fid)
+            return iso.select_fid(declared.fid).replace(ne=256)
         raise AssumptionNotSet(
             f"the application identifier of {name} is not public and not set",
             step=f"select {name}",

@@ -111,7 +111,18 @@ def test_long_commands_go_in_parts() -> None:
     card = Card()
     short = CommandAPDU(0, 0x84, 0, 0, ne=8, extended=True).encode()
     ChainingChannel(card).transmit(short)
-    assert card.parts[0].encode() == short
+    assert card.parts[0].encode() == bytes.fromhex("0084000008")
+
+
+@given(st.integers(0, 600), st.integers(0, 65536), st.integers(1, 255))
+def test_no_part_of_a_chain_has_extended_lengths(nc: int, ne: int, size: int) -> None:
+    parts = chaining.split(CommandAPDU(0, 0xD6, 0, 0, bytes(nc), ne), size)
+    assert not any(part.extended for part in parts)
+    assert [part.ne for part in parts] == [0] * (len(parts) - 1) + [min(ne, 256)]
+    assert b"".join(part.data for part in parts) == bytes(nc)
+    card = Card()
+    ChainingChannel(card, size=size).transmit(CommandAPDU(0, 0xD6, 0, 0, bytes(nc), ne).encode())
+    assert [part.encode() for part in card.parts] == [part.encode() for part in parts]
 
 
 def test_a_refused_part_ends_the_chain() -> None:

@@ -18,7 +18,7 @@ import pytest
 from readers.base import FixedPinPad, PinPurpose
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
-from readers.sim.reader import SimReader
+from readers.sim.reader import VirtualReader
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.crypto.keys import KeyUsage
@@ -86,8 +86,8 @@ def psam(make_psam: Callable[..., VirtualPSAM]) -> VirtualPSAM:
 
 
 @pytest.fixture
-def slot(card: VirtualCard) -> SimReader:
-    return SimReader("front", card)
+def slot(card: VirtualCard) -> VirtualReader:
+    return VirtualReader("front", card)
 
 
 @pytest.fixture

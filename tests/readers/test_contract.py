@@ -20,7 +20,7 @@ from readers.monitor import PlugKind, watch
 from readers.sim.card import VirtualCard
 from readers.sim.desk import Desk
 from readers.sim.psam import VirtualPSAM
-from readers.sim.reader import SimReader
+from readers.sim.reader import VirtualReader
 from readers.sscard import WholeCard
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
@@ -143,7 +143,7 @@ def write_vendor_card(folder: Path, basic: CardBasic) -> None:
 @pytest.fixture
 def basic(card: VirtualCard) -> CardBasic:
     """The truth: read over APDUs from the virtual card itself."""
-    return CardSession(SimReader("truth", card).connect()).read_basic()
+    return CardSession(VirtualReader("truth", card).connect()).read_basic()
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +379,7 @@ def test_the_asyncio_twin(rig: Rig) -> None:
 
 def record(card: VirtualCard) -> list[str]:
     """A read of the card as ``CardSession`` does it today."""
-    connection = SimReader("front", card).connect()
+    connection = VirtualReader("front", card).connect()
     lines: list[str] = []
     CardSession(RecordingChannel(connection, lines.append, atr=connection.atr)).read_basic()
     return lines
@@ -400,7 +400,7 @@ def test_identical_results(rig: Rig, card: VirtualCard, basic: CardBasic) -> Non
 def test_the_driver_and_the_apdus_agree_on_names(name: str, vendor_library: Path, tmp_path: Path) -> None:
     """Names with 7C inside their bytes, of four-byte characters, and long ones: decoded before they are split."""
     desk = Desk(seed=1, name=name)
-    truth = CardSession(SimReader("desk", desk.card).connect()).read_basic()
+    truth = CardSession(VirtualReader("desk", desk.card).connect()).read_basic()
     assert truth.name == name
     library = tmp_path / "libsscard.so"
     shutil.copy(vendor_library, library)
@@ -466,8 +466,8 @@ def test_an_installed_driver_gets_the_whole_contract(monkeypatch: pytest.MonkeyP
         name = "lab"
 
         @staticmethod
-        def load() -> Callable[..., SimReader]:
-            return lambda rest: SimReader(rest, card)
+        def load() -> Callable[..., VirtualReader]:
+            return lambda rest: VirtualReader(rest, card)
 
     def entry_points(*, group: str, name: str = "lab") -> Sequence[Point]:
         return [Point()] if (group, name) == ("sbcard.readers", "lab") else []

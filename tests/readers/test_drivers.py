@@ -13,7 +13,7 @@ from readers.base import Slot
 from readers.errors import ReaderNotFound
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
-from readers.sim.reader import SimReader
+from readers.sim.reader import VirtualReader
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 
@@ -43,14 +43,16 @@ def test_no_such_driver(url: str) -> None:
         drivers.open(url)
 
 
-def test_an_empty_slot_says_so(slot: SimReader) -> None:
+def test_an_empty_slot_says_so(slot: VirtualReader) -> None:
     slot.remove()
     assert not slot.is_present()
     with pytest.raises(CardLost):
         slot.connect()
 
 
-def test_a_pulled_card_is_lost_and_a_new_power_on_needed(slot: SimReader, card: VirtualCard, psam: VirtualPSAM) -> None:
+def test_a_pulled_card_is_lost_and_a_new_power_on_needed(
+    slot: VirtualReader, card: VirtualCard, psam: VirtualPSAM
+) -> None:
     connection = slot.connect()
     assert connection.transmit(bytes.fromhex("0084000008"))[-2:] == b"\x90\x00"
     slot.insert(psam)
@@ -64,7 +66,7 @@ def test_a_pulled_card_is_lost_and_a_new_power_on_needed(slot: SimReader, card: 
     assert second.transmit(bytes.fromhex("0084000008"))[-2:] == b"\x90\x00"
 
 
-def test_power_on_takes_rights_away(slot: SimReader) -> None:
+def test_power_on_takes_rights_away(slot: VirtualReader) -> None:
     connection = slot.connect()
     connection.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
     slot.close()

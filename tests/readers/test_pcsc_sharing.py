@@ -217,6 +217,20 @@ def test_every_return_code_is_a_typed_error(code: int) -> None:
     assert error.step == "transmit"
 
 
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (["ACS ACR38U 01 00", "Feitian bR301 00 00"], "ACS ACR38U 01 00"),
+        (["ACS ACR38U 00 00", "ACS ACR38U 01 00"], None),  # it is there under its name: another one came
+        (["ACS ACR38U 01 00", "ACS ACR38U 02 00"], None),  # two of its kind: nobody knows which
+        (["ACS ACR38U 01 01"], None),
+        ([], None),
+    ],
+)
+def test_a_reader_plugged_in_again_is_known_by_all_but_its_number(there: list[str], found: str | None) -> None:
+    assert pcsc.same_reader("ACS ACR38U 00 00", there) == found
+
+
 def test_every_documented_code_has_its_class() -> None:
     """No code of the API that a card or reader can cause is a bare error."""
     for code, documented in ((0x8010000C, -2), (0x80100066, -2), (0x80100069, -4), (0x80100017, -11), (0x8010001D, -12),

@@ -21,7 +21,7 @@ from readers.monitor import Monitor, PlugEvent, PlugKind, alternate, watch
 from readers.monitor_pcsc import PcscSource
 from readers.plain import PlainReader, PlainSlot
 from readers.sim.card import VirtualCard
-from readers.sim.reader import SimReader
+from readers.sim.reader import VirtualReader
 from tests.readers.service import DESK_PORTS, SECONDS, several_readers
 
 IN, OUT = PlugKind.INSERTED, PlugKind.REMOVED
@@ -73,7 +73,7 @@ def test_ten_thousand_on_a_virtual_reader(card: VirtualCard) -> None:
 
 
 def test_a_reader_of_several_virtual_slots(card: VirtualCard) -> None:
-    slots = tuple(PlainSlot(SimReader(name)) for name in ("card", "psam"))
+    slots = tuple(PlainSlot(VirtualReader(name)) for name in ("card", "psam"))
     with watch(Reader("desk", slots)) as events:
         slots[1].insert(card)
         slots[0].insert(card)
