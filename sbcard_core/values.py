@@ -18,11 +18,15 @@ class Origin(StrEnum):
     """Unknown in the source, fixed by us so that the replay can run (设定)."""
     SIMULATED = "simulated"
     """Counted in the synthetic campaign (模拟)."""
+    COUNTED = "counted"
+    """Counted in the registry of real people (统计)."""
 
     @property
     def zh(self) -> str:
         """The Chinese word shown beside the figure."""
-        return {"printed": "原文", "derived": "推算", "imposed": "设定", "simulated": "模拟"}[self.value]
+        return {"printed": "原文", "derived": "推算", "imposed": "设定", "simulated": "模拟", "counted": "统计"}[
+            self.value
+        ]
 
 
 class Disposition(IntEnum):

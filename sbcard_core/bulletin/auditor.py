@@ -6,9 +6,10 @@ adding one is one function and one line there.
 """
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 from sbcard_core.bulletin import derived
-from sbcard_core.bulletin.figures import Figure, Number, half_up
+from sbcard_core.bulletin.figures import UNKNOWN, Figure, Number, half_up, in_unit
 from sbcard_core.bulletin.findings import AuditFinding
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.bulletin.rates import rates
@@ -25,6 +26,9 @@ def audit(letter: Letter) -> list[AuditFinding]:
         >>> [f.code for f in audit(load()) if f.severity is Severity.ERROR]
         ['rate.of_another_row', 'shortfall.netted', 'month.wrong', 'date.impossible']
     """
+    if not letter.printed():
+        zh, en = "通报未载任何数字，无可核对", "the letter prints no figure: there is nothing to check"
+        return [AuditFinding("letter.empty", Severity.NOTE, (), UNKNOWN, UNKNOWN, "", zh, en)]
     found = [finding for rule in RULES for finding in rule(letter)]
     return sorted(found, key=lambda finding: -finding.severity)
 
@@ -119,15 +123,16 @@ def lists(letter: Letter) -> Iterator[AuditFinding]:
     for named in letter.lists:
         figures = [letter[f"{member}.{named.measure}"] for member in named.members]
         values: list[Number] = [f.value or 0 for f in figures]
-        down, keys = sorted(values, reverse=True), tuple(f.key for f in figures)
+        down, keys = sorted(figures, key=lambda figure: -figure.exact), tuple(f.key for f in figures)
         shown = "、".join(f.text for f in figures)
-        if named.ranked and values != down and values != down[::-1]:
-            better = "、".join(str(value) for value in down)
+        order = [figure.exact for figure in figures]
+        if named.ranked and order not in (sorted(order), sorted(order, reverse=True)):
+            better = "、".join(figure.text for figure in down)
             zh = f"{named.place}列举未按大小排列：{shown}"
             en = f"the list {named.key!r} is not in order of size"
             yield AuditFinding("order.unsorted", Severity.NOTE, keys, shown, better, "按数值从大到小", zh, en)
-        stated = letter[named.stated]
-        if stated.value != len(figures):
+        stated = letter.get(named.stated)
+        if stated is not None and stated.value != len(figures):
             zh = f"{named.place}称{stated.text}个，实列{len(figures)}个"
             en = f"the list {named.key!r} is said to have {stated.text} members and has {len(figures)}"
             keys = (stated.key, *keys)
@@ -152,44 +157,61 @@ def city_totals(letter: Letter) -> Iterator[AuditFinding]:
 
     Imposed figures are included, so a wrong split of the unprinted rest shows here too.
     """
-    total = letter["province.submitted"]
+    total = letter.get("province.submitted")
     parts = [derived.submitted(letter, city) for city in letter.members("cities")]
-    found = [part for part in parts if part is not None]
-    known = sum(part.value or 0 for part in found)
-    if known <= (total.value or 0) and (len(found) < len(parts) or known == total.value):
+    if total is None:
+        yield from _no_total("province.submitted", len([part for part in parts if part]), "市州", "cities")
         return
-    zh = f"全省上报{total.text}{total.unit}，各市州之和为{known:,}{total.unit}"
-    en = f"{total.text} submitted in total, the cities add up to {known:,}"
+    found = [part for part in parts if part is not None and part.base == total.base]
+    exact = sum((part.exact for part in found), Fraction(0))
+    if exact <= total.exact and (len(found) < len(parts) or exact == total.exact):
+        return
+    known = in_unit(exact, total)
+    zh = f"全省上报{total.text}{total.unit}，各市州之和为{known}{total.unit}"
+    en = f"{total.text} submitted in total, the cities add up to {known}"
     keys = (total.key, *(part.key for part in found))
     how = f"{len(found)}个市州已提交数之和"
-    shown, better = f"{total.text}{total.unit}", f"{known:,}{total.unit}"
+    shown, better = f"{total.text}{total.unit}", f"{known}{total.unit}"
     yield AuditFinding("total.differs", Severity.ERROR, keys, shown, better, how, zh, en)
 
 
 def bank_totals(letter: Letter) -> Iterator[AuditFinding]:
     """``total.gap``: what the named banks received against what was submitted; more than submitted is an error."""
-    total = letter["province.submitted"]
+    total = letter.get("province.submitted")
     received = letter.of_measure("received", letter.members("banks"))
-    taken = sum(f.value or 0 for f in received)
-    gap = (total.value or 0) - taken
+    if total is None:
+        yield from _no_total("province.submitted", len(received), "银行", "banks")
+        return
+    received = tuple(f for f in received if f.base == total.base)
+    exact = sum((f.exact for f in received), Fraction(0))
+    gap = total.exact - exact
     if not received or gap == 0:
         return
-    zh = f"上报{total.text}{total.unit}，{len(received)}家银行接收{taken:,}{total.unit}"
-    zh += "，接收多于上报" if gap < 0 else f"：{gap:,}{total.unit}的去向原文未说明"
-    en = f"{total.text} submitted, {taken:,} received by the named banks: "
-    en += "more than was submitted" if gap < 0 else f"{gap:,} not accounted for"
+    taken, left = in_unit(exact, total), in_unit(gap, total)
+    zh = f"上报{total.text}{total.unit}，{len(received)}家银行接收{taken}{total.unit}"
+    zh += "，接收多于上报" if gap < 0 else f"：{left}{total.unit}的去向原文未说明"
+    en = f"{total.text} submitted, {taken} received by the named banks: "
+    en += "more than was submitted" if gap < 0 else f"{left} not accounted for"
     severity = Severity.ERROR if gap < 0 else Severity.WARNING
     keys = (total.key, *(f.key for f in received))
     how = " + ".join(f.text for f in received)
-    shown, better = f"{total.text}{total.unit}", f"{taken:,}{total.unit}"
+    shown, better = f"{total.text}{total.unit}", f"{taken}{total.unit}"
     yield AuditFinding("total.gap", severity, keys, shown, better, how, zh, en)
+
+
+def _no_total(key: str, parts: int, zh: str, en: str) -> Iterator[AuditFinding]:
+    """``total.absent``: parts are printed and the total they should add up to is not."""
+    if parts:
+        text = f"通报列出{parts}个{zh}的数，而未载全省上报数，无法核对合计"
+        english = f"{parts} {en} have figures and the letter gives no {key}: their sum cannot be checked"
+        yield AuditFinding("total.absent", Severity.NOTE, (key,), UNKNOWN, UNKNOWN, "", text, english)
 
 
 def increases(letter: Letter) -> Iterator[AuditFinding]:
     """``added.too_large``: nobody adds more in a month than they have altogether."""
     for added in letter.of_measure("added", letter.members("cities")):
         stock = derived.submitted(letter, added.subject)
-        if stock is not None and (added.value or 0) > (stock.value or 0):
+        if stock is not None and stock.base == added.base and added.exact > stock.exact:
             zh = f"{letter.name(added.subject)}本月新增{added.text}{added.unit}，多于累计{stock.text}{stock.unit}"
             en = f"{added.key} = {added.text} is more than the stock of {stock.text}"
             keys = (added.key, stock.key)

@@ -50,7 +50,10 @@ def completion(table: Table) -> str:
     width, right = WIDTH - _LEFT - 170, WIDTH - 170
     height = 34 + _ROW * len(rows) + 26
     bottom = height - 26
-    parts = [_text(right + 86, 20, "模拟 %", "head", "end"), _text(WIDTH - 6, 20, "原文 %", "head", "end")]
+    parts = [
+        _text(right + 86, 20, f"{table.origin.zh} %", "head", "end"),
+        _text(WIDTH - 6, 20, "原文 %", "head", "end"),
+    ]
     for tick in range(0, full + 1, 20):
         x = _LEFT + _length(tick, full, width)
         css = "goal" if tick == 100 else "grid"
@@ -82,7 +85,10 @@ def funnel(table: Table) -> str:
     step = 20
     block = step * len(_STAGES) + 14
     height = 28 + block * len(table.rows)
-    parts = [_text(right + 96, 18, "模拟计数", "head", "end"), _text(WIDTH - 6, 18, "占接收 %", "head", "end")]
+    parts = [
+        _text(right + 96, 18, f"{table.origin.zh}计数", "head", "end"),
+        _text(WIDTH - 6, 18, "占接收 %", "head", "end"),
+    ]
     for n, row in enumerate(table.rows):
         top = 28 + n * block
         if n:

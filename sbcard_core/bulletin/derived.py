@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sbcard_core.bulletin.figures import Figure, half_up
+from sbcard_core.bulletin.figures import UNITS, Figure, half_up
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.values import Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """The gap to the annual target, net and gross, in 万人 with its interval of rounding.
+    """The gap to the annual target, net and gross, in the unit of ``net`` with its interval of rounding.
 
     ``net`` is what the letter states; ``surplus`` lies with members over 100 %;
     ``gross`` = net + surplus is what the others really lack.
@@ -29,7 +29,7 @@ class Shortfall:
 
     @property
     def gross(self) -> Fraction:
-        """What the members under 100 % lack together, 万人."""
+        """What the members under 100 % lack together."""
         return Fraction(self.net.value or 0) + self.surplus
 
     @property
@@ -49,7 +49,7 @@ def sum_of(letter: Letter, measure: str, subjects: Iterable[str], key: str, labe
     """
     subjects = tuple(subjects)
     parts = letter.of_measure(measure, subjects)
-    if not parts or len(parts) != len(subjects):
+    if not parts or len(parts) != len(subjects) or len({part.unit for part in parts}) > 1:
         return None
     total = sum(part.value or 0 for part in parts)
     return Figure(key, total, parts[0].unit, Origin.DERIVED, " + ".join(part.text for part in parts), label)
@@ -72,20 +72,20 @@ def implied_target(letter: Letter, subject: str, rate: str = "annual_rate") -> F
         return None
     target = Fraction(submitted.value) * 100 / Fraction(share.value)
     measure = rate.replace("_rate", "_target")
-    place = f"{submitted.text}万人 ÷ {share.text}%"
-    return Figure(f"{subject}.{measure}", half_up(target), "万人", Origin.DERIVED, place)
+    place = f"{submitted.text}{submitted.unit} ÷ {share.text}%"
+    return Figure(f"{subject}.{measure}", half_up(target), submitted.unit, Origin.DERIVED, place)
 
 
 def annual_target(letter: Letter, subject: str) -> Figure | None:
     """A subject's annual target: implied by printed figures, else imposed, else unknown.
 
-    For the province it is submitted + still to submit, which the letter gives exactly.
+    For the province it is submitted + still to submit, where the letter gives both.
     """
-    if subject == "province":
-        submitted, remaining = letter["province.submitted"], letter["province.remaining"]
+    submitted, remaining = letter.get("province.submitted"), letter.get("province.remaining")
+    if subject == "province" and submitted is not None and remaining is not None and submitted.unit == remaining.unit:
         total = (submitted.value or 0) + (remaining.value or 0)
         place = f"{submitted.text} + {remaining.text}"
-        return Figure("province.annual_target", total, "万人", Origin.DERIVED, place, "全省年度目标")
+        return Figure("province.annual_target", total, submitted.unit, Origin.DERIVED, place, "全省年度目标")
     return implied_target(letter, subject) or letter.get(f"{subject}.annual_target")
 
 
@@ -113,14 +113,15 @@ def shortfall(letter: Letter, group: str = "cities") -> Shortfall | None:
     net = letter.get("province.remaining")
     surplus = low = high = Fraction(0)
     finished = []
+    if net is None:
+        return None
+    factor = UNITS[net.unit][1]
     for subject in letter.members(group):
         count, rate = letter.get(f"{subject}.submitted"), letter.get(f"{subject}.annual_rate")
-        if count is None or rate is None or not rate.value or rate.value < 100 or count.value is None:
+        if count is None or rate is None or not rate.value or rate.value < 100 or count.base != net.base:
             continue
         finished.append(subject)
-        surplus += Fraction(count.value) * (1 - 100 / Fraction(rate.value))
-        corners = [c * (1 - 100 / r) for c in count.bounds for r in rate.bounds]
+        surplus += count.exact / factor * (1 - 100 / Fraction(rate.value))
+        corners = [c / factor * (1 - 100 / r) for c in count.exact_bounds for r in rate.bounds]
         low, high = low + min(corners), high + max(corners)
-    if net is None or surplus <= 0:
-        return None
-    return Shortfall(net, surplus, (low, high), tuple(finished))
+    return Shortfall(net, surplus, (low, high), tuple(finished)) if surplus > 0 else None

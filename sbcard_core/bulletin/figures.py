@@ -5,9 +5,11 @@ from numerator and denominator and rounded half up, as Chinese statistics do
 (四舍五入); Python's own ``round`` rounds half to even and is not used.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.values import Origin
@@ -17,16 +19,17 @@ Number = int | Decimal
 UNKNOWN = "—"
 """Shown for a figure nobody has given; an unknown figure is never shown as 0."""
 
-UNITS = frozenset(
-    {"万人", "万张", "%", "人", "张", "笔", "元", "分", "台", "个", "家", "月", "日", "号", "路", "个月"}
-) | {
-    "工作日",
-    "批",
-    "份",
-    "条",
-    "次",
-    "",
-}
+_PLAIN = (
+    *("", "人", "张", "笔", "元", "分", "台", "个", "家", "月", "日", "号", "路", "个月", "工作日", "批", "份", "条"),
+    *("次", "人次", "户", "种", "天", "%"),
+)
+_COUNTED = ("人", "张", "元", "人次", "户", "笔")
+UNITS: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {unit: (unit, 1) for unit in _PLAIN}
+    | {f"万{unit}": (unit, 10**4) for unit in _COUNTED}
+    | {f"亿{unit}": (unit, 10**8) for unit in _COUNTED}
+)
+"""Units a figure may have, each with its base unit and how many of them it is: 万人 is 10,000 人."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Figure:
             raise InvalidValue("a figure key is <subject>.<measure>", step="bulletin.figures", term="数据项")
         if self.unit not in UNITS:
             raise InvalidValue(f"unknown unit of {self.key}", step="bulletin.figures", term="计量单位")
-        if self.value is not None and (isinstance(self.value, bool) or not isinstance(self.value, (int, Decimal))):
+        if self.value is not None and not is_number(self.value):
             raise InvalidValue(f"{self.key} is neither int nor Decimal", step="bulletin.figures", term="数值")
 
     @property
@@ -75,6 +78,27 @@ class Figure:
     def measure(self) -> str:
         """What is counted, e.g. ``submitted``."""
         return self.key.partition(".")[2]
+
+    @property
+    def base(self) -> str:
+        """The unit without 万 or 亿: figures of one base can be compared and added."""
+        return UNITS[self.unit][0]
+
+    @property
+    def exact(self) -> Fraction:
+        """The value in the base unit; 0 when unknown.
+
+        Example:
+            >>> Figure("province.made", Decimal("35.6"), "万张", Origin.PRINTED).exact
+            Fraction(356000, 1)
+        """
+        return Fraction(self.value or 0) * UNITS[self.unit][1]
+
+    @property
+    def exact_bounds(self) -> tuple[Fraction, Fraction]:
+        """:attr:`bounds` in the base unit."""
+        low, high = self.bounds
+        return low * UNITS[self.unit][1], high * UNITS[self.unit][1]
 
     @property
     def text(self) -> str:
@@ -101,6 +125,28 @@ class Figure:
             raise InvalidValue(f"{self.key} is unknown", step="bulletin.figures", term="未知数")
         half = Fraction(1, 2 * 10 ** decimals(self.value))
         return max(Fraction(0), Fraction(self.value) - half), Fraction(self.value) + half
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is exact and finite: an int or a Decimal, no bool and no NaN.
+
+    Example:
+        >>> [is_number(value) for value in (1, Decimal("1.5"), True, Decimal("NaN"), 1.5, "1")]
+        [True, True, False, False, False, False]
+    """
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, Decimal) and value.is_finite()
+    )
+
+
+def in_unit(exact: Fraction, like: Figure) -> str:
+    """An amount of the base unit as a figure would print it: in its unit, with its digits.
+
+    Example:
+        >>> in_unit(Fraction(15_450_000), Figure("province.submitted", 1855, "万人", Origin.PRINTED))
+        '1,545'
+    """
+    return f"{half_up(exact / UNITS[like.unit][1], 0 if like.value is None else decimals(like.value)):,}"
 
 
 def decimals(value: Number) -> int:

@@ -5,6 +5,7 @@ a wrong file is refused as a whole, with the entry named. That the figures agree
 with *each other* is not checked here: it is what :mod:`~sbcard_core.bulletin.auditor` finds out.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sbcard_core.bulletin.figures import Figure, Number
+from sbcard_core.bulletin.figures import Figure, Number, is_number
 from sbcard_core.errors import Refused
 from sbcard_core.files import read_text
 from sbcard_core.values import Origin
 
 DEFAULT = "hunan-2014-07"
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 class LetterRefused(Refused):
@@ -51,7 +53,7 @@ class NamedDate:
 
 @dataclass(frozen=True, slots=True)
 class NamedList:
-    """A sentence that lists subjects in order, with what it claims of them."""
+    """A sentence that lists subjects in order, with what it claims of them; ``stated`` is "" without their number."""
 
     key: str
     place: str
@@ -84,6 +86,7 @@ class Letter:
     document_no: str
     issuer: str
     month: str
+    note: str
     subjects: Mapping[str, str]
     groups: Mapping[str, tuple[str, ...]]
     figures: Mapping[str, Figure]
@@ -114,6 +117,12 @@ class Letter:
         """The Chinese name of a city or bank as the letter writes it."""
         return self.subjects[subject]
 
+    @property
+    def month_zh(self) -> str:
+        """``2014年7月份``."""
+        year, month = self.month.split("-")
+        return f"{year}年{int(month)}月份"
+
     def printed(self) -> tuple[Figure, ...]:
         """The figures that stand in the letter, in its order."""
         return tuple(figure for figure in self if figure.origin is Origin.PRINTED)
@@ -128,8 +137,8 @@ class Letter:
         return tuple(f for f in found if f is not None and (f.origin is Origin.PRINTED or not only_printed))
 
     def members(self, group: str) -> tuple[str, ...]:
-        """The subjects of a group without the row of its total: ``"cities"`` (14) or ``"banks"`` (4)."""
-        return self.groups[group][1:]
+        """The subjects of a group (``"cities"``, ``"banks"``) without the row of its total; () without the group."""
+        return self.groups.get(group, ())[1:]
 
     def with_value(self, key: str, value: Number) -> "Letter":
         """A copy in which one figure has another value.
@@ -190,12 +199,46 @@ def parse(text: str) -> Letter:
         raise LetterRefused(f"an entry is incomplete or has a wrong type: {error}") from error
 
 
+def without_figures(
+    month: str, title: str, *, cities: Mapping[str, str], banks: Mapping[str, str], issuer: str = ""
+) -> Letter:
+    """What a bulletin of any month is headed by where there is no letter to set beside it.
+
+    Args:
+        month: ``YYYY-MM``.
+        title: what the bulletin is called.
+        cities, banks: names by code, in the order of the annexes.
+        issuer: who publishes it.
+
+    Raises:
+        LetterRefused: the month is not ``YYYY-MM``.
+
+    Example:
+        >>> without_figures("2015-03", "进展情况", cities={"430100": "长沙市"}, banks={"103": "农业银行"}).month_zh
+        '2015年3月份'
+    """
+    subjects = {"province": "全省", **cities, **banks}
+    data = {
+        "letter": {"key": f"month-{month}", "title": title, "document_no": "", "issuer": issuer, "month": month},
+        "subjects": subjects,
+        "groups": {"cities": ["province", *cities], "banks": ["province", *banks]},
+        "dates": {},
+        "lists": {},
+        "printed": {"figures": []},
+        "imposed": {"figures": []},
+    }
+    return _build(data)
+
+
 _PRINTED_KEYS = {"key", "value", "unit", "at", "quote", "of", "compared_with"}
 _IMPOSED_KEYS = {"key", "label", "value", "unit", "reason"}
 
 
 def _build(data: Mapping[str, Any]) -> Letter:
     subjects: dict[str, str] = dict(data["subjects"])
+    if not all(isinstance(name, str) for name in subjects.values()):
+        raise LetterRefused("a subject's name is not text")
+    _month(data["letter"]["month"], "the letter")
     figures: dict[str, Figure] = {}
     relations: list[Relation] = []
     compared: dict[str, str] = {}
@@ -205,14 +248,15 @@ def _build(data: Mapping[str, Any]) -> Letter:
         _add(figures, figure)
         quotes[figure.key] = entry["quote"]
         if "of" in entry:
-            numerator, *denominators = entry["of"]
+            numerator, *denominators = entry["of"] or [""]
             relations.append(Relation(figure.key, numerator, tuple(denominators)))
         if "compared_with" in entry:
-            compared[figure.key] = entry["compared_with"]
+            compared[figure.key] = _month(entry["compared_with"], figure.key)
     for entry in data["imposed"]["figures"]:
         _add(figures, _figure(entry, subjects, Origin.IMPOSED))
     letter = Letter(
         **{name: str(data["letter"][name]) for name in ("key", "title", "document_no", "issuer", "month")},
+        note=str(data["letter"].get("note", "")),
         subjects=MappingProxyType(subjects),
         groups=MappingProxyType({name: tuple(members) for name, members in data["groups"].items()}),
         figures=MappingProxyType(figures),
@@ -246,6 +290,18 @@ def _figure(entry: Mapping[str, Any], subjects: Mapping[str, str], origin: Origi
     return figure
 
 
+def _month(text: object, where: str) -> str:
+    if not isinstance(text, str) or _MONTH.fullmatch(text) is None:
+        raise LetterRefused(f"the month of {where} is not written YYYY-MM")
+    return text
+
+
+def _limit(value: object, key: str) -> Number | None:
+    if value is not None and not is_number(value):
+        raise LetterRefused(f"the limit of the list {key!r} is no number")
+    return value  # type: ignore[return-value]
+
+
 def _add(figures: dict[str, Figure], figure: Figure) -> None:
     """Printed and imposed figures share one namespace: what is printed cannot be imposed again."""
     if figure.key in figures:
@@ -267,17 +323,17 @@ def _list(key: str, entry: Mapping[str, Any]) -> NamedList:
         place=entry["at"],
         measure=entry["measure"],
         members=tuple(entry["members"]),
-        stated=entry["stated"],
+        stated=entry.get("stated", ""),
         ranked=bool(entry.get("ranked", False)),
-        at_least=entry.get("at_least"),
-        below=entry.get("below"),
+        at_least=_limit(entry.get("at_least"), key),
+        below=_limit(entry.get("below"), key),
     )
 
 
 def _check_references(letter: Letter) -> None:
     """Every name that points at another entry must find it."""
     wanted = [key for r in letter.relations for key in (r.rate, r.numerator, *r.denominators)]
-    wanted += [named.stated for named in letter.lists]
+    wanted += [named.stated for named in letter.lists if named.stated]
     wanted += [f"{member}.{named.measure}" for named in letter.lists for member in named.members]
     for key in wanted:
         if key not in letter:

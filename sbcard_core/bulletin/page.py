@@ -7,8 +7,7 @@ from markupsafe import Markup
 
 from sbcard_core.bulletin import charts
 from sbcard_core.bulletin.findings import SEVERITY_ZH
-from sbcard_core.bulletin.model import BANNER, Bulletin
-from sbcard_core.values import Origin
+from sbcard_core.bulletin.model import ORIGIN_WORDS, Bulletin
 
 
 def render(bulletin: Bulletin) -> str:
@@ -22,8 +21,7 @@ def render(bulletin: Bulletin) -> str:
     )
     return environment.get_template("bulletin.html.j2").render(
         b=bulletin,
-        banner=BANNER,
-        origins=tuple(Origin),
+        words=ORIGIN_WORDS,
         severity=SEVERITY_ZH,
         completion=Markup(charts.completion(bulletin.annex1)),  # noqa: S704  (charts escapes every text)
         funnel=Markup(charts.funnel(bulletin.annex2)),  # noqa: S704

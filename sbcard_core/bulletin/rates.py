@@ -25,32 +25,35 @@ class _Rate:
 
 
 def recompute(letter: Letter, relation: Relation) -> _Rate | None:
-    """A printed rate from its own numerator and denominators; None when the denominator is 0."""
+    """A printed rate from its own numerator and denominators; None when that is 0, or counts something else."""
     numerator = letter[relation.numerator]
     parts = [letter[key] for key in relation.denominators]
     return _divide(numerator, parts)
 
 
 def _divide(numerator: Figure, parts: list[Figure]) -> _Rate | None:
-    denominator = sum((Fraction(part.value or 0) for part in parts), Fraction(0))
-    low, high = (sum((part.bounds[side] for part in parts), Fraction(0)) for side in (0, 1))
-    if denominator == 0 or low == 0:
+    denominator = sum((part.exact for part in parts), Fraction(0))
+    low, high = (sum((part.exact_bounds[side] for part in parts), Fraction(0)) for side in (0, 1))
+    if denominator == 0 or low == 0 or len({part.base for part in (numerator, *parts)}) > 1:
         return None
-    bounds = numerator.bounds[0] * 100 / high, numerator.bounds[1] * 100 / low
+    bounds = numerator.exact_bounds[0] * 100 / high, numerator.exact_bounds[1] * 100 / low
     below = " + ".join(part.text for part in parts)
     division = f"{numerator.text} ÷ {f'({below})' if len(parts) > 1 else below}"
-    return _Rate(Fraction(numerator.value or 0) * 100 / denominator, bounds, division)
+    return _Rate(numerator.exact * 100 / denominator, bounds, division)
 
 
 def _other_rates(letter: Letter, relation: Relation) -> Iterator[tuple[str, str, _Rate]]:
     """The rates of the other rows of the same measure, then of the rows' total, each with its name."""
     measure = letter[relation.rate].measure
     rows = [other for other in letter.relations if letter[other.rate].measure == measure]
+    units = {letter[key].unit for row in rows for key in (row.numerator, *row.denominators)}
     if len(rows) < 2:
         return
     for other in rows:
         if other.rate != relation.rate and (rate := recompute(letter, other)):
             yield letter.name(letter[other.rate].subject), other.rate, rate
+    if len(units) > 1:
+        return
     top = [letter[row.numerator] for row in rows]
     below = [letter[key] for row in rows for key in row.denominators]
     total = Figure("rows.total", sum(f.value or 0 for f in top), top[0].unit, Origin.DERIVED)

@@ -13,13 +13,19 @@ import xlsxwriter
 
 from sbcard_core.bulletin.figures import UNKNOWN, Figure, decimals, half_up
 from sbcard_core.bulletin.findings import SEVERITY_ZH
-from sbcard_core.bulletin.model import BANNER, Bulletin
+from sbcard_core.bulletin.model import ORIGIN_WORDS, Bulletin
 from sbcard_core.bulletin.rates import recompute
 from sbcard_core.bulletin.tables import Cell, Table, at_letter_digits
 from sbcard_core.values import Origin
 
 FONT = "Microsoft YaHei"
-COLOURS = {Origin.PRINTED: "#B01E23", Origin.DERIVED: "#1B5FA6", Origin.IMPOSED: "#8A5B00", Origin.SIMULATED: "#1C2126"}
+COLOURS = {
+    Origin.PRINTED: "#B01E23",
+    Origin.DERIVED: "#1B5FA6",
+    Origin.IMPOSED: "#8A5B00",
+    Origin.SIMULATED: "#1C2126",
+    Origin.COUNTED: "#1C2126",
+}
 _HEAD_ROW = 3
 """Row index of the column heads: banner, title and remark stand above."""
 
@@ -34,14 +40,13 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
     book = xlsxwriter.Workbook(str(path), options)
     try:
         created = bulletin.created.astimezone(UTC) if bulletin.created.tzinfo else bulletin.created
-        book.set_properties(
-            {"title": f"{bulletin.month_zh}{bulletin.letter.title}", "comments": BANNER, "created": created}
-        )
-        _annex(_Sheet(book, "附表一"), bulletin, bulletin.annex1, "市州")
-        _annex(_Sheet(book, "附表二"), bulletin, bulletin.annex2, "银行")
-        _findings(_Sheet(book, "原文核对"), bulletin)
-        _comparison(_Sheet(book, "原文与重算"), bulletin)
-        _notes(_Sheet(book, "说明"), bulletin)
+        book.set_properties({"title": bulletin.heading, "comments": bulletin.banner, "created": created})
+        _annex(_Sheet(book, "附表一", bulletin), bulletin, bulletin.annex1, "市州")
+        _annex(_Sheet(book, "附表二", bulletin), bulletin, bulletin.annex2, "银行")
+        if bulletin.letter.document_no:
+            _findings(_Sheet(book, "原文核对", bulletin), bulletin)
+            _comparison(_Sheet(book, "原文与重算", bulletin), bulletin)
+        _notes(_Sheet(book, "说明", bulletin), bulletin)
     finally:
         book.close()
 
@@ -49,8 +54,9 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
 class _Sheet:
     """A worksheet with the common top, the formats of the four origins, and cells that keep their type."""
 
-    def __init__(self, book: Any, name: str) -> None:
+    def __init__(self, book: Any, name: str, bulletin: Bulletin) -> None:
         self.sheet = book.add_worksheet(name)
+        self._banner = bulletin.banner
         self._book = book
         self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
 
@@ -71,7 +77,7 @@ class _Sheet:
         banner = self.format(bold=True, align="center", font_color="#6B4700", bg_color="#FFF1C9")
         large, small = self.format(bold=True, font_size=15, font_color="#B01E23"), self.format(font_color="#626B75")
         for first, end in ((0, split - 1), (split, last)) if split else ((0, last),):
-            self.sheet.merge_range(0, first, 0, end, BANNER, banner)
+            self.sheet.merge_range(0, first, 0, end, self._banner, banner)
             self.sheet.merge_range(1, first, 1, end, f"{title}　通报数对照" if first else title, large)
             self.sheet.merge_range(2, first, 2, end, remark, small)
         head = self.format(bold=True, align="center", text_wrap=True, bg_color="#EEF0F3", border=1)
@@ -93,7 +99,7 @@ class _Sheet:
         else:
             self.sheet.fit_to_pages(1, 0)
         self.sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
-        self.sheet.set_footer(f"&L&9{BANNER}&R&9&P / &N")
+        self.sheet.set_footer(f"&L&9{self._banner}&R&9&P / &N")
         self.sheet.hide_gridlines(2)
 
     def text(self, row: int, column: int, text: str, **properties: Any) -> None:
@@ -114,17 +120,21 @@ class _Sheet:
 
 
 def _annex(sheet: _Sheet, bulletin: Bulletin, table: Table, subject: str) -> None:
-    """Campaign columns on the left, the letter's own figures with their origin on the right."""
+    """Counts on the left; the letter's own figures with their origin, where it has any, on the right."""
     compared = [c for c in table.columns if any(r.cell(c.measure).beside for r in (*table.rows, table.total))]
     heads: list[tuple[str, float]] = [("序号", 6), ("代码", 9), (subject, 13)]
     heads += [(f"{c.head}\n({c.unit})", 12.5) for c in table.columns]
-    split = len(heads)
-    heads.append((subject, 13))
-    for column in compared:
-        heads += [(f"通报\n{column.head}", 12), ("来源", 6)]
-    heads.append(("与模拟不同\n(折成通报单位)", 20))
-    remark = f"1 : {bulletin.scale:,} 模拟；左为模拟计数，右为通报数(万人、万张、%)。{_colour_words()}"
-    sheet.top(f"{bulletin.month_zh} {table.title}", remark, heads, split)
+    split = len(heads) if compared else 0
+    word = table.origin.zh
+    remark = f"1 : {bulletin.scale:,} 模拟；" if bulletin.is_simulated else ""
+    if compared:
+        heads.append((subject, 13))
+        for column in compared:
+            heads += [(f"通报\n{column.head}", 12), ("来源", 6)]
+        heads.append((f"与{word}不同\n(折成通报单位)", 20))
+        remark += f"左为{word}计数，右为通报数。"
+    remark += _colour_words(bulletin)
+    sheet.top(f"{bulletin.letter.month_zh} {table.title}", remark, heads, split)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 3)
     for n, row in enumerate((*table.rows, table.total), _HEAD_ROW + 1):
         look: dict[str, Any] = {"bold": True, "bg_color": "#F5F6F8"} if row is table.total else {}
@@ -133,8 +143,9 @@ def _annex(sheet: _Sheet, bulletin: Bulletin, table: Table, subject: str) -> Non
         sheet.text(n, 2, row.name, **look)
         for position, cell in enumerate(row.cells, 3):
             sheet.figure(n, position, cell.figure, **look)
-        sheet.text(n, split, row.name, **look)
-        _beside(sheet, (n, split + 1), [row.cell(column.measure) for column in compared], look)
+        if compared:
+            sheet.text(n, split, row.name, **look)
+            _beside(sheet, (n, split + 1), [row.cell(column.measure) for column in compared], look)
 
 
 def _beside(sheet: _Sheet, at: tuple[int, int], cells: Sequence[Cell], look: Mapping[str, Any]) -> None:
@@ -171,11 +182,12 @@ def _comparison(sheet: _Sheet, bulletin: Bulletin) -> None:
         ("按原文重算", 12),
         ("核对", 6),
         ("算式", 24),
-        ("模拟\n(同单位)", 12),
+        (f"{bulletin.origin.zh}\n(同单位)", 12),
         ("核对", 6),
         ("原文位置 / 设定理由", 78),
     ]
-    remark = f"通报每一个数字及其位置；按原文重算 = 只用原文分子分母；模拟已折成通报单位。{_colour_words()}"
+    remark = "通报每一个数字及其位置；按原文重算 = 只用原文分子分母；"
+    remark += f"{bulletin.origin.zh}数已折成通报单位。{_colour_words(bulletin)}"
     sheet.top(f"原文与重算 {bulletin.letter.document_no}", remark, heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 3)
     relations = {relation.rate: relation for relation in bulletin.letter.relations}
@@ -214,20 +226,15 @@ def _compared(sheet: _Sheet, at: tuple[int, int], found: Figure | None, printed:
 
 def _notes(sheet: _Sheet, bulletin: Bulletin) -> None:
     heads = [("类别", 14), ("项目", 34), ("数值 / 结果", 16), ("单位", 8), ("来源", 8), ("说明", 96)]
-    sheet.top("说明", f"对照 {bulletin.letter.document_no}；附表未随网页存档，栏目按标题和正文推定。", heads)
+    sheet.top("说明", "；".join(filter(None, (bulletin.kicker, bulletin.letter.note))), heads)
     sheet.sheet.freeze_panes(_HEAD_ROW + 1, 0)
     n = _HEAD_ROW + 1
-    words = {
-        "printed": "通报原文所印",
-        "derived": "只由原文数字推出",
-        "imposed": "原文未载，为模拟而设定",
-        "simulated": "在合成人群中计数",
-    }
-    for origin in Origin:
-        for column, text in enumerate(("来源", origin.zh, "", "", origin.zh, words[origin.value])):
+    for origin in bulletin.origins:
+        for column, text in enumerate(("来源", origin.zh, "", "", origin.zh, ORIGIN_WORDS[origin])):
             sheet.text(n, column, text, font_color=COLOURS[origin])
         n += 1
-    groups = [("设定", bulletin.letter.imposed()), ("模拟全程", bulletin.campaign)]
+    whole = "模拟全程" if bulletin.is_simulated else "其他统计"
+    groups = [("设定", bulletin.letter.imposed()), (whole, bulletin.campaign)]
     for group, figures in groups:
         for figure in figures:
             subject = bulletin.letter.subjects.get(figure.subject, "")
@@ -245,6 +252,6 @@ def _notes(sheet: _Sheet, bulletin: Bulletin) -> None:
         n += 1
 
 
-def _colour_words() -> str:
-    names = {Origin.PRINTED: "红", Origin.DERIVED: "蓝", Origin.IMPOSED: "褐", Origin.SIMULATED: "黑"}
-    return " ".join(f"{colour} = {origin.zh}" for origin, colour in names.items())
+def _colour_words(bulletin: Bulletin) -> str:
+    names = {Origin.PRINTED: "红", Origin.DERIVED: "蓝", Origin.IMPOSED: "褐"}
+    return " ".join(f"{names.get(origin, '黑')} = {origin.zh}" for origin in bulletin.origins)

@@ -13,12 +13,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from sbcard_core.bulletin import derived
-from sbcard_core.bulletin.figures import Figure, Number, decimals, half_up, percent
+from sbcard_core.bulletin.figures import UNITS, Figure, Number, decimals, half_up, percent
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.errors import InvalidValue
 from sbcard_core.values import Origin
-
-_UNITS = {"万人": 10_000, "万张": 10_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +93,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An annex: rows in the given order and the row of the total."""
+    """An annex: rows in the given order and the row of the total; ``origin`` is that of its counts."""
 
     key: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     total: Row
+    origin: Origin
 
     def figures(self) -> tuple[Figure, ...]:
         """Every figure shown, the total's last."""
@@ -135,7 +134,8 @@ def annex1(
     rows: Sequence[CityRow],
     letter: Letter,
     *,
-    scale: int,
+    origin: Origin,
+    scale: int = 1,
     target: int | None = None,
     title: str = "数据采集和开户进展情况",
 ) -> Table:
@@ -144,21 +144,22 @@ def annex1(
     Args:
         rows: one per city, in the order to show.
         letter: the letter to set beside.
+        origin: SIMULATED for counts of a synthetic campaign, COUNTED for those of a registry.
         scale: how many real people one synthetic person stands for (1000 = 1:1000); only for the comparison.
         target: the province's annual target; without it, the sum of the cities' (each rounded, so it may be off).
         title: what stands above the table.
 
     Raises:
-        InvalidValue: scale below 1, or a count below 0.
+        InvalidValue: scale below 1 (or not 1 for COUNTED), another origin, or a count below 0.
 
     Example:
         >>> from sbcard_core.bulletin.letter import load
         >>> row = CityRow("431100", "永州市", 2006, None, 3250, 2747, 300, 2046, 600)
-        >>> line = annex1([row], load(), scale=1000).rows[0]
+        >>> line = annex1([row], load(), origin=Origin.SIMULATED, scale=1000).rows[0]
         >>> line.cell("annual_rate").figure.text, line.cell("annual_rate").beside.text, line.cell("added").figure.text
         ('162.0', '162', '—')
     """
-    maker = _Maker(CITY_COLUMNS, letter, scale)
+    maker = _Maker(CITY_COLUMNS, letter, scale, origin)
     lines = [
         maker.row(str(n), (row.code, row.name), maker.counts(row), row.target_origin) for n, row in enumerate(rows, 1)
     ]
@@ -166,25 +167,30 @@ def annex1(
     if target is not None:
         sums["annual_target"] = target
     total = maker.row("", ("province", "合计"), sums, Origin.DERIVED)
-    return Table("annex1", f"附表一 {title}", CITY_COLUMNS, tuple(lines), total)
+    return Table("annex1", f"附表一 {title}", CITY_COLUMNS, tuple(lines), total, origin)
 
 
 def annex2(
-    rows: Sequence[BankRow], letter: Letter, *, scale: int, title: str = "各合作银行社会保障卡建设情况"
+    rows: Sequence[BankRow],
+    letter: Letter,
+    *,
+    origin: Origin,
+    scale: int = 1,
+    title: str = "各合作银行社会保障卡建设情况",
 ) -> Table:
     """附表二 by bank, with the letter's figures beside; arguments as in :func:`annex1`.
 
     Example:
         >>> from sbcard_core.bulletin.letter import load
         >>> rows = [BankRow("402", "农信社联社", 8170, 6970, 700, 500, 0, 1, 1)]
-        >>> cell = annex2(rows, load(), scale=1000).rows[0].cells[2]
+        >>> cell = annex2(rows, load(), origin=Origin.SIMULATED, scale=1000).rows[0].cells[2]
         >>> cell.figure.text, cell.beside.text, cell.differs
         ('85.3', '84.8', True)
     """
-    maker = _Maker(BANK_COLUMNS, letter, scale)
+    maker = _Maker(BANK_COLUMNS, letter, scale, origin)
     lines = [maker.row(str(n), (row.code, row.name), maker.counts(row)) for n, row in enumerate(rows, 1)]
     total = maker.row("", ("province", "合计"), maker.sums([maker.counts(row) for row in rows]))
-    return Table("annex2", f"附表二 {title}", BANK_COLUMNS, tuple(lines), total)
+    return Table("annex2", f"附表二 {title}", BANK_COLUMNS, tuple(lines), total, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +200,14 @@ class _Maker:
     columns: tuple[Column, ...]
     letter: Letter
     scale: int
+    origin: Origin
 
     def __post_init__(self) -> None:
         if self.scale < 1:
             raise InvalidValue("the scale is below 1", step="bulletin.tables", term="比例")
+        if self.origin not in (Origin.SIMULATED, Origin.COUNTED) or (self.origin is Origin.COUNTED and self.scale > 1):
+            what = "counts are SIMULATED, or COUNTED at scale 1"
+            raise InvalidValue(what, step="bulletin.tables", term="数字来源")
 
     def counts(self, row: CityRow | BankRow) -> dict[str, int | None]:
         """The counted measures of an input row, checked."""
@@ -219,12 +229,12 @@ class _Maker:
         number: str,
         name: tuple[str, str],
         counts: dict[str, int | None],
-        target_origin: Origin = Origin.SIMULATED,
+        target_origin: Origin | None = None,
     ) -> Row:
         """One line of cells, rates computed here."""
         cells = []
         for column in self.columns:
-            figure = self._figure(column, name[0], counts, target_origin)
+            figure = self._figure(column, name[0], counts, target_origin or self.origin)
             beside = _beside(self.letter, name[0], column.measure)
             cells.append(Cell(figure, beside, beside is not None and differs(figure, beside, self.scale)))
         return Row(number, name[0], name[1], tuple(cells))
@@ -234,9 +244,12 @@ class _Maker:
         if parts := _RATES.get(column.measure):
             top, below = (counts[part] for part in parts)
             place = "分子或分母未知" if top is None or below is None else f"{top:,} ÷ {below:,}"
-            return Figure(key, percent(top, below), "%", Origin.SIMULATED, place, column.head)
-        origin = target_origin if column.measure == "annual_target" else Origin.SIMULATED
-        place = f"模拟计数, 1 : {self.scale:,}" if origin is Origin.SIMULATED else f"年度目标按 1 : {self.scale:,} 折算"
+            return Figure(key, percent(top, below), "%", self.origin, place, column.head)
+        origin = target_origin if column.measure == "annual_target" else self.origin
+        scaled = f"1 : {self.scale:,}" if self.scale > 1 else ""
+        place = f"{origin.zh}计数, {scaled}" if origin is self.origin else f"年度目标按 {scaled} 折算"
+        if not scaled:
+            place = f"{origin.zh}计数" if origin is self.origin else "年度目标"
         return Figure(key, counts[column.measure], column.unit, origin, place, column.head)
 
 
@@ -259,9 +272,8 @@ def at_letter_digits(figure: Figure, beside: Figure, scale: int) -> Number | Non
     """
     if figure.value is None or beside.value is None:
         return None
-    value = Fraction(figure.value)
-    if beside.unit in _UNITS:
-        value = value * scale / _UNITS[beside.unit]
+    factor = UNITS[beside.unit][1]
+    value = Fraction(figure.value) if factor == 1 else figure.exact * scale / factor
     return half_up(value, decimals(beside.value))
 
 

@@ -28,6 +28,7 @@ def publish(context: Context) -> Iterator[int]:
         campaign.letter,
         _cities(context),
         _banks(context),
+        origin=Origin.SIMULATED,
         scale=round(1 / campaign.scale),
         created=datetime(2014, 8, 4),  # noqa: DTZ001 - a date printed on paper has no zone
         campaign=_figures(context),

@@ -71,6 +71,7 @@ def bulletin(letter: Letter, cities: list[CityRow], banks: list[BankRow]) -> Bul
         letter,
         cities,
         banks,
+        origin=Origin.SIMULATED,
         scale=SCALE,
         created=CREATED,
         campaign=campaign,

@@ -59,7 +59,7 @@ def test_every_cell_has_an_origin_and_a_place(bulletin: Bulletin) -> None:
 
 def test_unknown_is_a_dash_and_makes_the_sum_unknown() -> None:
     rows = [city(), city(opened=None, annual_target=None)]
-    table = annex1(rows, LETTER, scale=1000)
+    table = annex1(rows, LETTER, origin=Origin.SIMULATED, scale=1000)
     assert table.rows[1].cell("opened").figure.text == UNKNOWN
     assert table.rows[1].cell("annual_rate").figure.text == UNKNOWN
     assert table.total.cell("opened").figure.value is None
@@ -69,12 +69,12 @@ def test_unknown_is_a_dash_and_makes_the_sum_unknown() -> None:
 
 
 def test_no_target_no_rate_and_zero_is_not_unknown() -> None:
-    assert row_texts(annex1([city(annual_target=0)], LETTER, scale=1))[3] == UNKNOWN
-    assert row_texts(annex1([city(submitted=0)], LETTER, scale=1))[2:4] == ["0", "0.0"]
+    assert row_texts(annex1([city(annual_target=0)], LETTER, origin=Origin.SIMULATED, scale=1))[3] == UNKNOWN
+    assert row_texts(annex1([city(submitted=0)], LETTER, origin=Origin.SIMULATED, scale=1))[2:4] == ["0", "0.0"]
 
 
 def test_a_total_may_have_its_own_target() -> None:
-    table = annex1([city(), city()], LETTER, scale=1000, target=4010)
+    table = annex1([city(), city()], LETTER, origin=Origin.SIMULATED, scale=1000, target=4010)
     assert table.total.cell("annual_target").figure.value == 4010
     assert table.total.cell("annual_rate").figure.value == percent(6500, 4010)
 
@@ -82,21 +82,21 @@ def test_a_total_may_have_its_own_target() -> None:
 @pytest.mark.parametrize(("scale", "counts"), [(0, {}), (1000, {"made": -1})])
 def test_wrong_counts_are_refused(scale: int, counts: dict[str, int]) -> None:
     with pytest.raises(InvalidValue):
-        annex1([city(**counts)], LETTER, scale=scale)
+        annex1([city(**counts)], LETTER, origin=Origin.SIMULATED, scale=scale)
 
 
 @pytest.mark.parametrize("scale", [1, 10, 100, 1000])
 def test_the_comparison_is_the_same_at_every_scale(scale: int) -> None:
     unit = 10_000 // scale
     near, far = 325 * unit, 326 * unit
-    table = annex1([city(submitted=near), city(submitted=far)], LETTER, scale=scale)
+    table = annex1([city(submitted=near), city(submitted=far)], LETTER, origin=Origin.SIMULATED, scale=scale)
     assert [row.cell("submitted").differs for row in table.rows] == [False, True]
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**7), st.integers(0, 10**7)), min_size=1, max_size=6))
 def test_total_rate_lies_between_the_rows_rates(counts: list[tuple[int, int]]) -> None:
     rows = [BankRow("103", "农业银行", r, min(o, r), 0, r - min(o, r), 0, None, None) for r, o in counts]
-    table = annex2(rows, LETTER, scale=1)
+    table = annex2(rows, LETTER, origin=Origin.SIMULATED, scale=1)
     rates = [row.cell("open_rate").figure.value or 0 for row in table.rows]
     assert min(rates) <= (table.total.cell("open_rate").figure.value or 0) <= max(rates)
 
