@@ -155,8 +155,10 @@ class Backend:
         """Premiums (社会保险费)."""
         return Premiums(self.store, self.ledger, self.rules.tariff, eligibility=self.eligibility)
 
-    def death(self, id_number: str, died_on: date, *, on: date) -> "Death":
+    def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> "Death":
         """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.
+
+        Another day than was reported before is a correction, and takes the number of its ``decision``.
 
         Raises:
             InvalidValue: unknown person, or a death after ``on``; nothing is changed.
@@ -169,7 +171,7 @@ class Backend:
             ...
             sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]
         """
-        payouts = self.payout.death(id_number, died_on, on=on)
+        payouts = self.payout.death(id_number, died_on, on=on, decision=decision)
         return Death(payouts, self.premiums.stop(id_number, after=died_on, reason=f"{died_on} 死亡"))
 
     @contextmanager

@@ -23,8 +23,19 @@ from sbcard_core.cli.desk import (
     tell,
     yuan,
 )
-from sbcard_core.cli.pay_options import BankFiles, OfficerList, PayOn, Period, ProgrammeCode, Reason, Roll, approvals
+from sbcard_core.cli.pay_options import (
+    Approvals,
+    BankFiles,
+    OfficerList,
+    PayOn,
+    Period,
+    ProgrammeCode,
+    Reason,
+    Roll,
+    approvals,
+)
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 pay_app = typer.Typer(
     no_args_is_help=True, help="代发: pay pensions and subsidies, a roll from draft to close.", epilog=EXIT_CODES
@@ -248,13 +259,15 @@ def _show_result(path: Path, report: Any, *, as_json: bool, dry_run: bool) -> No
     tell(lines, {"file": path.name, **plain(report)}, as_json=as_json, dry_run=dry_run)
 
 
-def _corrections(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _corrections(path: Path) -> dict[str, Any]:
+    from sbcard_core.payout import Account  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
     for number, row in rows(path, ("id_number", "account_no"), "pay.repay"):
-        who, account = row["id_number"].strip(), row["account_no"].strip()
+        who, account = row["id_number"].strip(), Account(row["account_no"].strip(), row.get("bank", "").strip())
         if found.setdefault(who, account) != account:
-            what = f"line {number} gives a person a second account"
-            raise InvalidValue(what, step="pay.repay", term="账号更正", advice="one line per person")
+            what = message("payout.csv.twice", file=path.name, line=number)
+            raise InvalidValue(what, step="pay.repay", term="账号更正")
     return found
 
 
@@ -269,19 +282,18 @@ def repay(
     on: On = None,
     out: BankFiles = Path("out/pay"),
     corrections: Annotated[
-        Path | None, typer.Option(help="CSV: id_number,account_no of corrected accounts", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(help="CSV: id_number,account_no, also bank, of corrected accounts", exists=True, dir_okay=False),
     ] = None,
-    approval: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="what an officer signed with `sbcard pay sign`; once per officer", exists=True, dir_okay=False
-        ),
-    ] = None,
+    approval: Approvals = None,
     officers: OfficerList = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send returned lines again, to the account they had or a corrected one; corrections take the roll's officers."""
+    """Send returned lines again, to the account known of each payee now, or a corrected one.
+
+    Accounts other than those of the approved roll take its officers: the refusal names what they `sign`.
+    """
     with (
         backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found,
         out_folder(out, dry_run=dry_run) as target,
@@ -290,8 +302,10 @@ def repay(
         batches = found.payout.repay_returned(
             programme, period, on=day(on), out_dir=target, corrections=new, approved_by=approvals(approval)
         )
-        lines = [f"银行文件 PAYREQ_{batch}.txt" for batch in batches] or ["没有退票 (nothing to pay again)"]
-        tell(lines, {"batches": batches}, as_json=as_json, dry_run=dry_run)
+        left = len(found.payout.returned(programme, period))
+        lines = [f"银行文件 PAYREQ_{batch}.txt" for batch in batches] or ["没有可重发的退票 (nothing to pay again)"]
+        lines += [f"仍有 {left:,} 笔退票未重发: 无可入账账户、暂停或生存状态不符 (see `returned`)"] if left else []
+        tell(lines, {"batches": batches, "left": left}, as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay status ROLL --db sqlite:///books.sqlite --json")

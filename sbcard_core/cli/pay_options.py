@@ -20,9 +20,19 @@ Person = Annotated[str, typer.Argument(metavar="ID_NUMBER", help="social securit
 Since = Annotated[str, typer.Option(help="first period, e.g. 2014-09")]
 Reason = Annotated[str, typer.Option(help="why, kept with it")]
 Fen = Annotated[int, typer.Argument(metavar="AMOUNT_FEN", min=1, help="in fen: 120.00元 is 12000")]
+Decision = Annotated[str, typer.Option(help="number of the decision (决定书文号)")]
 PayOn = Annotated[
     datetime | None,
     typer.Option("--pay-on", formats=["%Y-%m-%d"], help="day of payment; default the programme's own in the period"),
+]
+Approvals = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--approval",
+        help="what an officer signed with `sbcard pay sign`; once per officer",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 OfficerList = Annotated[
     Path | None,

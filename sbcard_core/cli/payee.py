@@ -2,15 +2,18 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_folder, plain, tell, yuan
 from sbcard_core.cli.officer import pay_app
 from sbcard_core.cli.pay import show_roll
-from sbcard_core.cli.pay_options import BankFiles, Period, Person, ProgrammeCode, Reason, Roll, Since
+from sbcard_core.cli.pay_options import BankFiles, Decision, Period, Person, ProgrammeCode, Reason, Roll, Since
 from sbcard_core.values import mask_id
+
+if TYPE_CHECKING:
+    from sbcard_core.payout import DeathReport
 
 __all__ = ["pay_app"]
 
@@ -53,7 +56,7 @@ def give_up(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give returned lines up, for good: their money goes back to the fund. All of them, or none."""
+    """Give returned lines up: their money goes back to the fund. All of them, or none."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
         count = found.payout.cancel_returned(programme, [(batch, line) for line in lines], on=day(on))
         text = f"放弃 {count:,} 笔,共 {len(lines):,} 笔 (the others were given up before)"
@@ -83,10 +86,10 @@ def object_(
 
 
 @pay_app.command(epilog="sbcard pay withdraw ROLL --db sqlite:///books.sqlite")
-def withdraw(roll_no: Roll, db: Database, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Give a roll up before its release; its people may stand on another one."""
+def withdraw(roll_no: Roll, db: Database, on: On = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Give up what of a roll is not at a bank yet; its people may stand on another one."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        found.payout.withdraw(roll_no)
+        found.payout.withdraw(roll_no, on=day(on))
         show_roll(found.payout.status(roll_no), as_json=as_json, dry_run=dry_run)
 
 
@@ -103,12 +106,14 @@ def suspend(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a person's pay from a period on (暂停发放), in rolls drafted from now."""
+    """Hold a person's pay from a period on (暂停发放). Lines of rolls not yet released are held too."""
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        found.payout.suspend(programme, person, since=since, reason=reason, on=day(on))
+        held = found.payout.suspend(programme, person, since=since, reason=reason, on=day(on))
         who = mask_id(person)
-        data = {"id_number": who, "programme": programme, "since": since}
-        tell([f"{who} {programme} 自 {since} 起暂停发放"], data, as_json=as_json, dry_run=dry_run)
+        data = {"id_number": who, "programme": programme, "since": since, "held": held}
+        lines = [f"{who} {programme} 自 {since} 起暂停发放"]
+        lines += [f"  未发送的名册中暂停 {held:,} 行,名册须重新审批"] if held else []
+        tell(lines, data, as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay resume pension ID_NUMBER --since 2014-11 --db sqlite:///books.sqlite")
@@ -139,28 +144,76 @@ def death(
     person: Person,
     died_on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="day of death")],
     db: Database,
+    decision: Annotated[str, typer.Option(help="number of the decision, where the day was reported otherwise")] = "",
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Stop what a person is not due after death, open recoveries for what was paid, and end the person's premiums.
 
+    Another day than was reported is a correction, by a decision: what is due by it goes back.
+
     Exit code 1: lines are at a bank still (run it again when they are answered), or premiums are owed or to be
     given back.
     """
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        done = found.death(person, died_on.date(), on=day(on))
+        done = found.death(person, died_on.date(), on=day(on), decision=decision)
         report, premiums = done.payouts, done.premiums
         lines = [
             f"{mask_id(person)} 死亡 {died_on.date()}",
-            f"  移出名册 {report.removed:,} 笔,放弃退票 {report.cancelled:,} 笔,银行处理中 {report.at_bank:,} 笔",
-            *(f"  追回 {name}" for name in report.recoveries),
+            *_death(report),
             f"  作废缴费单 {len(premiums.cancelled):,} 张",
             *(f"  仍欠保费 {name}" for name in premiums.owed),
             *(f"  应退保费 {name}" for name in premiums.paid),
         ]
-        data = {"id_number": mask_id(person), "removed": report.removed, "cancelled": report.cancelled}
-        data |= {"recoveries": report.recoveries, "at_bank": report.at_bank}
-        tell(lines, {**data, "premiums": plain(premiums)}, as_json=as_json, dry_run=dry_run)
+        data = {"id_number": mask_id(person), **plain(report), "premiums": plain(premiums)}
+        tell(lines, data, as_json=as_json, dry_run=dry_run)
     if report.at_bank or premiums.owed or premiums.paid:
         raise typer.Exit(1)
+
+
+def _death(report: "DeathReport") -> list[str]:
+    back = [f"  恢复应补发 {report.held:,} 笔,恢复退票 {report.payable:,} 笔"] if report.held or report.payable else []
+    return [
+        f"  移出名册 {report.removed:,} 笔,放弃退票 {report.cancelled:,} 笔,银行处理中 {report.at_bank:,} 笔",
+        *back,
+        *(f"  追回 {name}" for name in report.recoveries),
+        *(f"  撤销追回 {name}" for name in report.withdrawn),
+    ]
+
+
+@pay_app.command(
+    "withdraw-death", epilog="sbcard pay withdraw-death ID_NUMBER --decision 文号 --db sqlite:///books.sqlite"
+)
+def withdraw_death(
+    person: Person,
+    decision: Decision,
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """The reported death was a mistake: recoveries it opened fall away, and what it stopped is due again.
+
+    `sbcard pay held` lists the back payments, `repay` sends returned lines again. Cancelled premiums are issued anew.
+    """
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        report = found.payout.withdraw_death(person, decision=decision, on=day(on))
+        lines = [f"{mask_id(person)} 撤销死亡登记 ({decision})", *_death(report)]
+        tell(lines, {"id_number": mask_id(person), **plain(report)}, as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(epilog="sbcard pay reinstate pension BATCH 3 --db sqlite:///books.sqlite --dry-run")
+def reinstate(
+    programme: ProgrammeCode,
+    batch: Annotated[str, typer.Argument(help="number of the batch")],
+    lines: Annotated[list[int], typer.Argument(help="numbers in the batch")],
+    db: Database,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make given-up returned lines payable again: their money is blocked anew. All of them, or none."""
+    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+        count = found.payout.reinstate_returned(programme, [(batch, line) for line in lines], on=day(on))
+        tell([f"恢复退票 {count:,} 笔"], {"reinstated": count}, as_json=as_json, dry_run=dry_run)

@@ -1,7 +1,7 @@
 """``sbcard pay tell|held|payments|recover|receive|recoveries``: what is known of payees, and wrong credits."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_table, plain, rows, tell, yuan
-from sbcard_core.cli.pay_options import Fen, Person, ProgrammeCode, Reason
+from sbcard_core.cli.pay_options import Approvals, Decision, Fen, OfficerList, Person, ProgrammeCode, Reason, approvals
 from sbcard_core.cli.payee import pay_app
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import write_rows
+from sbcard_core.messages import message
 from sbcard_core.values import CardState, mask_id
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _STATES = {
     "RETURNED": "退票",
     "REPAID": "退票已重发",
     "CANCELLED": "退票已放弃",
+    "STOPPED": "退票已停发",
     "UNKNOWN": "待确认",
 }
 
@@ -38,7 +40,8 @@ def _code(kind: type[Code], text: str, field: str) -> Code:
         if text in (one.name, str(int(one))):
             return one
     known = ", ".join(f"{int(one)} {one.name}" for one in kind)
-    raise InvalidValue(f"no such {field}", step="pay.tell", term="代码", advice=f"one of {known}")
+    what = message("payout.csv.code", field=field, found=text[:16], known=known)
+    raise InvalidValue(what, step="pay.tell", term="代码")
 
 
 def _standing(row: dict[str, str]) -> "Standing":
@@ -47,9 +50,9 @@ def _standing(row: dict[str, str]) -> "Standing":
     told = {name: row[name].strip() for name in _STANDING}
     died, state = told["died_on"], told["account_state"]
     try:
-        died_on = date.fromisoformat(died) if died else None
+        died_on = datetime.strptime(died, "%Y-%m-%d").date() if died else None  # noqa: DTZ007 - a day has no zone
     except ValueError as error:
-        raise InvalidValue("died_on is no day", step="pay.tell", term="日期", advice="write YYYY-MM-DD") from error
+        raise InvalidValue(message("payout.csv.day", found=died[:16]), step="pay.tell", term="日期") from error
     return Standing(
         told["id_number"],
         _code(LifeStatus, told["living"] or "NORMAL", "living"),
@@ -92,7 +95,7 @@ def tell_(
         except InvalidValue as error:
             if not at or error.what.startswith("line "):
                 raise
-            what = f"line {at}: {error.what}"
+            what = message("payout.csv.line", file=standings.name, line=at, what=error.what)
             raise InvalidValue(what, step="pay.tell", term=error.term, advice=error.advice) from error
         tell([f"已登记 {count:,} 人"], {"told": count}, as_json=as_json, dry_run=dry_run)
 
@@ -172,18 +175,51 @@ def receive(
     programme: ProgrammeCode,
     recovery_id: RecoveryId,
     amount_fen: Fen,
-    reference: Annotated[str, typer.Option(help="the bank's own; the same again changes nothing")],
+    reference: Annotated[str, typer.Option(help="the bank's own, or the receipt's; the same again changes nothing")],
     db: Database,
+    heirs: Annotated[
+        str, typer.Option("--heirs", metavar="DECISION", help="the person or the heirs paid, by this decision")
+    ] = "",
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Book money that a bank gave back for a recovery: it returns to the fund."""
+    """Book money that a bank gave back for a recovery, or that the heirs paid in: it returns to the fund."""
+    from sbcard_core.payout import RecoverySource  # noqa: PLC0415
+
+    source = RecoverySource.HEIRS if heirs else RecoverySource.BANK
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        left = found.payout.receive(programme, recovery_id, amount_fen, reference=reference, on=day(on))
+        left = found.payout.receive(
+            *(programme, recovery_id, amount_fen), reference=reference, on=day(on), source=source, decision=heirs
+        )
         lines = [f"追回 {recovery_id}  收到 {yuan(amount_fen)} 元 ({reference})", f"  未收回 {yuan(left)} 元"]
         data = {"recovery_id": recovery_id, "amount_fen": amount_fen, "reference": reference, "open_fen": left}
+        data |= {"source": source, "decision": heirs}
         tell(lines, data, as_json=as_json, dry_run=dry_run)
+
+
+@pay_app.command(
+    "withdraw-recovery",
+    epilog="sbcard pay withdraw-recovery pension R1 --decision 文号 --approval li.json --approval wang.json "
+    "--officers officers.toml --db sqlite:///books.sqlite",
+)
+def withdraw_recovery(
+    programme: ProgrammeCode,
+    recovery_id: RecoveryId,
+    decision: Decision,
+    db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a recovery by a decision: what is open falls away, what came in is due to the person again (`held`)."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        signed = approvals(approval)
+        found.payout.withdraw_recovery(programme, recovery_id, decision=decision, on=day(on), approved_by=signed)
+        data = {"recovery_id": recovery_id, "decision": decision}
+        tell([f"追回 {recovery_id}  撤销 ({decision})"], data, as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay recoveries pension --db sqlite:///books.sqlite")
@@ -194,6 +230,7 @@ def recoveries(programme: ProgrammeCode, db: Database, as_json: AsJson = False) 
         lines = [
             f"{one.recovery_id}\t{one.id_number}\t{one.batch_no} {one.seq}\t{yuan(one.amount_fen)} 元\t"
             f"未收回 {yuan(one.open_fen)} 元\t{'抵扣' if one.monthly_fen else '银行退回'}\t{one.reason}"
+            + (f"\t撤销 {one.decision}" if one.withdrawn_on else "")
             for one in there
         ]
         data = {"programme": programme, "recoveries": [plain(one) for one in there]}

@@ -6,11 +6,12 @@ confirms what became of them: their money waits in suspense.
 """
 
 from sbcard_core.payout.approval import ROLL_ACT
+from sbcard_core.payout.deaths import DeathReport
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import SUSPENSE, FundsShort, Progress, RollLine
 from sbcard_core.payout.pension import Adjustment, Entitlement, PensionPayout
-from sbcard_core.payout.people import DeathReport, Payment, Standing
+from sbcard_core.payout.people import Payment, Standing
 from sbcard_core.payout.programmes import (
     FARM_SUBSIDY,
     LAND_SUBSIDY,
@@ -20,11 +21,12 @@ from sbcard_core.payout.programmes import (
     Programme,
     pay_day,
 )
-from sbcard_core.payout.recovery import RecoveryRefused, RecoveryStatus, ReturnedLine
-from sbcard_core.payout.repay import REPAY_ACT
+from sbcard_core.payout.recovery import WITHDRAW_ACT, RecoveryRefused, RecoveryStatus
+from sbcard_core.payout.repay import REPAY_ACT, Account
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
+from sbcard_core.payout.returns import ReturnedLine
 from sbcard_core.payout.rolls import Roll, RollRefused
-from sbcard_core.payout.states import RETURN_CODES, LineState, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import RETURN_CODES, LineState, RecoveryMode, RecoverySource, RollLineState, RollState
 from sbcard_core.payout.status import RollStatus
 from sbcard_core.payout.subsidy import Claim, Head, SubsidyPayout
 from sbcard_core.values import LifeStatus
@@ -38,6 +40,8 @@ __all__ = [
     "RETURN_CODES",
     "ROLL_ACT",
     "SUSPENSE",
+    "WITHDRAW_ACT",
+    "Account",
     "Adjustment",
     "Claim",
     "DeathReport",
@@ -56,6 +60,7 @@ __all__ = [
     "Progress",
     "RecoveryMode",
     "RecoveryRefused",
+    "RecoverySource",
     "RecoveryStatus",
     "RefusedLine",
     "ReturnedLine",

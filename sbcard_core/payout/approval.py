@@ -7,10 +7,11 @@ from datetime import date
 import sqlalchemy as sa
 
 from sbcard_core.calendar import UnknownYear, add_working_days
+from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.officers import Act, Given, Signer, given, obtain, proved, record
 from sbcard_core.payout import deductions, rolls
-from sbcard_core.payout.lines import Books
+from sbcard_core.payout.lines import Books, payable_account, post
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import Roll, RollRefused
 from sbcard_core.payout.states import RollLineState, RollState
@@ -173,41 +174,70 @@ def remove(books: Books, programme: Programme, roll_no: str, lines: Collection[i
 
 
 def take_out(
-    books: Books, connection: sa.Connection, programme: Programme, roll: Roll, lines: list[int], reason: str
+    books: Books,
+    connection: sa.Connection,
+    programme: Programme,
+    roll: Roll,
+    lines: list[int],
+    reason: str,
+    state: RollLineState = RollLineState.REMOVED,
 ) -> Roll:
+    """Take lines out of a roll before its release: for good (REMOVED), or for a later back payment (HELD)."""
     if roll.state >= RollState.RELEASING:
         raise RollRefused("state", message("payout.roll.blocked", roll=roll.roll_no))
     table = schema.payout_roll_line
     update = (
         sa.update(table)
         .where(table.c.roll_id == roll.roll_id, table.c.line == sa.bindparam("n"), table.c.state.in_(_CLAIMS))
-        .values(state=int(RollLineState.REMOVED), reason=reason, deducted_fen=0)
+        .values(state=int(state), reason=reason, deducted_fen=0)
     )
     for line in lines:
         if connection.execute(update, {"n": line}).rowcount != 1:
             raise RollRefused("line", message("payout.roll.no_line", roll=roll.roll_no, line=line))
     deductions.give_back(connection, roll, lines)
+    return changed(books, connection, programme, roll)
+
+
+def changed(books: Books, connection: sa.Connection, programme: Programme, roll: Roll) -> Roll:
+    """A roll whose lines were changed before its release: another digest, which needs approval anew."""
     roll = rolls.save(connection, roll, digest=rolls.digest(connection, roll))
     return _settle(books, connection, programme, roll)
 
 
-def withdraw(books: Books, roll_no: str) -> Roll:
-    """Give a roll up before its money is blocked; its people may stand on another one.
+def withdraw(books: Books, programme: Programme, roll_no: str, on: date | None = None) -> Roll:
+    """Give up what of a roll is not at a bank yet; its people may stand on another one.
+
+    Before the release this is the whole roll. Of one whose release stopped on the way, the lines of batches already
+    written stay, and the money blocked for the others goes back to the fund (``on`` is the day of that).
 
     Raises:
-        RollRefused: ``state``: past it.
+        RollRefused: ``state``: every line is at its bank; ``day``: money is blocked, and ``on`` is missing.
     """
     with books.writing() as connection:
         roll = rolls.load(connection, roll_no)
         if roll.state is RollState.WITHDRAWN:
             return roll
-        if roll.state >= RollState.RELEASING:
+        if roll.state > RollState.RELEASING:
             raise RollRefused("state", message("payout.roll.released", roll=roll_no))
-        line = schema.payout_roll_line
-        of_roll = sa.select(line.c.line).where(line.c.roll_id == roll.roll_id, line.c.deducted_fen > 0)
-        deductions.give_back(connection, roll, list(connection.execute(of_roll).scalars()))
+        line, sent = schema.payout_roll_line, schema.payout_line.c
+        at_bank = sa.select(sent.roll_line).where(sent.roll_id == roll.roll_id)
+        unsent = sa.and_(line.c.roll_id == roll.roll_id, line.c.state.in_(_CLAIMS), line.c.line.not_in(at_bank))
+        if roll.state is RollState.RELEASING:
+            if on is None:
+                raise RollRefused("day", message("payout.roll.withdraw_day", roll=roll_no))
+            unsent = sa.and_(unsent, line.c.state == int(RollLineState.READY))
+            _unblock(books, connection, programme, roll, on)
+        kept = sa.select(line.c.line).where(unsent, line.c.deducted_fen > 0)
+        deductions.give_back(connection, roll, list(connection.execute(kept).scalars()))
         gone = {"state": int(RollLineState.REMOVED), "reason": "withdrawn", "deducted_fen": 0}
-        connection.execute(
-            sa.update(line).where(line.c.roll_id == roll.roll_id, line.c.state.in_(_CLAIMS)).values(gone)
-        )
-        return rolls.save(connection, roll, state=int(RollState.WITHDRAWN))
+        connection.execute(sa.update(line).where(unsent).values(gone))
+        out = roll.state is RollState.RELEASING and rolls.batches(connection, roll.roll_id)
+        return rolls.save(connection, roll, state=int(RollState.RELEASED if out else RollState.WITHDRAWN))
+
+
+def _unblock(books: Books, connection: sa.Connection, programme: Programme, roll: Roll, on: date) -> None:
+    payable = payable_account(roll.roll_no)
+    left = books.ledger.balance(payable, connection).net_fen
+    if left:
+        name, fund = f"payout:{roll.roll_no}:unblock", programme.fund_account
+        post(books.ledger, connection, [Transfer(name, payable, fund, left, "payout.unblock", timestamp(on))])

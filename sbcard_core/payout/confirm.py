@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
+from sbcard_core.messages import message
 from sbcard_core.payout.batches import body
 from sbcard_core.payout.lines import SUSPENSE, Books, clearing_account, payable_account, post
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer, take
 from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import schema, update_many
 
-_NOT_PAID = (LineState.RETURNED, LineState.REPAID, LineState.CANCELLED)
+_NOT_PAID = (LineState.RETURNED, LineState.REPAID, LineState.CANCELLED, LineState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,7 @@ def _instead(
     path, bank, on = place
     report = take(books, connection, file, path, bank=bank, on=on)
     if report.unknown or report.findings:
-        what = f"batch {report.batch_no} has no result file yet, and this does not answer all its lines"
-        raise PayoutResultRefused(path, "unanswered", what, "read the bank's result file first")
+        raise PayoutResultRefused(path, "unanswered", message("payout.result.unanswered", batch=report.batch_no))
     return report
 
 
@@ -131,15 +131,14 @@ def _news(connection: sa.Connection, file: bankfile.BankFile, path: Path, codes:
         if state is LineState.UNKNOWN:
             news.append(_Said(row[0], paid, row[2], reason or ("" if paid else codes[status])))
         elif (state is LineState.PAID) is not paid or (not paid and state not in _NOT_PAID):
-            what = f"line {number} says the opposite of the bank's result file"
-            raise PayoutResultRefused(path, "contradiction", what, "clear it with the bank before anything is changed")
+            raise PayoutResultRefused(path, "contradiction", message("payout.result.contradiction", line=number))
     for name, value in sums.items():
         if file.trailer[name] != str(value):
-            what = f"trailer says another {name} than the lines, which say {value}"
-            raise PayoutResultRefused(path, "totals", what, "ask the bank for a corrected file")
+            found = file.trailer[name][:20]
+            what = message("payout.result.totals", field=name, found=found, lines=value)
+            raise PayoutResultRefused(path, "totals", what)
     return news
 
 
 def _wrong(path: Path, number: int) -> PayoutResultRefused:
-    what = f"line {number} is not one of the batch's, or stands twice"
-    return PayoutResultRefused(path, "line", what, "ask the bank for a corrected file")
+    return PayoutResultRefused(path, "line", message("payout.result.line", line=number))

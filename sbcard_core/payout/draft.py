@@ -11,12 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.fields import BankAccount, CitizenNumber, HouseholdNumber
+from sbcard_core.fields.name import Match
+from sbcard_core.fields.name import match as match_names
 from sbcard_core.payout import deductions, lookup, rolls, rules
 from sbcard_core.payout.lines import STAGE, Books, PayoutFinding, RollLine, record
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.states import RollLineState, RollState
-from sbcard_core.store import insert_many, schema
-from sbcard_core.values import FEN_MAX, mask_id
+from sbcard_core.store import insert_many, schema, update_many
+from sbcard_core.values import FEN_MAX, Severity, mask_id
 
 CHUNK = 20_000
 """Lines taken in by one statement; SQLite looks up and matches as many at a time."""
@@ -39,6 +43,7 @@ REASONS = {
     "amount": "金额不在允许范围内",
     "household": "缺少户编号",
     "card": "没有可入账的社会保障卡",
+    "unusable": "登记的银行或账号不可用",
     "account": "账号与登记不符",
     "duplicate": "本期已发放,不重复发放",
     "item": "该项目已发放,不重复发放",
@@ -47,7 +52,9 @@ REASONS = {
     "living": "生存状态不符合发放条件",
     "suspended": "暂停发放",
 }
-"""Finding codes (``payout.<code>``) and what a clerk reads."""
+"""Finding codes (``payout.<code>``) of lines not taken on, and what a clerk reads."""
+FOLDED = "姓名与登记的写法不同,按登记的姓名发放"
+"""Of lines that are taken on (``payout.name_folded``): the names agree only in their search form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Draft:
     """What a roll is drafted from."""
 
     programme: Programme
-    period: str
+    period: Period
     lines: Iterable[RollLine]
     on: date
     by: str
@@ -70,7 +77,7 @@ def draft(books: Books, order: Draft) -> rolls.Roll:
     # roll's order, costs SQLite more than to store the line.
     with books.writing(checks_references=False) as connection:
         _INPUT.create(connection)
-        count = _take_in(books, connection, order.lines)
+        count = _take_in(books, connection, programme, order.lines)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("ANALYZE payout_input")  # else it is planned as empty
         source = rolls.digest_rows(connection, "payout_input", RollLine._fields, "line > 0", {})
@@ -80,24 +87,55 @@ def draft(books: Books, order: Draft) -> rolls.Roll:
                 _INPUT.drop(connection)
                 return roll
         roll = _new_roll(connection, order, there, source)
-        _match(books, connection, order, roll, count)
-        rules.judge(connection, rules.Rules(programme, order.period, order.exclusions), roll)
+        folded = _match(books, connection, order, roll, count)
+        rules.apply(connection, rules.Rules(programme, order.period, order.exclusions), roll)
         deductions.keep_back(connection, programme.code, roll, order.on)
-        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll))
+        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll, folded))
         _INPUT.drop(connection)
         ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
         return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready))
 
 
-def _take_in(books: Books, connection: sa.Connection, lines: Iterable[RollLine]) -> int:
+def _take_in(books: Books, connection: sa.Connection, programme: Programme, lines: Iterable[RollLine]) -> int:
     source, count = iter(lines), 0
     while part := list(islice(source, CHUNK)):
         if not _storable(part):
             part = [line if _storable([line]) else _blanked(line) for line in part]
+        part = _written(part, household=programme.household)
         _put(connection, ((n, *line) for n, line in enumerate(part, count + 1)))
         count += len(part)
         books.tell("roll", count)
     return count
+
+
+def _written(part: Sequence[RollLine], *, household: bool) -> list[RollLine]:
+    """Lines with their identifiers in the one written form; columns that are written so already are left alone.
+
+    What is no number of a person, or no account, stays as it is and matches nobody and nothing; what is no household
+    number is none.
+    """
+    numbers, accounts, households, items = (
+        [getattr(line, name) for line in part] for name in ("id_number", "account_no", "household", "item")
+    )
+    text = "".join(numbers)
+    if len(text) != 18 * len(part) or not text.isascii() or not text.replace("X", "0").isdigit():
+        numbers = [form or text for form, text in zip(CitizenNumber.column(numbers), numbers, strict=True)]
+    if any(accounts):
+        accounts = [form or text for form, text in zip(BankAccount.column(accounts), accounts, strict=True)]
+    if household:
+        households = HouseholdNumber.column(households)
+    if any(items):
+        items = [_item(text) for text in items]
+    return [
+        RollLine(number, line.name, line.amount_fen, account, of, item, line.area)
+        for line, number, account, of, item in zip(part, numbers, accounts, households, items, strict=True)
+    ]
+
+
+def _item(text: str) -> str:
+    """An item, its period in the one written form."""
+    head, colon, tail = text.rpartition(":")
+    return f"{head}:{Period(tail)}" if colon and Period.is_valid(tail) else text.strip()
 
 
 def _put(connection: sa.Connection, rows: Iterable[Sequence[object]]) -> None:
@@ -124,10 +162,13 @@ def _storable(part: Sequence[RollLine]) -> bool:
 
 
 def _blanked(line: RollLine) -> RollLine:
-    """An unusable line with its unusable fields emptied, so that it is refused by the rule it breaks."""
-    kept = RollLine(*(value if _fits(value) else "" for value in line))  # type: ignore[arg-type]
-    amount = line.amount_fen if type(line.amount_fen) is int and abs(line.amount_fen) <= FEN_MAX else 0
-    return kept._replace(amount_fen=amount)
+    """An unusable line, so that it is refused: a bad number or name emptied, for anything else the amount 0."""
+    number, name, amount, *more = line
+    whole = all(_fits(value) for value in more)
+    usable = whole and type(amount) is int and abs(amount) <= FEN_MAX
+    kept = (value if _fits(value) else "" for value in (number, name, *more))
+    number, name, *more = kept
+    return RollLine(number, name, amount if usable else 0, *more)
 
 
 def _fits(value: object) -> bool:
@@ -163,6 +204,7 @@ FROM (SELECT line, household, item, area, amount_fen, person_id, found_bank, fou
                   WHEN amount_fen < 1 OR amount_fen > :limit THEN 'amount'
                   WHEN :household = 1 AND household = '' THEN 'household'
                   WHEN found_account IS NULL THEN 'card'
+                  WHEN {unusable} THEN 'unusable'
                   WHEN account_no <> '' AND account_no <> found_account THEN 'account'
              END AS reason
       FROM (SELECT s.line, s.name, s.amount_fen, s.account_no, s.household, s.item, s.area, {found}
@@ -171,11 +213,17 @@ WHERE line > 0
 ORDER BY line
 ON CONFLICT DO NOTHING
 """
+_UNUSABLE = {
+    "sqlite": "found_account GLOB '*[^0-9]*' OR length(found_account) NOT BETWEEN 12 AND 19 "
+    "OR found_bank NOT GLOB '[1-9][0-9][0-9]' OR instr(known_name, '|') > 0",
+    "postgresql": "found_account !~ '^[0-9]{12,19}$' OR found_bank !~ '^[1-9][0-9][0-9]$' "
+    "OR position('|' in known_name) > 0",
+}
+"""What no bank file carries: found before any money is blocked."""
 _JOINED = (
     "p.person_id, p.name AS known_name, {bank} AS found_bank, {account} AS found_account "
     f"FROM payout_input s LEFT JOIN person p ON p.id_number = s.id_number {lookup.REGISTRY}"
 )
-_TOLD = "LEFT JOIN payout_standing t ON t.person_id = p.person_id AND t.account_no IS NOT NULL"
 _NOT_CLAIMED = """
 INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item, area, gross_fen, deducted_fen,
                               bank, account_no, state, reason)
@@ -185,24 +233,21 @@ WHERE NOT EXISTS (SELECT 1 FROM payout_roll_line l WHERE l.roll_id = :roll AND l
 """
 
 
-def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Roll, count: int) -> None:
-    """Every line joined with its person and latest payable account; the claim index keeps the first of each."""
+def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Roll, count: int) -> list[int]:
+    """Every line joined with its person and latest payable account; the claim index keeps the first of each.
+
+    Returns the lines whose name is the registered one only in its search form.
+    """
     programme = order.programme
-    payable = ", ".join(str(int(state)) for state in sorted(programme.payable)) or "-1"
-    standing = schema.payout_standing.c
-    told = connection.execute(sa.select(standing.person_id).where(standing.account_no.is_not(None)).limit(1)).first()
-    account, bank = "k.account_no", "k.bank"
-    if told is not None:
-        live = f"CASE WHEN t.account_state IN ({payable}) THEN t."
-        account = f"CASE WHEN t.person_id IS NULL THEN k.account_no ELSE {live}account_no END END"
-        bank = f"CASE WHEN t.person_id IS NULL THEN k.bank ELSE {live}bank END END"
     ready, refused = int(RollLineState.READY), int(RollLineState.REFUSED)
-    names = {"account": account, "bank": bank, "payable": payable, "told": _TOLD if told is not None else ""}
+    names = lookup.names(connection, programme.payable)
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
         lookup.find(connection, names, count, CHUNK, lambda done: books.tell("find", done, count))
     found = lookup.FOUND if is_sqlite else _JOINED.format(**names)
-    match = sa.text(_MATCH.format(ready=ready, refused=refused, found=found))
+    folded = _same_names(connection, _FOUND_NAMES if is_sqlite else _JOINED_NAMES)
+    unusable = _UNUSABLE["sqlite" if is_sqlite else "postgresql"]
+    match = sa.text(_MATCH.format(ready=ready, refused=refused, found=found, unusable=unusable))
     values = {"roll": roll.roll_id, "run": roll.run_id}
     limits = {"limit": programme.limit_fen, "household": int(programme.household)}
     stored = 0
@@ -216,6 +261,30 @@ def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Ro
         lookup.forget(connection)
     if stored < count:
         connection.execute(sa.text(_NOT_CLAIMED.format(refused=refused)), values)
+    return folded
+
+
+_FOUND_NAMES = (
+    "SELECT s.line, s.name, f.known_name FROM payout_input s JOIN payout_found f ON f.line = s.line "
+    "WHERE f.known_name <> s.name ORDER BY s.line"
+)
+_JOINED_NAMES = (
+    "SELECT s.line, s.name, p.name FROM payout_input s JOIN person p ON p.id_number = s.id_number "
+    "WHERE p.name <> s.name ORDER BY s.line"
+)
+
+
+def _same_names(connection: sa.Connection, query: str) -> list[int]:
+    """Give lines whose name is the registered one, spelled otherwise, that very name; returns those merely alike."""
+    same, folded = [], []
+    for line, given, known in connection.execute(sa.text(query)).all():
+        found = match_names(given, known)
+        if found is not Match.DIFFERENT:
+            same.append((known, line))
+        if found is Match.FOLDED:
+            folded.append(line)
+    update_many(connection, _INPUT, ("name",), ("line",), same)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +322,7 @@ def refused(connection: sa.Connection, roll: rolls.Roll) -> list[RefusedLine]:
     ]
 
 
-def _findings(connection: sa.Connection, roll: rolls.Roll) -> Iterator[PayoutFinding]:
+def _findings(connection: sa.Connection, roll: rolls.Roll, folded: Sequence[int]) -> Iterator[PayoutFinding]:
     line = schema.payout_roll_line.c
     query = (
         sa.select(line.line, line.reason, _INPUT.c.id_number)
@@ -263,3 +332,7 @@ def _findings(connection: sa.Connection, roll: rolls.Roll) -> Iterator[PayoutFin
     )
     for number, code, id_number in connection.execute(query).all():
         yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {REASONS[code]}")
+    mine = sa.select(_INPUT.c.id_number).where(_INPUT.c.line == sa.bindparam("n"))
+    for number in folded:
+        who = mask_id(connection.execute(mine, {"n": number}).scalar_one())
+        yield PayoutFinding(number, "payout.name_folded", f"{who} {FOLDED}", severity=Severity.WARNING)

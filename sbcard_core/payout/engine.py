@@ -10,12 +10,15 @@ from pathlib import Path
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Ledger
+from sbcard_core.messages import message
 from sbcard_core.officers import Officers, Signer
 from sbcard_core.payout import (
     approval,
+    arrears,
     batches,
     checks,
     confirm,
+    deaths,
     draft,
     lines,
     people,
@@ -24,6 +27,7 @@ from sbcard_core.payout import (
     release,
     repay,
     results,
+    returns,
     rolls,
     rules,
     status,
@@ -32,7 +36,7 @@ from sbcard_core.payout.checks import day
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RollState
+from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RecoverySource, RollState
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
@@ -69,16 +73,13 @@ class PayoutEngine:
         progress: Callable[[lines.Progress], None] | None = None,
     ) -> None:
         if max_lines < 1:
-            raise InvalidValue("a batch holds at least one line", step="payout", term="代发批次")
+            raise InvalidValue(message("payout.max_lines"), step="payout", term="代发批次")
         if PAID_CODE in return_codes:
-            what = f"code {PAID_CODE} says that a line is paid"
-            raise InvalidValue(what, step="payout", term="退票代码", advice="take it out of the codes of return")
+            raise InvalidValue(message("payout.paid_code", code=PAID_CODE), step="payout", term="退票代码")
         self._books = lines.Books(store, ledger, progress, itemised, return_codes, officers or Officers())
         self._max_lines = max_lines
         self._known = {programme.code: programme for programme in catalogue}
         self._exclusions = tuple(exclusions)
-
-    # --- the stages of a roll ----------------------------------------------------------------------------------
 
     def draft(
         self,
@@ -97,17 +98,17 @@ class PayoutEngine:
 
         Args:
             programme: a programme or its code in the catalogue.
-            period: a year ``"2014"``, a month ``"2014-07"``, or a named part of a year, ``"2014-Q3"``.
+            period: a year ``"2014"``, a half-year ``"2014-H1"``, a quarter ``"2014-Q3"`` or a month ``"2014-07"``.
             roll_lines: any number of lines; they are streamed.
             on: the day of drafting.
             by: id of the officer who drafts it, who is not one of its approvers; needed by programmes with approvals.
-            pay_on: day of payment; by default the programme's own in that month, moved earlier over holidays, or
-                ``on``.
+            pay_on: day of payment; by default the programme's own in the last month of the period, moved earlier over
+                holidays; ``on`` where it has none, or that has gone by.
 
         Raises:
             InvalidValue: unknown programme, a period that is none, or ``on`` no day.
             ApprovalRefused: ``officer``: the programme has approvals, and the drafter is not registered.
-            UnknownYear: the holidays around the day of payment are not known.
+            UnknownYear: the holidays around the day of payment are not known; hand in ``pay_on``.
         """
         return self._draft(programme, period, roll_lines, on, by, pay_on)
 
@@ -125,7 +126,7 @@ class PayoutEngine:
         if found.approvals:
             self._books.officers.of(by)  # else who drafted it could be one who approves it
         if pay_on is None:
-            pay_on = programmes.pay_day(found, on.year, on.month) if found.pay_day else on
+            pay_on = programmes.pay_day(found, period) if found.pay_day else on
         day(pay_on, "pay_on")
         order = draft.Draft(found, period, roll_lines, on, by or "draft", max(pay_on, on), self._exclusions)
         return draft.draft(self._books, order)
@@ -162,9 +163,9 @@ class PayoutEngine:
                 return []
             return rules.stale(connection, self.programme(roll.programme), roll)
 
-    def withdraw(self, roll_no: str) -> Roll:
-        """Give a roll up before its money is blocked."""
-        return approval.withdraw(self._books, roll_no)
+    def withdraw(self, roll_no: str, *, on: date | None = None) -> Roll:
+        """Give up what of a roll is not at a bank yet; see :func:`sbcard_core.payout.approval.withdraw`."""
+        return approval.withdraw(self._books, self._of(roll_no), roll_no, on if on is None else day(on))
 
     def release(self, roll_no: str, *, on: date, out_dir: Path) -> list[str]:
         """Check and block the roll's money, then write its bank files; see :mod:`sbcard_core.payout.release`."""
@@ -204,8 +205,6 @@ class PayoutEngine:
         with self._books.store.begin() as connection:
             return rolls.batches(connection, rolls.load(connection, roll_no).roll_id)
 
-    # --- the banks' answers ------------------------------------------------------------------------------------
-
     def read_result(self, path: Path, *, on: date) -> results.PayoutResultReport:
         """Take in one answer: a result file, or a confirmation of unknown lines.
 
@@ -216,9 +215,8 @@ class PayoutEngine:
         try:
             kind = bankfile.kind_of(path)
         except OSError as error:
-            what = f"{path.name} can't be read: {error.strerror}"
-            advice = "check the name of the file"
-            raise InvalidValue(what, step="payout.read_result", term="代发结果文件", advice=advice) from error
+            what = message("payout.result.file", file=path.name, error=error.strerror)
+            raise InvalidValue(what, step="payout.read_result", term="代发结果文件") from error
         if kind == bankfile.PAYOUT_CONFIRMATION.kind:
             return confirm.read_confirmation(self._books, path, on=on)
         return results.read_result(self._books, path, on=on)
@@ -234,7 +232,7 @@ class PayoutEngine:
         *,
         on: date,
         out_dir: Path,
-        corrections: Mapping[str, str] | None = None,
+        corrections: Mapping[str, repay.Account | str] | None = None,
         only: Collection[str] | None = None,
         approved_by: Sequence[Signer] = (),
     ) -> list[str]:
@@ -245,40 +243,48 @@ class PayoutEngine:
         )
         return repay.repay(self._books, order, self._max_lines)
 
-    def returned(self, programme: Programme | str, period: str) -> list[recovery.ReturnedLine]:
+    def returned(self, programme: Programme | str, period: str) -> list[returns.ReturnedLine]:
         """The returned lines that wait to be paid again or given up."""
-        return recovery.returned(self._books, self.programme(programme), checks.period(period))
+        return returns.returned(self._books, self.programme(programme), checks.period(period))
 
-    def cancel_returned(self, programme: Programme | str, returned: Iterable[tuple[str, int]], *, on: date) -> int:
+    def cancel_returned(self, programme: Programme | str, which: Iterable[tuple[str, int]], *, on: date) -> int:
         """Give up returned lines (batch, number); their money goes back to the fund."""
-        return recovery.cancel(self._books, self.programme(programme), returned, day(on))
+        return returns.give_up(self._books, self.programme(programme), which, day(on))
 
-    # --- people ------------------------------------------------------------------------------------------------
+    def reinstate_returned(self, programme: Programme | str, which: Iterable[tuple[str, int]], *, on: date) -> int:
+        """Make given-up lines (batch, number) payable again; their money is taken from the fund."""
+        return returns.take_up(self._books, self.programme(programme), which, day(on))
 
     def tell(self, standings: Iterable[people.Standing], *, on: date) -> int:
         """Hand in what the registry does not know of people; see :class:`sbcard_core.payout.people.Standing`."""
         return people.tell(self._books, standings, day(on))
 
-    def suspend(self, programme: Programme | str, id_number: str, *, since: str, reason: str, on: date) -> None:
+    def suspend(self, programme: Programme | str, id_number: str, *, since: str, reason: str, on: date) -> int:
         """Stop paying a person from a period on; see :func:`sbcard_core.payout.people.suspend`."""
         found = self.programme(programme)
-        people.suspend(self._books, found, id_number, checks.period(since, "since"), reason, day(on))
+        return people.suspend(self._books, found, id_number, checks.period(since, "since"), reason, day(on))
 
     def resume(self, programme: Programme | str, id_number: str, *, since: str) -> int:
         """Pay a person again from a period on; what was held is then in :meth:`held`."""
         return people.resume(self._books, self.programme(programme), id_number, checks.period(since, "since"))
 
     def held(self, programme: Programme | str, id_number: str | None = None) -> Iterator[lines.RollLine]:
-        """Back payments due after suspensions ended, as lines for the next roll."""
-        return people.held(self._books, self.programme(programme), id_number)
+        """Back payments that are due, as lines for the next roll; see :func:`sbcard_core.payout.arrears.held`."""
+        return arrears.held(
+            self._books, self.programme(programme), None if id_number is None else people.number_of(id_number)
+        )
 
     def payments(self, id_number: str) -> list[people.Payment]:
         """Every line sent to a bank for a person, by which a recovery names the one that was too much."""
         return people.payments(self._books, id_number)
 
-    def death(self, id_number: str, died_on: date, *, on: date) -> people.DeathReport:
-        """Stop and recover what a person is not due; see :func:`sbcard_core.payout.people.death`."""
-        return people.death(self._books, self._known, id_number, died_on, day(on))
+    def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> deaths.DeathReport:
+        """A person died, or on another day than was reported; see :func:`sbcard_core.payout.deaths.report`."""
+        return deaths.report(self._books, self._known, id_number, died_on, day(on), decision)
+
+    def withdraw_death(self, id_number: str, *, decision: str, on: date) -> deaths.DeathReport:
+        """The reported death was a mistake; see :func:`sbcard_core.payout.deaths.withdraw`."""
+        return deaths.withdraw(self._books, self._known, id_number, decision, day(on))
 
     def recover(
         self,
@@ -293,16 +299,37 @@ class PayoutEngine:
     ) -> str:
         """Begin to get back part or all of a paid line (batch, number): kept back later, or through the bank."""
         if mode not in tuple(RecoveryMode):
-            advice = "RecoveryMode.DEDUCTION or RecoveryMode.RETURN"
-            raise InvalidValue("no such mode of recovery", step="payout.recover", term="追回方式", advice=advice)
+            raise InvalidValue(message("payout.mode"), step="payout.recover", term="追回方式")
         order = recovery.Recovery(recovery_id, *paid, amount_fen, RecoveryMode(mode), monthly_fen, reason, day(on))
         return recovery.recover(self._books, order)
 
     def receive(
-        self, programme: Programme | str, recovery_id: str, amount_fen: int, *, reference: str, on: date
+        self,
+        programme: Programme | str,
+        recovery_id: str,
+        amount_fen: int,
+        *,
+        reference: str,
+        on: date,
+        source: RecoverySource = RecoverySource.BANK,
+        decision: str = "",
     ) -> int:
-        """Book money a bank gave back; returns what is still out."""
-        return recovery.receive(self._books, self.programme(programme), recovery_id, amount_fen, reference, day(on))
+        """Book money that came in for a recovery; see :func:`sbcard_core.payout.recovery.receive`."""
+        receipt = recovery.Receipt(recovery_id, amount_fen, reference, day(on), RecoverySource(source), decision)
+        return recovery.receive(self._books, self.programme(programme), receipt)
+
+    def withdraw_recovery(
+        self,
+        programme: Programme | str,
+        recovery_id: str,
+        *,
+        decision: str,
+        on: date,
+        approved_by: Sequence[Signer] = (),
+    ) -> None:
+        """Withdraw a recovery by a decision; see :func:`sbcard_core.payout.recovery.withdraw`."""
+        found = self.programme(programme)
+        recovery.withdraw(self._books, found, recovery_id, decision, day(on), tuple(approved_by))
 
     def recoveries(self, programme: Programme | str) -> list[recovery.RecoveryStatus]:
         """Every recovery of a programme, with what is still out."""
@@ -311,8 +338,6 @@ class PayoutEngine:
     def still_out(self, recovery_id: str) -> int:
         """What of a recovery has not come back yet, in fen."""
         return recovery.outstanding(self._books, recovery_id)
-
-    # --- the short path ----------------------------------------------------------------------------------------
 
     def pay(
         self,
@@ -348,8 +373,6 @@ class PayoutEngine:
         order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, notice_over)
         return release.release(self._books, order)
 
-    # --- helpers -----------------------------------------------------------------------------------------------
-
     def programme(self, programme: Programme | str) -> Programme:
         """A programme by its code in this engine's catalogue, or itself.
 
@@ -360,9 +383,10 @@ class PayoutEngine:
             return self._known[programme]
         found = programmes.find(programme)
         if self._known.setdefault(found.code, found) != found:
-            what = "another programme has this code"  # else a second one could do without officers, or pay elsewhere
-            advice = "use a code of its own, or give the engine its catalogue"
-            raise InvalidValue(what, step="payout.programmes", term="代发项目", advice=advice)
+            what = message(
+                "payout.programme.other", programme=found.code
+            )  # it could do without officers, or pay elsewhere
+            raise InvalidValue(what, step="payout.programmes", term="代发项目")
         return found
 
     def _of(self, roll_no: str) -> Programme:

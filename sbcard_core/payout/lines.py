@@ -98,12 +98,16 @@ class RollLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PayoutFinding:
-    """One thing found: ``line`` of the roll or file (0 = none), ``amount_fen`` it put in suspense."""
+    """One thing found: ``line`` of the roll or file (0 = none), ``amount_fen`` it put in suspense.
+
+    Of severity ERROR it was not taken on; a WARNING is only to be looked at.
+    """
 
     line: int
     code: str
     detail: str
     amount_fen: int = 0
+    severity: Severity = Severity.ERROR
 
 
 _COLUMNS = ("stage", "code", "source", "line", "field", "severity", "disposition", "amount_fen", "detail")
@@ -111,8 +115,7 @@ _COLUMNS = ("stage", "code", "source", "line", "field", "severity", "disposition
 
 def record(connection: sa.Connection, source: str, findings: Iterable[PayoutFinding]) -> int:
     """Store findings of one source and return how many."""
-    error = int(Severity.ERROR)
-    rows = ((STAGE, f.code, source, f.line, "", error, None, f.amount_fen, f.detail) for f in findings)
+    rows = ((STAGE, f.code, source, f.line, "", int(f.severity), None, f.amount_fen, f.detail) for f in findings)
     return insert_many(connection, schema.finding, _COLUMNS, rows)
 
 

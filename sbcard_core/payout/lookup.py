@@ -5,9 +5,12 @@ is larger than the cache is read many times over. So its lines are put in the or
 up as the registry lies, and put back. PostgreSQL plans such a join itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
+
+from sbcard_core.store import schema
+from sbcard_core.values import CardState
 
 _TABLES = sa.MetaData()
 _WHO = sa.Table(
@@ -35,12 +38,56 @@ _FOUND = sa.Table(
 )
 
 REGISTRY = """
-      LEFT JOIN card k ON k.person_id = p.person_id AND k.account_state IN ({payable}) AND k.issued_on IS NOT NULL
+      LEFT JOIN card k ON k.person_id = p.person_id AND k.account_state IN ({payable})
           AND NOT EXISTS (SELECT 1 FROM card n WHERE n.person_id = p.person_id AND n.account_state IN ({payable})
-                          AND (n.issued_on > k.issued_on OR (n.issued_on = k.issued_on AND n.card_no > k.card_no)))
+                          AND (COALESCE(n.issued_on, ''), n.card_no) > (COALESCE(k.issued_on, ''), k.card_no))
       {told}
 """
-"""A person's latest payable card, and what was told of them."""
+"""A person's latest payable card, issued before not issued, and what was told of them."""
+_OPENED = (
+    "(SELECT {column} FROM opening_line o JOIN opening_batch b ON b.batch_no = o.batch_no "
+    "WHERE o.person_id = p.person_id AND o.state = 20 AND NOT EXISTS "
+    "(SELECT 1 FROM card c WHERE c.person_id = p.person_id AND c.account_no = o.account_no) "
+    "ORDER BY o.answered_on DESC, o.batch_no DESC LIMIT 1)"
+)
+_TOLD = "LEFT JOIN payout_standing t ON t.person_id = p.person_id AND t.account_no IS NOT NULL"
+
+
+def names(connection: sa.Connection, payable: Collection[CardState]) -> dict[str, str]:
+    """The SQL of bank and account of person ``p``, for a query with :data:`REGISTRY`.
+
+    An account that was reported goes before the registry's; of these a card's before one opened in bulk that is on no
+    card yet.
+    """
+    states = ", ".join(str(int(state)) for state in sorted(payable)) or "-1"
+    standing = schema.payout_standing.c
+    told = connection.execute(sa.select(standing.person_id).where(standing.account_no.is_not(None)).limit(1)).first()
+    account, bank = "k.account_no", "k.bank"
+    if CardState.SEALED in payable:
+        account = f"COALESCE(k.account_no, {_OPENED.format(column='o.account_no')})"
+        bank = f"COALESCE(k.bank, {_OPENED.format(column='b.bank')})"
+    if told is not None:
+        live = f"CASE WHEN t.account_state IN ({states}) THEN t."
+        account = f"CASE WHEN t.person_id IS NULL THEN {account} ELSE {live}account_no END END"
+        bank = f"CASE WHEN t.person_id IS NULL THEN {bank} ELSE {live}bank END END"
+    return {"account": account, "bank": bank, "payable": states, "told": _TOLD if told is not None else ""}
+
+
+def accounts(
+    connection: sa.Connection, payable: Collection[CardState], people: Sequence[int]
+) -> dict[int, tuple[str, str]]:
+    """Bank and account each of some people is paid to today; who has none is left out."""
+    sql = names(connection, payable)
+    text = "SELECT p.person_id, {bank}, {account} FROM person p " + REGISTRY + " WHERE p.person_id IN :people"  # noqa: S608
+    query = sa.text(text.format(**sql)).bindparams(sa.bindparam("people", expanding=True))
+    found = {}
+    for first in range(0, len(people), 500):
+        for person_id, bank, account in connection.execute(query, {"people": list(people[first : first + 500])}):
+            if account is not None:
+                found[person_id] = bank, account
+    return found
+
+
 _ORDERED = sa.text(
     "INSERT INTO payout_who (line, person_id) SELECT s.line, p.person_id FROM payout_input s "
     "CROSS JOIN person p ON p.id_number = s.id_number ORDER BY p.person_id"
@@ -58,19 +105,19 @@ FOUND = (
 """Lines with what :func:`find` found."""
 
 
-def find(connection: sa.Connection, names: dict[str, str], count: int, chunk: int, told: Callable[[int], None]) -> None:
+def find(connection: sa.Connection, sql: dict[str, str], count: int, chunk: int, told: Callable[[int], None]) -> None:
     """Fill ``payout_found`` with the person, name and account behind each line of ``payout_input``.
 
     Args:
         connection: of SQLite.
-        names: the SQL of ``bank``, ``account``, ``payable`` and ``told``.
+        sql: what :func:`names` gave.
         count: lines there are.
         chunk: lines looked up by one statement.
         told: told how many were looked up.
     """
     _TABLES.create_all(connection, checkfirst=False)
     connection.execute(_ORDERED)
-    query = sa.text(_LOOKED_UP.format(**names))
+    query = sa.text(_LOOKED_UP.format(**sql))
     for after in range(0, count, chunk):
         upto = min(after + chunk, count)
         connection.execute(query, {"after": after, "upto": upto})

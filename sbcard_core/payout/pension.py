@@ -19,12 +19,12 @@ class Entitlement:
     name: str = field(repr=False)
     monthly_fen: int
     since: str
-    until: str = "9999-12"
+    until: str = "2999-12"
     area: str = ""
 
     def __post_init__(self) -> None:
-        checks.month(self.since, "since")
-        checks.month(self.until, "until")
+        object.__setattr__(self, "since", checks.month(self.since, "since"))
+        object.__setattr__(self, "until", checks.month(self.until, "until"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Adjustment:
     only: frozenset[str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        checks.month(self.since, "since")
-        checks.month(self.decided_in, "decided_in")
+        object.__setattr__(self, "since", checks.month(self.since, "since"))
+        object.__setattr__(self, "decided_in", checks.month(self.decided_in, "decided_in"))
 
 
 def month_after(month: str) -> str:
@@ -139,7 +139,7 @@ class PensionPayout:
     ) -> Roll:
         """Draft a month's roll: what is due, back pay of adjustments and, with ``held``, of ended suspensions."""
 
-        checks.month(month, "the period")
+        month = checks.month(month, "the period")
 
         def lines() -> Iterator[RollLine]:
             yield from month_lines(entitlements, adjustments, month)

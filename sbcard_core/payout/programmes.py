@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
-from sbcard_core.calendar import is_working_day
+from sbcard_core.calendar import Period, is_working_day
+from sbcard_core.eligibility import DEFAULT_RULES, Answer, Purpose
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
+from sbcard_core.messages import message
 from sbcard_core.values import CardState
 
-# A loss report stops the card, not the account behind it; a half never activated is no live account (assumed).
-PAYABLE: frozenset[CardState] = frozenset(set(CardState) - {CardState.SEALED, CardState.CANCELLED})
+PAYABLE: frozenset[CardState] = frozenset(
+    state for state, answer in DEFAULT_RULES[Purpose.CREDIT].states.items() if answer is Answer.ALLOW
+)
+"""States of the financial half in which its account takes credits: the default rule of eligibility."""
 _CODE = re.compile(r"[a-z0-9-]{1,24}", re.ASCII)
 
 
@@ -26,7 +30,8 @@ class Programme:
         fund_account: ledger account the money comes from.
         kind: kind of that account.
         limit_fen: most per line; assumed, no public limit.
-        payable: states of the card's financial half in which the account behind it is paid; assumed.
+        payable: states of the card's financial half in which the account behind it is paid: by default what the rule of
+            eligibility for credits allows, so also an account opened in bulk and not activated yet (只收不付).
         approvals: different officers who must approve a roll, none of whom drafted it (assumed).
         notice_days: working days of the public notice (公示); 0 = none. 7 is general practice, places differ.
         household: paid per household to the card of its head (户主), not per person.
@@ -48,11 +53,10 @@ class Programme:
 
     def __post_init__(self) -> None:
         if _CODE.fullmatch(self.code) is None:
-            advice = "use up to 24 small letters, digits and hyphens"
-            raise InvalidValue("bad programme code", step="payout.programmes", term="代发项目", advice=advice)
+            raise InvalidValue(message("payout.programme.code"), step="payout.programmes", term="代发项目")
         if min(self.approvals, self.notice_days, self.pay_day) < 0 or self.pay_day > 28 or self.limit_fen < 1:
-            advice = "counts are not negative, the pay day is at most 28, the limit at least 1"
-            raise InvalidValue("bad programme rule", step="payout.programmes", term="代发项目", advice=advice)
+            what = message("payout.programme.rule", programme=self.code)
+            raise InvalidValue(what, step="payout.programmes", term="代发项目")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ LAND_SUBSIDY = Programme(
 PROGRAMMES: Mapping[str, Programme] = MappingProxyType({p.code: p for p in (PENSION, FARM_SUBSIDY, LAND_SUBSIDY)})
 
 
-def pay_day(programme: Programme, year: int, month: int) -> date:
-    """The programme's day of payment in one month: its fixed day, or the working day before it.
+def pay_day(programme: Programme, period: str) -> date:
+    """The programme's day of payment for a period: its fixed day in the last month of it, or the working day before.
 
     Source: common practice (assumed); working days of :mod:`sbcard_core.calendar`, not the banks' own.
 
@@ -88,12 +92,13 @@ def pay_day(programme: Programme, year: int, month: int) -> date:
         UnknownYear: the holidays of that year are not known.
 
     Example:
-        >>> pay_day(PENSION, 2014, 6)  # the 15th was a Sunday
+        >>> pay_day(PENSION, "2014-06")  # the 15th was a Sunday
         datetime.date(2014, 6, 13)
     """
     if not programme.pay_day:
-        raise InvalidValue("programme has no fixed day of payment", step="payout.pay_day", term="发放日")
-    day = date(year, month, programme.pay_day)
+        what = message("payout.programme.no_pay_day", programme=programme.code)
+        raise InvalidValue(what, step="payout.pay_day", term="发放日")
+    day = Period(period).pay_day(programme.pay_day)
     while not is_working_day(day):
         day -= timedelta(days=1)
     return day
@@ -113,6 +118,6 @@ def find(programme: Programme | str) -> Programme:
         return programme
     found = PROGRAMMES.get(programme)
     if found is None:
-        advice = f"known are {', '.join(PROGRAMMES)}; or pass a Programme"
-        raise InvalidValue("unknown programme", step="payout.programmes", term="代发项目", advice=advice)
+        what = message("payout.programme.unknown", found=str(programme)[:24], known=", ".join(PROGRAMMES))
+        raise InvalidValue(what, step="payout.programmes", term="代发项目")
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from sbcard_core.fields import BankCode
 from sbcard_core.ledger import AccountKind, Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.payout import rolls, rules
@@ -38,8 +39,8 @@ def release(books: Books, order: Release) -> list[str]:
     as it is.
 
     Raises:
-        RollRefused: ``state``, ``approval``, ``notice``, ``order``, ``stale`` (see ``PayoutEngine.stale``) or
-            ``digest``; nothing changed.
+        RollRefused: ``state``, ``approval``, ``notice``, ``order``, ``stale`` (see ``PayoutEngine.stale``),
+            ``digest``, or ``unusable``: a bank or account no file can carry; nothing changed.
         FundsShort: the fund does not hold the sum, what is held back in it not counted; nothing changed.
     """
     with books.writing() as connection:
@@ -66,7 +67,8 @@ def release(books: Books, order: Release) -> list[str]:
         left = books.ledger.balances([payable_account(roll.roll_no)], connection)
         if any(balance.net_fen for balance in left.values()):
             raise RollRefused("blocked", message("payout.release.blocked", roll=roll.roll_no))
-        rolls.save(connection, roll, state=int(RollState.RELEASED))
+        if rolls.load(connection, roll.roll_no).state is RollState.RELEASING:  # else it was withdrawn meanwhile
+            rolls.save(connection, roll, state=int(RollState.RELEASED))
     return made
 
 
@@ -90,8 +92,11 @@ def _check(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
 def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) -> Roll:
     line = schema.payout_roll_line.c
     ready = sa.and_(line.roll_id == roll.roll_id, line.state == int(RollLineState.READY))
-    due = sa.select(sa.func.coalesce(sa.func.sum(line.gross_fen - line.deducted_fen), 0)).where(ready)
-    total = int(connection.execute(due).scalar_one())
+    fen, part = line.gross_fen - line.deducted_fen, 1_000_000_000  # summed in two parts: no database overflows
+    due = sa.select(sa.func.sum(fen // part), sa.func.sum(fen % part)).where(ready)
+    high, low = connection.execute(due).one()
+    total = int(high or 0) * part + int(low or 0)
+    _check_banks(connection, roll, ready)
     programme, ledger = order.programme, books.ledger
     fund, payable = programme.fund_account, payable_account(roll.roll_no)
     ledger.open_accounts([(fund, programme.kind), (payable, AccountKind.PAYOUT_PAYABLE)], connection=connection)
@@ -103,3 +108,15 @@ def _block(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
         move = Transfer(f"payout:{roll.roll_no}:block", fund, payable, total, "payout.block", at)
         post(ledger, connection, [move])
     return rolls.save(connection, roll, state=int(RollState.RELEASING), released_on=order.on.isoformat())
+
+
+def _check_banks(connection: sa.Connection, roll: Roll, ready: sa.ColumnElement[bool]) -> None:
+    """Every bank and account can stand in a bank file: found before the money is blocked, of older rolls too."""
+    line = schema.payout_roll_line.c
+    banks = connection.execute(sa.select(line.bank).where(ready).distinct()).scalars()
+    bad = [bank for bank in banks if not BankCode.is_valid(bank)]
+    odd = sa.or_(line.account_no.contains("|"), line.account_no == "", line.account_no.contains("\n"))
+    numbers = sa.select(line.line).where(ready, sa.or_(line.bank.in_(bad), odd)).order_by(line.line).limit(20)
+    if found := connection.execute(numbers).scalars().all():
+        lines = ", ".join(str(number) for number in found)
+        raise RollRefused("unusable", message("payout.release.unusable", roll=roll.roll_no, lines=lines))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sbcard_core.errors import Refused
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
+from sbcard_core.messages import Message, message
 from sbcard_core.payout import lines
 from sbcard_core.payout.lines import SUSPENSE, Books, PayoutFinding
 from sbcard_core.payout.states import PAID_CODE, LineState
@@ -18,15 +19,18 @@ from sbcard_core.store import insert_many, schema, update_many
 
 _FOREIGN = ("payout.seq", "payout.account_no")
 """What a line of another batch looks like."""
+_READ = ("payout.status", "payout.twice")
+"""A line that was read, and says nothing for certain."""
 Answer = tuple[LineState, str | None]  # state, reason
 
 
 class PayoutResultRefused(Refused):
     """A file refused as a whole, nothing changed; ``code`` ``batch``, ``bank``, ``empty``, ``answered``,
-    ``lines``, ``totals``."""
+    ``lines``, ``unreadable``, ``totals``."""
 
-    def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
-        super().__init__(f"{path.name}: {what}", step="payout.read_result", term="代发结果文件", advice=advice)
+    def __init__(self, path: Path, code: str, what: Message) -> None:
+        named = message(what.code, **what.parameters, file=path.name)
+        super().__init__(named, step="payout.read_result", term="代发结果文件")
         self.code = code
 
 
@@ -69,7 +73,7 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
     Raises:
         BankFileRefused: the file is wrong as a whole, or the trailer counts other lines than it brought.
         PayoutResultRefused: no such batch, another bank, no line at all, answered by another file, lines of another
-            batch, or wrong totals.
+            batch, no line that can be read, or wrong totals.
     """
     file = bankfile.load(path, bankfile.PAYOUT_RESULT)
     batch_no = file.header["batch_no"]
@@ -78,8 +82,7 @@ def read_result(books: Books, path: Path, *, on: date) -> PayoutResultReport:
         if answered_by == file.sha256:
             return PayoutResultReport(batch_no, repeated=True)
         if answered_by is not None:
-            what = f"batch {batch_no} was answered by another file"
-            raise PayoutResultRefused(path, "answered", what, "clear it with the bank before anything is changed")
+            raise PayoutResultRefused(path, "answered", message("payout.result.answered", batch=batch_no))
         return take(books, connection, file, path, bank=bank, on=on)
 
 
@@ -92,8 +95,9 @@ def take(
     sent = batch.sent
     answers, strays = _answers(file, batch, books.return_codes)
     if sum(stray.code in _FOREIGN for stray in strays) > len(answers):
-        what = f"most of its lines are not those of batch {batch_no}"
-        raise PayoutResultRefused(path, "lines", what, "it is another batch's: check the batch number with the bank")
+        raise PayoutResultRefused(path, "lines", message("payout.result.foreign", batch=batch_no))
+    if not answers and all(stray.code not in _READ for stray in strays):
+        raise PayoutResultRefused(path, "unreadable", message("payout.result.unreadable", lines=len(strays)))
     report = _report(batch_no, sent, answers, strays)
     _check_totals(path, file, report, len(strays))
     post(books, connection, (batch_no, bank, on), sent, answers)
@@ -140,12 +144,11 @@ def batch_of(connection: sa.Connection, file: bankfile.LoadedFile, path: Path) -
     batch_no = file.header["batch_no"]
     row = connection.execute(sa.select(batch.bank, batch.answer_sha256).where(batch.batch_no == batch_no)).one_or_none()
     if row is None:
-        raise PayoutResultRefused(path, "batch", f"no batch {batch_no[:64]!r} was sent", "check the batch number")
+        raise PayoutResultRefused(path, "batch", message("payout.result.batch", batch=batch_no[:64]))
     if row[0] != file.header["bank"]:
-        what = f"batch {batch_no} was sent to bank {row[0]}"
-        raise PayoutResultRefused(path, "bank", what, "check which bank answered")
+        raise PayoutResultRefused(path, "bank", message("payout.result.bank", batch=batch_no, bank=row[0]))
     if not file.lines:  # a bank that knows nothing yet has not answered; every batch has lines
-        raise PayoutResultRefused(path, "empty", "it holds no line at all", "ask the bank for the whole file")
+        raise PayoutResultRefused(path, "empty", message("payout.result.empty"))
     return row[0], row[1]
 
 
@@ -280,8 +283,8 @@ def _check_totals(path: Path, file: bankfile.LoadedFile, report: PayoutResultRep
         said = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
         room = strays * 2 if name in read else None  # a line that stands twice takes two away
         if said != value and (strays == 0 or said < value or (room is not None and said > value + room)):
-            what = f"trailer says {name} {text[:20]}, the lines say {value}"
-            raise PayoutResultRefused(path, "totals", what, "ask the bank for a corrected file")
+            what = message("payout.result.totals", field=name, found=text[:20], lines=value)
+            raise PayoutResultRefused(path, "totals", what)
 
 
 def post(

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
+from sbcard_core.payout.checks import stored_period
+from sbcard_core.payout.due import SUSPENDED, SUSPENDED_NOW, days, not_living
 from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
 from sbcard_core.payout.states import HELD_ITEM, RollLineState
 from sbcard_core.store import schema, update_many
-from sbcard_core.values import LifeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,31 +19,13 @@ class Rules:
     """What decides beside the lines themselves."""
 
     programme: Programme
-    period: str
+    period: Period
     exclusions: Sequence[Exclusion] = ()
-
-
-def not_living(programme: Programme, period: str) -> str:
-    """Rule on a standing: dead before the period, or not known to live.
-
-    It is SQL; ``period`` holds only digits, letters and hyphens.
-    """
-    due = "1 = 0"
-    if programme.pays_month_of_death:
-        dead = f"living = {int(LifeStatus.DEAD)} AND died_on IS NOT NULL"
-        due = f"{dead} AND '{period}' <= substr(died_on, 1, {len(period)})"
-    return f"living <> {int(LifeStatus.NORMAL)} AND NOT ({due})"
 
 
 _READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
 _OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
 
-_HOLDS = (
-    "payout_roll_line.person_id IN (SELECT person_id FROM payout_hold WHERE programme = :programme AND since <= :period"
-)
-_SUSPENDED = f"{_HOLDS} AND (until IS NULL OR until > :period))"
-_SUSPENDED_NOW = f"{_HOLDS} AND until IS NULL)"
-"""Back pay is for periods gone by: it waits while a suspension runs, not for the period of its roll."""
 _PAID_ITSELF = (
     "EXISTS (SELECT 1 FROM payout_roll r JOIN payout_roll_line o ON o.run_id = r.run_id AND o.roll_id = r.roll_id "  # noqa: S608 - ours
     f"WHERE r.programme = :programme AND r.period = substr(payout_roll_line.item, {len(HELD_ITEM) + 1}) "
@@ -56,7 +40,7 @@ _BACK_PAID = (
 """A period is due once: by its own line, or as back pay of it (``held:<period>``), whichever roll has it first."""
 
 
-def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
+def apply(connection: sa.Connection, order: Rules, roll: Roll) -> None:
     """The rules that look beyond the line: other programmes, other people, life, suspension."""
     programme, period = order.programme, order.period
     ids = {"roll": roll.roll_id, "run": roll.run_id}
@@ -65,15 +49,16 @@ def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
         update = f"UPDATE payout_roll_line SET state = {int(state)}, reason = '{code}' WHERE {_OF_ROLL} AND {rule}"  # noqa: S608
         connection.execute(sa.text(update), {**ids, **values})
 
+    running = f"payout_roll_line.person_id IN ({SUSPENDED_NOW})"
     some_item = connection.execute(sa.text("SELECT 1 FROM payout_input WHERE item <> '' LIMIT 1")).first()
     if some_item is not None:
         before = (
             "EXISTS (SELECT 1 FROM payout_roll_line o JOIN payout_roll r ON r.roll_id = o.roll_id "  # noqa: S608 - ours
             "WHERE o.person_id = payout_roll_line.person_id AND o.item = payout_roll_line.item AND o.item <> '' "
-            f"AND o.state < 50 AND (o.state <> {int(RollLineState.HELD)} OR {_SUSPENDED_NOW}) "
+            f"AND o.state < 50 AND (o.state <> {int(RollLineState.HELD)} OR {running}) "
             "AND o.roll_id <> :roll AND r.programme = :programme)"
         )
-        refuse("item", f"item <> '' AND {before}", programme=programme.code, period=period)
+        refuse("item", f"item <> '' AND {before}", programme=programme.code)
         of_period = f"substr(item, 1, {len(HELD_ITEM)}) = '{HELD_ITEM}'"
         refuse("item", f"{of_period} AND {_PAID_ITSELF}", programme=programme.code)
     back_paid = sa.text(_BACK_PAID)
@@ -90,8 +75,8 @@ def judge(connection: sa.Connection, order: Rules, roll: Roll) -> None:
     _refuse_shared(connection, roll)
     dead = f"SELECT person_id FROM payout_standing WHERE {not_living(programme, period)}"  # noqa: S608
     refuse("living", f"person_id IN ({dead})")
-    held = f"item = '' AND {_SUSPENDED} OR item <> '' AND {_SUSPENDED_NOW}"
-    refuse("suspended", f"({held})", RollLineState.HELD, programme=programme.code, period=period)
+    held = f"item = '' AND person_id IN ({SUSPENDED}) OR item <> '' AND {running}"
+    refuse("suspended", f"({held})", RollLineState.HELD, programme=programme.code, **days(period))
 
 
 _SHARED = (
@@ -135,7 +120,7 @@ _STALE = (
     "AND k.account_state NOT IN ({payable}) "
     "AND NOT EXISTS (SELECT 1 FROM payout_standing t WHERE t.person_id = k.person_id AND t.account_no IS NOT NULL) "
     "AND NOT EXISTS (SELECT 1 FROM card n WHERE n.person_id = k.person_id AND n.account_no = k.account_no "
-    "AND n.account_state IN ({payable}) AND n.issued_on IS NOT NULL)",
+    "AND n.account_state IN ({payable}))",
 )
 
 
@@ -145,7 +130,7 @@ def stale(connection: sa.Connection, programme: Programme, roll: Roll) -> list[t
     It starts at what is not in order, which is little: cards out of use and people told of, not at the lines.
     """
     payable = ", ".join(str(int(state)) for state in sorted(programme.payable)) or "-1"
-    names = {"claim": _CLAIM, "payable": payable, "not_living": not_living(programme, roll.period)}
+    names = {"claim": _CLAIM, "payable": payable, "not_living": not_living(programme, stored_period(roll.period))}
     ids = {"roll": roll.roll_id, "run": roll.run_id}
     found: dict[int, str] = {}
     for query in _STALE:

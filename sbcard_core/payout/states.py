@@ -7,6 +7,10 @@ from types import MappingProxyType
 PAID_CODE = "00"
 HELD_ITEM = "held:"
 """Item of a back payment for a suspended period: ``held:<period>``."""
+BACK_ITEM = "back:"
+"""Item of a back payment for what a recovery should not have taken: ``back:<digest>:<period>``."""
+DEATH_REASON = "death"
+"""Reason of roll lines taken out, and of recoveries opened, because of a death."""
 RETURN_CODES: Mapping[str, str] = MappingProxyType(
     {
         "11": "无此账户",
@@ -37,6 +41,8 @@ class LineState(IntEnum):
     """Returned, and sent again as another line, which names this one."""
     CANCELLED = 23
     """Returned, and given up: its money is back in the fund."""
+    STOPPED = 24
+    """Returned, and not due because of a death: its money is back in the fund until the death is withdrawn."""
     UNKNOWN = 30
     """The answer is missing, unreadable or contradictory: in suspense, never paid again until the bank confirms."""
 
@@ -67,7 +73,7 @@ class RollLineState(IntEnum):
     DEDUCTED = 11
     """Kept back whole for a recovery: nothing to send."""
     HELD = 12
-    """Suspended: kept for a later back payment (补发)."""
+    """Suspended, or taken out for a death that was withdrawn: kept for a later back payment (补发)."""
     REFUSED = 50
     """Did not match; one finding says why."""
     REMOVED = 51
@@ -81,3 +87,14 @@ class RecoveryMode(IntEnum):
     """Kept back from later rolls of the programme, a part each time."""
     RETURN = 2
     """Returned through the bank."""
+
+
+class RecoverySource(IntEnum):
+    """Where one part of a recovery came from. Own codes."""
+
+    DEDUCTION = 1
+    """Kept back from a roll line."""
+    BANK = 2
+    """Returned by the bank, under its reference."""
+    HEIRS = 3
+    """Paid in by the person or the heirs, under a decision."""

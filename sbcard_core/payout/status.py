@@ -9,9 +9,10 @@ from sbcard_core.messages import message
 from sbcard_core.payout import rolls
 from sbcard_core.payout.approval import officers
 from sbcard_core.payout.checks import yuan
+from sbcard_core.payout.deductions import undone_fen
 from sbcard_core.payout.lines import Books, payable_account
 from sbcard_core.payout.rolls import Roll, RollRefused
-from sbcard_core.payout.states import LineState, RecoveryMode, RollLineState, RollState
+from sbcard_core.payout.states import LineState, RecoverySource, RollLineState, RollState
 from sbcard_core.store import schema
 
 
@@ -27,9 +28,9 @@ class RollStatus:
         sent_fen: at a bank, not answered.
         returned_fen: came back, to be paid again.
         unknown_fen: in suspense until the bank confirms.
-        paid_fen: paid, less what banks gave back since.
-        recovered_fen: kept back for recoveries, and given back by banks.
-        removed_fen: taken out, or given up after they came back.
+        paid_fen: paid, less what came in for recoveries since.
+        recovered_fen: kept back for recoveries, and given back by banks, people and heirs.
+        removed_fen: taken out, given up or stopped after they came back, and what was kept back by mistake.
         held_fen: suspended; owed later as a back payment of another roll.
         refused: lines that did not match.
         officers: who approved the roll as it stands now.
@@ -94,10 +95,11 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
             "SELECT COALESCE(SUM(e.amount_fen), 0) FROM payout_recovery r "  # noqa: S608
             "JOIN payout_recovery_entry e ON e.recovery_id = r.recovery_id "
             f"JOIN (SELECT l.batch_no, l.seq {_OF_ROLL}) x ON x.batch_no = r.batch_no AND x.seq = r.seq "
-            f"WHERE r.mode = {int(RecoveryMode.RETURN)}"
+            f"WHERE e.source <> {int(RecoverySource.DEDUCTION)}"
         ),
         place,
     ).scalar_one()
+    undone = undone_fen(connection, roll)
     taken = [state for state in RollLineState if state is not RollLineState.REFUSED]
     return RollStatus(
         roll=roll,
@@ -108,8 +110,8 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
         returned_fen=fen[LineState.RETURNED],
         unknown_fen=fen[LineState.UNKNOWN],
         paid_fen=fen[LineState.PAID] - int(back),
-        recovered_fen=deducted + int(back),
-        removed_fen=gross[RollLineState.REMOVED] + fen[LineState.CANCELLED],
+        recovered_fen=deducted - undone + int(back),
+        removed_fen=gross[RollLineState.REMOVED] + fen[LineState.CANCELLED] + fen[LineState.STOPPED] + undone,
         held_fen=gross[RollLineState.HELD],
         refused=of.get(RollLineState.REFUSED, (0, 0, 0))[0],
         officers=officers(connection, roll),

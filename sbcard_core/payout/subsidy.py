@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import HouseholdNumber
+from sbcard_core.messages import message
 from sbcard_core.payout.engine import PayoutEngine
 from sbcard_core.payout.lines import RollLine
 from sbcard_core.payout.programmes import Programme
@@ -44,18 +46,19 @@ def household_lines(claims: Iterable[Claim], heads: Mapping[str, Head], rate_fen
     changes nothing. A household whose head is not known gets a line nobody matches, which is one finding.
 
     Raises:
-        InvalidValue: a claim without a household, or of no positive units.
+        InvalidValue: a claim or head without a household number, or a claim of no positive units.
     """
-    units: dict[str, int] = {}
-    areas: dict[str, str] = {}
+    units: dict[HouseholdNumber, int] = {}
+    areas: dict[HouseholdNumber, str] = {}
     for claim in claims:
         if not claim.household or claim.units < 1:
-            what = "a claim has a household and a positive number of units"
-            raise InvalidValue(what, step="payout.subsidy", term="补贴申报")
-        units[claim.household] = units.get(claim.household, 0) + claim.units
-        areas.setdefault(claim.household, claim.area)
+            raise InvalidValue(message("payout.claim"), step="payout.subsidy", term="补贴申报")
+        household = HouseholdNumber(claim.household)  # the same in every spelling: its units are added
+        units[household] = units.get(household, 0) + claim.units
+        areas.setdefault(household, claim.area)
+    known = {HouseholdNumber(number): head for number, head in heads.items()}
     for household, sum_units in units.items():
-        head = heads.get(household, Head("", ""))
+        head = known.get(household, Head("", ""))
         due = (sum_units * rate_fen + 500) // 1000
         yield RollLine(head.id_number, head.name, due, household=household, area=areas[household])
 

@@ -58,6 +58,11 @@ payout_roll_line = table(
         postgresql_where=sa.text("state = 12"),
     ),
     sa.Index(
+        *("payout_roll_line_removed", "person_id"),
+        sqlite_where=sa.text("state = 51"),
+        postgresql_where=sa.text("state = 51"),
+    ),
+    sa.Index(
         *("payout_roll_line_item", "person_id", "item"),
         sqlite_where=sa.text("item <> ''"),
         postgresql_where=sa.text("item <> ''"),
@@ -90,13 +95,23 @@ payout_standing = table(
     ),
 )
 
+payout_death = table(
+    "payout_death",  # a death reported, corrected or withdrawn: events, of which the last one holds
+    sa.Column("event_id", sa.Integer, primary_key=True),
+    sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
+    sa.Column("died_on", sa.String(10)),  # null: withdrawn
+    sa.Column("decision", sa.String, nullable=False),  # number of the decision; empty for a first report
+    sa.Column("on_date", sa.String(10), nullable=False),
+    sa.Index("payout_death_by_person", "person_id"),
+)
+
 payout_hold = table(
     "payout_hold",
     sa.Column("hold_id", sa.Integer, primary_key=True),
     sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
     sa.Column("programme", sa.String, nullable=False),
-    sa.Column("since", sa.String, nullable=False),  # first period not paid
-    sa.Column("until", sa.String),  # first period paid again; null: still suspended
+    sa.Column("since", sa.String(10), nullable=False),  # first day of the first period not paid
+    sa.Column("until", sa.String(10)),  # first day of the first period paid again; null: still suspended
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("on_date", sa.String(10), nullable=False),
     sa.Index("payout_hold_by_programme", "programme", "person_id"),
@@ -164,6 +179,8 @@ payout_recovery = table(
     sa.Column("monthly_fen", sa.BigInteger, nullable=False),  # most one roll line is cut by; 0 for a return
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("opened_on", sa.String(10), nullable=False),
+    sa.Column("withdrawn_on", sa.String(10)),
+    sa.Column("decision", sa.String),  # number of the decision that withdrew it
     sa.ForeignKeyConstraint(("batch_no", "seq"), ("payout_line.batch_no", "payout_line.seq")),
     sa.Index("payout_recovery_by_programme", "programme", "mode"),
     sa.Index("payout_recovery_by_line", "batch_no", "seq"),
@@ -172,7 +189,11 @@ payout_recovery = table(
 payout_recovery_entry = table(
     "payout_recovery_entry",
     sa.Column("recovery_id", sa.String, sa.ForeignKey("payout_recovery.recovery_id"), primary_key=True),
-    sa.Column("reference", sa.String, primary_key=True),  # the roll line it was kept back from, or the bank's own
+    sa.Column("reference", sa.String, primary_key=True),  # the roll line it was kept back from, or the payer's own
     sa.Column("amount_fen", sa.BigInteger, nullable=False),
     sa.Column("on_date", sa.String(10), nullable=False),
+    sa.Column("source", sa.SmallInteger, nullable=False),  # payout.RecoverySource
+    sa.Column("decision", sa.String),  # number of the decision under which heirs paid
+    sa.Column("undone_on", sa.String(10)),  # it counts no more: owed to the person again, or never due
+    sa.Index("payout_recovery_entry_by_reference", "reference"),
 )

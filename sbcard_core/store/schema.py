@@ -233,6 +233,7 @@ payout_roll = payout_tables.payout_roll
 payout_roll_line = payout_tables.payout_roll_line
 payout_objection = payout_tables.payout_objection
 payout_standing = payout_tables.payout_standing
+payout_death = payout_tables.payout_death
 payout_hold = payout_tables.payout_hold
 payout_batch = payout_tables.payout_batch
 payout_line = payout_tables.payout_line

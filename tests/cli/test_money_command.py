@@ -124,7 +124,7 @@ def test_a_roll_from_draft_to_close(db: str, roll: Path, tmp_path: Path) -> None
     code, text = run("pay", "result", *answers, roll, "--db", db, *ON)
     assert (code, "未作改动" in text, "roll.csv" in text) == (2, True, True)  # the wrong file stops no other
     assert everything(db) == after  # the same answer again
-    assert rehearsed(db, "pay", "repay", "pension", "2014-09")[1].startswith("没有退票")
+    assert rehearsed(db, "pay", "repay", "pension", "2014-09")[1].startswith("没有可重发的退票")
     code, text = run("pay", "status", roll_no, "--db", db)
     assert (code, "已发放 4,938.30" in text) == (0, True)
     code, text = rehearsed(db, "pay", "close", roll_no)
@@ -205,7 +205,7 @@ def test_a_returned_line_is_paid_again_to_a_corrected_account(db: str, roll: Pat
     (sent,) = again.glob("*.txt")
     assert (code, number in text, "99999999" in text) == (0, False, False)
     assert [row[1] for row in bankfile.read(sent, bankfile.PAYOUT_REQUEST).rows] == ["6228480099999999999"]
-    assert run(*repay, *two, "--db", db, *ON)[1].startswith("没有退票")  # the same order again
+    assert run(*repay, *two, "--db", db, *ON)[1].startswith("没有可重发的退票")  # the same order again
 
 
 @pytest.mark.parametrize(

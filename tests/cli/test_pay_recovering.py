@@ -128,7 +128,7 @@ def test_accounts_are_told_from_a_file_of_either_encoding(db: str, tmp_path: Pat
     [
         (f"{STRANGER},1,,,,", "line 3: nobody has this social security number"),
         (f"{SECOND},7,,,,", "line 3: no such living"),
-        (f"{SECOND},DEAD,2014-13-01,,,", "line 3: died_on is no day"),
+        (f"{SECOND},DEAD,2014-13-01,,,", "line 3: 2014-13-01 is no day"),
         (f"{SECOND},2,2099-01-01,,,", "line 3: the death on 2099-01-01 is after"),
         (f"{SECOND},1,,103,,", "line 3: an account has bank, number and state"),
         (f"{SECOND},1,,103,62284800,5", "line 3: no such account_state"),

@@ -267,7 +267,7 @@ def test_what_changed_since_the_approval_stops_the_release(town) -> None:
     roll_no = town.ready(range(1, 6))
     assert town.engine.stale(roll_no) == []
     town.set_card(1, account_state=int(CardState.CANCELLED))
-    told = Standing(town.number(3), bank="103", account_no="6228", account_state=CardState.NORMAL)
+    told = Standing(town.number(3), bank="103", account_no="6228999999999", account_state=CardState.NORMAL)
     town.engine.tell([Standing(town.number(2), LifeStatus.DEAD, date(2014, 6, 1)), told], on=DAY)
     town.engine.tell([Standing(town.number(4), LifeStatus.DEAD, date(2014, 7, 9))], on=DAY)  # the month is still due
     stale = town.engine.stale(roll_no)

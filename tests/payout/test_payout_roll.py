@@ -75,9 +75,10 @@ def test_a_line_that_does_not_match_is_one_finding(quick_town, line: tuple, code
 @pytest.mark.parametrize(
     ("values", "paid"),
     [
-        ({"account_state": int(CardState.SEALED)}, False),
+        ({"account_state": int(CardState.SEALED)}, True),  # opened in bulk: it takes credits
+        ({"account_state": int(CardState.SEALED), "issued_on": None}, True),
         ({"account_state": int(CardState.CANCELLED)}, False),
-        ({"issued_on": None}, False),
+        ({"issued_on": None}, True),
         ({"account_state": int(CardState.LOST)}, True),
         ({"app_state": int(CardState.LOST)}, True),
     ],
@@ -130,7 +131,7 @@ def test_wrong_calls(town) -> None:
     with pytest.raises(InvalidValue):
         town.pay([1], programme="lottery")
     with pytest.raises(InvalidValue):
-        town.engine.pay("pension", "2014/07", [], on=date(2014, 8, 1), out_dir=town.folder, **town.officers)
+        town.engine.pay("pension", "2014-13", [], on=date(2014, 8, 1), out_dir=town.folder, **town.officers)
     with pytest.raises(InvalidValue):
         Programme("Bad Code", "x", "F", AccountKind.PENSION_FUND)
 

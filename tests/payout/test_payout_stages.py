@@ -155,13 +155,13 @@ def test_a_withdrawn_roll_frees_its_people(town) -> None:
 
 
 def test_states_handed_in(town) -> None:
-    handed = Standing(town.number(2), bank="105", account_no="999", account_state=CardState.NORMAL)
-    shut = Standing(town.number(3), bank="105", account_no="998", account_state=CardState.CANCELLED)
+    handed = Standing(town.number(2), bank="105", account_no="6228999999999", account_state=CardState.NORMAL)
+    shut = Standing(town.number(3), bank="105", account_no="6228999999998", account_state=CardState.CANCELLED)
     town.engine.tell([handed, shut, Standing(town.number(1), LifeStatus.MISSING)], on=DAY)
     town.set_card(2, account_state=int(CardState.CANCELLED))
     town.fund(10_000, PLAIN.fund_account)
     (batch,) = town.engine.pay(PLAIN, "2014-07", town.roll([1, 2, 3]), on=DAY, out_dir=town.folder)
-    assert [(row[1], row[3]) for row in town.request(batch).rows] == [("999", town.number(2))]
+    assert [(row[1], row[3]) for row in town.request(batch).rows] == [("6228999999999", town.number(2))]
     assert town.findings() == [("payout.living", 0), ("payout.card", 0)]
     with pytest.raises(InvalidValue):
         town.engine.tell([Standing(town.number(1), bank="105")], on=DAY)
@@ -260,9 +260,9 @@ def test_unknown_ends_only_by_the_bank_s_word(town) -> None:
 def test_the_pay_day_moves_before_holidays(town) -> None:
     from sbcard_core.payout import PENSION
 
-    assert [pay_day(PENSION, 2014, month).day for month in (6, 7, 11)] == [13, 15, 14]
+    assert [pay_day(PENSION, f"2014-{month:02d}").day for month in (6, 7, 11)] == [13, 15, 14]
     first_of_october = Programme("x", "x", "F", AccountKind.PENSION_FUND, pay_day=3)
-    assert pay_day(first_of_october, 2014, 10) == date(2014, 9, 30)
+    assert pay_day(first_of_october, "2014-10") == date(2014, 9, 30)
     roll = town.engine.draft("pension", "2014-11", town.roll([1]), on=date(2014, 11, 3), by="d")
     assert roll.pay_on == "2014-11-14"
 

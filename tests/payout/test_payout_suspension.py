@@ -80,13 +80,13 @@ def test_a_death_keeps_the_account_that_was_told(town) -> None:
     """The month of death is still paid where the person asked for it, not to the old card's account."""
     town.fund(100_000)
     who = town.number(1)
-    town.engine.tell([Standing(who, bank="999", account_no="6229", account_state=CardState.NORMAL)], on=DAY)
+    town.engine.tell([Standing(who, bank="999", account_no="6229999999999", account_state=CardState.NORMAL)], on=DAY)
     town.engine.death(who, date(2014, 7, 20), on=DAY)
     july = town.ready([1], period="2014-07")
     assert town.engine.status(july).total_fen == 1001
     with town.store.begin() as connection:
         there = connection.execute(sa.text("SELECT bank, account_no FROM payout_roll_line WHERE state = 10")).one()
-    assert tuple(there) == ("999", "6229")
+    assert tuple(there) == ("999", "6229999999999")
     town.engine.tell([Standing(who, LifeStatus.DEAD, date(2014, 7, 20))], on=DAY)  # told anew it is told whole
     with town.store.begin() as connection:
         assert connection.execute(sa.text("SELECT account_no FROM payout_standing")).scalar() is None
@@ -106,5 +106,5 @@ def test_back_pay_of_a_month_that_was_due_is_not_recovered_after_a_death(town) -
     report = town.engine.death(who, date(2014, 5, 20), on=DAY)
     assert report.recoveries == (f"death:{batch}:1",)  # June's; May was lived in
     assert [one.open_fen for one in town.engine.recoveries("pension")] == [1001]
-    earlier = town.engine.death(who, date(2014, 4, 30), on=DAY)
+    earlier = town.engine.death(who, date(2014, 4, 30), on=DAY, decision="更正1号")
     assert earlier.recoveries == (f"death:{batch}:2",)

@@ -72,6 +72,7 @@ DIGESTS = {
     5: "b0cb4293ff44d990b8bb52bcd8c6283bf0438400689a69870839333b98e7d41b",  # other values in the same tables
     6: "8d2f339ec87addab3c157d86330ddfddbca419b1f5dcf17c354e763c94e0678a",
     7: "c2374dc8cb8b06ae006d9ac2b373bcbe65353b063495a0e350a5aeddf622de0f",
+    8: "df7d4ad6c7bc110dba2a0b8931c9ef6cf7d016178dca597d2ae938f6f7ab1671",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
@@ -229,7 +230,7 @@ def test_stored_identifiers_get_their_one_form_and_nobody_is_merged(engine: sa.E
         assert list(read(sa.select(told.account_no).order_by(told.person_id)).scalars()) == [
             "6228480000000000017", "6.22848E+18",
         ]  # fmt: skip
-        assert read(sa.select(schema.payout_hold.c.since)).scalar_one() == "2014-Q3"
+        assert read(sa.select(schema.payout_hold.c.since)).scalar_one() == "2014-07-01"  # its first day
         found = schema.finding.c
         assert set(map(tuple, read(sa.select(found.code, found.source, found.field)))) == {
             ("identifier.same", "person:2", "id_number"),
@@ -240,3 +241,66 @@ def test_stored_identifiers_get_their_one_form_and_nobody_is_merged(engine: sa.E
             ("identifier.unreadable", "payout_standing:3", "account_no"),
         }
         assert LEGACY not in str(read(sa.select(schema.finding)).all())
+
+
+PAYOUT_ROWS = (
+    "INSERT INTO person (person_id, id_number, name, sex, ethnicity, birth, phone, category, city, county, bank, "
+    "form_no, submitted_on, source_file, source_line) VALUES (1, '11010519491231002X', '张三', '2', '01', "
+    "'1949-12-31', '', 4, '430100', '430102', '103', 'F1', '2014-07-01', 'c.csv', 1)",
+    *(
+        "INSERT INTO payout_roll (roll_id, roll_no, run_id, programme, period, state, source_sha256, digest, "
+        f"drafted_by, drafted_on, pay_on) VALUES ({n}, 'R{n}', {n}, 'pension', '2014-0{n}', {state}, 's', "
+        f"'{n * 64}', '张经办', '2014-07-01', '2014-07-15')"
+        for n, state in (("1", 20), ("2", 50), ("3", 20))
+    ),
+    *(
+        "INSERT INTO payout_approval (roll_id, digest, officer, on_date) "
+        f"VALUES ({n}, '{n * 64}', '{who}', '2014-07-02')"
+        for n in "12"
+        for who in ("李审核", "王复核")
+    ),
+    "INSERT INTO payout_batch (batch_no, programme, period, bank, round, lines, total_fen, sent_on) "
+    "VALUES ('B', 'pension', '2014-02', '103', 1, 1, 5, '2014-07-15')",
+    "INSERT INTO payout_line (batch_no, seq, person_id, account_no, amount_fen, state) VALUES ('B', 1, 1, '6', 5, 20)",
+    *(
+        "INSERT INTO payout_recovery (recovery_id, person_id, programme, batch_no, seq, mode, amount_fen, monthly_fen, "
+        f"reason, opened_on) VALUES ('D{mode}', 1, 'pension', 'B', 1, {mode}, 2, {2 - mode}, 'x', '2014-08-01')"
+        for mode in (1, 2)
+    ),
+    *(
+        f"INSERT INTO payout_recovery_entry (recovery_id, reference, amount_fen, on_date) VALUES ('D{mode}', 'r', 1, "
+        "'2014-08-01')"
+        for mode in (1, 2)
+    ),
+    *(
+        "INSERT INTO payout_hold (hold_id, person_id, programme, since, until, reason, on_date) "
+        f"VALUES ({n}, 1, 'pension', '{since}', {until}, 'x', '2014-08-01')"
+        for n, (since, until) in enumerate(
+            (("2014-Q3", "'2015'"), ("2014-H2", "NULL"), ("2014-spring", "'2014-11'")), 1
+        )
+    ),
+    "INSERT INTO payout_standing (person_id, living, died_on, told_on) VALUES (1, 2, '2014-05-20', '2014-06-01')",
+)
+
+
+def test_payouts_of_an_earlier_version(engine: sa.Engine, empty_url: str) -> None:
+    """Typed names approve nothing; recoveries, suspensions and deaths mean what they meant."""
+    make_old(engine, 3)
+    with engine.begin() as connection:
+        for row in PAYOUT_ROWS:
+            connection.execute(sa.text(row))
+    with Store.open(empty_url) as store, store.begin() as connection:
+        roll, hold, entry = schema.payout_roll.c, schema.payout_hold.c, schema.payout_recovery_entry.c
+        states = dict(connection.execute(sa.select(roll.roll_no, roll.state)).all())
+        assert states == {"R1": 10, "R2": 50, "R3": 20}  # the last needs no officers
+        approval = schema.approval.c
+        kept = connection.execute(sa.select(approval.subject, approval.officer, approval.method, approval.proof))
+        assert sorted(map(tuple, kept)) == [(f"R{n}", who, "typed", "") for n in "12" for who in ("李审核", "王复核")]
+        days = connection.execute(sa.select(hold.since, hold.until).order_by(hold.hold_id))
+        assert list(map(tuple, days)) == [
+            ("2014-07-01", "2015-01-01"), ("2014-07-01", None), ("2014-01-01", "2014-11-01"),
+        ]  # fmt: skip
+        sources = connection.execute(sa.select(entry.recovery_id, entry.source, entry.undone_on).order_by(entry.source))
+        assert list(map(tuple, sources)) == [("D1", 1, None), ("D2", 2, None)]
+        death = schema.payout_death.c
+        assert connection.execute(sa.select(death.person_id, death.died_on)).all() == [(1, "2014-05-20")]
