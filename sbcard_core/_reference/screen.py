@@ -104,11 +104,14 @@ def units(cell: bytes, *, gb: bool) -> Iterator[int]:
 
 
 def _text(check: Check, tables: bytes, cell: bytes, gb: bool) -> bool:
+    first, mark = check.alt >> 32, check.alt & 0xFFFFFFFF
+    if first and not _bit(tables, first - 1, next(units(cell, gb=gb), 0)):
+        return False
     counts = [0]
     for unit in units(cell, gb=gb):
         if _bit(tables, check.table, unit):
             counts[-1] += 1
-        elif unit and unit == check.alt:
+        elif unit and unit == mark:
             counts.append(0)
         else:
             return False
@@ -130,7 +133,8 @@ def _luhn(check: Check, cell: bytes) -> bool:
     if not check.low <= len(cell) <= check.high or re.fullmatch(rb"[0-9]+", cell) is None:
         return False
     digits = [byte - 48 for byte in reversed(cell)]
-    return sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(digits)) % 10 == 0
+    total = sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(digits))
+    return total > 0 and total % 10 == 0
 
 
 def _card(cell: bytes) -> bool:
@@ -138,7 +142,7 @@ def _card(cell: bytes) -> bool:
         return False
     values = [byte - 48 if byte < 58 else byte - 55 for byte in cell[:8]]
     total = sum(weight * value for weight, value in zip((3, 7, 9, 10, 5, 8, 4, 2), values, strict=True))
-    return cell[8] == b"0X987654321"[total % 11]
+    return total > 0 and cell[8] == b"0X987654321"[total % 11]
 
 
 def _is_number(cell: bytes) -> bool:

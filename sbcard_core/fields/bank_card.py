@@ -65,13 +65,13 @@ def luhn_is_right(number: str) -> bool:
 
 
 def is_valid(number: str) -> bool:
-    """Whether ``number``, exactly as written, is 12 to 19 digits (the Luhn digit does not decide).
+    """Whether ``number``, exactly as written, is 12 to 19 digits, not all 0 (the Luhn digit does not decide).
 
     Example:
-        >>> is_valid("6228480000000000017"), is_valid("6228-48")
-        (True, False)
+        >>> is_valid("6228480000000000017"), is_valid("6228-48"), is_valid("0" * 16)
+        (True, False, False)
     """
-    return 12 <= len(number) <= 19 and number.isascii() and number.isdigit()
+    return 12 <= len(number) <= 19 and number.isascii() and number.isdigit() and number.strip("0") != ""
 
 
 def validate(number: str, *, luhn: bool = False) -> str:
@@ -167,7 +167,8 @@ def check_many(numbers: Any, *, ranges: Mapping[str, str] | None = None) -> byte
         ranges: issuer ranges to look the numbers up in; None does not look.
 
     Returns:
-        n bytes, each the OR of CHARACTERS (stands alone), LENGTH, and the warnings LUHN and ISSUER; 0 = clean.
+        n bytes, each the OR of CHARACTERS (no digits, or zeros only; stands alone), LENGTH, and the warnings LUHN and
+        ISSUER; 0 = clean.
 
     Example:
         >>> list(check_many(["6228480000000000018", "6228480000000000017", "12", "6228-48"], ranges=issuers()))
@@ -177,7 +178,7 @@ def check_many(numbers: Any, *, ranges: Mapping[str, str] | None = None) -> byte
 
 
 def _bits(number: str, ranges: Mapping[str, str] | None) -> int:
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit()) or not number.strip("0"):
         return CHARACTERS
     found = 0 if 12 <= len(number) <= 19 else LENGTH
     if not luhn_is_right(number):

@@ -71,7 +71,7 @@ def is_legacy(number: str) -> bool:
         >>> is_legacy("4301020123456789"), is_legacy("B00000019")
         (True, False)
     """
-    digits = number.isascii() and number.isdigit()
+    digits = number.isascii() and number.isdigit() and number.strip("0") != ""
     return digits and LENGTH <= len(number) <= 19 and not is_valid(number)
 
 
@@ -105,11 +105,11 @@ def is_valid(number: str) -> bool:
     """Whether ``number``, exactly as written, is a checked card number.
 
     Example:
-        >>> is_valid("X00000019"), is_valid("X00000018")
-        (True, False)
+        >>> is_valid("X00000019"), is_valid("X00000018"), is_valid("000000000")
+        (True, False, False)
     """
     try:
-        return len(number) == LENGTH and check_character(number[:-1]) == number[-1]
+        return len(number) == LENGTH and number != "0" * LENGTH and check_character(number[:-1]) == number[-1]
     except InvalidCardNumber:
         return False
 
@@ -121,8 +121,8 @@ def check_many(numbers: Any) -> bytearray:
         numbers: n × 9 contiguous bytes, or a column of text (only there numbers of 10 to 19 digits are seen).
 
     Returns:
-        n bytes, 0 = clean: CHARACTERS alone (not 9 characters of 0-9 and A-Z), LEGACY alone (10 to 19 digits),
-        CHECK (another check character), with LEGACY where all 9 are digits, so that it may be an older number.
+        n bytes, 0 = clean: CHARACTERS alone (not 9 characters of 0-9 and A-Z, or zeros only), LEGACY alone (10 to 19
+        digits), CHECK (another check character), with LEGACY where all 9 are digits, so that it may be an older number.
 
     Raises:
         InvalidValue: a buffer is not contiguous or not a whole number of rows.
@@ -135,7 +135,7 @@ def check_many(numbers: Any) -> bytearray:
     """
     column = numbers if _rows.is_buffer(numbers) else _rows.texts(numbers)
     values = _rows.digits(column, LENGTH, _TABLE)
-    strange = (values == _rows.NO_VALUE).any(axis=1)
+    strange = (values == _rows.NO_VALUE).any(axis=1) | (values == 0).all(axis=1)
     total = values[:, :-1] @ np.array(_WEIGHTS, dtype=np.int64)
     wrong = ~strange & (_CHECK_VALUES[total % 11] != values[:, -1])
     out = _rows.mask((CHARACTERS, strange), (CHECK, wrong), (LEGACY, wrong & (values <= 9).all(axis=1)))

@@ -6,37 +6,22 @@ of any script are let through: refusing a real person is worse than accepting an
 A file's own limit counts bytes in that file's encoding (:class:`~sbcard_core.fields.gb18030.Encoding`).
 """
 
-import re
 import unicodedata
+from array import array
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import _rows, gb18030
+from sbcard_core.fields import _characters, _rows, encodings, gb18030
+from sbcard_core.fields._characters import MISSING_WORDS
 from sbcard_core.fields.gb18030 import Encoding
 
-DOT = "·"
-"""U+00B7, GB 18030 A1A4: the only separator inside a name (间隔号)."""
-
-LOOK_ALIKES = "•‧∙⋅・･．."
-"""Dots seen in its place (own list); changed to U+00B7 only between Han characters."""
+DOT, LOOK_ALIKES, CLEAN = _characters.DOT, _characters.LOOK_ALIKES, _characters.CLEAN
 
 MAX_CHARACTERS = 25
 """Chinese characters; letters of a romanised name are limited by MAX_BYTES alone."""
 MAX_BYTES = 50
-
-_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_IS_HAN = re.compile(f"[{_HAN}]")
-_LOOK_ALIKE = re.compile(f"(?<=[{_HAN}])[{re.escape(LOOK_ALIKES)}](?=[{_HAN}])")
-_INNER_BLANK = re.compile(f"(?<=[{_HAN}{DOT}])[ \\u3000\\t]+(?=[{_HAN}{DOT}])")
-_PLAIN = re.compile(f"[\u4e00-\u9fa5]+(?:{DOT}[\u4e00-\u9fa5]+)*")  # the common case: 2 bytes each, nothing wrong
-_WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
-_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-_JOINER = re.compile(f"^[\u200c\u200d]+|[\u200c\u200d]+$|(?<=[{_HAN}])[\u200c\u200d]+|[\u200c\u200d]+(?=[{_HAN}])")
-_HALF_WIDTH = re.compile("[\uff65-\uffdc]")
-_INSIDE = re.compile(f"{DOT}|\\. ?|, | |-|'|’|[\u0f0b\u0f0c]")  # the last two part syllables of Tibetan script
-
 
 _PLAIN_BYTES = {Encoding.GB18030: 2, Encoding.GB18030_2022: 2, Encoding.GBK: 2, Encoding.UTF_16: 2}
 
@@ -55,6 +40,12 @@ class Problem(StrEnum):
     """The encoding asked for lacks a character: it must go by another way, never as "?"."""
     HALF_WIDTH = "half_width"
     """Half-width katakana or Hangul: no certificate prints them, they betray text read in a wrong encoding."""
+    GARBLED = "garbled"
+    """Text that was read in a wrong encoding (:mod:`~sbcard_core.fields.encodings`): another name, or none."""
+    DOUBTFUL = "doubtful"
+    """It may have been read in a wrong encoding, or is an uncommon name."""
+    COMPATIBILITY = "compatibility"
+    """A code of the same character that is only kept for old systems: searches take it for the ordinary one."""
 
     @property
     def bit(self) -> int:
@@ -67,7 +58,7 @@ class Problem(StrEnum):
         return 1 << list(Problem).index(self)
 
 
-MILD = frozenset({Problem.PRIVATE_USE, Problem.HALF_WIDTH})
+MILD = frozenset({Problem.PRIVATE_USE, Problem.HALF_WIDTH, Problem.DOUBTFUL, Problem.COMPATIBILITY})
 """Pointed out, never a reason to refuse."""
 
 
@@ -95,19 +86,19 @@ def gb18030_length(name: str) -> int:
 
 
 def repair(name: str) -> str:
-    """The name with outer and inner blanks gone and look-alike dots between Han characters made U+00B7.
+    """The name with outer and inner blanks gone and look-alike dots and hyphens between Han characters made U+00B7.
 
-    Blanks between Latin words stay; nothing else changes.
+    A blank between Latin words stays as a plain one; nothing else changes.
 
     Example:
         >>> repair(" 张　三"), repair("买买提．阿不都"), repair("J. Smith")
         ('张三', '买买提·阿不都', 'J. Smith')
     """
-    return _LOOK_ALIKE.sub(DOT, _closed(name))
+    return _characters.LOOK_ALIKE.sub(DOT, _closed(name))
 
 
 def _closed(name: str) -> str:
-    return _INNER_BLANK.sub("", name.strip(" \u3000\t"))
+    return _characters.WIDE_BLANK.sub(" ", _characters.INNER_BLANK.sub("", name.strip(_characters.BLANKS)))
 
 
 compact = repair
@@ -134,15 +125,18 @@ class Normalised(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """The text without zero-width blanks, direction marks and byte order marks.
+    """The text without characters that show nothing: zero-width blanks, direction marks, fillers, variation selectors.
 
-    The two joiners (U+200C, U+200D) shape letters of some scripts, so they go only at the ends and beside Han.
+    The joiners (U+200C, U+200D) and the selectors of Mongolian shape letters of some scripts, so they go only at the
+    ends and beside Han. Source: Unicode's property Default_Ignorable_Code_Point.
 
     Example:
         >>> visible("\\u202a张\\u200b三\\u202c"), visible("张\\u200d三")
         ('张三', '张三')
+        >>> visible("张\\u3164三\\ufe00"), visible("\\u115f")
+        ('张三', '')
     """
-    return text if text.isascii() else _JOINER.sub("", _UNSEEN.sub("", text))
+    return text if text.isascii() else _characters.JOINER.sub("", _characters.UNSEEN.sub("", text))
 
 
 def normalise(name: str) -> Normalised:
@@ -154,7 +148,7 @@ def normalise(name: str) -> Normalised:
         >>> normalise("张\\ue81e ").changes, normalise("张\\ue81e ").name == "张\\u9fb4"
         ((<Change.MOVED: 'moved'>, <Change.BLANK: 'blank'>), True)
     """
-    if _PLAIN.fullmatch(name):
+    if _characters.PLAIN.fullmatch(name):
         return Normalised(name, ())
     changes = []
     for change, step in (
@@ -171,7 +165,7 @@ def normalise(name: str) -> Normalised:
 
 
 def _narrow(name: str) -> str:
-    return name.translate(_WIDE_LATIN)
+    return name.translate(_characters.WIDE_LATIN)
 
 
 def fold(name: str) -> str:
@@ -189,7 +183,7 @@ def fold(name: str) -> str:
     for mark in unicodedata.normalize("NFKD", gb18030.modern(visible(name))).casefold():
         kind = unicodedata.category(mark)[0]
         if kind == "L" or gb18030.is_private(mark):
-            drops_marks = mark.isascii() or _IS_HAN.match(mark) is not None
+            drops_marks = mark.isascii() or _characters.IS_HAN.match(mark) is not None
             kept.append(mark)
         elif kind == "M" and not drops_marks:
             kept.append(mark)
@@ -210,7 +204,7 @@ def match(one: str, other: str) -> Match:
     """Compare two names as written.
 
     Example:
-        >>> match("买买提•阿不都", "买买提·阿不都").name, match("买买提-阿不都", "买买提·阿不都").name
+        >>> match("买买提•阿不都", "买买提·阿不都").name, match("⾼山", "高山").name
         ('SAME', 'FOLDED')
         >>> match("张三", "李四").name, match("", "").name
         ('DIFFERENT', 'DIFFERENT')
@@ -283,7 +277,7 @@ def problems(
         ['too_long', 'encoding']
     """
     size = _PLAIN_BYTES.get(encoding, 3)
-    if _PLAIN.fullmatch(name) and size * len(name) <= max_bytes and len(name) <= max_characters:
+    if _characters.PLAIN.fullmatch(name) and size * len(name) <= max_bytes and len(name) <= max_characters:
         return []
     found = set()
     if repair(name) != _closed(name):
@@ -291,14 +285,11 @@ def problems(
     if _closed(name) != name:
         found.add(Problem.BLANK)
     name = repair(name)
-    if not name:
+    if not name or name in MISSING_WORDS:
         return [Problem.MISSING]
-    if len(_IS_HAN.findall(name)) > max_characters or gb18030.byte_length(name, encoding) > max_bytes:
+    if len(_characters.IS_HAN.findall(name)) > max_characters or gb18030.byte_length(name, encoding) > max_bytes:
         found.add(Problem.TOO_LONG)
-    if any(map(gb18030.is_private, name)):
-        found.add(Problem.PRIVATE_USE)
-    if _HALF_WIDTH.search(name):
-        found.add(Problem.HALF_WIDTH)
+    found |= _strange_in(name)
     if not _is_spelled(name):
         found.add(Problem.CHARACTER)
     elif gb18030.lacking(name, encoding):
@@ -306,19 +297,43 @@ def problems(
     return [problem for problem in Problem if problem in found]
 
 
+def _strange_in(name: str) -> set[Problem]:
+    """Signs of a wrong encoding, and characters that other systems show or find as others."""
+    found = set()
+    if any(map(gb18030.is_private, name)):
+        found.add(Problem.PRIVATE_USE)
+    if _characters.HALF_WIDTH.search(name):
+        found.add(Problem.HALF_WIDTH)
+    if any(_characters.IS_HAN.match(character) and unicodedata.decomposition(character) for character in name):
+        found.add(Problem.COMPATIBILITY)
+    if encodings.wreckage(name) is not None:
+        found.add(Problem.GARBLED if encodings.is_sure(name) else Problem.DOUBTFUL)
+    return found
+
+
 def _is_spelled(name: str) -> bool:
     """Letters, inside which a dot, a blank, a hyphen or an apostrophe may stand alone."""
-    parts = _INSIDE.split(name)
+    parts = _characters.INSIDE.split(name)
     if name[-1] in ".\u0f0b" and len(parts) > 1:  # "Smith Jr."
         parts.pop()
     if ", " in name and not is_romanised(name):
         return False
-    return all(parts) and all(_is_letter(character) for part in parts for character in part)
+    if visible(name) != name or not all(parts):
+        return False
+    return all(map(_is_letter, (character for part in parts for character in part))) and not _has_stray_mark(name)
+
+
+def _has_stray_mark(name: str) -> bool:
+    """Whether a combining mark has no letter of its own script before it: on Han, a dot or nothing."""
+    return any(
+        unicodedata.category(mark)[0] == "M" and (not base or _characters.IS_HAN.match(base) or base in f" {DOT}.-'")
+        for base, mark in zip(["", *name], name, strict=False)
+    )
 
 
 def _is_letter(character: str) -> bool:
     """Any Han code point counts, assigned or not: an old Unicode table must not refuse a new Extension."""
-    if _IS_HAN.match(character) or gb18030.is_private(character):
+    if _characters.IS_HAN.match(character) or gb18030.is_private(character):
         return True
     return unicodedata.category(character)[0] in "LM"
 
@@ -329,19 +344,20 @@ def check_many(
     encoding: Encoding = Encoding.GB18030,
     max_bytes: int = MAX_BYTES,
     max_characters: int = MAX_CHARACTERS,
-) -> bytearray:
+) -> "array[int]":
     """Check a column of names by the rules of :func:`problems`.
 
     Returns:
-        n bytes, each the OR of the bits of its problems (:attr:`Problem.bit`); 0 = clean.
+        n numbers, each the OR of the bits of its problems (:attr:`Problem.bit`); 0 = clean.
 
     Example:
         >>> list(check_many(["张三", None, "买买提•阿不都", "张3"]))
         [0, 1, 8, 4]
     """
     limits = {"max_bytes": max_bytes, "max_characters": max_characters}
-    return bytearray(
-        sum(problem.bit for problem in problems(name, encoding=encoding, **limits)) for name in _rows.texts(names)
+    return array(
+        "H",
+        [sum(problem.bit for problem in problems(name, encoding=encoding, **limits)) for name in _rows.texts(names)],
     )
 
 

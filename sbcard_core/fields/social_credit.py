@@ -24,7 +24,7 @@ _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _TABLE = _rows.alphabet(ALPHABET)
 _CLEAN = {ord(blank): None for blank in " \u3000\t-"}
 _REASONS = {
-    CHARACTERS: ("not 18 characters of the code's alphabet", "代码字符"),
+    CHARACTERS: ("not 18 characters of the code's alphabet, or zeros only", "代码字符"),
     REGION: ("characters 3 to 8 are no digits", "行政区划码"),
     CHECK: ("the check character is another one", "校验码"),
 }
@@ -82,11 +82,11 @@ def check_many(codes: Any) -> bytearray:
         InvalidValue: a buffer is not contiguous or not a whole number of rows.
 
     Example:
-        >>> list(check_many(["91350100M000100Y43", "91350100M000100Y4Z", "91350A00M000100Y43"]))
-        [0, 1, 6]
+        >>> list(check_many(["91350100M000100Y43", "91350100M000100Y4Z", "91350A00M000100Y43", "0" * 18]))
+        [0, 1, 6, 1]
     """
     values = _rows.digits(codes, LENGTH, _TABLE)
-    strange = (values == _rows.NO_VALUE).any(axis=1)
+    strange = (values == _rows.NO_VALUE).any(axis=1) | (values == 0).all(axis=1)
     region = ~strange & (values[:, 2:8] > 9).any(axis=1)
     total = values @ np.array((*_WEIGHTS, 1), dtype=np.int64)
     return _rows.mask((CHARACTERS, strange), (REGION, region), (CHECK, ~strange & (total % 31 != 0)))

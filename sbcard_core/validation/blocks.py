@@ -61,10 +61,12 @@ class Records(Protocol):
     """Some successive records of a source.
 
     ``layout`` is what the header declares, None where it is refused, and ``refusal`` is then the finding code.
+    ``encoding`` is that of the original bytes, ``""`` where the source holds text.
     """
 
     layout: Layout | None
     refusal: str
+    encoding: str
 
     def __len__(self) -> int:
         """How many records, blank lines included."""
@@ -328,6 +330,7 @@ class RowBlock:
         raws: original bytes of a row, where the source has such; else rows are kept as UTF-8 CSV.
         refusal: finding code of a refused header.
         numbers: line of each row, where they do not simply follow ``first``.
+        encoding: of ``raws``.
     """
 
     first: int
@@ -336,6 +339,7 @@ class RowBlock:
     raws: Sequence[bytes] | None = field(default=None, repr=False)
     refusal: str = "file.header"
     numbers: Sequence[int] | None = None
+    encoding: str = ""
     _texts: list[str | None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:

@@ -26,6 +26,7 @@ class ColumnBlock:
 
     reading = "utf-8 columns"
     refusal = "file.header"
+    encoding = ""
 
     def __init__(self, first: int, table: CellTable, layout: Layout | None) -> None:
         self.first, self.table, self.layout = first, table, layout

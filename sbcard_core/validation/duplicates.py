@@ -191,7 +191,7 @@ class _Look:
                 self.in_short[place] = 1
 
     def _plain(self, at: int, value: str) -> str:
-        return name.normalise(value).name if self._spec.fields[at].rule == "name" else tidy(value)
+        return name.fold(value) if self._spec.fields[at].rule == "name" else tidy(value)
 
 
 def stands_for_person(checked: Checked, number: int, *, others: bool = False) -> bool:

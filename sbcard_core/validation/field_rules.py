@@ -114,7 +114,7 @@ _NAME_CODES = {
 
 def _name(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
     stored, changes = name.normalise(value)
-    found = [Problem(_NAME_CODES[change], Severity.WARNING, stored, True) for change in changes]
+    found = [Problem(_NAME_CODES[change], Severity.WARNING, stored, True) for change in changes if stored]
     limit = spec.max_bytes or name.MAX_BYTES
     for problem in name.problems(stored, encoding=spec.bytes_in, max_bytes=limit):
         zh = en = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields.encodings import codec
 from sbcard_core.files import open_input
 from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, decode_line
@@ -50,7 +51,7 @@ class FixedWidth:
     Args:
         path: the file.
         columns: (header, width in bytes) of every column, in order.
-        encoding: as :func:`~sbcard_core.validation.sources.codec` names it.
+        encoding: as :func:`~sbcard_core.fields.encodings.codec` names it.
 
     Raises:
         InvalidValue: a width below 1.
@@ -72,7 +73,7 @@ class FixedWidth:
     def blocks(self, spec: RecordSpec, *, digest: Digest | None = None) -> Iterator[Records]:
         """See :class:`~sbcard_core.validation.blocks.Source`."""
         headers = [header for header, _ in self.columns]
-        layout, encoding, number = layout_of(headers, spec), sources.codec(self.encoding), 1
+        layout, encoding, number = layout_of(headers, spec), codec(self.encoding), 1
         cutter = _Cutter([width for _, width in self.columns], encoding)
         yield RowBlock(0, [headers], layout)
         for raw, overlong in sources.raw_blocks(self.path, digest):
@@ -80,7 +81,7 @@ class FixedWidth:
             if number == 1 and lines[0].startswith(b"\xef\xbb\xbf") and encoding == "utf-8":
                 lines[0] = lines[0][3:]
             rows = [None if overlong else self._cells(line, cutter) for line in lines]
-            yield RowBlock(number, rows, layout, lines)
+            yield RowBlock(number, rows, layout, lines, encoding=encoding)
             number += len(lines)
 
     @staticmethod
@@ -131,7 +132,7 @@ class Dbf:
         Raises:
             SourceRefused: no table header, or fewer bytes than its first row needs.
         """
-        encoding = sources.codec(self.encoding)
+        encoding = codec(self.encoding)
         with open_input(self.path) as file:
             head = _read(file, _HEAD.size, digest)
             names, widths, width, count = self._header(head, file, digest, encoding)
@@ -145,7 +146,7 @@ class Dbf:
                     raise SourceRefused(
                         "fewer rows than the table's header counts", code="file.damaged", advice="export it anew"
                     )
-                yield RowBlock(first, [self._cells(row, cutter) for row in raws], layout, raws)
+                yield RowBlock(first, [self._cells(row, cutter) for row in raws], layout, raws, encoding=encoding)
                 first += len(raws)
             while rest := file.read(sources.BLOCK):
                 if digest is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sbcard_core.fields.encodings import contradicts
 from sbcard_core.fields.legacy import is_legacy
 from sbcard_core.validation import messages
 from sbcard_core.validation.accepted import Accepted
@@ -104,6 +105,9 @@ class Checker:
 
     def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
         if block.is_blank(index):
+            return
+        if contradicts(block.raw_line(index), block.encoding):
+            self._put_aside(batch, block, index, "record.encoding")
             return
         row = block.cells(index)
         if row is None or len(row) != layout.columns:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from sbcard_core.fields import name
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import UNLIMITED, CrossRule
 from sbcard_core.validation.spec import BY_NUMBER, COLLECTION, FieldSpec, RecordSpec, Sensitivity
@@ -21,7 +22,6 @@ _CARD_LAW = "居民身份证法 第五条"
 _LAW_DAY = date(2004, 1, 1)
 
 _TEXT = r"[一-龥0-9A-Za-z()()#-]{1,60}"
-_ADULT_NAME = r"[一-龥]{1,12}(?:·[一-龥]{1,12})?"
 
 
 def row_class(name: str, keys: tuple[str, ...]) -> Any:
@@ -84,7 +84,7 @@ _APPLICATION = (
     field_of("category", optional=True, required=False),
     FieldSpec("监护人证件号码", "guardian_no", "pattern", "guardian.format", "[0-9A-Z]{5,20}", required=False,
               optional=True, sensitivity=Sensitivity.NUMBER, source=_VENDOR),
-    FieldSpec("监护人姓名", "guardian_name", "name", "name.character", _ADULT_NAME, required=False, optional=True,
+    FieldSpec("监护人姓名", "guardian_name", "name", "name.character", name.CLEAN, required=False, optional=True,
               sensitivity=Sensitivity.NAME, source="民委发〔2016〕33号"),
     field_of("bank"),
     FieldSpec("申请类型", "application_type", "code", "application.type", "[0-9]{1,2}", APPLICATION_TYPES,

@@ -65,6 +65,19 @@ MESSAGES: dict[str, Message] = {
         "half-width katakana or Hangul: a wrong encoding?",
         "对照证件核对姓名",
     ),
+    "name.garbled": Message(
+        "姓名是按错误编码读出的文字,不是本人姓名",
+        "text read in a wrong encoding, nobody's name",
+        "用原系统重新导出(GB18030或UTF-8),或对照身份证重填姓名",
+    ),
+    "name.doubtful": Message(
+        "姓名可能是按错误编码读出的文字,请核对", "perhaps read in a wrong encoding", "对照身份证核对姓名,一致则无需更改"
+    ),
+    "name.compatibility": Message(
+        "姓名含有兼容汉字编码,其他系统可能认作另一个字",
+        "a compatibility ideograph, which other systems take for another character",
+        "对照身份证核对,改用通用编码的汉字",
+    ),
     "name.moved": Message(
         "姓名中的自造字编码已按GB18030-2022改为正式编码", "a private-use code became its character", "请核对生僻字"
     ),
@@ -121,6 +134,11 @@ MESSAGES: dict[str, Message] = {
     ),
     "record.columns": Message(
         "该行列数与表头不符,已隔离", "the cells do not fit the header", "检查逗号和引号后重新导出"
+    ),
+    "record.encoding": Message(
+        "该行的文字编码与本文件其他行不同,已隔离",
+        "the line is in another encoding than the file",
+        "用同一种编码(GB18030)重新导出全部记录",
     ),
     "record.quote": Message(
         "该行引号不成对,不能确定单元格在何处结束,已隔离",

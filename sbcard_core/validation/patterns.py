@@ -23,7 +23,10 @@ class Shape(NamedTuple):
 
 
 class Text(NamedTuple):
-    """``low`` to ``high`` characters of a class, a multiple of ``step``; up to ``parts`` such, ``mark`` between."""
+    """``low`` to ``high`` characters of a class, a multiple of ``step``; up to ``parts`` such, ``mark`` between.
+
+    The first character is none of ``not_first``.
+    """
 
     low: int
     high: int
@@ -31,6 +34,7 @@ class Text(NamedTuple):
     step: int = 1
     parts: int = 1
     mark: str = ""
+    not_first: frozenset[str] = frozenset()
 
 
 class _Repeat(NamedTuple):
@@ -74,13 +78,21 @@ _STEPPED = re.compile(r"\(\?:(?P<inner>[^()]+)\)(?P<count>\{\d+(?:,\d+)?\})")
 _MARKED = re.compile(r"(?P<first>[^()]+)\(\?:(?P<mark>[^\[\\(){}?*+|.^$])(?P<next>[^()]+)\)(?:\?|\{0,(?P<more>\d+)\})")
 
 
+_NOT_FIRST = re.compile(r"\(\?!(?P<atom>\[[^\]\\]+\])\)(?P<rest>.+)", re.DOTALL)
+
+
 def read(pattern: str) -> Shape | Text | None:
     """The shape of a regular expression.
 
     Example:
         >>> read("1[3-9][0-9]{9}").high, read("[一-龥]{1,12}(?:·[一-龥]{1,12})?").mark, read("a|b")
         (11, '·', None)
+        >>> read("(?![不无])[一-龥]{1,12}").not_first == {"不", "无"}
+        True
     """
+    if (begun := _NOT_FIRST.fullmatch(pattern)) is not None:
+        rest = read(begun["rest"])
+        return rest._replace(not_first=characters(begun["atom"])) if isinstance(rest, Text) and rest.low else None
     if (stepped := _STEPPED.fullmatch(pattern)) is not None:
         inner, outer = _repeats(stepped["inner"]), _repeats("x" + stepped["count"])
         if inner is None or outer is None or len(inner) != 1 or inner[0].low != inner[0].high or not inner[0].low:

@@ -189,6 +189,8 @@ class _Builder:
         if text.mark and not mark:
             return False
         place = self.table(_class_bits(text.characters, self.encoding))
+        if text.not_first:
+            mark |= self.table(_class_bits(text.characters - text.not_first, self.encoding)) + 1 << 32
         return self.add(
             TEXT, column, options, low=text.low, high=text.high, table=place, size=text.parts, alt=mark, step=text.step
         )

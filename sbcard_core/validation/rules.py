@@ -58,7 +58,7 @@ def codes_of(spec: RecordSpec) -> tuple[str, ...]:
         codes |= dict.fromkeys(RULE_CODES.get(field.rule, ()))
     codes |= dict.fromkeys(rule.code for rule in spec.crosses)
     codes |= dict.fromkeys(("duplicate.short_form",) if spec.same else ())
-    codes |= dict.fromkeys(("record.footer", "record.header_again", "record.quote"))
+    codes |= dict.fromkeys(("record.footer", "record.header_again", "record.quote", "record.encoding"))
     if len(codes) > 64:
         raise InvalidValue("a layout finds at most 64 codes", step="validation.codes_of", term="记录格式")
     return tuple(codes)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sbcard_core.errors import InvalidValue
+from sbcard_core.fields.encodings import codec, decide
 from sbcard_core.files import open_input
 from sbcard_core.validation.blocks import (
     Block,
@@ -29,7 +29,7 @@ from sbcard_core.validation.quotes import MAX_LINES, cells, is_open, lengths
 from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
 from sbcard_core.validation.titles import MAX_TITLES, are_titles, split_unreadable
 
-__all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks", "codec"]
+__all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks"]
 
 BLOCK = 1 << 20
 """Bytes read at once."""
@@ -41,24 +41,6 @@ DELIMITERS = (",", "\t", ";", "|")
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-
-def codec(name: str) -> str:
-    """The codec for an encoding a caller names: every form of GB is read as GB 18030, which holds them all.
-
-    Raises:
-        InvalidValue: neither GB… nor UTF-8.
-
-    Example:
-        >>> codec("GB2312"), codec("CP936"), codec("UTF8")
-        ('gb18030', 'gb18030', 'utf-8')
-    """
-    plain = name.lower().replace("-", "").replace("_", "")
-    if plain.startswith("gb") or plain in {"cp936", "936", "hz", "ansi"}:
-        return "gb18030"
-    if plain in {"utf8", "utf8sig"}:
-        return "utf-8"
-    raise InvalidValue("an encoding nobody agreed on", step="sources.codec", term="编码", advice="use GB18030 or UTF-8")
 
 
 def _cut(pending: bytes) -> int:
@@ -119,7 +101,7 @@ class Delimited:
     Args:
         path: the file.
         delimiter: one character, or "" to find it by the header (comma, tab, semicolon, bar).
-        encoding: a name for :func:`codec`, or "" to find it by mark or header.
+        encoding: a name for :func:`~sbcard_core.fields.encodings.codec`, or "" to find it by mark or header.
         columns: the headers, for a file without a header row; needs ``delimiter``.
         edges: first characters of lines that are no records (``"HT"`` in a bank file); with ``columns``.
     """
@@ -168,7 +150,7 @@ class Delimited:
         refusal = "file.encoding" if number == 1 and raw.startswith(_UTF16_MARKS) else "file.header"
         named = codec(self.encoding) if self.encoding else "utf-8" if marked else ""
         if self.columns:
-            encoding = named or ("utf-8" if _is_utf8(raw) else "gb18030")
+            encoding = named or decide(raw)
             layout = layout_of(list(self.columns), spec, self.delimiter or ",", edges=self.edges)
             return _Header(0, b"", encoding, layout, refusal)
         lines = [raw] if overlong else raw.splitlines(keepends=True)
@@ -235,15 +217,6 @@ def _is_preamble(line: bytes, named: str, spec: RecordSpec) -> bool:
         return False
     texts = [decode_line(line, encoding) for encoding in ([named] if named else ["gb18030", "utf-8"])]
     return any(text is not None and re.fullmatch(spec.preamble, text.lstrip("\ufeff")) for text in texts)
-
-
-def _is_utf8(raw: bytes) -> bool:
-    """Whether bytes that are not plain ASCII are UTF-8; a block ends with a whole line, so no character is cut."""
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return not raw.isascii()
 
 
 def _records(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import region
+from sbcard_core.fields import name, region
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.validation.titles import plain_header
@@ -160,7 +160,7 @@ COLLECTION = RecordSpec(
             "name",
             "name",
             "name.character",
-            r"[一-龥]{1,12}(?:·[一-龥]{1,12})?",
+            name.CLEAN,
             missing="name.missing",
             sensitivity=Sensitivity.NAME,
             source="民委发〔2016〕33号",

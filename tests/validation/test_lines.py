@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
 from sbcard_core.validation import sources, utf16
-from sbcard_core.validation.check import check_files
-from sbcard_core.validation.layouts import PAYOUT_LINE
+from sbcard_core.validation.check import check_files, check_sources
+from sbcard_core.validation.layouts import PAYOUT_LINE, bank_columns
 from sbcard_core.validation.quotes import cells, is_open
 from sbcard_core.validation.records import CheckedBatch
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
@@ -174,3 +174,72 @@ def test_cells_written_by_another_program_are_read_as_they_were(row: list[str], 
     csv.writer(out, delimiter=delimiter, lineterminator="").writerow(row)
     assert cells(out.getvalue(), delimiter) == row
     assert not is_open(out.getvalue(), delimiter)
+
+
+# ------------------------------------------------------------------------------------------------- encodings
+
+
+def test_records_of_another_encoding_than_the_header_name_nobody_else() -> None:
+    """400 lines of UTF-8 behind a header of GB 18030: every line is put aside or has a finding on its name."""
+    people = [
+        first + second for first in "张王李赵刘陈杨黄周吴" for second in "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平"
+    ]
+    lines = [record(at, name=people[at % len(people)]) for at in range(400)]
+    batches = checked(text([HEADER]) + text(lines, encoding="utf-8"))
+    summary = batches[-1].summary
+    assert summary is not None
+    assert summary.records == 400
+    found = codes(batches)
+    for batch in batches:
+        for row in batch.accepted:
+            assert row.name not in people
+            assert "name.doubtful" in found[row.line]
+    assert sum("record.encoding" in one for one in found.values()) > 80
+
+
+@pytest.mark.parametrize(("ours", "other"), [("gb18030", "utf-8"), ("utf-8", "gb18030")])
+def test_one_line_of_another_encoding_is_put_aside(ours: str, other: str) -> None:
+    lines = [record(1), record(2, name="谢小平" if other == "gb18030" else "张三"), record(3)]
+    data = text([HEADER, lines[0]], encoding=ours) + text([lines[1]], encoding=other) + text([lines[2]], encoding=ours)
+    batches = checked(data)
+    assert accepted(batches) == [2, 4]
+    assert codes(batches) == {3: ["record.encoding"]}
+
+
+def test_short_names_of_gb_without_a_header_are_not_read_as_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "pay.txt"
+    path.write_bytes(f"D|1|6228480402564890018|谢小平|{number(2)}|100|补贴\n".encode("gb18030"))
+    source = sources.Delimited(path, "|", columns=bank_columns(PAYOUT_LINE), edges="HT")
+    (batch,) = check_sources([source], PAYOUT_LINE, on=ON)
+    assert [row.name for row in batch.accepted] == ["谢小平"]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("寮犱笁", "name.garbled"),
+        ("ÕÅÈý", "name.garbled"),
+        ("谢锟斤拷", "name.garbled"),
+        ("\u3164", "name.missing"),
+        ("张\u3164三", "name.invisible"),
+        ("张\u0301三", "name.character"),
+        ("阿卜杜拉-买买提", "name.dot"),
+        ("阿卜杜拉ᐧ买买提", "name.dot"),
+        ("阿卜杜拉ㆍ买买提", "name.dot"),
+        ("张三\u00a0", "name.blank"),
+        ("张\u2003三", "name.blank"),
+        ("NULL", "name.missing"),
+        ("无", "name.missing"),
+        ("不详", "name.missing"),
+        ("\uf90a三", "name.compatibility"),
+    ],
+)
+def test_a_name_that_is_none_or_not_written_plainly_has_a_finding(written: str, code: str) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        assert codes(checked(text([HEADER, record(1, name=written)], encoding=encoding))) == {2: [code]}
+
+
+def test_one_person_written_with_and_without_a_filler_is_one_person() -> None:
+    again = record(1, name="张\u3164三").replace("1,F1", "2,F2", 1)
+    found = codes(checked(text([HEADER, record(1, name="张三"), again], encoding="utf-8")))
+    assert found == {3: ["name.invisible", "duplicate.identical"]}

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core import arrow
-from sbcard_core.fields import citizen_id
+from sbcard_core.fields import citizen_id, encodings
 from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import Source
 from sbcard_core.validation.check import check_files, check_sources
@@ -251,9 +251,9 @@ def test_cells_as_text(value: object, shown: str) -> None:
 
 @pytest.mark.parametrize(("name", "codec"), [("GBK", "gb18030"), ("UTF-8-sig", "utf-8")])
 def test_codec_names(name: str, codec: str) -> None:
-    assert sources.codec(name) == codec
+    assert encodings.codec(name) == codec
 
 
 def test_other_encodings_are_refused() -> None:
     with pytest.raises(ValueError, match="GB18030"):
-        sources.codec("latin-1")
+        encodings.codec("latin-1")

@@ -110,9 +110,26 @@ static inline uint32_t next_unit(const uint8_t *p, const uint8_t *end, int gb, u
     return unit >= 0x800 ? unit : 0;
 }
 
+static inline uint32_t mark_of(const sbc_check *check) {
+    return (uint32_t)check->alt;
+}
+
+static inline uint32_t first_class_of(const sbc_check *check) {
+    return (uint32_t)(check->alt >> 32);
+}
+
+/* Whether a text that is not empty may begin with its first unit. */
+static inline int may_begin(const sbc_check *check, const uint8_t *tables, sbc_cell cell, int gb) {
+    uint32_t place = first_class_of(check), step;
+    return !place || has_bit(tables + (place - 1), next_unit(cell.at, cell.at + cell.length, gb, &step));
+}
+
 static inline int is_text(const sbc_check *check, const uint8_t *tables, sbc_cell cell, int gb) {
     const uint8_t *class = tables + check->table, *p = cell.at, *end = cell.at + cell.length;
-    uint32_t count = 0, parts = 1, step;
+    uint32_t count = 0, parts = 1, mark = mark_of(check), step;
+    if (!may_begin(check, tables, cell, gb)) {
+        return 0;
+    }
     while (p < end) {
         uint32_t unit = next_unit(p, end, gb, &step);
         p += step;
@@ -120,7 +137,7 @@ static inline int is_text(const sbc_check *check, const uint8_t *tables, sbc_cel
             count++;
             continue;
         }
-        if (!unit || unit != check->alt || count < check->min || count > check->max || ++parts > check->size) {
+        if (!unit || unit != mark || count < check->min || count > check->max || ++parts > check->size) {
             return 0;
         }
         count = 0;
@@ -142,7 +159,7 @@ static inline int is_luhn(const sbc_check *check, sbc_cell cell) {
         }
         sum += k & 1 ? DOUBLED[digit] : digit;
     }
-    return sum % 10 == 0;
+    return sum && sum % 10 == 0; /* zeros alone are no account */
 }
 
 static inline int is_card(sbc_cell cell) {
@@ -163,7 +180,7 @@ static inline int is_card(sbc_cell cell) {
         }
         sum += WEIGHTS[k] * value;
     }
-    return cell.at[8] == RIGHT[sum % 11];
+    return sum && cell.at[8] == RIGHT[sum % 11]; /* zeros alone are no card */
 }
 
 /* What a place outside of its buffer gives: a cell that is_outside() of any limit set with it. */

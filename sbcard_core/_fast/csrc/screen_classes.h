@@ -28,7 +28,9 @@ typedef struct {
     uint8_t first, last;         /* lead bytes */
     uint8_t first_next, last_next; /* the least byte after `first`, the greatest after `last` */
     uint8_t mark[2];
+    uint8_t hole[2]; /* in UTF-8 the first bytes of a block that is not in the class as a whole, 0 = none */
     int usable, has_bytes;
+    const uint8_t *begins; /* bits of the units a text may begin with, or NULL */
 } text_class;
 
 #define BLOCKS 1024 /* of 64 units */
@@ -45,32 +47,41 @@ static int full_block(const uint8_t *class, uint32_t block, int gb) {
 
 static text_class text_class_of(const sbc_check *check, const uint8_t *tables, int gb) {
     const uint8_t *class = tables + check->table;
-    uint32_t start = 0, most = 0, from = gb ? 0x81 : 32, end = gb ? 0xFF : BLOCKS, k;
+    uint32_t start = 0, most = 0, from = gb ? 0x81 : 32, end = gb ? 0xFF : BLOCKS, hole = 0, mark = mark_of(check), k;
     text_class out;
     memset(&out, 0, sizeof out);
     out.usable = check->step == 1;
+    out.begins = first_class_of(check) ? tables + (first_class_of(check) - 1) : 0;
     for (k = 1; k < 128 && !gb; k++) {
         if (has_bit(class, k)) {
             hold(&out.bytes, k);
             out.has_bytes = 1;
         }
     }
-    for (k = from; k <= end; k++) { /* the longest run of full blocks */
+    for (k = from; k <= end; k++) { /* the longest run of full blocks; in UTF-8 one inside it may have gaps */
         if (k == end || !full_block(class, k, gb)) {
+            if (!gb && !hole && k > from && k < end) {
+                hole = k;
+                continue;
+            }
             if (k - from > most) {
                 most = k - from;
                 start = from;
+                out.hole[0] = (uint8_t)(hole ? 0xE0 | hole >> 6 : 0);
+                out.hole[1] = (uint8_t)(0x80 | (hole & 63));
             }
-            from = k + 1;
+            from = hole ? hole + 1 : k + 1;
+            k = hole ? hole : k;
+            hole = 0;
         }
     }
     if (gb) {
         out.usable = out.usable && most;
         out.first = (uint8_t)start;
         out.last = (uint8_t)(start + most - 1);
-        if (check->alt >= 0x8100 && check->alt <= 0xFFFF && check->size > 1 && !has_bit(class, check->alt)) {
-            out.mark[0] = (uint8_t)(check->alt >> 8);
-            out.mark[1] = (uint8_t)check->alt;
+        if (mark >= 0x8100 && mark <= 0xFFFF && check->size > 1 && !has_bit(class, mark)) {
+            out.mark[0] = (uint8_t)(mark >> 8);
+            out.mark[1] = (uint8_t)mark;
         }
         return out;
     }
@@ -84,9 +95,9 @@ static text_class text_class_of(const sbc_check *check, const uint8_t *tables, i
         out.first_next = 0xBF;
         out.last_next = 0x80;
     }
-    if (check->alt >= 0x80 && check->alt < 0x800 && check->size > 1 && !has_bit(class, check->alt)) {
-        out.mark[0] = (uint8_t)(0xC0 | check->alt >> 6);
-        out.mark[1] = (uint8_t)(0x80 | (check->alt & 0x3F));
+    if (mark >= 0x80 && mark < 0x800 && check->size > 1 && !has_bit(class, mark)) {
+        out.mark[0] = (uint8_t)(0xC0 | mark >> 6);
+        out.mark[1] = (uint8_t)(0x80 | (mark & 0x3F));
     }
     return out;
 }
@@ -121,6 +132,10 @@ static inline int text_passes(const text_class *class, uint32_t min, uint32_t ma
     lead = _mm256_and_si256(lead, _mm256_cmpgt_epi8(after, third));
     lead = _mm256_andnot_si256(_mm256_or_si256(_mm256_cmpgt_epi8(least, next), _mm256_cmpgt_epi8(next, most)), lead);
     units = bits_of(lead);
+    if (class->hole[0]) {
+        units &= ~bits_of(_mm256_and_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->hole[0])),
+                                           _mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)class->hole[1]))));
+    }
     marks = bits_of(_mm256_and_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->mark[0])),
                                      _mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)class->mark[1]))));
     marks = class->mark[0] ? marks & within : 0;
@@ -146,13 +161,22 @@ static inline int gb_text_passes(const text_class *class, uint32_t min, uint32_t
     return ((units | units << 1 | marks | marks << 1) == within) & parts_hold(units, marks, min, max);
 }
 
+/* The first unit of a text whose units are known to be of one byte, or of two in GB 18030 and of three in UTF-8. */
+static inline uint32_t first_unit(const uint8_t *p, int gb) {
+    if (p[0] < 0x80) {
+        return p[0];
+    }
+    return gb ? (uint32_t)p[0] << 8 | p[1]
+              : (uint32_t)(p[0] & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (uint32_t)(p[2] & 0x3F);
+}
+
 /* As is_text(), faster where the class's vectors say yes. */
 static inline int text_holds(const text_class *class, const sbc_check *check, const uint8_t *tables, sbc_cell cell,
                              int gb) {
     if (class->usable && cell.length <= SBC_PAD) {
         if (gb ? gb_text_passes(class, check->min, check->max, cell)
                : text_passes(class, check->min, check->max, cell)) {
-            return 1;
+            return !class->begins || has_bit(class->begins, first_unit(cell.at, gb));
         }
     }
     return is_text(check, tables, cell, gb);

@@ -110,7 +110,8 @@ static int sound_check(const sbc_program *program, const sbc_check *c) {
     case SBC_DAY:
         return fits(program, c->table, SBC_DAY_BITS / 8);
     case SBC_TEXT:
-        return c->step > 0 && fits(program, c->table, SBC_UNIT_BYTES) && !(program->tables[c->table] & 1);
+        return c->step > 0 && fits(program, c->table, SBC_UNIT_BYTES) && !(program->tables[c->table] & 1) &&
+               (!first_class_of(c) || fits(program, first_class_of(c) - 1, SBC_UNIT_BYTES));
     case SBC_NUMBER:
         return fits(program, c->table, SBC_REGIONS) && fits(program, c->size, SBC_REGIONS / 8);
     case SBC_LUHN:
