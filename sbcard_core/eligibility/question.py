@@ -5,6 +5,7 @@ from datetime import date
 from enum import IntEnum, StrEnum
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import Message, message
 
 
 class Purpose(StrEnum):
@@ -92,11 +93,9 @@ class Use:
 
     def __post_init__(self) -> None:
         if not (self.id_number or self.card_no):
-            what = "an account needs its person" if self.account_no else "neither a person nor a card is named"
-            raise InvalidValue(what, step="eligibility", term="使用资格", advice="give id_number or card_no")
+            raise InvalidValue(message("eligibility.nobody"), step="eligibility", term="使用资格")
         if self.account_no and (self.purpose not in ACCOUNT_PURPOSES or self.card_no):
-            what = "an account is asked about alone, for CREDIT or DEBIT"
-            raise InvalidValue(what, step="eligibility", term="使用资格", advice="ask about card and account apart")
+            raise InvalidValue(message("eligibility.account"), step="eligibility", term="使用资格")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +109,13 @@ class Decision:
     def is_allowed(self) -> bool:
         """The use may go on without anybody's decision."""
         return self.answer is Answer.ALLOW
+
+    @property
+    def message(self) -> Message:
+        """The reason as a clerk reads it.
+
+        Example:
+            >>> Decision(Answer.REFUSE, Reason.CARD_LOST).message.en
+            'the card was reported lost'
+        """
+        return message(f"eligibility.{self.reason.value or 'allowed'}")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.eligibility.question import ACCOUNT_PURPOSES, Use
 from sbcard_core.eligibility.rules import Facts, Half
+from sbcard_core.fields import CitizenNumber
 from sbcard_core.store import schema
 from sbcard_core.values import CardState, LifeStatus
 
@@ -40,7 +41,7 @@ class _Known:
 
     cards: dict[str, Any] = field(default_factory=dict)
     people: dict[int, Any] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)  # as the caller spells them
     accounts: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
     opened: set[tuple[int, str]] = field(default_factory=set)
     moves: Moves = field(default_factory=dict)
@@ -63,12 +64,14 @@ def _read(connection: sa.Connection, uses: Sequence[Use]) -> _Known:
     known = _Known()
     for row in _named(connection, _CARDS, _CARD.card_no, {use.card_no for use in uses if use.card_no}):
         known.cards[row.card_no] = row
-    wanted = {use.id_number for use in uses if use.id_number}
-    people = list(_named(connection, _PEOPLE, _PERSON.id_number, wanted))
+    named = list({use.id_number for use in uses if use.id_number})
+    written = dict(zip(named, CitizenNumber.column(named), strict=True))
+    people = list(_named(connection, _PEOPLE, _PERSON.id_number, {form or raw for raw, form in written.items()}))
     holders = {row.person_id for row in known.cards.values()} - {row.person_id for row in people}
     people += _named(connection, _PEOPLE, _PERSON.person_id, holders)
     known.people = {row.person_id: row for row in people}
-    known.numbers = {row.id_number: row.person_id for row in people}
+    by_number = {row.id_number: row.person_id for row in people}
+    known.numbers = {raw: by_number[form or raw] for raw, form in written.items() if (form or raw) in by_number}
     payees = {known.numbers[use.id_number] for use in uses if use.account_no and use.id_number in known.numbers}
     carriers = list(_named(connection, _CARDS, _CARD.person_id, payees))
     for row in carriers:

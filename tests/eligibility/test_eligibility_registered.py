@@ -1,12 +1,12 @@
 """Eligibility asked of the registry: two of everything, each differing in one column."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.backend import Backend
@@ -148,6 +148,19 @@ def test_bills_up_to_the_day_of_death_are_allowed_with_and_without_the_card(conn
         assert ask(connection, Purpose.MEDICAL, card_no=card_no) is answer
     assert ask(connection, Purpose.MEDICAL, id_number=THREE) is Answer.ALLOW
     assert ask(connection, Purpose.MEDICAL, DAY + timedelta(1), card_no="B") is Answer.REFUSE
+
+
+@given(st.sampled_from([str.lower, lambda n: f" {n}", lambda n: n[:6] + n[8:17], lambda n: f"{n[:6]} {n[6:]}"]))
+@settings(max_examples=8)
+def test_a_person_is_known_in_any_spelling(spelling: Callable[[str], str]) -> None:
+    """Law: the answer does not depend on how the number is written."""
+    dead, lives = "610104196209276908", "11010519491231002X"
+    with Store.open("sqlite://") as store, store.begin() as connection:
+        insert_many(connection, schema.person, PERSON, [person(1, dead), person(2, lives)])
+        told(connection, 1, LifeStatus.DEAD, "2014-08-01")
+        for number, reason in ((dead, Reason.PERSON_DEAD), (lives, Reason.NONE)):
+            found = Eligibility().may(connection, Purpose.MEDICAL, on=DAY, id_number=spelling(number))
+            assert found.reason is reason
 
 
 def test_many_are_asked_in_few_statements(connection: sa.Connection) -> None:

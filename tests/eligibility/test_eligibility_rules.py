@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbcard_core.eligibility import DEFAULT_RULES, Answer, Facts, Half, Purpose, Reason, Use, decide
+from sbcard_core.eligibility import DEFAULT_RULES, Answer, Decision, Facts, Half, Purpose, Reason, Use, decide
 from sbcard_core.errors import InvalidValue
 from sbcard_core.values import CardState, LifeStatus
 
@@ -174,3 +174,10 @@ def test_a_person_without_a_card_is_never_stopped_by_one(
     assert shown.is_allowed == (shown.reason is Reason.NONE)
     if died is not None and died >= 0:
         assert alone.is_allowed
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_its_sentence(reason: Reason) -> None:
+    decision = Decision(A if reason is Reason.NONE else N, reason)
+    assert decision.message.zh
+    assert bool(decision.message.advice_zh) is (reason is not Reason.NONE)
