@@ -125,7 +125,13 @@ class Backend:
     @cached_property
     def medical(self) -> MedicalBilling:
         """Medical bills (医疗费用结算)."""
-        return MedicalBilling(self.store, self.ledger, self.rules.policies, catalogues=self.rules.catalogues)
+        return MedicalBilling(
+            self.store,
+            self.ledger,
+            self.rules.policies,
+            catalogues=self.rules.catalogues,
+            eligibility=self.eligibility,
+        )
 
     @cached_property
     def payout(self) -> PayoutEngine:

@@ -53,11 +53,11 @@ class Eligibility:
 
     def __init__(self, rules: Mapping[Purpose, Rule] = DEFAULT_RULES, *, source: Source = registered) -> None:
         self.rules = rules
-        self._source = source
+        self.source = source
 
     def may_many(self, connection: sa.Connection, uses: Sequence[Use]) -> list[Decision]:
         """One decision per use, in order."""
-        facts = self._source(connection, uses)
+        facts = self.source(connection, uses)
         return [decide(self.rules, use, known) for use, known in zip(uses, facts, strict=True)]
 
     def may(

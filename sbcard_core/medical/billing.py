@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
+from sbcard_core.eligibility import Eligibility
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger, is_id, lock_for_posting
 from sbcard_core.medical.assess import Assessor, Prepared, collection_paused
@@ -14,6 +15,7 @@ from sbcard_core.medical.bill import Bill, is_msgid
 from sbcard_core.medical.cancel import CANCELLED_CODE, REFUNDED_CODE, Cancellation, cancel, cancel_all
 from sbcard_core.medical.catalogue import Catalogue
 from sbcard_core.medical.desk import Desk, Outcome, again, refused_outcome
+from sbcard_core.medical.eligible import not_eligible
 from sbcard_core.medical.faults import message_fault, returned_fault, shown
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import Policy
@@ -41,6 +43,8 @@ class MedicalBilling:
         ledger: the books over the same database.
         policies: every table, of any region, insurance and day.
         catalogues: of the places of treatment; needed for charges that are not graded yet.
+        eligibility: asked whether person and card may be used on the last day of the visit, in a pre-settlement too; a
+            registry without people is not asked. ``None``: the caller has asked (``Backend`` asks).
 
     Raises:
         PolicyRefused: tables that contradict each other.
@@ -57,8 +61,15 @@ class MedicalBilling:
     """
 
     def __init__(
-        self, store: Store, ledger: Ledger, policies: Iterable[Policy], *, catalogues: Iterable[Catalogue] = ()
+        self,
+        store: Store,
+        ledger: Ledger,
+        policies: Iterable[Policy],
+        *,
+        catalogues: Iterable[Catalogue] = (),
+        eligibility: Eligibility | None = None,
     ) -> None:
+        self._eligibility = eligibility
         self._store = store
         self._ledger = ledger
         self._assessor = Assessor(policies, catalogues)
@@ -285,6 +296,8 @@ class MedicalBilling:
         there = find(connection, ids)
         cancelled = cancelled_among(connection, list(there))
         gone = reversed_among(connection, ids)
+        new = [one.bill for one in good if one.bill.msgid not in there and one.bill.msgid not in gone]
+        kept_out = {} if self._eligibility is None else not_eligible(connection, self._eligibility, new)
         desk = Desk(connection, good, presettle=presettle)
         plans: list[tuple[Outcome, Settlement | None]] = []
         for one in prepared:
@@ -294,6 +307,8 @@ class MedicalBilling:
                 plans.append((again(one.bill, there[one.bill.msgid], cancelled.get(one.bill.msgid)), None))
             elif one.bill.msgid in gone:
                 plans.append((Outcome(SettleStatus.REVERSED, one.bill.msgid), None))
+            elif one.bill.msgid in kept_out:
+                plans.append((kept_out[one.bill.msgid], None))
             else:
                 plans.append(desk.assess(one))
         return plans, desk.years

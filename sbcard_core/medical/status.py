@@ -48,6 +48,10 @@ class SettleStatus(IntEnum):
     """Instead of ``EXISTS``: the same settlement was made before and has been cancelled since; nothing done now."""
     PRESETTLED = 18
     """A pre-settlement, instead of ``SETTLED``: nothing is kept, nothing has moved."""
+    NOT_ELIGIBLE = 19
+    """The person or the card may not be used on the last day of the visit: dead, unknown, lost, not in use."""
+    REFERRED = 20
+    """A clerk has to clear up the person's or the card's state first."""
 
     @property
     def is_settled(self) -> bool:
@@ -68,6 +72,7 @@ _TRANSIENT = frozenset(
         SettleStatus.INSUFFICIENT,
         SettleStatus.LEDGER_REFUSED,
         SettleStatus.POLICY_CHANGED,
+        SettleStatus.REFERRED,
     }
 )
 
@@ -98,6 +103,8 @@ ADVICE: Final = {
     SettleStatus.UNKNOWN_SETTLEMENT: "check setl_id and psn_no; what may never have arrived is taken back by reverse",
     SettleStatus.NOT_CANCELLABLE: "name the settlement itself, one that still stands",
     SettleStatus.POLICY_CHANGED: "load the table the settlement was made by, unaltered",
+    SettleStatus.NOT_ELIGIBLE: "check the person and the card; without the card the bill is for the person alone",
+    SettleStatus.REFERRED: "have the registry's entry put right, then send the bill again",
     SettleStatus.CANCELLED: f"a bill that is to count again: {_NEW_NUMBER}",
 }
 """What to do next, by status."""

@@ -1,16 +1,14 @@
-"""A store in a file, keys that are no secret, cards in the registry, and officers who approve in a session."""
+"""A store in a file, keys that are no secret, and officers who approve in a session."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.ledger import Ledger
 from sbcard_core.officers import Act, Officer, Officers
-from sbcard_core.store import Store, schema
+from sbcard_core.store import Store
 
 
 @pytest.fixture
@@ -40,55 +38,3 @@ class Sessions:
 @pytest.fixture
 def officers() -> Officers:
     return Officers([Officer("li", "李"), Officer("wang", "王")], sessions=Sessions())
-
-
-def enrol(store: Store, card_no: str, factor: str, person_id: int = 1, **changes: Any) -> None:
-    """A card that was issued on 2014-01-02, and its holder."""
-    person = {
-        "person_id": person_id,
-        "id_number": f"43010019800101{person_id:03d}X",
-        "name": "测试",
-        "sex": "1",
-        "ethnicity": "01",
-        "birth": "1980-01-01",
-        "phone": "",
-        "category": 1,
-        "city": "430100",
-        "county": "430102",
-        "bank": "103",
-        "form_no": "",
-        "submitted_on": "2014-01-01",
-        "source_file": "f",
-        "source_line": person_id,
-    }
-    card = {
-        "card_no": card_no,
-        "identification_code": f"{person_id:032d}",
-        "person_id": person_id,
-        "order_no": "o",
-        "order_line": person_id,
-        "factor": factor,
-        "bank": "103",
-        "account_no": "6228480000000000018",
-        "made_on": "2014-01-01",
-        "issued_on": "2014-01-02",
-        "app_state": 1,
-        "account_state": 1,
-    }
-    order = {"order_no": "o", "city": "430100", "ordered_on": "2014-01-01", "cards": 1}
-    with store.begin() as connection:
-        there = sa.select(schema.production_order.c.order_no)
-        if connection.execute(there).first() is None:
-            connection.execute(sa.insert(schema.production_order).values(order))
-        connection.execute(sa.insert(schema.person).values(person))
-        connection.execute(sa.insert(schema.card).values(card | changes))
-
-
-def move(store: Store, card_no: str, on: str, to_state: int, from_state: int = 1) -> None:
-    """What happens to the social-security half of a card on a day."""
-    event = {"card_no": card_no, "on_date": on, "operation": "lose", "half": "app"}
-    with store.begin() as connection:
-        values = event | {"from_state": from_state, "to_state": to_state}
-        connection.execute(sa.insert(schema.card_event).values(values))
-        card = schema.card.c
-        connection.execute(sa.update(schema.card).where(card.card_no == card_no).values(app_state=to_state))

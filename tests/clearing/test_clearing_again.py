@@ -31,8 +31,9 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
 from sbcard_core.officers import ApprovalRefused, InSession, Officer, Officers
 from sbcard_core.store import Store, migrate, schema
-from tests.clearing.conftest import Sessions, enrol, move
+from tests.clearing.conftest import Sessions
 from tests.clearing.test_clearing_offline import ON, TERMINALS, Record, balance, findings, purchase
+from tests.people import enrol, move
 
 LATER = date(2014, 8, 5)
 LI, WANG, BAD = InSession("li", b"good"), InSession("wang", b"good"), InSession("wang", b"bad")

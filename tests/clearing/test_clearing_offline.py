@@ -17,7 +17,7 @@ from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.ledger import AccountKind, Bounds, Ledger
 from sbcard_core.store import Store, schema
-from tests.clearing.conftest import enrol
+from tests.people import enrol
 
 ON = date(2014, 8, 1)
 TERMINALS = ("001122334455", "0011223344AB")
