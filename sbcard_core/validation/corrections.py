@@ -17,10 +17,14 @@ class NoticeKind(StrEnum):
     """A row stands elsewhere than it was; it is still taken, its hidden cells moved with it."""
     DELETED = "deleted"
     """A record is no longer in the workbook."""
+    UNREAD = "unread"
+    """A record stands on no sheet that was read, and one of them was not: perhaps it is there."""
     REPEATED = "repeated"
     """Several rows name one record: none is taken."""
     SHIFTED = "shifted"
     """A row holds the cells of another record: not taken."""
+    REPLACED = "replaced"
+    """A row was overwritten with another person: not taken."""
     FOREIGN = "foreign"
     """A row names no record of this workbook: not taken."""
     CELL = "cell"
@@ -37,6 +41,8 @@ class NoticeKind(StrEnum):
 _ZH = {
     NoticeKind.MOVED: "该行位置被移动,已按隐藏记录号核对",
     NoticeKind.DELETED: "该记录已从表中删除",
+    NoticeKind.UNREAD: "未在已读取的工作表中找到该记录,另有工作表未能读取,不能判断是否已删除",
+    NoticeKind.REPLACED: "该行内容已换成另一个人,未采用;新增人员请另行上报",
     NoticeKind.REPEATED: "多行使用同一记录号,均未采用",
     NoticeKind.SHIFTED: "该行内容属于另一条记录,未采用",
     NoticeKind.FOREIGN: "该行不是本表发出的记录,未采用",
@@ -91,7 +97,7 @@ class CorrectedRow(NamedTuple):
 class ReadBack:
     """What a corrected workbook holds.
 
-    ``listed`` = corrected + unchanged + deleted + records whose rows were not taken.
+    ``listed`` = corrected + unchanged + deleted or unread + records whose rows were not taken.
 
     Args:
         rows: the corrected records, in the order of the collected files.

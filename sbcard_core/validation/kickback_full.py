@@ -35,7 +35,7 @@ SEALS = "_sbcard"
 """Name of the hidden sheet."""
 
 SEAL_COLUMNS = ("file", "sha256", "line", "cells")
-VERSION = "sbcard-kickback-1"
+VERSION, END = "sbcard-kickback-2", "end"
 
 _PROPOSED = frozenset(f"id_number.{code}" for code in ("characters", "length15", "region", "date", "check"))
 _SHOWN = 3
@@ -180,6 +180,10 @@ class _Book:
             self.seals.write_string(self.sealed, column, value)
         self.sealed += 1
 
+    def seal_all(self) -> None:
+        """End the hidden sheet with the number of its records, so that a part of it is not taken for the whole."""
+        self._seal((END, str(self.sealed - 1)))
+
     def _sheet(self, file: str) -> Any:
         self.sheets += 1
         name = f"{self.sheets} {cell_text(file).translate(_NOT_IN_NAMES)}"[:31].strip()
@@ -288,4 +292,5 @@ def write(
                 batch = sent(paths[file], records, spec)
                 out.add(batch, records, _proposals(batch, records, spec, on))
                 written += len(batch.rows)
+        out.seal_all()
     return written

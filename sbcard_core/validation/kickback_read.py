@@ -4,6 +4,7 @@ A row belongs to the record its hidden cells name. A row whose visible cells tur
 table was sorted without its hidden columns) is never taken: the correction would go to the wrong person.
 """
 
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
-from sbcard_core.validation.kickback_cells import BadCell, Row, cell_hash, rows_of
-from sbcard_core.validation.kickback_full import DIGEST, RECORD, SEALS, VERSION
-from sbcard_core.validation.measuring import measure
+from sbcard_core.validation.kickback_cells import Row, cell_hash, rows_of
+from sbcard_core.validation.kickback_full import DIGEST, END, RECORD, SEALS, VERSION
 from sbcard_core.validation.spec import COLLECTION, FieldSpec, RecordSpec, Sensitivity
+from sbcard_core.validation.titles import MAX_TITLES
+from sbcard_core.validation.xlsx import BadCell
+
+_OUR_NAME = re.compile(r"[0-9]+ .")
 
 Key = tuple[str, int]
 """(digest of the collected file, line of the record)."""
@@ -47,8 +51,10 @@ def _seals(sheets: Mapping[str, Sequence[Row]], width: int) -> dict[Key, _Seal]:
     rows = sheets.get(SEALS)
     if not rows or rows[0][1][0] != VERSION:
         raise _refuse("the workbook was not made by kickback.write(in_full=True)")
+    if str(rows[-1][1][0]) != END or str(rows[-1][1][1]) != str(len(rows) - 2):
+        raise _refuse("the hidden sheet has lost rows")
     found: dict[Key, _Seal] = {}
-    for place, (_, cells) in enumerate(rows[1:]):
+    for place, (_, cells) in enumerate(rows[1:-1]):
         file, sha256, line, hashes = (str(cell) for cell in (*cells, "", "", "", "")[:4])
         if not line.isdecimal() or len(hashes.split(" ")) != width:
             raise _refuse("the hidden sheet is damaged, or made for another record layout")
@@ -73,13 +79,16 @@ def _collect(
     """Rows by the record they name, in reading order, and what is not of this workbook."""
     found: defaultdict[Key, list[_Found]] = defaultdict(list)
     notices = []
+    digests = {sha256 for sha256, _ in seals}
     for sheet, rows in sheets.items():
-        if sheet == SEALS or not rows or len(set(headers).intersection(rows[0][1])) < len(headers) // 2:
+        head = [list(cells[: len(headers)]) for _, cells in rows[: MAX_TITLES + 1]]
+        start = head.index(list(headers)) + 1 if list(headers) in head else 0
+        if sheet == SEALS or not (start or _is_ours(sheet, rows, headers, digests)):
             continue  # the notes, or a sheet of the clerk's own
-        if list(rows[0][1][: len(headers)]) != list(headers):
-            notices.append(Notice(NoticeKind.SHEET, sheet, 1))
+        if not start:
+            notices.append(Notice(NoticeKind.SHEET, sheet, rows[0][0]))
             continue
-        for at, cells in rows[1:]:
+        for at, cells in rows[start:]:
             padded = (*cells, *[""] * len(headers))[: len(headers)]
             if not any(padded):
                 continue
@@ -90,6 +99,14 @@ def _collect(
             else:
                 notices.append(Notice(NoticeKind.FOREIGN, sheet, at))
     return found, notices
+
+
+def _is_ours(sheet: str, rows: Sequence[Row], headers: Sequence[str], digests: set[str]) -> bool:
+    """Whether a sheet without our header row is still one we sent: by its name, half of the header, or a digest."""
+    if not rows:
+        return False
+    few = any(2 * len(set(headers).intersection(cells)) >= len(headers) for _, cells in rows[: MAX_TITLES + 1])
+    return few or _OUR_NAME.match(sheet) is not None or any(not digests.isdisjoint(cells) for _, cells in rows)
 
 
 def _moved(places: Sequence[int]) -> set[int]:
@@ -115,8 +132,8 @@ def _moved(places: Sequence[int]) -> set[int]:
 
 
 def _tells_apart(field: FieldSpec) -> bool:
-    """Whether a column says who a record is about: a number, a name, a telephone, a form."""
-    return field.sensitivity in (Sensitivity.NUMBER, Sensitivity.NAME, Sensitivity.PHONE) or field.field.endswith("_no")
+    """Whether a column says who a record is about: a number, a name, a birth date, a telephone, a form."""
+    return field.sensitivity is not Sensitivity.NONE or field.field.endswith("_no")
 
 
 class _Owners:
@@ -124,6 +141,7 @@ class _Owners:
 
     def __init__(self, seals: Mapping[Key, _Seal], spec: RecordSpec) -> None:
         self.columns = [column for column, field in enumerate(spec.fields) if _tells_apart(field)]
+        self.persons = {at for at, field in enumerate(spec.fields) if field.field in ("id_number", "name")}
         self.of: dict[tuple[int, str], Key | None] = {}
         self.rows: defaultdict[tuple[str, ...], set[Key]] = defaultdict(set)
         for key, seal in seals.items():
@@ -141,6 +159,14 @@ class _Owners:
         mine = votes.pop(key, 0)
         return any(count > max(mine, 1) for count in votes.values())
 
+    def is_of_nobody(self, then: Sequence[str], now: Sequence[str]) -> bool:
+        """Whether a row was overwritten with a person who is not in the workbook: number, name and more are others.
+
+        A cell that was empty, as all are of a line that was no record, may be filled in.
+        """
+        changed = {at for at in self.columns if then[at] not in ("-", now[at])}
+        return self.persons <= changed and len(changed) > len(self.persons) > 1
+
 
 def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLLECTION) -> ReadBack:
     """Read a workbook that ``kickback.write(in_full=True)`` made and its submitter corrected.
@@ -154,15 +180,13 @@ def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLL
         The corrected records, ready for the check, and what was noticed.
 
     Raises:
-        NotOurWorkbook: another workbook, or its hidden sheet is gone or damaged.
+        NotOurWorkbook: another workbook, or its hidden sheet is gone, damaged or short.
         WrongDigest: it was made for a file that is not named, or has another digest.
         SourceRefused: damaged, or larger than ``measuring.MAX_CELLS`` or ``MAX_UNPACKED``.
-        MissingPart: neither openpyxl nor python-calamine is installed (extra ``bulk``).
         OSError: the file cannot be read.
 
     Example: see :func:`sbcard_core.validation.kickback.write`.
     """
-    measure(path)
     sheets = rows_of(path)
     seals = _seals(sheets, len(spec.fields))
     _check_digests(seals, digests)
@@ -171,10 +195,11 @@ def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLL
     moved = _moved([seals[key].place for key in found])
     owners = _Owners(seals, spec)
     rows, unchanged = [], 0
+    absent = NoticeKind.UNREAD if any(one.kind is NoticeKind.SHEET for one in notices) else NoticeKind.DELETED
     for key, seal in seals.items():
         here = found.get(key, [])
         if not here:
-            notices.append(Notice(NoticeKind.DELETED, file=seal.file, line=key[1]))
+            notices.append(Notice(absent, file=seal.file, line=key[1]))
             continue
         if len(here) > 1:
             notices += [Notice(NoticeKind.REPEATED, one.sheet, one.row, seal.file, key[1]) for one in here]
@@ -191,6 +216,8 @@ def read_back(path: Path, digests: Mapping[str, str], *, spec: RecordSpec = COLL
             unchanged += 1
         elif owners.is_of_another(key, hashes):
             notices.append(Notice(NoticeKind.SHIFTED, one.sheet, one.row, seal.file, key[1]))
+        elif owners.is_of_nobody(seal.hashes, hashes):
+            notices.append(Notice(NoticeKind.REPLACED, one.sheet, one.row, seal.file, key[1]))
         else:
             pairs = zip(spec.fields, hashes, seal.hashes, strict=True)
             changed = tuple(one.field for one, now, then in pairs if now != then)
