@@ -4,7 +4,7 @@ Amounts are fen, 0..FFFFFFFF. Dates and times are packed digits: YYYYMMDD in 4 b
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 
 from apdu.command import CommandAPDU
@@ -291,29 +291,35 @@ def init_account_load(key_index: int, amount_fen: int, terminal_no: bytes) -> Co
     return CommandAPDU(0xB0, 0x28, 0x00, 0x01, _initial(key_index, amount_fen, terminal_no), ne=16)
 
 
+CHINA = timezone(timedelta(hours=8))
+"""The one legal time of the country: what terminals and cards count in."""
+
+
 def pack_datetime(at: datetime) -> bytes:
-    """YYYYMMDDHHMMSS as 7 packed bytes.
+    """YYYYMMDDHHMMSS as 7 packed bytes; a time with a zone is written as China Standard Time.
 
     Example:
         >>> pack_datetime(datetime(2011, 12, 21, 22, 48, 22)).hex()
         '20111221224822'
+        >>> pack_datetime(datetime(2011, 12, 21, 22, 48, 22, tzinfo=timezone.utc)).hex()
+        '20111222064822'
     """
-    year, month, day = at.year, at.month, at.day
-    return bytes.fromhex(f"{year:04d}{month:02d}{day:02d}{at.hour:02d}{at.minute:02d}{at.second:02d}")
+    at = at if at.tzinfo is None else at.astimezone(CHINA)
+    return bytes.fromhex(f"{at.year:04d}{at.month:02d}{at.day:02d}{at.hour:02d}{at.minute:02d}{at.second:02d}")
 
 
 def pack_amount(amount_fen: int) -> bytes:
     """Fen as 4 bytes, big-endian.
 
     Raises:
-        InvalidValue: outside 0..4294967295 fen.
+        InvalidValue: no int (a float, a text, a bool), or outside 0..4294967295 fen.
 
     Example:
         >>> pack_amount(1200).hex()
         '000004b0'
     """
-    if not 0 <= amount_fen <= AMOUNT_MAX:
-        raise InvalidValue("amount is 0 to 42949672.95 yuan", step="purse", term="交易金额")
+    if type(amount_fen) is not int or not 0 <= amount_fen <= AMOUNT_MAX:
+        raise InvalidValue("amount is 0 to 42949672.95 yuan, as an int in fen", step="purse", term="交易金额")
     return amount_fen.to_bytes(4, "big")
 
 

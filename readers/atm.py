@@ -10,7 +10,7 @@ from typing import Protocol, Unpack
 
 from apdu.channel import CardChannel
 from readers.bank_terminal import BANK_AID, BankTerminal, EncryptingPinPad, read_account_no
-from readers.base import PinPurpose
+from readers.base import PinPurpose, whole_fen
 from readers.errors import ReaderError
 from readers.online import BankLink, Entry, HostLost, Journal, Kind, State, refused, take_back
 from readers.terminal import TerminalOptions
@@ -144,6 +144,7 @@ class ATMTerminal(BankTerminal):
             HostRefused: the bank said no; nothing was given out.
             VisitEnded: cancelled or too slow before the bank was asked.
         """
+        whole_fen("amount_fen", amount_fen, "withdraw")
         if amount_fen <= 0 or amount_fen % self._note_fen:
             raise InvalidValue(f"cash comes in notes of {self._note_fen} fen", step="withdraw", term="取款金额")
         request = self._request(Kind.WITHDRAWAL, at, amount_fen)

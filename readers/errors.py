@@ -5,7 +5,6 @@ so a caller who cares only about that catches one class.
 """
 
 from apdu.errors import CardLost
-from apdu.status import StatusWord
 from sbcard_core.card.errors import DriverCode
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.messages import Message
@@ -118,27 +117,7 @@ class AnswerMalformed(ReaderError, InvalidValue):
 
 
 class DriverRefused(ReaderError):
-    """The terminal driver interface returned a code other than 0.
-
-    Attributes:
-        sw: the card's or PSAM's status word where the code is one.
-        text: what the driver wrote in place of an answer; not part of the message, it may name a person.
-    """
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        driver_code: int,
-        step: str = "",
-        advice: str = "",
-        term: str = "",
-        sw: StatusWord | None = None,
-        text: str = "",
-    ) -> None:
-        self.sw = sw
-        self.text = text
-        super().__init__(what, step=step, advice=advice, term=term, driver_code=driver_code)
+    """The driver interface returned a code other than 0. The text beside it is not kept: it may name a person."""
 
 
 class PinEntryFailed(ReaderError):

@@ -85,7 +85,7 @@ class MedicalTerminal(Terminal):
         if not reply.approved:
             raise HostRefused(f"the centre refused the bill: {reply.reason}", step="settle", term="结算失败")
         parts = (reply.fund_fen, reply.account_fen, reply.cash_fen)
-        if min(parts) < 0 or sum(parts) != bill.amount_fen:
+        if any(type(part) is not int or part < 0 for part in parts) or sum(parts) != bill.amount_fen:
             raise HostRefused(
                 "the centre's parts do not add up to the bill",
                 step="settle",

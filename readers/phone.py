@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from readers.bank_terminal import BankTerminal
+from readers.base import whole_fen
 from readers.online import BankReply, Entry, HostLost, Kind, State, refused
 from sbcard_core.errors import InvalidValue
 
@@ -59,6 +60,7 @@ class PhoneTerminal(BankTerminal):
         return [self._ask(entry) for entry in self._journal.entries() if entry.is_open]
 
     def _move(self, kind: Kind, amount_fen: int, at: datetime, *, to_account: str = "", bill_no: str = "") -> Entry:
+        whole_fen("amount_fen", amount_fen, "transfer")
         if amount_fen <= 0:
             raise InvalidValue("an amount is above zero", step=kind.name.lower(), term="金额")
         request = replace(self._request(kind, at, amount_fen), to_account=to_account, bill_no=bill_no)

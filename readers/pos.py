@@ -5,6 +5,7 @@ from datetime import datetime
 
 from apdu.channel import GetResponseChannel, exchange
 from apdu.instructions import read_record_by_id
+from readers.base import whole_fen
 from readers.terminal import Terminal
 from sbcard_core.card.errors import OutcomeUnknown
 from sbcard_core.card.files import decode_record
@@ -76,10 +77,12 @@ class POSTerminal(Terminal):
             journal: keeps this terminal's record on disk before money moves.
 
         Raises:
+            InvalidValue: an amount that is no int; nothing was sent.
             PinWrong, PinLocked: nothing was asked of the host.
             UnexpectedStatus: the card refused a step (9302: MAC2 of the host is wrong); nothing was loaded.
             OutcomeUnknown: the card went away while it was being credited; see :meth:`settle_torn`.
         """
+        whole_fen("amount_fen", amount_fen, "load")
         self._verify_pin(initial_allowed=True)
         try:
             return self._purse().load(amount_fen, self._terminal_no, at, host, journal=journal)
@@ -95,12 +98,14 @@ class POSTerminal(Terminal):
             journal: keeps this terminal's record on disk before money moves.
 
         Raises:
+            InvalidValue: an amount that is no int; nothing was sent.
             PinEntryFailed: the holder still uses the initial PIN (-35).
             PinWrong, PinLocked: nothing was debited.
             UnexpectedStatus: 9401 not enough money; 9302 the card refused the PSAM's MAC1; nothing was debited.
             DebitUnproven: debited, but the PSAM refuses the card's MAC2; :meth:`record` makes its receipt a record.
             OutcomeUnknown: the card went away while it was being debited; see :meth:`settle_torn`.
         """
+        whole_fen("amount_fen", amount_fen, "purchase")
         self._card_no = self._read_card_no()
         self._verify_pin(initial_allowed=False)
         try:

@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from apdu.errors import CardLost, UnexpectedStatus
+from apdu.purse import pack_datetime
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
@@ -213,7 +214,7 @@ class WholeCard(DeviceConnection):
         if not 0 <= insured_fen <= total_fen <= _LARGEST_FEN:
             raise InvalidValue("not an amount the account takes", step="iDoDebit", term="消费金额")
         yuan = [f"{fen // 100}.{fen % 100:02d}" for fen in (total_fen, insured_fen)]
-        pay = "|".join((*yuan, at.strftime("%Y%m%d%H%M%S"))) + "|"
+        pay = "|".join((*yuan, pack_datetime(at).hex())) + "|"
         return self._call("iDoDebit", self._interface, self._card_info(self.first), pay)
 
     def read_debit_record(self) -> str:

@@ -123,7 +123,7 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
     Args:
         code: the 32-bit result.
         step: name of the function.
-        text: what the driver wrote; kept as an attribute, never shown.
+        text: what the driver wrote; only the number of tries is taken from it.
 
     Example:
         >>> print(failure(-27266, "iReadCard"))
@@ -151,4 +151,4 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
     # Outside the two-step calls some drivers mean an item that is not on the card.
     if code == -25 and "_HSM_" in step:
         return HsmDiffers(what, step=step, term=zh, advice="keep the card aside")
-    return DriverRefused(what, driver_code=code, step=step, term=zh, text=text)
+    return DriverRefused(what, driver_code=code, step=step, term=zh)

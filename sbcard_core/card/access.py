@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.hsm_strings import KeyAddress
 from sbcard_core.crypto.keys import KeyUsage
 
 
@@ -53,7 +54,7 @@ class KeyRef:
     Args:
         name: its name in a profile.
         usage: which master key it comes from, for keys in software.
-        hsm_address: 密钥地址 in the province's security module, 4 hex digits; empty where no source says.
+        hsm_address: 密钥地址 in the province's security module; None where no source says.
         psam_key_id: number in the PSAM; None where no source says.
         kid: number in the card, P2 of EXTERNAL AUTHENTICATE; None where no source says.
         confidence: of the weakest of the three numbers that are given.
@@ -62,7 +63,7 @@ class KeyRef:
 
     name: str
     usage: KeyUsage
-    hsm_address: str = ""
+    hsm_address: KeyAddress | None = None
     psam_key_id: int | None = None
     kid: int | None = None
     confidence: Confidence = Confidence.LOW
@@ -88,13 +89,13 @@ class KeyRef:
             raise self._unset("number in the PSAM", "密钥标识")
         return self.psam_key_id
 
-    def need_hsm_address(self) -> str:
+    def need_hsm_address(self) -> KeyAddress:
         """Address of the key in the security module.
 
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        if not self.hsm_address:
+        if self.hsm_address is None:
             raise self._unset("address in the security module", "密钥地址")
         return self.hsm_address
 
@@ -109,30 +110,31 @@ class KeyRef:
 
 _RK, _UK = KeyUsage.RK, KeyUsage.UK
 _H, _M, _L, _R = Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW, Confidence.ASSUMED
+_at = KeyAddress.parse
 
 _TABLE = (
     KeyRef("IRK", KeyUsage.IRK, confidence=_L),
-    KeyRef("RK_SSSE", KeyUsage.RK_SSSE, "004C", 0x0A, 0x0A, _L, "number in the card: three sources; address: one"),
-    KeyRef("UK_SSSE", KeyUsage.UK_SSSE, "0094", 0x12, 0x04, _M, "two sources"),
-    KeyRef("UK_SSSE_EF05_SECOND", KeyUsage.UK_SSSE, "0096"),
-    KeyRef("UK_SSSE_EF0C", _UK, "", 0x5D, 0x07),
-    KeyRef("UK_SSSE_EF0D", _UK, "", 0x13, 0x0D),
-    KeyRef("PIN_AUTH", KeyUsage.RPK, "0090", 0x10, 0x06, _L, "address: two sources; number in the card: one"),
-    KeyRef("PIN_MESSAGE", KeyUsage.RPK, "0173"),
-    KeyRef("RK_DF01", _RK, "004F", 0x2E),
-    KeyRef("RK_DF02", _RK, "0064", 0x35),
-    KeyRef("RK_DF03_EF05", _RK, "0196", 0x2C),
-    KeyRef("RK_DF03", _RK, "0193", 0x2B),
-    KeyRef("RK_DF04", _RK, "0182", 0x2D),
-    KeyRef("RK_DF07_EF05", _RK, "007A", 0x3D),
-    KeyRef("RK_DF07_EF06", _RK, "0080", 0x3F),
-    KeyRef("RK_DF07_EF07", _RK, "0086", 0xB1),
-    KeyRef("UK_DF01_EF05", _UK, "0097", 0x42),
-    KeyRef("UK_DF01_EF06", _UK, "0179", 0x25, 0x86, _L, "address and number in the card: two sources; PSAM: one"),
-    KeyRef("UK_DF01_EF07", _UK, "009A", 0x43),
-    KeyRef("UK_DF01_EF08", _UK, "0176", 0x24),
-    KeyRef("UK_DF01_EF09", _UK, "009A", None, 0x84, _R, "doubtful: another source has this address for EF07"),
-    KeyRef("UK_DF01_EF0A", _UK, "009D", None, 0x87),
+    KeyRef("RK_SSSE", KeyUsage.RK_SSSE, _at("004C"), 0x0A, 0x0A, _L, "number in the card: three sources; address: one"),
+    KeyRef("UK_SSSE", KeyUsage.UK_SSSE, _at("0094"), 0x12, 0x04, _M, "two sources"),
+    KeyRef("UK_SSSE_EF05_SECOND", KeyUsage.UK_SSSE, _at("0096")),
+    KeyRef("UK_SSSE_EF0C", _UK, None, 0x5D, 0x07),
+    KeyRef("UK_SSSE_EF0D", _UK, None, 0x13, 0x0D),
+    KeyRef("PIN_AUTH", KeyUsage.RPK, _at("0090"), 0x10, 0x06, _L, "address: two sources; number in the card: one"),
+    KeyRef("PIN_MESSAGE", KeyUsage.RPK, _at("0173")),
+    KeyRef("RK_DF01", _RK, _at("004F"), 0x2E),
+    KeyRef("RK_DF02", _RK, _at("0064"), 0x35),
+    KeyRef("RK_DF03_EF05", _RK, _at("0196"), 0x2C),
+    KeyRef("RK_DF03", _RK, _at("0193"), 0x2B),
+    KeyRef("RK_DF04", _RK, _at("0182"), 0x2D),
+    KeyRef("RK_DF07_EF05", _RK, _at("007A"), 0x3D),
+    KeyRef("RK_DF07_EF06", _RK, _at("0080"), 0x3F),
+    KeyRef("RK_DF07_EF07", _RK, _at("0086"), 0xB1),
+    KeyRef("UK_DF01_EF05", _UK, _at("0097"), 0x42),
+    KeyRef("UK_DF01_EF06", _UK, _at("0179"), 0x25, 0x86, _L, "address and number in the card: two sources; PSAM: one"),
+    KeyRef("UK_DF01_EF07", _UK, _at("009A"), 0x43),
+    KeyRef("UK_DF01_EF08", _UK, _at("0176"), 0x24),
+    KeyRef("UK_DF01_EF09", _UK, _at("009A"), None, 0x84, _R, "doubtful: another source has this address for EF07"),
+    KeyRef("UK_DF01_EF0A", _UK, _at("009D"), None, 0x87),
 )
 
 KEYS: Mapping[str, KeyRef] = MappingProxyType({key.name: key for key in _TABLE})

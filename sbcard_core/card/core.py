@@ -232,7 +232,7 @@ class SessionCore(ABC):
             raise InvalidValue(
                 f"no PSAM key is known for key {kid:02X}", step="external authenticate", advice="set it in the profile"
             )
-        return KeyRef(f"kid {kid:02X}", KeyUsage.RK, "", psam_key_id, kid)
+        return KeyRef(f"kid {kid:02X}", KeyUsage.RK, None, psam_key_id, kid)
 
     def _prove(self, key: KeyRef) -> None:
         """External authentication where the session stands; the challenge is the card's most recent one."""

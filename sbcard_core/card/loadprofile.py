@@ -18,6 +18,8 @@ from sbcard_core.card.profile import Assumed, PinMessage, Profile, PurseLog, Rea
 from sbcard_core.card.profiles import for_version
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.crypto.auth import AuthRules, ProcessKeyRule, Sm4Reduction
+from sbcard_core.crypto.errors import MalformedHsmText
+from sbcard_core.crypto.hsm_strings import KeyAddress
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.purse import LOAD_TAC_CANDIDATE
 from sbcard_core.crypto.rules import Df04Command, PurseRules, Sm4MacRule, Sm4SessionRule, Sm4TacRule
@@ -169,10 +171,14 @@ def _keys(table: Any, known: Mapping[str, KeyRef], where: str) -> Mapping[str, K
             if number in one and (not isinstance(one[number], int) or not 0 <= one[number] <= 0xFF):
                 raise refuse(f"key {name}", f"{number} is not one byte")
         kept = old or KeyRef(name, usage)
+        try:
+            address = KeyAddress.parse(str(one["hsm_address"])) if one.get("hsm_address") else None
+        except MalformedHsmText:
+            raise refuse(f"key {name}", "hsm_address is not 4 hex digits in quotes") from None
         made[name] = KeyRef(
             name,
             usage,
-            str(one.get("hsm_address", kept.hsm_address)),
+            address if "hsm_address" in one else kept.hsm_address,
             one.get("psam_key_id", kept.psam_key_id),
             one.get("kid", kept.kid),
             Confidence.ASSUMED,

@@ -59,14 +59,21 @@ def _simulated(url: str, keys: Path | None, seed: int) -> dict[str, Any]:
     if not url.startswith("sim:"):
         return {}
     if keys is not None:
-        try:
-            found = {name: bytes.fromhex(value) for name, value in json.loads(read_text(keys)).items()}
-        except (ValueError, AttributeError, TypeError) as error:
-            raise InvalidValue("a key file is a JSON object of keys in hex", step="sim", term="密钥") from error
+        found = _keys_of(read_text(keys))
+        if found is None:  # raised here, where no error of a parser is at hand: it would keep the file's text
+            raise InvalidValue("a key file is a JSON object of keys in hex", step="sim", term="密钥")
         return {"transport_key": found.pop("TRANSPORT", b""), "psam_keys": found}
     from sbcard_core.replay.openkeys import psam_keys, transport_key  # noqa: PLC0415
 
     return {"transport_key": transport_key(seed), "psam_keys": psam_keys(seed)}
+
+
+def _keys_of(text: str) -> dict[str, bytes] | None:
+    """Keys by name; None where the text is no JSON object of keys in hex."""
+    try:
+        return {name: bytes.fromhex(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError):
+        return None
 
 
 @contextmanager

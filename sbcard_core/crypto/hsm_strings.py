@@ -2,12 +2,13 @@
 
 Step 1 is what the driver asks (``iReadCardBas_HSM_Step1`` and its kin), step 2
 what comes back. Items end in "|"; a missing last one is tolerated, as is the
-terminal number that many drivers append. Lengths are checked, text is ASCII.
+terminal number that many drivers append, and a line end behind the text. Lengths are checked, text is ASCII.
 
 Source: public vendor code and one published interface document; the published
 exchange is among the tests' vectors. How the answers are computed is not public.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -18,39 +19,38 @@ from sbcard_core.crypto.holder import HolderBase, KeyHolder, count_of, rows_of
 from sbcard_core.crypto.keys import KeyUsage
 
 _STEP = "crypto.hsm_strings"
+_AROUND = " \t\r\n"
+_TERMINAL_NO = re.compile(r"[0-9A-Za-z]{0,20}")
 
 ALGORITHMS = {"01": "3DES", "02": "SSF33", "03": "SM4"}
 """算法标识 as tag 9F0C has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAddress:
-    """Where a key lies in the security module, in the PSAM and in the card; empty where no source says."""
+class KeyAddress(str):
+    """密钥地址: where a key lies in a province's security module, 4 upper-case hex digits; valid by construction.
 
-    use: str
-    address: str
-    psam_key_id: str
-    card_key_id: str
-    confidence: str
+    Example:
+        >>> KeyAddress.parse("004c")
+        KeyAddress('004C')
+    """
 
+    __slots__ = ()
 
-ADDRESSES = (
-    KeyAddress("read EF06, EF07, EF08 (RK_SSSE)", "004C", "0A", "0A", "card key id: three sources; address: one"),
-    KeyAddress("write EF05, EF06", "0094", "12", "04", "two sources"),
-    KeyAddress("second write step of EF05", "0096", "", "", "one source"),
-    KeyAddress("PIN reload, PIN unblock: authentication", "0090", "10", "06", "address: two sources; card key id: one"),
-    KeyAddress("PIN reload: secure message", "0173", "", "", "one source"),
-    KeyAddress("read DF01 EF05-0A, EF15", "004F", "2E", "", "one source"),
-    KeyAddress("read DF02", "0064", "35", "", "one source"),
-    KeyAddress("read DF03 EF05", "0196", "2C", "", "one source"),
-    KeyAddress("read DF03, other files", "0193", "2B", "", "one source"),
-    KeyAddress("read DF04 EF05, EF15", "0182", "2D", "", "one source"),
-)
-"""Addresses the public sources name; an issuer's own list goes before it."""
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address.
+
+        Raises:
+            MalformedHsmText: not 4 hex digits.
+        """
+        return cls(_hex(text, 2, "a key address").hex().upper())
+
+    def __repr__(self) -> str:
+        return f"KeyAddress({str(self)!r})"
 
 
 def _items(text: str, *counts: int) -> list[str]:
-    items = text.split("|")
+    items = text.strip(_AROUND).split("|")
     if items and items[-1] == "":
         items.pop()
     if len(items) not in counts:
@@ -115,6 +115,9 @@ class BasicStep1:
             raise MalformedHsmText("half of the external pair is missing", step=_STEP, term="加密机字符串")
         if items[2] not in ALGORITHMS:
             raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
+        terminal_no = items[8] if len(items) == 9 else ""
+        if not _TERMINAL_NO.fullmatch(terminal_no):
+            raise MalformedHsmText("the terminal number is none", step=_STEP, term="终端机编号")
         return cls(
             items[0],
             _hex(items[1], 13, "reset information"),
@@ -124,7 +127,7 @@ class BasicStep1:
             _hex(items[5], 8, "internal original data"),
             external,
             original,
-            items[8] if len(items) == 9 else "",
+            terminal_no,
         )
 
     def format(self) -> str:
@@ -204,11 +207,11 @@ class KeyStep1:
 
     Example:
         >>> KeyStep1.parse("03|0094|0011223344556677|8899AABBCCDDEEFF|").address
-        '0094'
+        KeyAddress('0094')
     """
 
     algorithm: str
-    address: str
+    address: KeyAddress
     process: bytes
     original: bytes
 
@@ -222,7 +225,7 @@ class KeyStep1:
         items = _items(text, 4)
         if items[0] not in ALGORITHMS:
             raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
-        address = _hex(items[1], 2, "key address").hex().upper()
+        address = KeyAddress.parse(items[1])
         return cls(items[0], address, _hex(items[2], 8, "process factor"), _hex(items[3], 8, "original data"))
 
     def format(self) -> str:
@@ -262,11 +265,11 @@ class PinStep2:
 
     Example:
         >>> PinStep2.parse("03|0173|0011223344556677|8424000114|123456|")
-        PinStep2(algorithm='03', address='0173', process=b'\\x00\\x11"3DUfw', header='8424000114')
+        PinStep2(algorithm='03', address=KeyAddress('0173'), process=b'\\x00\\x11"3DUfw', header='8424000114')
     """
 
     algorithm: str
-    address: str
+    address: KeyAddress
     process: bytes
     header: str
     new_pin: str = field(default="", repr=False)
@@ -284,7 +287,7 @@ class PinStep2:
             raise MalformedHsmText("a PIN has 4 to 16 digits", step=_STEP, term="个人密码")
         if not items[3].startswith("8424"):
             raise MalformedHsmText("the header is not 8424", step=_STEP, term="加密机字符串")
-        address = _hex(items[1], 2, "key address").hex().upper()
+        address = KeyAddress.parse(items[1])
         return cls(items[0], address, _hex(items[2], 8, "process factor"), items[3], pin)
 
     def format(self) -> str:

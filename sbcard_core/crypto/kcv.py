@@ -1,16 +1,21 @@
-"""密钥校验值: three bytes that tell two keys apart without showing either."""
+"""密钥校验值: the first bytes of a zero block under a key; they tell two keys apart without showing either."""
 
 import hmac
 
 from sbcard_core.crypto import bulk, engine
 from sbcard_core.crypto.errors import KcvMismatch, KeyRefused
 from sbcard_core.crypto.keys import Cipher, Key, SecretKey
+from sbcard_core.errors import InvalidValue
+
+DIGITS = 6
+LEAST_DIGITS, MOST_DIGITS = 4, 16
+"""How many hex digits security modules print: mostly 6, some 4, 8 or the whole block."""
 
 
-def check_value(key: Key, cipher: Cipher | None = None) -> str:
-    """First 3 bytes of the zero block encrypted, 6 upper-case hex digits."""
+def check_value(key: Key, cipher: Cipher | None = None, digits: int = DIGITS) -> str:
+    """First bytes of the zero block encrypted, as upper-case hex digits: 3 bytes by default."""
     cipher, material = bulk.opened(key, cipher, frozenset(), "crypto.kcv")
-    return engine.ecb(cipher, material, bytes(cipher.block))[:3].hex().upper()
+    return engine.ecb(cipher, material, bytes(cipher.block)).hex().upper()[:digits]
 
 
 def check_values(keys: bytes) -> list[str]:
@@ -28,16 +33,28 @@ def check_values(keys: bytes) -> list[str]:
 
 
 def check_kcv(key: SecretKey, expected: str) -> None:
-    """Compare with the value that stands beside a key: 6 hex digits.
+    """Compare with the value that stands beside a key: 4 to 16 hex digits, blanks between or around them ignored.
 
     Raises:
+        InvalidValue: not such a value; whether the key is right is not known.
         KcvMismatch: they differ.
 
     Example:
         >>> from sbcard_core.crypto.keys import KeyUsage
-        >>> check_kcv(SecretKey(bytes(16), KeyUsage.MAC), "8ca64d")
+        >>> key = SecretKey(bytes(16), KeyUsage.MAC)
+        >>> check_kcv(key, "8ca64d"), check_kcv(key, "8CA6 4DE9 C1B1 23A7"), check_kcv(key, "8CA6")
+        (None, None, None)
     """
-    if not hmac.compare_digest(check_value(key).encode(), expected.upper().encode("ascii", "replace")):
+    digits = "".join(expected.split()).upper()
+    right_size = LEAST_DIGITS <= len(digits) <= MOST_DIGITS and len(digits) % 2 == 0
+    if not right_size or not set(digits) <= set("0123456789ABCDEF"):
+        raise InvalidValue(
+            f"a check value has {LEAST_DIGITS} to {MOST_DIGITS} hex digits, two to a byte",
+            step="crypto.kcv",
+            term="密钥校验值",
+            advice="correct the value that was entered",
+        )
+    if not hmac.compare_digest(check_value(key, digits=len(digits)), digits):
         raise KcvMismatch(
             f"the {key.usage.value} key does not give its check value",
             step="crypto.kcv",

@@ -3,7 +3,8 @@
 The file is one JSON object in ASCII: a readable head (form, generation, scrypt
 parameters, salt, nonce, and a check of the passphrase), the encrypted body, and
 a digest of all of it, so that damage, a wrong passphrase and an old copy are
-told apart. Every key is held against its check value when it is loaded.
+told apart. Every key is held against its check value when it is loaded. The body in clear is wiped, and no error keeps
+any of it.
 
 What it can't do: who holds the file and the passphrase holds the keys. Where
 policy asks for hardware, use a PSAM or a token, see ``crypto.holder``.
@@ -11,6 +12,7 @@ policy asks for hardware, use a PSAM or a token, see ``crypto.holder``.
 
 import hmac
 import json
+import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -39,6 +41,7 @@ LEAST_COST: Final = 1 << 14
 MOST_COST: Final = 1 << 18
 _STEP = "crypto.keyfile"
 _BLOCK_SIZE, _PARALLEL = 8, 1
+_TAG = 16
 
 PUBLISHED: Final = frozenset(
     {
@@ -94,12 +97,9 @@ def save(
         raise SBCardError(f"scrypt's cost is a power of two from {LEAST_COST} to {MOST_COST}", step=_STEP)
     if path.exists() and generation <= _head_of(_read(path))["generation"]:
         raise _rolled_back("the file there is as new or newer")
-    rows = []
     for usage in keys:
-        key = keys.get(usage)
-        if not keys.is_test and _digest(key.material()) in PUBLISHED:
+        if not keys.is_test and _digest(keys.get(usage).material()) in PUBLISHED:
             raise _test_refused(f"the {usage.value} key is a published example")
-        rows.append([usage.value, key.algorithm.value, key.material().hex(), key.kcv])
     salt, nonce = random(16), random(12)
     cipher_key, check_key = _stretch(passphrase, salt, cost)
     head = {
@@ -111,7 +111,9 @@ def save(
         "nonce": _b64(nonce),
     }
     head["check"] = _b64(hmac.digest(check_key, _bytes(head), "sha256"))
-    body = _gcm(cipher_key).encrypt(nonce, _bytes({"keys": rows}), _bytes(head))
+    clear = _clear(keys)
+    body = _gcm(cipher_key).encrypt(nonce, clear, _bytes(head))
+    clear[:] = bytes(len(clear))
     whole: dict[str, Any] = {**head, "body": _b64(body)}
     whole["sha256"] = sha256(_bytes(whole)).hexdigest()
     replace_file(path, _bytes(whole))
@@ -141,22 +143,50 @@ def load(path: Path, passphrase: str, *, least_generation: int = 0, simulator: b
     if not hmac.compare_digest(hmac.digest(check_key, _bytes(head), "sha256"), claimed):
         raise WrongPassphrase("the passphrase does not open the key store", step=_STEP, term="口令")
     head["check"] = _b64(claimed)
-    rows = _rows(cipher_key, head, _unb64(whole["body"]))
-    if head["generation"] < least_generation:
-        raise _rolled_back(f"generation {head['generation']} where {least_generation} was seen")
-    if head["test"] and not simulator:
-        raise _test_refused("the file holds test keys")
-    keys = _keys(rows)
-    return MasterKeys(keys, is_test=bool(head["test"]))
-
-
-def _keys(rows: list[list[str]]) -> dict[KeyUsage, SecretKey]:
-    keys: dict[KeyUsage, SecretKey] = {}
+    clear = _opened(cipher_key, head, _unb64(whole["body"]))
     try:
-        for usage, algorithm, material, kcv in rows:
-            key = SecretKey(bytes.fromhex(material), KeyUsage(usage), Cipher(algorithm))
+        if head["generation"] < least_generation:
+            raise _rolled_back(f"generation {head['generation']} where {least_generation} was seen")
+        if head["test"] and not simulator:
+            raise _test_refused("the file holds test keys")
+        return MasterKeys(_keys(clear), is_test=bool(head["test"]))
+    finally:
+        clear[:] = bytes(len(clear))
+
+
+_ROW = re.compile(rb'\["([^"]*)","([^"]*)","([0-9a-f]*)","([^"]*)"\](,?)')
+
+
+def _clear(keys: MasterKeys) -> bytearray:
+    """The body: ``{"keys":[[usage,cipher,hex,check value],…]}``, digit by digit, so that no text of a key is left."""
+    out = bytearray(b'{"keys":[')
+    for usage in keys:
+        key = keys.get(usage)
+        out += f'["{usage.value}","{key.algorithm.value}","'.encode("ascii")
+        for byte in key.buffer():
+            out += b"%02x" % byte
+        out += f'","{key.kcv}"],'.encode("ascii")
+    if out.endswith(b","):
+        out.pop()
+    return out + b"]}"
+
+
+def _keys(clear: bytearray) -> dict[KeyUsage, SecretKey]:
+    """The keys of a body, read where they lie: no JSON parser, whose texts and errors would keep them."""
+    keys: dict[KeyUsage, SecretKey] = {}
+    at, end = len(b'{"keys":['), len(clear) - len(b"]}")
+    try:
+        while at < end:
+            row = _ROW.match(clear, at, end)
+            if row is None:
+                raise _damaged("its content has another form")
+            low, high = row.span(3)
+            material = bytearray(int(clear[place : place + 2], 16) for place in range(low, high, 2))
+            key = SecretKey(material, KeyUsage(row[1].decode("ascii")), Cipher(row[2].decode("ascii")))
+            material[:] = bytes(len(material))
             keys[key.usage] = key
-            check_kcv(key, kcv)
+            check_kcv(key, row[4].decode("ascii"))
+            at = row.end()
     except SBCardError:
         for key in keys.values():
             key.close()
@@ -164,15 +194,22 @@ def _keys(rows: list[list[str]]) -> dict[KeyUsage, SecretKey]:
     return keys
 
 
-def _rows(cipher_key: bytes, head: Mapping[str, Any], body: bytes) -> list[list[str]]:
+def _opened(cipher_key: bytes, head: Mapping[str, Any], body: bytes) -> bytearray:
+    """The body in clear; whoever takes it wipes it."""
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - heavy
 
+    cipher, nonce = _gcm(cipher_key), _unb64(head["nonce"])
+    clear = bytearray(max(0, len(body) - _TAG))
     try:
-        clear = _gcm(cipher_key).decrypt(_unb64(head["nonce"]), body, _bytes(head))
-        rows: list[list[str]] = json.loads(clear)["keys"]
-    except (InvalidTag, ValueError, KeyError):
-        raise _damaged("its content was changed") from None
-    return rows
+        if hasattr(cipher, "decrypt_into"):  # cryptography 44 and later
+            cipher.decrypt_into(nonce, body, _bytes(head), clear)
+        else:
+            clear[:] = cipher.decrypt(nonce, body, _bytes(head))
+    except (InvalidTag, ValueError):
+        clear = bytearray()
+    if not (clear.startswith(b'{"keys":[') and clear.endswith(b"]}")):
+        raise _damaged("its content was changed")
+    return clear
 
 
 def _gcm(key: bytes) -> Any:

@@ -130,6 +130,7 @@ class SecretKey:
         Raises:
             KeyRefused: fewer than two parts, parts of different lengths, or a result of nothing but zeros.
             KcvMismatch: ``expect_kcv`` is given and is not the key's.
+            InvalidValue: it is no check value.
 
         Example:
             >>> SecretKey.from_components([b"\\x01" * 16, b"\\x02" * 16], KeyUsage.MAC).material()[:2].hex()

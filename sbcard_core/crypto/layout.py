@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from apdu.purse import pack_datetime
 from sbcard_core.errors import InvalidValue
 
 Value = int | bytes | str | dt.datetime
@@ -11,8 +12,8 @@ Value = int | bytes | str | dt.datetime
 
 
 def number(value: Value, size: int) -> bytes:
-    """Unsigned big-endian number; bytes pass when they have the size."""
-    if isinstance(value, int) and 0 <= value < 1 << (8 * size):
+    """Unsigned big-endian number, never a bool; bytes pass when they have the size."""
+    if type(value) is int and 0 <= value < 1 << (8 * size):
         return value.to_bytes(size, "big")
     if isinstance(value, bytes) and len(value) == size:
         return value
@@ -36,9 +37,9 @@ def digits(value: Value, size: int) -> bytes:
 
 
 def moment(value: Value, size: int) -> bytes:
-    """BCD YYYYMMDDHHMMSS: a ``datetime``, 14 digits, or 7 raw bytes."""
+    """BCD YYYYMMDDHHMMSS: a ``datetime`` (China Standard Time where it has a zone), 14 digits, or 7 raw bytes."""
     if isinstance(value, dt.datetime):
-        return bytes.fromhex(f"{value:%Y%m%d%H%M%S}".zfill(14))
+        return pack_datetime(value)
     if isinstance(value, str) and not value.isdigit():
         raise InvalidValue("not a time YYYYMMDDHHMMSS")
     return digits(value, size)

@@ -103,6 +103,10 @@ class _Path:
                 self._made.pop().destroy()
 
 
+def _words(serial: str | bytes) -> str:
+    return (serial.decode("ascii", "replace") if isinstance(serial, bytes) else serial).strip()
+
+
 @contextmanager
 def _path() -> Iterator[_Path]:
     path = _Path()
@@ -139,34 +143,58 @@ class Pkcs11KeyHolder(HolderBase):
         self._keys: dict[KeyUsage, tuple[Cipher, Any]] = {}
 
     @classmethod
-    def open(cls, module: str, token: str, pin: str, **how: Any) -> Self:
+    def open(cls, module: str, token: str, pin: str, *, serial: str = "", **how: Any) -> Self:
         """Open a token by the path of its library, its label and its user PIN.
 
         A login is the process's, not the session's: a second holder of the same token shares that of the first,
         whatever its PIN, and loses it when the first is closed.
 
+        Args:
+            module: path of the library.
+            token: label of the token.
+            pin: user PIN.
+            serial: serial number of the token, where several have the label.
+            how: see the class.
+
         Raises:
             MissingPart: ``python-pkcs11`` is not installed.
-            HolderFailed: no such library or token, or a wrong PIN.
+            HolderFailed: no such library or token, several tokens of that label, or a wrong PIN.
         """
         with _asking("be opened"):
-            found = _package().lib(module).get_token(token_label=token)
+            there = [
+                one
+                for one in _package().lib(module).get_tokens(token_label=token)
+                if not serial or _words(one.serial) == serial
+            ]
+        if len(there) != 1:
+            what = f"{len(there)} tokens have this label" if there else "no token has this label and serial"
+            raise HolderFailed(what, step=_STEP, advice="name the token's serial= as well", term="密码机令牌")
+        with _asking("be opened"):
             try:
-                return cls(found.open(rw=True, user_pin=pin), **how)
+                return cls(there[0].open(rw=True, user_pin=pin), **how)
             except _package().exceptions.UserAlreadyLoggedIn:
-                return cls(found.open(rw=True), **how)
+                return cls(there[0].open(rw=True), **how)
 
     def _key(self, usage: KeyUsage) -> tuple[Cipher, Any]:
         """The key of a usage, and the cipher it is for."""
         if usage not in self._keys:
             package = _package()
             label = self._labels.get(usage, usage.value)
-            try:
-                with _asking("find a key"):
-                    key = self._session.get_key(label=label, object_class=package.ObjectClass.SECRET_KEY)
-                    kind = key.key_type
-            except HolderFailed as error:
-                raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥") from error
+            template = {package.Attribute.LABEL: label, package.Attribute.CLASS: package.ObjectClass.SECRET_KEY}
+            with _asking("find a key"):
+                found = list(self._session.get_objects(template))
+            if not found:
+                raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥")
+            if len(found) > 1:
+                raise HolderFailed(
+                    f"{len(found)} keys of the token have the label of the {usage.value} key",
+                    step=_STEP,
+                    advice="give the key a label of its own, see labels=",
+                    term="主密钥",
+                )
+            key = found[0]
+            with _asking("find a key"):
+                kind = key.key_type
             ciphers = {package.KeyType.DES2: Cipher.TDES, package.KeyType.DES3: Cipher.TDES}
             ciphers[package.KeyType.AES] = Cipher.AES
             self._keys[usage] = ciphers.get(kind, Cipher.SM4), key

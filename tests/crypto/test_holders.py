@@ -23,7 +23,7 @@ from sbcard_core.crypto.errors import (
     TestKeyRefused,
 )
 from sbcard_core.crypto.holder import KeyHolder, PurchaseRequest
-from sbcard_core.crypto.hsm_strings import BasicStep1, BasicStep2, KeyStep1, RemoteHsmKeyHolder
+from sbcard_core.crypto.hsm_strings import BasicStep1, BasicStep2, KeyAddress, KeyStep1, RemoteHsmKeyHolder
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.pkcs11_holder import Pkcs11KeyHolder
@@ -260,6 +260,26 @@ def asked() -> BasicStep1:
     )
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n", " ", "\t\r\n"])
+def test_a_line_end_behind_a_text_is_no_item(end: str) -> None:
+    question = asked()
+    text = question.format()
+    assert BasicStep1.parse(text + end) == question
+    assert BasicStep1.parse(text + end).format() == text
+    named = BasicStep1.parse(f"{text}410100813475|{end}")
+    assert named.terminal_no == "410100813475"
+    one = KeyStep1.parse("01|004c|" + "00" * 8 + "|" + "11" * 8 + "|" + end)
+    assert (one.address, type(one.address), one.format()[:8]) == ("004C", KeyAddress, "01|004C|")
+    right = hsm_strings.answer(question, software())
+    assert BasicStep2.parse(right.format() + end) == right
+    for number in ("41 01", "编号", "4101\r\n0001"):
+        with pytest.raises(MalformedHsmText, match="terminal number"):
+            BasicStep1.parse(f"{text}{number}|")
+    for address in ("4C", "004G", "004C0", "", "００４Ｃ"):
+        with pytest.raises(MalformedHsmText):
+            KeyAddress.parse(address)
+
+
 def test_remote_answers_belong_to_their_questions() -> None:
     question = asked()
     right = hsm_strings.answer(question, software())
@@ -274,7 +294,7 @@ def test_remote_answers_belong_to_their_questions() -> None:
     for text in ("", "-25", "ERROR|", "密钥|", right.format() + "x|"):
         with pytest.raises(MalformedHsmText):
             RemoteHsmKeyHolder(lambda _, t=text: t).authenticate_many([question])
-    one = KeyStep1("01", "0094", bytes(8), b"original")
+    one = KeyStep1("01", KeyAddress("0094"), bytes(8), b"original")
     made = RemoteHsmKeyHolder(lambda _: "00" * 8 + b"original".hex()).key_many([one])
     assert made[0].cryptogram == bytes(8)
     with pytest.raises(HolderFailed):

@@ -2,7 +2,10 @@
 
 import json
 import os
+import secrets
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,10 @@ from sbcard_core.crypto.errors import (
     TestKeyRefused,
     WrongPassphrase,
 )
+from sbcard_core.crypto.kcv import check_kcv, check_value
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
-from sbcard_core.errors import SBCardError
+from sbcard_core.errors import InvalidValue, SBCardError
 
 WORDS = "correct horse battery"
 MATERIAL = bytes.fromhex("C0FFEE11223344556677889900AABBCC")
@@ -198,10 +202,96 @@ def test_components() -> None:
     for wrong in ([parts[0]], [], [parts[0], parts[1][:8]], [parts[0], parts[0]], [bytes(7), bytes(7)]):
         with pytest.raises(KeyRefused):
             SecretKey.from_components(wrong, KeyUsage.DTK)
-    for value in ("000000", "", "zz", "密钥"):
-        if value:
-            with pytest.raises(KcvMismatch):
-                SecretKey.from_components(parts, KeyUsage.DTK, expect_kcv=value)
+    with pytest.raises(KcvMismatch):
+        SecretKey.from_components(parts, KeyUsage.DTK, expect_kcv="000000")
+    for value in (
+        "zz",
+        "密钥",
+        "8CA",
+        "8CA64",
+        "8CA64D" * 3,
+        "8CA64G",
+        "8CA64D-",
+    ):  # no check value: not the key is wrong
+        with pytest.raises(InvalidValue, match="4 to 16 hex digits") as form:
+            SecretKey.from_components(parts, KeyUsage.DTK, expect_kcv=value)
+        assert not isinstance(form.value, KcvMismatch)
+
+
+@pytest.mark.parametrize("algorithm", list(Cipher))
+def test_check_values_of_4_to_16_digits(algorithm: Cipher) -> None:
+    """As security modules print them: a part of the zero block under the key, blanks between and around."""
+    key = SecretKey(bytes(range(1, 1 + max(algorithm.key_lengths))), KeyUsage.MAC, algorithm)
+    whole = check_value(key, digits=16)
+    assert whole.startswith(key.kcv)
+    for digits in range(4, 17):
+        if digits % 2:
+            with pytest.raises(InvalidValue):
+                check_kcv(key, whole[:digits])
+            continue
+        check_kcv(key, whole[:digits])
+        check_kcv(key, f" {whole[: digits // 2].lower()} {whole[digits // 2 : digits]}  ")
+        with pytest.raises(KcvMismatch):
+            check_kcv(key, whole[: digits - 1] + ("0" if whole[digits - 1] != "0" else "1"))
+
+
+def test_zero_key_has_the_published_check_value() -> None:
+    for value in ("8CA6", "8CA64DE9C1B123A7", "8CA64D "):
+        check_kcv(SecretKey(bytes(16), KeyUsage.MAC), value)
+
+
+SEARCH = """
+import re, sys
+from pathlib import Path
+from sbcard_core.crypto import keyfile
+path, words, masked = Path(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3])
+keys = keyfile.load(path, words)
+if len(sys.argv) > 4:
+    kept = bytes(byte ^ 0x5A for byte in masked)  # as an error or a parser would
+found = 0
+with open("/proc/self/mem", "rb", 0) as memory:
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+        if span and "[v" not in line:
+            low, high = (int(one, 16) for one in span.groups())
+            memory.seek(low)
+            raw = memory.read(high - low)
+            found += raw.translate(bytes(byte ^ 0x5A for byte in range(256))).count(masked)
+print(found)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads its own memory through /proc")
+def test_no_hex_of_a_key_stays_in_memory(tmp_path: Path) -> None:
+    material = secrets.token_bytes(16)
+    with MasterKeys({KeyUsage.DTK: SecretKey(material, KeyUsage.DTK)}) as keys:
+        keyfile.save(tmp_path / "keys", keys, WORDS, cost=keyfile.LEAST_COST)
+    masked = bytes(byte ^ 0x5A for byte in material.hex().encode("ascii")).hex()
+
+    def found(*more: str) -> int:
+        command = [sys.executable, "-c", SEARCH, str(tmp_path / "keys"), WORDS, masked, *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert found("keep") > 0  # the search finds one that is kept
+    assert found() == 0
+
+
+def test_no_error_keeps_what_was_in_the_file(tmp_path: Path) -> None:
+    """A body that decrypts and is no list of keys: neither the error nor what it came of holds a key's hex."""
+    material = MATERIAL.hex()
+    for clear in (f'{{"keys":[["DTK","3DES","{material}"', f'{{"keys":[["DTK","3DES","{material}",5]]}}'):
+        path = tmp_path / "keys"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(keyfile, "_clear", lambda _, clear=clear: bytearray(clear.encode("ascii")))
+            path.unlink(missing_ok=True)
+            keyfile.save(path, masters(), WORDS, cost=keyfile.LEAST_COST)
+        with pytest.raises(KeyStoreDamaged) as damaged:
+            keyfile.load(path, WORDS)
+        error: BaseException | None = damaged.value
+        while error is not None:
+            assert material not in repr(vars(error)) + repr(error.args) + str(getattr(error, "doc", ""))
+            error = error.__cause__ or error.__context__
 
 
 def test_equality_tells_usage_and_algorithm_apart() -> None:

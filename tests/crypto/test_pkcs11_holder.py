@@ -66,7 +66,9 @@ def token(library: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     before = os.environ.get("SOFTHSM2_CONF")
     os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
     command = ["softhsm2-util", "--init-token", "--free", "--label", "sbcard", "--so-pin", "12345678", "--pin", PIN]
-    subprocess.run(command, check=True, capture_output=True)
+    for label in ("sbcard", "twice", "twice"):
+        command[command.index("--label") + 1] = label
+        subprocess.run(command, check=True, capture_output=True)
     with Pkcs11KeyHolder.open(library, "sbcard", PIN) as holder, masters() as keys:
         for usage in keys:
             import_key(holder._session, keys.get(usage))
@@ -215,3 +217,30 @@ def test_the_extra_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingPart, match=r"sbcard-core\[hsm\]"):
         Pkcs11KeyHolder.open("nowhere", "none", PIN)
     assert pkcs11_holder.__doc__
+
+
+def test_two_tokens_of_one_label_are_told_apart_by_their_serial(library: str, token: str) -> None:
+    with pytest.raises(HolderFailed, match="2 tokens have this label") as both:
+        Pkcs11KeyHolder.open(library, "twice", PIN)
+    assert "serial" in both.value.advice
+    slots = list(pkcs11_holder._package().lib(library).get_tokens(token_label="twice"))
+    serials = [pkcs11_holder._words(one.serial) for one in slots]
+    assert len(set(serials)) == 2
+    with masters() as keys, Pkcs11KeyHolder.open(library, "twice", PIN, serial=serials[1]) as second:
+        import_key(second._session, keys.get(KeyUsage.DTK))
+        assert second.kcv(KeyUsage.DTK) == keys.get(KeyUsage.DTK).kcv
+    with Pkcs11KeyHolder.open(library, "twice", PIN, serial=serials[0]) as first, pytest.raises(KeyMissing):
+        first.kcv(KeyUsage.DTK)
+    with pytest.raises(HolderFailed, match="no token"):
+        Pkcs11KeyHolder.open(library, token, PIN, serial="none")
+
+
+def test_two_keys_of_one_label_are_no_missing_key(library: str, token: str) -> None:
+    slots = list(pkcs11_holder._package().lib(library).get_tokens(token_label="twice"))
+    serial = pkcs11_holder._words(slots[0].serial)
+    with masters() as keys, Pkcs11KeyHolder.open(library, "twice", PIN, serial=serial) as holder:
+        for _ in range(2):
+            import_key(holder._session, keys.get(KeyUsage.IRK))
+        with pytest.raises(HolderFailed, match="2 keys") as two:
+            holder.kcv(KeyUsage.IRK)
+        assert not isinstance(two.value, KeyMissing)

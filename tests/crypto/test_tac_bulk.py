@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from Crypto.Cipher import DES, DES3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,20 @@ CITY = SecretKey(bytes(range(16)), KeyUsage.DTK)
 FATES = ("good", "tac", "message", "short tac", "long message", "other card")
 
 
+def computed(factor: bytes, message: bytes) -> bytes:
+    """The TAC by another library, step by step: card key, its halves XORed, CBC-MAC with padding 80."""
+    master = DES3.new(CITY.material(), DES3.MODE_ECB)
+    left, right = master.encrypt(factor), master.encrypt(bytes(byte ^ 0xFF for byte in factor))
+    key = bytes(a ^ b for a, b in zip(left, right, strict=True))
+    padded = message + b"\x80" + bytes(-(len(message) + 1) % 8)
+    return DES.new(key, DES.MODE_CBC, bytes(8)).encrypt(padded)[-8:-4]
+
+
 def record(number: int, fate: str) -> tuple[bytes, bytes, bytes, TacStatus]:
     """Factor, message, TAC and the status that must come out."""
     factor = number.to_bytes(8, "big")
     message = tac.purchase_message(100 + number, 6, "430100000001", number, "20140731120000")
-    made = tac.compute(diversify.derive(CITY, factor), message)
+    made = computed(factor, message)
     match fate:
         case "tac":
             return factor, message, bytes((made[0] ^ 1,)) + made[1:], TacStatus.MISMATCH
@@ -44,12 +54,20 @@ def test_each_record_has_its_own_status_in_order(fates: list[str]) -> None:
 
 
 def test_bulk_and_scalar_agree() -> None:
-    factor, message, made, _ = record(5, "good")
-    dtk = diversify.derive(CITY, factor)
-    tac.verify(dtk, message, made)
-    for wrong in (made[:3], b"", bytes((made[0] ^ 0x80,)) + made[1:]):
-        with pytest.raises(TacMismatch):
-            tac.verify(dtk, message, wrong)
+    """Each TAC by itself and all of them in one call: the same verdict, right, wrong and short ones alike."""
+    rows = [record(number, fate) for number in range(40) for fate in FATES[:4]]
+    rows += [(f, m, t[:size], TacStatus.MALFORMED) for size in (0, 3) for f, m, t, _ in rows[:1]]
+    rows += [(f, m, bytes((t[0] ^ 0x80,)) + t[1:], TacStatus.MISMATCH) for f, m, t, _ in rows[:1]]
+    bulk = tac.verify_many(CITY, b"".join(r[0] for r in rows), [r[1] for r in rows], [r[2] for r in rows])
+    for (factor, message, made, wanted), status in zip(rows, bulk, strict=True):
+        assert status is wanted
+        dtk = diversify.derive(CITY, factor)
+        if status is TacStatus.VERIFIED:
+            tac.verify(dtk, message, made)
+            assert tac.compute(dtk, message) == made
+        else:
+            with pytest.raises(TacMismatch):
+                tac.verify(dtk, message, made)
 
 
 def test_a_wrong_call_raises() -> None:
@@ -63,6 +81,19 @@ def test_a_wrong_call_raises() -> None:
         tac.verify_many(SecretKey(bytes(16), KeyUsage.DTK, Algorithm.SM4), bytes(8), [bytes(22)], [bytes(4)])
 
 
+def test_a_moment_with_a_zone_is_the_same_moment_in_china() -> None:
+    written = [
+        tac.purchase_message(1, 6, "430100000001", 7, at)
+        for at in (
+            "20140731080509",
+            datetime.fromisoformat("2014-07-31T08:05:09+08:00"),
+            datetime.fromisoformat("2014-07-31T00:05:09+00:00"),
+            datetime.fromisoformat("2014-07-30T19:05:09-05:00"),
+        )
+    ]
+    assert len(set(written)) == 1
+
+
 def test_the_three_ways_to_write_a_moment_agree() -> None:
     forms = (datetime(2014, 7, 31, 8, 5, 9), "20140731080509", bytes.fromhex("20140731080509"))  # noqa: DTZ001
     messages = {tac.purchase_message(1, 6, bytes.fromhex("430100000001"), 7, form) for form in forms}
@@ -74,6 +105,8 @@ def test_the_three_ways_to_write_a_moment_agree() -> None:
     [
         {"amount": -1},
         {"amount": 1 << 32},
+        {"amount": True},
+        {"amount": 1.0},
         {"type": 256},
         {"terminal": "43010000000"},
         {"terminal": "43010000000G"},

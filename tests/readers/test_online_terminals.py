@@ -109,8 +109,8 @@ class TestATM:
         terminal = shop.atm()
         assert (terminal.account_no(), terminal.balance(AT)) == (ACCOUNT, START)
 
-    @pytest.mark.parametrize("amount", [0, -10_000, 12_345])
-    def test_only_whole_notes(self, shop: Shop, amount: int) -> None:
+    @pytest.mark.parametrize("amount", [0, -10_000, 12_345, 10_000.0, True, "10000"])
+    def test_only_whole_notes(self, shop: Shop, amount: Any) -> None:
         with pytest.raises(InvalidValue):
             shop.atm().withdraw(amount, AT)
 

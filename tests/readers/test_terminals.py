@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apdu.channel import CardChannel
 from apdu.errors import CardLost, UnexpectedStatus
+from apdu.purse import pack_amount
 from readers.base import Bill, BillLine, FixedPinPad, PinPurpose, SettleReply, SettleRequest
 from readers.errors import HostRefused, PinEntryFailed, TerminalState
 from readers.medical import MedicalTerminal
@@ -128,6 +130,24 @@ def test_wrong_pin_never_reaches_the_centre(card: VirtualCard, psam: VirtualPSAM
     with pytest.raises(PinLocked):
         terminal.settle(BILL)
     assert centre.asked == []
+
+
+@pytest.mark.parametrize("amount", [1.5, 1500.0, True, "1500", None])
+def test_an_amount_is_a_whole_number_of_fen(card: VirtualCard, psam: VirtualPSAM, amount: Any) -> None:
+    asked: list[PinPurpose] = []
+    pad = FixedPinPad({}, refuse=asked.append)
+    terminal = POSTerminal(card, psam, pad, profile=SAMPLE)
+    at = datetime.fromisoformat("2014-07-31T09:30:00")
+    for act in (
+        lambda: terminal.purchase(amount, at),
+        lambda: terminal.load(amount, None, at=at),  # type: ignore[arg-type]
+        lambda: Bill("MZ1", at, amount),
+        lambda: Bill("MZ1", at, 1500, (BillLine("A1", "挂号费", amount),)),
+        lambda: pack_amount(amount),
+    ):
+        with pytest.raises(InvalidValue):
+            act()
+    assert asked == []  # before the holder is asked for a PIN
 
 
 @pytest.mark.parametrize("centre", [Centre(approve=False), Centre(off_by=1), Centre(off_by=-99999)])
