@@ -8,6 +8,7 @@ from markupsafe import Markup
 from sbcard_core.bulletin import charts
 from sbcard_core.bulletin.findings import SEVERITY_ZH
 from sbcard_core.bulletin.model import ORIGIN_WORDS, Bulletin
+from sbcard_core.files import new_file
 
 
 def render(bulletin: Bulletin) -> str:
@@ -32,6 +33,8 @@ def write_html(path: Path, bulletin: Bulletin) -> None:
     """Write the page (UTF-8, LF).
 
     Raises:
+        FileRefused: there is such a file already.
         OSError: the path cannot be written.
     """
-    path.write_bytes(render(bulletin).encode("utf-8"))
+    with new_file(path) as file:
+        file.write(render(bulletin).encode("utf-8"))

@@ -16,6 +16,7 @@ from sbcard_core.bulletin.findings import SEVERITY_ZH
 from sbcard_core.bulletin.model import ORIGIN_WORDS, Bulletin
 from sbcard_core.bulletin.rates import recompute
 from sbcard_core.bulletin.tables import Cell, Table, at_letter_digits
+from sbcard_core.files import new_file
 from sbcard_core.values import Origin
 
 FONT = "Microsoft YaHei"
@@ -34,11 +35,11 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
     """Write the workbook; the same bulletin gives the same bytes.
 
     Raises:
+        FileRefused: there is such a file already.
         OSError: the path cannot be written.
     """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(str(path), options)
-    try:
+    with new_file(path) as file, xlsxwriter.Workbook(file, options) as book:
         created = bulletin.created.astimezone(UTC) if bulletin.created.tzinfo else bulletin.created
         book.set_properties({"title": bulletin.heading, "comments": bulletin.banner, "created": created})
         _annex(_Sheet(book, "附表一", bulletin), bulletin, bulletin.annex1, "市州")
@@ -47,8 +48,6 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
             _findings(_Sheet(book, "原文核对", bulletin), bulletin)
             _comparison(_Sheet(book, "原文与重算", bulletin), bulletin)
         _notes(_Sheet(book, "说明", bulletin), bulletin)
-    finally:
-        book.close()
 
 
 class _Sheet:

@@ -17,7 +17,7 @@ from sbcard_core.cli.progress import RichMeter
 from sbcard_core.cli.recovering import pay_app
 from sbcard_core.cli.say import note, refuse, say
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.messages import printable
+from sbcard_core.messages import message, printable
 
 
 class _Commands(TyperGroup):
@@ -88,12 +88,12 @@ def replay(
                 runner.one(stage)
             elif since:
                 runner.since(since)
-            else:
-                runner.all()
+            elif runner.all():
+                note(str(message("files.broken_off", path=str(campaign.root))))
     except SBCardError as error:
         say(f"sbcard: {error}", style="red")
         raise typer.Exit(2) from error
-    lines = proof.load(campaign)
+    lines = proof.load(campaign) if runner.is_finished else []
     for line in lines:
         say(f"{'[ok]  ' if line.ok else '[FAIL]'} {line.text}")
     say("")

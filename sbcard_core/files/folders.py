@@ -97,10 +97,17 @@ class OwnFolder:
         return set(os.listdir(self.path)) - {MARKER}
 
     def remove(self, names: Iterable[str]) -> bool:
-        """Remove files and folders of the folder, no link being followed; True if there were any."""
+        """Remove files and folders of the folder, no link being followed; True if there were any.
+
+        Raises:
+            FileRefused: a folder on the way to one is a link.
+        """
         found = False
         for name in names:
             target = self.path / name
+            for parent in list(target.parents)[: len(Path(name).parts) - 1]:
+                if parent.is_symlink():
+                    raise refused("link", parent)
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             elif os.path.lexists(target):

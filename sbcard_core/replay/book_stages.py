@@ -1,6 +1,5 @@
 """Stages of the night: the other sides' statements, clearing, reconciliation."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sbcard_core.clearing import (
 )
 from sbcard_core.clearing.journal import Purchase
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, write_rows
 from sbcard_core.ledger import Ledger
 from sbcard_core.replay.campaign import AS_OF
 from sbcard_core.replay.context import Context
@@ -51,10 +51,8 @@ def write_statements(context: Context) -> Iterator[int]:
         write_statement(statements / name, spoilt)
         planted += [(name, kind.value, key) for kind, key in differences]
         yield len(spoilt)
-    with (context.campaign.dir("planted") / PLANTED_DIFFERENCES).open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("statement", "kind", "key"))
-        writer.writerows(planted)
+    with new_text(context.campaign.dir("planted") / PLANTED_DIFFERENCES) as stream:
+        write_rows(stream, [("statement", "kind", "key"), *planted], end="\n")
 
 
 def _spoil(entries: list[Entry]) -> tuple[list[Entry], list[tuple[DifferenceKind, str]]]:

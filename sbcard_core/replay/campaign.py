@@ -9,6 +9,7 @@ from pathlib import Path
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankCode
+from sbcard_core.files import make_folder
 from sbcard_core.replay.population import Population
 
 AS_OF = date(2014, 7, 31)
@@ -68,8 +69,10 @@ class Campaign:
 
     def dir(self, *parts: str) -> Path:
         """A directory below the root, made if need be."""
-        path = self.root.joinpath(*parts)
-        path.mkdir(parents=True, exist_ok=True)
+        path = self.root
+        for part in parts:
+            path /= part
+            make_folder(path)
         return path
 
     @property

@@ -4,13 +4,13 @@ The files are all the bureau ever sees. What was planted is written apart, for
 the closing proof alone.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from sbcard_core.files import new_file, new_text, write_rows
 from sbcard_core.replay import chance, faults
 from sbcard_core.replay.campaign import Campaign
 from sbcard_core.replay.faults import Row
@@ -50,17 +50,16 @@ class Cities:
 
     def write(self, collected: Path, answers: Path) -> Iterator[int]:
         """Write the files and the answer key; yields the number of records after each block."""
-        with answers.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(("file", "line", "code"))
+        with new_text(answers) as stream:
+            write_rows(stream, [("file", "line", "code")], end="\n")
             for city, count in self._people.cities:
                 if count:
                     file = _CityFile(f"{city}.csv")
                     yield from self._write_city(collected / file.name, city, count, file)
-                    writer.writerows(file.planted)
+                    write_rows(stream, file.planted, end="\n")
 
     def _write_city(self, path: Path, city: str, count: int, file: _CityFile) -> Iterator[int]:
-        with path.open("wb") as stream:
+        with new_file(path) as stream:
             stream.write(",".join(field.header for field in COLLECTION.fields).encode("gb18030") + b"\r\n")
             for first in range(0, count, BLOCK):
                 rows = self._block(city, first, min(first + BLOCK, count), file)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sbcard_core.files import open_input
 from sbcard_core.registry import back_file
 from sbcard_core.replay.campaign import Campaign
 
@@ -33,7 +34,7 @@ def make(orders: Path, back: Path, made: int | None = None) -> Iterator[int]:
     line = 0
     for number, path in enumerate(paths):
         rows = []
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             for text in stream:
                 # Spread evenly, exact in sum: the k-th card fails where the running share passes a whole number.
                 fails = (line + 1) * failures // total > line * failures // total
@@ -45,7 +46,7 @@ def make(orders: Path, back: Path, made: int | None = None) -> Iterator[int]:
 
 
 def _count_lines(path: Path) -> int:
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         return sum(1 for _ in stream)
 
 

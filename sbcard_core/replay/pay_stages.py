@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.files import new_text, open_text, write_rows
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, timestamp
 from sbcard_core.officers import Act, InSession, Officer, Officers
 from sbcard_core.payout import FARM_SUBSIDY, PENSION, PayoutEngine, Programme, RollLine
@@ -51,15 +52,13 @@ def write_rolls(context: Context) -> Iterator[int]:
             .where(due, _card.account_state == int(CardState.NORMAL))
             .order_by(_person.person_id)
         )
-        count = 0
-        path = _roll(context, programme)
-        with path.open("w", encoding="utf-8", newline="") as stream, context.store.begin() as connection:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_HEADER)
-            for id_number, name, form_no in connection.execute(query):
-                writer.writerow((id_number, name, _due_fen(context, programme, int(form_no[-8:]))))
-                count += 1
-        yield count
+        with new_text(_roll(context, programme)) as stream, context.store.begin() as connection:
+            write_rows(stream, [_HEADER], end="\n")
+            rows = (
+                (id_number, name, _due_fen(context, programme, int(form_no[-8:])))
+                for id_number, name, form_no in connection.execute(query)
+            )
+            yield write_rows(stream, rows, end="\n")
 
 
 def _roll(context: Context, programme: Programme) -> Path:
@@ -73,7 +72,7 @@ def _due_fen(context: Context, programme: Programme, index: int) -> int:
 
 
 def _read_roll(path: Path) -> Iterator[RollLine]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    with open_text(path, newline="") as stream:
         rows = csv.reader(stream)
         next(rows, None)
         for id_number, name, amount in rows:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.bulletin.auditor import audit
+from sbcard_core.files import new_text, open_text, read_text
 from sbcard_core.ledger import Ledger
 from sbcard_core.payout import LineState
 from sbcard_core.registry import status
@@ -44,14 +45,15 @@ def write(context: Context) -> Iterator[int]:
     """Check everything and write ``proof.json``."""
     lines = [line for check in _CHECKS for line in check(context)]
     text = json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=1)
-    (context.campaign.root / FILE).write_text(text + "\n", encoding="utf-8")
+    with new_text(context.campaign.root / FILE) as out:
+        out.write(text + "\n")
     yield len(lines)
 
 
 def load(campaign: Campaign) -> list[Line]:
     """The checklist of the last run; empty when there is none yet."""
     path = campaign.root / FILE
-    return [Line(**line) for line in json.loads(path.read_text("utf-8"))] if path.is_file() else []
+    return [Line(**line) for line in json.loads(read_text(path))] if path.is_file() else []
 
 
 def products(campaign: Campaign) -> list[Path]:
@@ -90,7 +92,7 @@ def _collection(context: Context) -> Iterator[Line]:
 
 
 def _read_answers(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    with open_text(path, newline="") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -102,7 +104,7 @@ _FAULTS_FOUND = (
 
 
 def _planted_faults(path: Path) -> Iterator[tuple[tuple[str, int], str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    with open_text(path, newline="") as stream:
         for row in csv.DictReader(stream):
             yield (row["file"], int(row["line"])), row["code"]
 

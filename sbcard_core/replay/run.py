@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.files import OwnFolder, database_files, new_file, open_input, reserve
 from sbcard_core.replay.campaign import Campaign
 from sbcard_core.replay.context import Context
 from sbcard_core.replay.stages import STAGES, Stage
 from sbcard_core.store import Store
+
+UNFINISHED = ".unfinished"
+"""Name of a file in the campaign's folder while stages are to follow."""
 
 KEEP_STATES_UP_TO = Fraction(1, 100)
 
@@ -43,39 +47,47 @@ class Runner:
     meter: Meter
     keep_states: bool | None = None
 
-    def all(self) -> None:
-        """Start from nothing and run every stage."""
-        if self.campaign.root.exists():
-            self._clear()
-        self._run(0, len(STAGES))
+    def all(self) -> bool:
+        """Start from nothing and run every stage.
+
+        Returns:
+            Whether what an earlier run left, broken off, was removed.
+
+        Raises:
+            FileRefused: the folder holds files, and no run has made it; or a run is using it.
+        """
+        with self._folder() as folder:
+            made = {name for stage in STAGES for name in stage.makes}
+            anew = folder.remove([UNFINISHED])
+            folder.remove([*made, *{name.partition("/")[0] for name in made}, "state", *self._database_files()])
+            self._run(folder, 0, len(STAGES))
+        return anew
 
     def one(self, name: str) -> None:
-        """Run one stage again, on the state the stage before it left."""
+        """Run one stage again, on the state the stage before it left; the stages after it are to follow."""
         place = self._place(name)
-        self._restore(place)
-        self._run(place, place + 1)
+        with self._folder() as folder:
+            self._restore(folder, place)
+            self._run(folder, place, place + 1)
 
     def since(self, name: str) -> None:
         """Run a stage and all after it again."""
         place = self._place(name)
-        self._restore(place)
-        self._run(place, len(STAGES))
+        with self._folder() as folder:
+            self._restore(folder, place)
+            folder.remove(name for stage in STAGES[place:] for name in stage.makes)
+            self._run(folder, place, len(STAGES))
 
-    def _clear(self) -> None:
-        """Remove what an earlier run made, and nothing else."""
-        for stage in STAGES:
-            for name in stage.makes:
-                path = self.campaign.root / name
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
-        shutil.rmtree(self.campaign.root / "state", ignore_errors=True)
-        self._drop_database()
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last run came to its end."""
+        return not (self.campaign.root / UNFINISHED).exists()
 
-    def _drop_database(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            self.campaign.database.with_name(self.campaign.database.name + suffix).unlink(missing_ok=True)
+    def _folder(self) -> OwnFolder:
+        return OwnFolder(self.campaign.root, "replay")
+
+    def _database_files(self) -> list[str]:
+        return [path.name for path in database_files(self.campaign.database)]
 
     @staticmethod
     def _place(name: str) -> int:
@@ -85,9 +97,9 @@ class Runner:
         names = ", ".join(stage.name for stage in STAGES)
         raise InvalidValue(f"there is no stage {name!r}", step="replay", term="阶段", advice=f"one of {names}")
 
-    def _restore(self, place: int) -> None:
-        self._drop_database()
+    def _restore(self, folder: OwnFolder, place: int) -> None:
         if place == 0:
+            folder.remove(self._database_files())
             return
         state = self._state(place - 1)
         if not state.is_file():
@@ -97,29 +109,35 @@ class Runner:
                 term="阶段状态",
                 advice="run the whole replay first (with --keep-states at scales above 0.01)",
             )
-        shutil.copyfile(state, self.campaign.database)
+        folder.remove(self._database_files())
+        _copy(state, self.campaign.database)
 
     def _state(self, place: int) -> Path:
         return self.campaign.dir("state") / f"{place:02d}-{STAGES[place].name}.sqlite"
 
-    def _run(self, first: int, stop: int) -> None:
-        self.campaign.root.mkdir(parents=True, exist_ok=True)
+    def _run(self, folder: OwnFolder, first: int, stop: int) -> None:
+        folder.remove(STAGES[-1].makes)
+        reserve(folder.path / UNFINISHED)
         for place in range(first, stop):
+            folder.remove(STAGES[place].makes)
             self._stage(STAGES[place])
             if self._keeps():
-                shutil.copyfile(self.campaign.database, self._state(place))
+                _copy(self.campaign.database, self._state(place))
+        if stop == len(STAGES):
+            folder.remove([UNFINISHED])
 
     def _keeps(self) -> bool:
         return self.campaign.scale <= KEEP_STATES_UP_TO if self.keep_states is None else self.keep_states
 
     def _stage(self, stage: Stage) -> None:
-        for name in stage.makes:
-            path = self.campaign.root / name
-            if path.is_dir():
-                shutil.rmtree(path)
         # Closing the last connection writes the log back: the file alone is then the whole state.
         with Store.open(f"sqlite:///{self.campaign.database}") as store:
             context = Context(self.campaign, store)
             with self.meter(stage, stage.total(context)) as advance:
                 for count in stage.run(context):
                     advance(count)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with open_input(source) as there, new_file(target, replace=True) as made:
+        shutil.copyfileobj(there, made, 1 << 20)

@@ -28,7 +28,7 @@ class Stage:
         name: for ``--stage``.
         zh: what the progress bar says.
         run: does it, and yields how many items it has done since the last time.
-        makes: directories below the campaign's root that are this stage's own.
+        makes: directories and files below the campaign's root that are this stage's own.
         total: how many items are expected, 0 = unknown.
     """
 
@@ -58,9 +58,9 @@ STAGES = (
     Stage("repayments", "退票重发", pay.repay_returned, ("payouts/again-requests",)),
     Stage("repayment-answers", "重发回盘", pay.answer_again, ("payouts/again-results",)),
     Stage("repaid", "读入重发结果", pay.read_repaid),
-    Stage("statements", "对方对账单", book.write_statements, ("statements",)),
+    Stage("statements", "对方对账单", book.write_statements, ("statements", f"planted/{book.PLANTED_DIFFERENCES}")),
     Stage("clearing", "脱机消费清算", book.clear_journals),
     Stage("reconciliation", "双方对账", book.reconcile_books),
-    Stage("proof", "逐项核对", proof.write),
-    Stage("bulletin", "月度通报", publish.publish),
+    Stage("proof", "逐项核对", proof.write, (proof.FILE,)),
+    Stage("bulletin", "月度通报", publish.publish, ("bulletin.html", "bulletin.xlsx")),
 )

@@ -18,6 +18,7 @@ from readers.sim.psam import VirtualPSAM
 from sbcard_core.card.loadhost import KeyedLoadHost
 from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.clearing import write_journal
+from sbcard_core.files import open_input
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, timestamp
 from sbcard_core.replay import chance
 from sbcard_core.replay.campaign import AS_OF
@@ -129,7 +130,7 @@ def _orders(context: Context, visitors: list[_Visitor]) -> Iterator[tuple[_Visit
         wanted = {visitor.order_line: visitor for visitor in group}
         folder = "replacement-orders" if replacement else "orders"
         path: Path = context.campaign.root / "factory" / folder / f"{order_no}.jsonl"
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             for number, text in enumerate(stream, 1):
                 if number in wanted:
                     yield wanted[number], json.loads(text)
