@@ -11,6 +11,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 from sbcard_core.values import HYPHEN, plain
 
 ISSUERS = "bank-card-issuers.txt"
@@ -39,7 +40,7 @@ def check_digit(body: str) -> str:
         '3'
     """
     if not (body.isascii() and body.isdigit()):
-        raise InvalidBankCard("only digits", step="bank_card.check_digit", term="银行卡号")
+        raise InvalidBankCard(message("fields.bank_card.digits"), step="bank_card.check_digit", term="银行卡号")
     total = sum(_DOUBLED[int(digit)] for digit in body[::-2]) + sum(int(digit) for digit in body[-2::-2])
     return str(-total % 10)
 
@@ -90,9 +91,9 @@ def validate(number: str, *, luhn: bool = False) -> str:
     """
     number = compact(number)
     if not is_valid(number):
-        raise InvalidBankCard("not 12 to 19 digits", step="bank_card.validate", term="银行卡号")
+        raise InvalidBankCard(message("fields.bank_card.length"), step="bank_card.validate", term="银行卡号")
     if luhn and not luhn_is_right(number):
-        raise InvalidBankCard("the Luhn digit is another one", step="bank_card.validate", term="银行卡号校验位")
+        raise InvalidBankCard(message("fields.bank_card.luhn"), step="bank_card.validate", term="银行卡号校验位")
     return number
 
 

@@ -123,8 +123,7 @@ class Agency:
             if answered == file.sha256:
                 return CollectionReport(batch_no, repeated=True)
             if answered is not None:
-                what = f"batch {batch_no} was answered by another file"
-                raise CollectionRefused(path, "answered", what, "clear it with the bank before anything is changed")
+                raise CollectionRefused(path, "answered", batch=batch_no)
             unread_fen = check_totals(path, file, lines)
             asked = asked_of(connection, batch_no)
             verdict = self._judge(connection, (batch_no, bank), list(lines.values()), asked)
@@ -274,7 +273,7 @@ class Agency:
             for row in rows
         ]
         if any(status is not TransferStatus.POSTED for status in self.ledger.post_many(moves, connection)):
-            raise CollectionRefused(path, "books", "the books refuse its money", "read it in on a day that is open")
+            raise CollectionRefused(path, "books")
         columns = ("payment_id", "batch_no", "line", "bill_no", "status", "amount_fen", "left_fen")
         kept = [(name, batch_no, line, bill, int(status), fen, fen) for name, line, bill, status, fen in rows]
         insert_many(connection, _LEFT, columns, kept)
@@ -288,18 +287,15 @@ def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tu
     batch_no = file.header["batch_no"]
     row = next(iter(posting.find(connection, _BATCH, "batch_no", [batch_no])), None)
     if row is None:
-        raise CollectionRefused(path, "batch", "it answers a batch that was never sent", "check the batch number")
+        raise CollectionRefused(path, "batch")
     if row.bank != file.header["bank"]:
-        what = f"batch {batch_no} was sent to bank {row.bank}"
-        raise CollectionRefused(path, "bank", what, "check which bank answered")
+        raise CollectionRefused(path, "bank", batch=batch_no, bank=row.bank)
     return row.bank, row.answer_sha256
 
 
 def _held(connection: sa.Connection, payment_id: str) -> tuple[Any, str]:
     row = next(iter(posting.find(connection, _LEFT, "payment_id", [payment_id])), None)
     if row is None:
-        raise InvalidValue(
-            "nothing of that number is in suspense", step="premiums.suspense", term="挂账", advice="list it"
-        )
+        raise InvalidValue(message("premiums.not_in_suspense"), step="premiums.suspense", term="挂账")
     bank = connection.execute(sa.select(_BATCH.c.bank).where(_BATCH.c.batch_no == row.batch_no)).scalar_one()
     return row, bank

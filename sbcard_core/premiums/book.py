@@ -147,7 +147,7 @@ class Premiums:
         """
         (status,) = self.pay_many([payment])
         if not status.is_settled:
-            raise PremiumRefused(status, "payment")
+            raise PremiumRefused(status)
         return status
 
     def refund_many(self, refunds: Iterable[Refund]) -> list[RefundStatus]:
@@ -172,7 +172,7 @@ class Premiums:
         """
         (status,) = self.refund_many([refund])
         if status > RefundStatus.EXISTS:
-            raise PremiumRefused(status, "refund")
+            raise PremiumRefused(status)
         return status
 
     def cancel(self, bill_nos: Sequence[str], *, reason: str = "") -> int:
@@ -184,7 +184,7 @@ class Premiums:
             InvalidValue: one text instead of a list, or a reason that cannot be stored.
         """
         if isinstance(bill_nos, str):
-            raise InvalidValue("a list of bills is wanted", step="premiums.cancel", term="缴费单", advice="[bill_no]")
+            raise InvalidValue(message("premiums.bills_are_a_list"), step="premiums.cancel", term="缴费单")
         _must_be_reason(reason)
         bill_nos = [name for name in bill_nos if is_id(name)]
         bill = schema.premium_bill
@@ -285,7 +285,7 @@ class Premiums:
         with self.store.begin() as connection:
             row = connection.execute(wanted).mappings().one_or_none()
         if row is None:
-            raise InvalidValue("no such payment", step="premiums.receipt", term="缴费凭证", advice="check its number")
+            raise InvalidValue(message("premiums.no_payment"), step="premiums.receipt", term="缴费凭证")
         rate = self._rates.get((row["insurance"], row["category"], row["rate_since"]))
         return Receipt(
             row["payment_id"],
@@ -375,7 +375,7 @@ class Premiums:
 
 def _must_be_reason(reason: str) -> None:
     if not (isinstance(reason, str) and is_storable(reason)):
-        raise InvalidValue("a reason is text", step="premiums.cancel", term="作废原因", advice="e.g. 死亡")
+        raise InvalidValue(message("premiums.reason"), step="premiums.cancel", term="作废原因")
 
 
 def _bill(row: Any) -> Bill:

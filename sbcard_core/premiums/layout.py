@@ -12,6 +12,7 @@ from pathlib import Path
 from sbcard_core.errors import Refused
 from sbcard_core.hosts.bankfile import BankFile, FileSpec
 from sbcard_core.ledger.transfers import is_id
+from sbcard_core.messages import message
 from sbcard_core.values import Disposition
 
 BILLS = FileSpec(
@@ -100,8 +101,9 @@ _ZH = {
 class CollectionRefused(Refused):
     """The payment file as a whole is refused and nothing moved; ``code``: batch, bank, answered, totals, books."""
 
-    def __init__(self, path: Path, code: str, what: str, advice: str) -> None:
-        super().__init__(f"{path.name}: {what}", step="premiums.read_payments", term="代收结果文件", advice=advice)
+    def __init__(self, path: Path, code: str, sentence: str = "", **parameters: object) -> None:
+        what = message(f"premiums.answer.{sentence or code}", file=path.name, **parameters)
+        super().__init__(what, step="premiums.read_payments", term="代收结果文件")
         self.code = code
 
 
@@ -220,17 +222,14 @@ def check_totals(path: Path, file: BankFile, lines: Mapping[int, Said]) -> int:
     paid = [one.fen for one in lines.values() if one.at]
     unread = file.delivered - len(lines)
     if None in told or edge != [told[0], told[2]]:
-        raise _differs(path, "header and trailer disagree")
+        raise CollectionRefused(path, "totals", "edges")
     all_lines, count, fen, unpaid = (one or 0 for one in told)
     more_paid, more_unpaid, more_fen = count - len(paid), unpaid - (len(lines) - len(paid)), fen - sum(paid)
     if count + unpaid != all_lines or all_lines != file.delivered:
-        raise _differs(path, "the trailer's counts are not its lines")
+        raise CollectionRefused(path, "totals", "counts")
     if more_paid < 0 or more_unpaid < 0 or more_paid + more_unpaid != unread or (more_fen > 0) != (more_paid > 0):
-        raise _differs(path, f"the trailer says {count} paid with {fen} fen, the lines {len(paid)} with {sum(paid)}")
+        counted = {"count": count, "fen": fen, "paid": len(paid), "paid_fen": sum(paid)}
+        raise CollectionRefused(path, "totals", "paid", **counted)
     if more_fen < 0:
-        raise _differs(path, "the trailer's sum is less than that of the lines")
+        raise CollectionRefused(path, "totals", "less")
     return more_fen
-
-
-def _differs(path: Path, what: str) -> CollectionRefused:
-    return CollectionRefused(path, "totals", what, "ask the bank for a corrected file")

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
 from sbcard_core.errors import Refused
+from sbcard_core.messages import message
 from sbcard_core.values import PersonCategory, mask_id, yuan
 
 
@@ -267,6 +268,6 @@ class Receipt:
 class PremiumRefused(Refused):
     """One payment or refund was refused and nothing was booked; ``status`` says why."""
 
-    def __init__(self, status: PaymentStatus | RefundStatus, what: str) -> None:
+    def __init__(self, status: PaymentStatus | RefundStatus) -> None:
         self.status = status
-        super().__init__(f"{what} refused: {status.name}", step="premiums", term="缴费", advice="see its status")
+        super().__init__(message("premiums.refused", status=status.name), step="premiums", term="缴费")

@@ -11,6 +11,7 @@ from pathlib import Path
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import read_text
 from sbcard_core.ledger import AccountKind
+from sbcard_core.messages import message
 from sbcard_core.values import PersonCategory
 
 _STEP = "premiums.tariff"
@@ -52,7 +53,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not self.shares or any(share.amount_fen <= 0 for share in self.shares) or self.due_days < 0:
-            raise InvalidValue("a premium has shares above zero and a due day", step=_STEP, term="缴费标准")
+            raise InvalidValue(message("premiums.tariff.shares"), step=_STEP, term="缴费标准")
 
     @property
     def amount_fen(self) -> int:
@@ -91,8 +92,8 @@ class Tariff:
             rates.sort(key=lambda rate: rate.since)
             for first, second in pairwise(rates):
                 if first.until is None or first.until >= second.since:
-                    what = f"two rates of {insurance} for {category.name} hold on {second.since}"
-                    raise InvalidValue(what, step=_STEP, term="缴费标准", advice="end one before the next begins")
+                    twice = {"insurance": insurance, "category": category.name, "day": second.since.isoformat()}
+                    raise InvalidValue(message("premiums.tariff.overlap", **twice), step=_STEP, term="缴费标准")
 
     def find(self, insurance: str, category: PersonCategory, on: date) -> Rate | None:
         """The rate that holds on the first day of a period, or None."""
@@ -117,8 +118,8 @@ def load(path: Path | None = None) -> Tariff:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InvalidValue):
             raise
-        what = f"the tariff cannot be read: {type(error).__name__} {error}"
-        raise InvalidValue(what, step=_STEP, term="缴费标准", advice="compare it with the sample") from error
+        what = message("premiums.tariff.unreadable", found=f"{type(error).__name__} {error}")
+        raise InvalidValue(what, step=_STEP, term="缴费标准") from error
 
 
 def _rate(entry: dict[str, object], category: str) -> Rate:
