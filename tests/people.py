@@ -1,23 +1,31 @@
-"""People and cards put into the registry's tables as they are after issuing, for tests of other packages."""
+"""Synthetic people: numbers, names, and cards in the registry's tables as they are after issuing."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.fields import citizen_id
 from sbcard_core.store import Store, schema
 
 
-def citizen(serial: int) -> str:
-    """A made-up citizen number with its check character."""
-    body = f"43010219800101{serial:03d}"
-    return body + "10X98765432"[sum(int(d) * 2 ** (17 - place) for place, d in enumerate(body)) % 11]
+def number(at: int) -> str:
+    """The citizen number of the person with this serial; each serial is another person."""
+    born = date(1960, 1, 1) + timedelta(days=at // 990)
+    body = f"430102{born:%Y%m%d}{at % 990 + 1:03d}"
+    return body + citizen_id.check_digit(body)
+
+
+def name(at: int) -> str:
+    """A name of two characters."""
+    return "张" + chr(0x4E00 + at)
 
 
 def enrol(store: Store, card_no: str, factor: str, person_id: int = 1, **changes: Any) -> None:
     """A card that was issued on 2014-01-02, and its holder."""
     person = {
         "person_id": person_id,
-        "id_number": citizen(person_id),
+        "id_number": number(person_id),
         "name": "测试",
         "sex": "1",
         "ethnicity": "01",

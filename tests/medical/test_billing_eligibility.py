@@ -13,9 +13,9 @@ from sbcard_core.eligibility import Eligibility, Facts, Use
 from sbcard_core.ledger import Ledger
 from sbcard_core.medical import Bill, FeeLine, Grade, MedicalBilling, SettlementRefused, VisitKind, samples
 from sbcard_core.store import Store
-from tests.people import citizen, die, enrol, move
+from tests.people import die, enrol, move, number
 
-ALIVE, DEAD, STRANGER = citizen(1), citizen(2), citizen(9)
+ALIVE, DEAD, STRANGER = number(1), number(2), number(9)
 CARD, OTHER = "A00000014", "A00000022"
 
 
