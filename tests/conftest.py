@@ -220,6 +220,6 @@ def pytest_testnodedown(node: Any) -> None:
     _absent.update(getattr(node, "workeroutput", {}).get("absent", {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     for name, how in sorted(_absent.items()):
         terminalreporter.write_line(f"not tested here: {name} is absent ({how})")
