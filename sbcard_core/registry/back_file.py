@@ -7,7 +7,6 @@ first is written (assumed).
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, read_input
 from sbcard_core.messages import Message, message
+from sbcard_core.validation import quotes
 
 ENCODING = "gb18030"
 MAX_FILE_BYTES = 256 << 20
@@ -32,6 +32,8 @@ COLUMNS_OTHER_CITY = (
 )
 NEEDED = ("社保卡号", "社会保障号码", "卡识别码", "失败环节", "失败原因")
 
+END_OF_FILE = "\r\n\x1a\0 "
+"""What old programs leave behind the last line."""
 _PREFIX = re.compile(r"<批次号>([^<>]+)(?:</批次号>)?<人数>(\d+)(?:</人数>)?|<([0-9A-Za-z-]+)><(\d+)>", re.ASCII)
 
 
@@ -55,7 +57,7 @@ class BackFile:
 
 
 def read(path: Path) -> BackFile:
-    """Read one back-file.
+    """Read one back-file; a stray quote swallows no line behind it.
 
     Raises:
         BackFileRefused: ``code`` is ``size``, ``encoding``, ``prefix``, ``header`` (a needed column is missing or
@@ -68,13 +70,12 @@ def read(path: Path) -> BackFile:
         text = raw.decode(ENCODING)
     except UnicodeDecodeError:
         raise refused(path, "encoding") from None
-    prefix, _, body = text.partition("\n")
-    match = _PREFIX.fullmatch(prefix.strip())
+    lines = text.rstrip(END_OF_FILE).replace("\r\n", "\n").split("\n")
+    match = _PREFIX.fullmatch(lines[0].strip())
     if match is None:
         raise refused(path, "prefix")
     order_no, count = match[1] or match[3], int(match[2] or match[4])
-    table = csv.reader(io.StringIO(body, newline=""))
-    header = [name.strip() for name in next(table, [])]
+    header = [name.strip() for name in (quotes.cells(lines[1]) if len(lines) > 1 else None) or []]
     for name in NEEDED:
         if header.count(name) != 1:
             raise refused(path, "header", column=name, times=header.count(name))
@@ -82,12 +83,16 @@ def read(path: Path) -> BackFile:
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
     bad: list[int] = []
-    for row in table:
+    at = 2
+    for length in quotes.lengths(lines[2:], ",", len(header), final=True):
+        record, number = "\n".join(lines[at : at + length]), at + 1
+        at += length
+        row = quotes.cells(record) or []
         if len(row) == len(header):
             rows.append(tuple([row[place] for place in places]))
-            numbers.append(table.line_num + 1)
-        elif row:
-            bad.append(table.line_num + 1)
+            numbers.append(number)
+        elif record.strip():
+            bad.append(number)
     if len(rows) + len(bad) != count:
         raise refused(path, "count", stated=count, found=len(rows) + len(bad))
     return BackFile(order_no, rows, numbers, bad, hashlib.sha256(raw).hexdigest())

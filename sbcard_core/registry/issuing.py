@@ -253,6 +253,8 @@ class Issuing:
 
     def end_temporary_losses(self, as_of: date) -> int:
         """临时挂失到期: end every temporary loss older than the policy's days; returns how many halves changed."""
+        if self.policy.temporary_loss_days is None:
+            return 0
         limit = (as_of - timedelta(days=self.policy.temporary_loss_days)).isoformat()
         ended = 0
         for half in BOTH:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import Message, message
 from sbcard_core.values import CardState
 
@@ -75,6 +76,10 @@ class TransitionStatus(IntEnum):
         return message(f"registry.transition.{self.name.lower()}")
 
 
+MOST_DAYS = 366
+"""Longest temporary loss a policy may have."""
+
+
 class LossEnd(StrEnum):
     """What happens when a temporary loss runs out: both rules exist locally."""
 
@@ -89,16 +94,24 @@ class LifecyclePolicy:
     Attributes:
         release_formal_loss: whether 解除挂失 works after 正式挂失 (the card-management API allows it, several
             cities do not and make a new card).
-        temporary_loss_days: how long 临时挂失 lasts (5, 10 and 15 are seen).
+        temporary_loss_days: how long 临时挂失 lasts (5, 7, 10 and 15 are seen); None: it does not end by itself.
         temporary_loss_end: what follows.
         replaceable: states of the application half in which a new card may be requested; places that exchange
             damaged cards without a loss report add NORMAL and LOCKED.
+
+    Raises:
+        InvalidValue: a temporary loss of no days, or of more than :data:`MOST_DAYS`.
     """
 
     release_formal_loss: bool = False
-    temporary_loss_days: int = 10
+    temporary_loss_days: int | None = 10
     temporary_loss_end: LossEnd = LossEnd.RESTORE
     replaceable: frozenset[CardState] = frozenset({CardState.LOST})
+
+    def __post_init__(self) -> None:
+        if self.temporary_loss_days is not None and not 0 < self.temporary_loss_days <= MOST_DAYS:
+            what = message("registry.policy_days", most=MOST_DAYS)
+            raise InvalidValue(what, step="registry.lifecycle", term="临时挂失")
 
 
 _S = CardState

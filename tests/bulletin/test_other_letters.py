@@ -75,6 +75,21 @@ def everything(found: Letter, folder: Path | None = None) -> str:
             'key = "province.holders", value = 78.39, unit = "万人"',
             'key = "province.share", value = 0.9, unit = "%", of = ["province.made", "province.holders"]',
         ),
+        # the nation, November 2013: more than 500 million holders, 334 places of 30 provinces; 800 million by 2015
+        (
+            'key = "province.holders", value = 5, unit = "亿人"',
+            'key = "province.places", value = 334, unit = "个"',
+            'key = "province.full_provinces", value = 22, unit = "个"',
+            'key = "province.target", value = 8, unit = "亿张"',
+        ),
+        # the nation, October 2019: holders, their share of the population, cards of the third generation, accounts
+        (
+            'key = "province.holders", value = 13.01, unit = "亿人"',
+            'key = "province.covered", value = 93, unit = "%"',
+            'key = "province.third_generation", value = 3076, unit = "万张"',
+            'key = "province.cards", value = 1100.2, unit = "万张"',
+            'key = "province.accounts", value = 339.8, unit = "万人"',
+        ),
         (),
     ],
 )

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbcard_core.eligibility import Answer, Eligibility, Purpose
+from sbcard_core.errors import InvalidValue
 from sbcard_core.registry.issuing import Issuing, ReplacementRefused
 from sbcard_core.registry.lifecycle import Half, LifecyclePolicy, LossEnd, Operation, TransitionStatus
 from sbcard_core.store import Store, insert_many, schema
@@ -253,3 +255,38 @@ def test_a_second_temporary_loss_counts_from_its_own_day(empty: Store) -> None:
     assert issuing.end_temporary_losses(DAY + timedelta(14)) == 0
     assert issuing.end_temporary_losses(DAY + timedelta(15)) == 1
     assert states(empty, "A") == {Half.APP: S.CANCELLED, Half.ACCOUNT: S.NORMAL}
+
+
+def test_a_temporary_loss_that_does_not_end_by_itself(empty: Store) -> None:
+    """One place's rule: the holder has it released in person."""
+    put(empty, "A", "issued", {Half.APP: S.NORMAL, Half.ACCOUNT: S.NORMAL})
+    issuing = Issuing(empty, LifecyclePolicy(temporary_loss_days=None))
+    issuing.report_loss("A", DAY)
+    assert issuing.end_temporary_losses(date(9999, 12, 31)) == 0
+    assert issuing.release("A", DAY) is T.OK
+
+
+@pytest.mark.parametrize("days", [0, -1, 10**6])
+def test_days_that_cannot_be(days: int) -> None:
+    with pytest.raises(InvalidValue):
+        LifecyclePolicy(temporary_loss_days=days)
+
+
+def test_a_city_whose_formal_loss_is_final(empty: Store) -> None:
+    """Preliminary loss ends after 10 days; formal loss cannot be undone, a new card follows; care goes on meanwhile."""
+    put(empty, "A", "issued", {Half.APP: S.NORMAL, Half.ACCOUNT: S.NORMAL})
+    issuing, question = Issuing(empty), Eligibility()
+    issuing.report_loss("A", DAY)
+    assert issuing.end_temporary_losses(DAY + timedelta(10)) == 1
+    lost = DAY + timedelta(20)
+    issuing.report_loss("A", lost, formal=True)
+    assert issuing.release("A", lost) is T.ILLEGAL
+    issuing.replace("A", lost)
+    with empty.begin() as connection:
+        for day, with_card in ((0, Answer.REFER), (5, Answer.REFUSE), (10, Answer.ALLOW), (15, Answer.ALLOW)):
+            on = DAY + timedelta(day)
+            assert question.may(connection, Purpose.MEDICAL, on=on, card_no="A").answer is with_card, day
+        while_replaced = lost + timedelta(5)
+        assert not question.may(connection, Purpose.MEDICAL, on=while_replaced, card_no="A").is_allowed
+        assert question.may(connection, Purpose.MEDICAL, on=while_replaced, id_number="x").is_allowed
+        assert question.may(connection, Purpose.CREDIT, on=while_replaced, id_number="x", account_no="6").is_allowed

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
@@ -237,3 +239,57 @@ def test_a_back_file_read_before_its_order_is_refused(
         production.read_back_file(back, read_on=date(2014, 8, 19))
     assert refused.value.code == "early"
     assert production.read_back_file(back, read_on=ORDERED).made == 5
+
+
+@pytest.mark.parametrize("reason", ['"芯片损坏', '12"片', '"', '"a""b', 'a"'])
+def test_a_stray_quote_swallows_no_card(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, reason: str
+) -> None:
+    """Two failed cards with the same stray quote; the one between them is made."""
+    opened(world, store, tmp_path, 8, fail=())
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    good = world.factory_answer(order, holders(store), fail={2, 4})
+    text = good.read_bytes().decode("gb18030")
+    path = tmp_path / "q.csv"
+    path.write_bytes(text.replace("芯片损坏", reason).encode("gb18030"))
+    report = production.read_back_file(path, read_on=BACK)
+    assert report.made == 6
+    assert report.failed + len([f for f in report.findings if f.code == "production.columns"]) == 2
+    assert report.made + report.failed + report.missing == 8
+
+
+@pytest.mark.parametrize("end", ["\r\n\r\n", "\x1a", "\r\n\x1a\0\0", ""])
+def test_what_stands_behind_the_last_line_is_no_row(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, end: str
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    path = world.factory_answer(order, holders(store))
+    path.write_bytes(path.read_bytes().rstrip() + end.encode())
+    assert production.read_back_file(path, read_on=BACK).made == 5
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 900), byte=st.one_of(st.sampled_from(b'",\r\n\x00'), st.integers(0, 255)))
+def test_cards_are_conserved_whatever_byte_is_wrong(
+    world: ModuleType, tmp_path_factory: pytest.TempPathFactory, *, place: int, byte: int
+) -> None:
+    """Law: a back-file is refused, or every card of its order is made, failed or missing, and no line is lost."""
+    folder = tmp_path_factory.mktemp("back")
+    with Store.open("sqlite://") as store:
+        opened(world, store, folder)
+        keys = MasterKeys.simulation(7)
+        factory = Production(store, keys, keys.get(KeyUsage.TRANSPORT))
+        (order,) = factory.order(world.CITY, ordered_on=ORDERED, out_dir=folder)
+        path = world.factory_answer(order, holders(store), fail={2})
+        raw = bytearray(path.read_bytes())
+        raw[place % len(raw)] = byte
+        path.write_bytes(raw)
+        try:
+            report = factory.read_back_file(path, read_on=BACK)
+        except BackFileRefused:
+            assert made(store) == 0
+            return
+        assert report.made + report.failed + report.missing == 5
+        assert made(store) == report.made >= 3
+        assert report.made + report.failed + report.unmatched == 5

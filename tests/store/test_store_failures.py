@@ -1,5 +1,7 @@
 """What a driver raises is a typed error, and nothing of a row is left in it, nor in what caused it."""
 
+import importlib
+import importlib.util
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
@@ -100,6 +102,24 @@ def test_an_error_of_the_caller_passes_as_it_is(store: Store) -> None:
         1 / 0  # noqa: B018
     with pytest.raises(sa.exc.DBAPIError), store.begin() as connection:  # a wrong statement is a bug
         connection.exec_driver_sql("SELECT name FROM nowhere")
+
+
+def test_a_whole_row_in_a_servers_detail_is_not_kept(postgres_store: Store) -> None:
+    """PostgreSQL: "Failing row contains (…)" with the person's number and phone."""
+    with pytest.raises(StoreRejected, match="name") as failed, postgres_store.begin() as connection:
+        insert_many(connection, schema.person, PERSON, [person(name=None)])
+    assert NUMBER not in everything_shown(failed.value)
+    assert "Failing row" not in everything_shown(failed.value)
+
+
+def test_a_lost_connection_has_no_code_of_its_own(real_part: Callable[[str, bool, str], None]) -> None:
+    """psycopg leaves ``sqlstate`` None where the server is gone."""
+    real_part("psycopg", importlib.util.find_spec("psycopg") is not None, "pip install 'sbcard-core[postgres]'")
+    psycopg = importlib.import_module("psycopg")
+    with pytest.raises(StoreFailed, match="closed the connection") as failed, typed():
+        raise psycopg.OperationalError("server closed the connection unexpectedly\nDETAIL: x")
+    assert failed.value.driver_code == ""
+    assert "DETAIL" not in everything_shown(failed.value)
 
 
 DRIVER_ERRORS = [
