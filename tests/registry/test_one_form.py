@@ -1,4 +1,4 @@
-"""From collected file to bank, card and premium: one person in any spelling, any bank by its code."""
+"""From collected file to bank, premium and pension: one person in any spelling, any bank by its code."""
 
 from datetime import date
 from pathlib import Path
@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 
 from sbcard_core.backend import Backend
 from sbcard_core.hosts import bankfile
+from sbcard_core.officers import Officer, Officers
+from sbcard_core.payout import RollLine, Standing
 from sbcard_core.premiums import Insured, IssueStatus
 from sbcard_core.registry import enrolment
 from sbcard_core.registry.openings import Openings
 from sbcard_core.store import Store, schema
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.spec import COLLECTION
-from sbcard_core.values import PersonCategory
+from sbcard_core.values import CardState, PersonCategory
 
 HEADER = ",".join(field.header for field in COLLECTION.fields)
 DAY = date(2014, 7, 31)
+OFFICERS = Officers([Officer("zhang", "张制表")])
 NUMBER, NAME = "11010519491231002X", "买买提·阿不都"
 WIDE = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 NUMBERS = [NUMBER, NUMBER.lower(), NUMBER.translate(WIDE), "110105-19491231-002x", f"'{NUMBER}", f" {NUMBER}\u200b"]
@@ -39,8 +42,8 @@ def file(path: Path, rows: list[tuple[str, str, str]], born: str = "19491231", f
 
 @given(st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NAMES)), min_size=1, max_size=4))
 @settings(max_examples=12, deadline=None)
-def test_any_spelling_gives_one_person_from_file_to_premium(spelled: list[tuple[str, str]]) -> None:
-    with TemporaryDirectory() as folder, Backend.open("sqlite://") as backend:
+def test_any_spelling_gives_one_person_from_file_to_premium_and_pension(spelled: list[tuple[str, str]]) -> None:
+    with TemporaryDirectory() as folder, Backend.open("sqlite://", officers=OFFICERS) as backend:
         for at, (number, name) in enumerate(spelled):
             path = file(Path(folder, f"{at}.csv"), [(number, name, "103")], first=at + 1)
             total = enrolment.enrol(backend.store, check_files([path], on=DAY)).total()
@@ -48,6 +51,14 @@ def test_any_spelling_gives_one_person_from_file_to_premium(spelled: list[tuple[
         people = [Insured(number, name, PersonCategory.RURAL, "resident-medical") for number, name in spelled]
         statuses = backend.premiums.issue("2014", DAY, people).statuses
         assert statuses == [IssueStatus.ISSUED, *[IssueStatus.EXISTS] * (len(spelled) - 1)]
+        account = Standing(
+            spelled[0][0], bank="783", account_no="6228 4800 0000 0000 018", account_state=CardState.NORMAL
+        )
+        assert backend.payout.tell([account], on=DAY) == 1
+        lines = [RollLine(number, name, 1000, "'6228480000000000018") for number, name in spelled]
+        roll = backend.payout.draft("pension", "2014年9月", lines, on=DAY, by="zhang")
+        assert (roll.period, backend.payout.status(roll.roll_no).total_fen) == ("2014-09", 1000)
+        assert {one.code for one in backend.payout.refused(roll.roll_no)} <= {"payout.duplicate"}
         with backend.store.begin() as connection:
             person = schema.person.c
             assert connection.execute(sa.select(person.id_number, person.name)).all() == [(NUMBER, NAME)]
