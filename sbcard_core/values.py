@@ -140,9 +140,16 @@ def mask_id(number: str) -> str:
 
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _WRAPPED = re.compile(r"""\s*(?:=?\s*"([^"]*)"|['`\u2018\u2019\uff07]([^'\u2019\uff07]*)['\u2019\uff07]?)\s*""")
-_UNSEEN = re.compile(
-    r"[\s\x00\xad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff\uffa0]+"
+UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+"""Characters that show nothing wherever they stand, for a class of a regular expression.
+
+Source: Unicode's property Default_Ignorable_Code_Point, without what shapes letters of some scripts.
+"""
+
+_NOTHING = re.compile(rf"[\s\x00\u180b-\u180f\u200c\u200d{UNSEEN}]+")
 
 
 HYPHEN = re.compile(r"[-\u00ad\u2010-\u2015\u2212\uff0d]")
@@ -167,7 +174,7 @@ def plain(text: str) -> str:
         >>> plain(" ６２２８ 4800\u200b\u00a0００１２　"), plain("2014－Ｑ3"), plain('="0123"')
         ('622848000012', '2014-Q3', '0123')
     """
-    return text if text.isascii() and text.isalnum() else _UNSEEN.sub("", unwrapped(text).translate(_WIDE))
+    return text if text.isascii() and text.isalnum() else _NOTHING.sub("", unwrapped(text).translate(_WIDE))
 
 
 _CITIZEN = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9])")

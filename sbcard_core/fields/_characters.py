@@ -2,6 +2,8 @@
 
 import re
 
+from sbcard_core import values
+
 DOT = "·"
 """U+00B7, GB 18030 A1A4: the only separator inside a name (间隔号)."""
 
@@ -41,10 +43,7 @@ CLEAN = f"(?![{NOT_FIRST}]){_CLEAN}{{1,12}}(?:{DOT}{_CLEAN}{{1,12}})?"
 
 PLAIN = re.compile(f"(?![{NOT_FIRST}]){_CLEAN}+(?:{DOT}{_CLEAN}+)*")
 WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
-UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+UNSEEN = re.compile(f"[{values.UNSEEN}]")
 _SHAPERS = "[\u180b-\u180f\u200c\u200d]+"
 JOINER = re.compile(f"^{_SHAPERS}|{_SHAPERS}$|(?<=[{HAN}]){_SHAPERS}|{_SHAPERS}(?=[{HAN}])")
 HALF_WIDTH = re.compile("[\uff65-\uffdc]")

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NoReturn, Self
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import _rows, bank_card, citizen_id, gbt2260, legacy, name, region_history
+from sbcard_core.fields import _characters, _rows, bank_card, citizen_id, gbt2260, legacy, name, region_history
 from sbcard_core.messages import message
 from sbcard_core.values import mask_id, plain
 
@@ -143,6 +143,14 @@ class PersonName(Identifier):
     @classmethod
     def _form(cls, text: str) -> str:
         return name.validate(name.normalise(_BLANKS.sub(" ", text).strip()).name)
+
+    @classmethod
+    def column(cls, values: Any) -> list[str]:
+        """See :meth:`Identifier.column`; common names are kept as they are."""
+        plain, most = _characters.PLAIN.fullmatch, name.MAX_CHARACTERS
+        return [
+            text if len(text) <= most and plain(text) else cls._form_or_nothing(text) for text in _rows.texts(values)
+        ]
 
     @property
     def written(self) -> str:
