@@ -15,7 +15,7 @@ from sbcard_core import _kernels
 from sbcard_core.errors import Refused
 from sbcard_core.validation.line_columns import cut
 from sbcard_core.validation.quotes import cells, fitted
-from sbcard_core.validation.spec import Layout, RecordSpec
+from sbcard_core.validation.spec import NO_FAULT, HeaderFault, Layout, RecordSpec
 from sbcard_core.validation.text_columns import TextColumn
 
 Code = tuple[bytes, bytes, bytes, bool, int]
@@ -61,12 +61,14 @@ class Records(Protocol):
     """Some successive records of a source.
 
     ``layout`` is what the header declares, None where it is refused, and ``refusal`` is then the finding code.
-    ``encoding`` is that of the original bytes, ``""`` where the source holds text.
+    ``fault`` names what a refused header lacks. ``encoding`` is that of the original bytes, ``""`` where the source
+    holds text.
     """
 
     layout: Layout | None
     refusal: str
     encoding: str
+    fault: HeaderFault
 
     def __len__(self) -> int:
         """How many records, blank lines included."""
@@ -180,6 +182,7 @@ class Block:
         overlong: the lines are pieces of an over-long one: unreadable.
         records: the bytes of each record, where one spans several lines; else None.
         numbers: the first line of each of ``records``, and the line behind them.
+        fault: of a refused header.
     """
 
     first: int
@@ -190,6 +193,7 @@ class Block:
     overlong: bool = False
     records: list[bytes] | None = field(default=None, repr=False)
     numbers: list[int] = field(default_factory=list, repr=False)
+    fault: HeaderFault = NO_FAULT
     _texts: list[str | None] | None = field(default=None, repr=False)
     _starts: npt.NDArray[np.uint32] | None = field(default=None, repr=False)
     _keys: tuple[int, npt.NDArray[np.uint64]] | None = field(default=None, repr=False)
@@ -331,6 +335,7 @@ class RowBlock:
         refusal: finding code of a refused header.
         numbers: line of each row, where they do not simply follow ``first``.
         encoding: of ``raws``.
+        fault: of a refused header.
     """
 
     first: int
@@ -340,6 +345,7 @@ class RowBlock:
     refusal: str = "file.header"
     numbers: Sequence[int] | None = None
     encoding: str = ""
+    fault: HeaderFault = NO_FAULT
     _texts: list[str | None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:

@@ -30,7 +30,7 @@ from sbcard_core.validation.pool import Plan, Workers
 from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, QuarantinedLine
 from sbcard_core.validation.repair import FORM_AT_ONCE, RepairPolicy
 from sbcard_core.validation.rules import RecordRules
-from sbcard_core.validation.spec import COLLECTION, RecordSpec
+from sbcard_core.validation.spec import COLLECTION, NO_FAULT, HeaderFault, RecordSpec
 
 
 class Progress(Protocol):
@@ -50,9 +50,9 @@ class _Reading:
         self.refused = False
         self.lines = self.entries = self.continued = 0
 
-    def _refuse(self, line: int, code: str) -> None:
+    def _refuse(self, line: int, code: str, fault: HeaderFault = NO_FAULT) -> None:
         self.refused = True
-        self.findings.append(line_finding(self._source.name, line, code))
+        self.findings.append(line_finding(self._source.name, line, code, fault))
 
     def records(self) -> Iterator[Records]:
         """All blocks but the header's; a source that breaks off ends here and is marked refused."""
@@ -68,7 +68,7 @@ class _Reading:
                 header_seen = True
                 self.lines += block.line(0) - 1 + block.physical_lines
                 if block.layout is None:
-                    self._refuse(block.line(0), block.refusal)
+                    self._refuse(block.line(0), block.refusal, block.fault)
                     self.quarantine.append(QuarantinedLine(block.line(0), block.raw_line(0)))
         except SourceRefused as refused:
             header_seen = True

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sbcard_core import _kernels
 from sbcard_core.validation.arrow_cells import CellTable
 from sbcard_core.validation.blocks import MAX_COLUMNS, Code, Looked, RowBlock, key_program
-from sbcard_core.validation.spec import Layout
+from sbcard_core.validation.spec import NO_FAULT, Layout
 from sbcard_core.validation.text_columns import TextColumn, empty, gather
 
 
@@ -27,6 +27,7 @@ class ColumnBlock:
     reading = "utf-8 columns"
     refusal = "file.header"
     encoding = ""
+    fault = NO_FAULT
 
     def __init__(self, first: int, table: CellTable, layout: Layout | None) -> None:
         self.first, self.table, self.layout = first, table, layout

@@ -12,7 +12,7 @@ from sbcard_core.files import open_input
 from sbcard_core.validation.arrow_cells import tables
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.column_block import ColumnBlock
-from sbcard_core.validation.spec import RecordSpec, layout_of
+from sbcard_core.validation.spec import RecordSpec, header_fault, layout_of
 
 ROWS = 65536
 """Rows looked through at once."""
@@ -20,7 +20,7 @@ ROWS = 65536
 
 def _blocks(table: TextTable, spec: RecordSpec, digest: Digest | None) -> Iterator[Records]:
     layout = layout_of(table.names, spec)
-    yield RowBlock(0, [table.names], layout)
+    yield RowBlock(0, [table.names], layout, fault=header_fault([table.names], spec))
     first = 1
     for cells in tables(table, ROWS):
         if digest is not None:

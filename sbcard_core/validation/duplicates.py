@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sbcard_core.fields import name
 from sbcard_core.fields.legacy import CENTENARIANS, is_legacy, lengthen
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
+from sbcard_core.validation.field_rules import canonical
 from sbcard_core.validation.number_cells import numbers_of
 from sbcard_core.validation.number_column import NONE, Keys, Marks, Places, pack_exact
 from sbcard_core.validation.repair import ASK_ALWAYS, Kind, repair_form
 from sbcard_core.validation.repeats import MEMORY_LIMIT, KeySet, RepeatSearch, SpillFailed, is_first, repeated
-from sbcard_core.validation.rules import Checked, RecordRules, tidy
+from sbcard_core.validation.rules import Checked, RecordRules
 from sbcard_core.validation.spec import RecordSpec
 from sbcard_core.values import Severity
 
@@ -191,7 +191,7 @@ class _Look:
                 self.in_short[place] = 1
 
     def _plain(self, at: int, value: str) -> str:
-        return name.fold(value) if self._spec.fields[at].rule == "name" else tidy(value)
+        return canonical(self._spec.fields[at], value)
 
 
 def stands_for_person(checked: Checked, number: int, *, others: bool = False) -> bool:

@@ -80,9 +80,37 @@ def _ethnicity(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
     return plain, problems
 
 
-def _day(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+_WRITTEN_DAY = re.compile(r"([0-9]{4})([-/.年])([0-9]{1,2})(?:\2|月)([0-9]{1,2})日?(?:[ T]0?0:00(?::00(?:\.0+)?)?)?")
+
+
+def plain_day(value: str) -> str:
+    """A day as YYYYMMDD that is written with separators, year first; anything else as it is, in plain characters.
+
+    Example:
+        >>> plain_day("2014-7-1"), plain_day("2014年07月01日"), plain_day("2014/07/01 0:00:00"), plain_day("1/7/2014")
+        ('20140701', '20140701', '20140701', '1/7/2014')
+    """
     plain = tidy(value)
-    return _judge(spec, value, plain, plain in context.days)
+    found = _WRITTEN_DAY.fullmatch(plain)
+    return plain if found is None else f"{found[1]}{int(found[3]):02}{int(found[4]):02}"
+
+
+CENTURY = Problem("birth.century", Severity.WARNING)
+"""Of somebody born before 1900: more often a slip than a person of that age."""
+
+
+def _day(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
+    plain = plain_day(value)
+    is_old = spec.field == "birth" and plain[:2] == "18" and citizen_id.is_day(plain)
+    kept, problems = _judge(spec, value, plain, is_old or plain in context.days)
+    return kept, [*problems, CENTURY] if is_old else problems
+
+
+def canonical(spec: FieldSpec, value: str) -> str:
+    """The form by which two values of a field are the same, whatever the policy stores of them."""
+    if spec.rule == "name":
+        return name.fold(value)
+    return plain_day(value) if spec.rule in ("day", "validity") else tidy(value)
 
 
 def _phone(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001
@@ -94,7 +122,12 @@ def _county(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Pr
     """A county of today; one that is gone is a warning that names its successor."""
     plain = tidy(value)
     current = context.counties(spec.allowed)
-    gone = plain not in current and region.is_valid(plain) and 0 < gbt2260.last_year(plain) < context.on.year
+    gone = (
+        plain not in current
+        and plain[4:] != "00"
+        and region.is_valid(plain)
+        and 0 < gbt2260.last_year(plain) < context.on.year
+    )
     if not gone or (spec.allowed is not None and plain[:2] not in {code[:2] for code in spec.allowed}):
         return _judge(spec, value, plain, plain in current)
     _, problems = _judge(spec, value, plain, True)
@@ -150,6 +183,9 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
             code = "id_number.scientific" if _SCIENTIFIC.fullmatch(plain) else "id_number.characters"
             return value, [Problem(code, spec.severity)]
     bits = _bits(plain, context.on)
+    if bits & citizen_id.DATE and plain[6:8] == "18" and citizen_id.is_day(plain[6:14]):  # the kernel begins with 1900
+        bits &= ~citizen_id.DATE
+        problems.append(CENTURY)
     problems += _by_bits(bits, spec.severity)
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):
         problems.append(place)
@@ -224,7 +260,7 @@ def _card_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, li
 
 
 def _validity(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
-    plain = tidy(value)
+    plain = plain_day(value)
     return _judge(spec, value, plain, plain == UNLIMITED or plain in context.all_days)
 
 

@@ -14,7 +14,7 @@ from sbcard_core.fields.encodings import codec
 from sbcard_core.files import open_input
 from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused, decode_line
-from sbcard_core.validation.spec import RecordSpec, layout_of
+from sbcard_core.validation.spec import RecordSpec, header_fault, layout_of
 
 PAD = " \u3000"
 """What fills a cell up."""
@@ -136,8 +136,8 @@ class Dbf:
         with open_input(self.path) as file:
             head = _read(file, _HEAD.size, digest)
             names, widths, width, count = self._header(head, file, digest, encoding)
-            layout, cutter = layout_of(names, spec), _Cutter(widths, encoding)
-            yield RowBlock(0, [names], layout)
+            layout, cutter = layout_of(names, spec, short=True), _Cutter(widths, encoding)
+            yield RowBlock(0, [names], layout, fault=header_fault([names], spec))
             first, per_block = 1, max(1, sources.BLOCK // width)
             while first <= count:
                 raw = _read(file, width * min(per_block, count - first + 1), digest)

@@ -18,7 +18,7 @@ from sbcard_core.validation.proposals import propose_many
 from sbcard_core.validation.records import CheckedBatch, Finding, Mark, QuarantinedLine, masked
 from sbcard_core.validation.rules import WRONG_NUMBER, Problem, RecordRules, codes_of, tidy
 from sbcard_core.validation.screen import Screen
-from sbcard_core.validation.spec import FieldSpec, Layout, RecordSpec
+from sbcard_core.validation.spec import NO_FAULT, FieldSpec, HeaderFault, Layout, RecordSpec
 from sbcard_core.values import Disposition, Severity
 
 
@@ -252,6 +252,7 @@ class Checker:
         batch.records = batch.quarantined
 
 
-def line_finding(file: str, line: int, code: str) -> Finding:
+def line_finding(file: str, line: int, code: str, fault: HeaderFault = NO_FAULT) -> Finding:
     text = messages.MESSAGES[code]
-    return Finding(file, line, "", code, Severity.ERROR, Disposition.QUARANTINED, "", text.zh, text.en)
+    zh, en = text.zh + fault.zh, text.en + fault.en
+    return Finding(file, line, "", code, Severity.ERROR, Disposition.QUARANTINED, "", zh, en)

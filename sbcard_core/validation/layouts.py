@@ -64,7 +64,7 @@ APPLICATION_TYPES = frozenset("123567") | {"08"}
 
 _APPLICATION = (
     field_of("form_no", required=False),
-    field_of("id_number", aliases=("社会保障号",)),
+    field_of("id_number"),
     field_of("name"),
     FieldSpec("国家地区", "country", "code", "country.code", "[A-Z]{3}", frozenset({"CHN"}), source="GB/T 2659",
               severity=Severity.WARNING, optional=True, required=False),

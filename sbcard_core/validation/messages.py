@@ -97,6 +97,7 @@ MESSAGES: dict[str, Message] = {
     "birth.format": Message(
         "出生日期不是有效的YYYYMMDD日期", "no valid past day as YYYYMMDD", "改为8位日期,如19800101"
     ),
+    "birth.century": Message("出生日期早于1900年,请核对", "born before 1900", "对照身份证核对出生日期,一致则无需更改"),
     "phone.format": Message(
         "联系手机既不是11位手机号码,也不是带区号的固定电话", "no telephone number", "向本人核实联系电话"
     ),
@@ -230,7 +231,9 @@ MESSAGES: dict[str, Message] = {
     "photo.trailing": Message("照片末尾附有其他数据", "bytes behind the image's end", "用图像软件重新保存"),
     "photo.name": Message("照片文件名中没有社会保障号码", "no number in the name", "以社会保障号码命名"),
     "photo.number": Message("照片文件名中的号码有误", "a wrong number in the name", "对照身份证核对文件名"),
-    "photo.repeated": Message("同一人有多张照片(已保留先出现的一张)", "a further photo of one record", "只保留一张"),
+    "photo.repeated": Message(
+        "同一人有多张照片(已保留最先出现的合格照片)", "a further photo of one record", "只保留一张"
+    ),
     "photo.unknown": Message("照片没有对应的记录", "no record for the photo", "核对文件名或补报记录"),
     "photo.missing": Message("记录没有照片", "a record without a photo", "补交照片"),
     "photo.share": Message("公安照片占比过高", "too many photos are the police's", "加强自主采集"),

@@ -1,7 +1,7 @@
 """Lines among the records that are none: totals, who filled in the table, the header on every page.
 
 Only a record the rules refuse is asked about, so nothing that stands for a person can be taken for a footer: few
-cells filled, the first of them a footer's word, no run of digits as long as a telephone or citizen number.
+cells filled, the first of them a footer's word, none a citizen or account number alone.
 """
 
 import re
@@ -13,8 +13,8 @@ from sbcard_core.validation.titles import is_title, plain_header
 FOOTER, HEADER_AGAIN = "record.footer", "record.header_again"
 
 _FOOTER = re.compile(
-    "[((【]?(?:(?:本页|本表|本批|全部|人数)?(?:合计|总计|小计|共计|累计|总人数|人数)|填表|制表|制单|填报|报送|报表|审核|审批|复核|"
-    "经办|主管|(?:单位|科室)?负责人|联系人|联系电话|校对|打印|单位[((:]|备注[::]|说明[::]|注[::]|第[0-9]+页|共[0-9]+)"
+    "[(【]?(?:(?:本页|本表|本批|全部|人数)?(?:合计|总计|小计|共计|累计|总人数|人数)|填表|制表|制单|填报|报送|报表|审核|审批|复核|"
+    "经办|主管|(?:单位|科室)?负责人|联系人|联系电话|校对|打印|单位[(:]|备注[::]|说明[::]|注[::]|第[0-9]+页|共[0-9]+)"
 )
 
 
@@ -45,6 +45,8 @@ class NoRecord:
             >>> tell = NoRecord(COLLECTION)
             >>> tell.code(["合计", "3人", *[""] * 10], 12), tell.code(["制表人:张三"], 12), tell.code(["1", "张三"], 12)
             ('record.footer', 'record.footer', '')
+            >>> tell.code(["合　计：３人"], 12), tell.code(["联系电话：13800138000"], 12)
+            ('record.footer', 'record.footer')
             >>> tell.code([field.header for field in COLLECTION.fields], 12)
             'record.header_again'
         """

@@ -21,6 +21,7 @@ _DIGITS = re.compile(r"\d{7,}[Xx]?")
 _HAN = re.compile(r"[㐀-鿿\U00020000-\U0003ffff]{2,}")
 _FORM = re.compile(r"[0-9A-Za-z-]+")
 _SHOWN = 120
+_NOT_GOOD = -1
 
 
 class Named(NamedTuple):
@@ -136,10 +137,13 @@ class Roll:
                 return int(order[at])
         return -1
 
-    def take(self, record: int, photo: int) -> int:
-        """Note the photo (counted from 1) of a record; gives the one it had already, 0 = none."""
-        before = int(self._photo[record])
-        self._photo[record] = before or photo
+    def take(self, record: int, photo: int, *, good: bool) -> int:
+        """Note the photo (counted from 1) of a record; gives the good one it had already, 0 = none.
+
+        A photo that is not good shows that the record has one, and leaves its place to the first good one.
+        """
+        before = max(0, int(self._photo[record]))
+        self._photo[record] = before or (photo if good else _NOT_GOOD)
         return before
 
     def without_photo(self) -> Iterator[tuple[str, int]]:

@@ -21,7 +21,7 @@ from sbcard_core.validation.blocks import SourceRefused
 from sbcard_core.validation.messages import MESSAGES
 from sbcard_core.validation.photo_header import Header, read_header
 from sbcard_core.validation.photo_limits import MISSING, RULES, SAMPLE, SHARE, PhotoFault, PhotoLimits, PhotoSource
-from sbcard_core.validation.photo_roll import Roll, masked_name, read_name
+from sbcard_core.validation.photo_roll import Named, Roll, masked_name, read_name
 from sbcard_core.validation.photo_store import Photo, photos_in
 from sbcard_core.validation.records import Finding
 from sbcard_core.values import Disposition, Severity
@@ -236,10 +236,13 @@ class _Check:
     def photo(self, photo: Photo, seen: Inspected) -> tuple[CheckedPhoto, list[Finding]]:
         self.photos += 1
         self.sources[photo.source] += 1
-        faults, record, before = self._paired(photo.name)
+        named = read_name(photo.name)
+        faults, record = self._paired(named)
         faults |= seen.faults
+        before = self._take(named, record, good=not self._is_refused(faults))
+        faults |= PhotoFault.REPEATED if before else PhotoFault(0)
+        refused = self._is_refused(faults)
         rules = [(fault, rule) for fault, rule in RULES.items() if fault in faults]
-        refused = any(self.limits.severity(rule) is Severity.ERROR for _, rule in rules)
         disposition = Disposition.REJECTED if refused else Disposition.ACCEPTED
         self.rejected += refused
         shown = masked_name(photo.name)
@@ -248,9 +251,21 @@ class _Check:
         ]
         return CheckedPhoto(self.photos, photo.name, faults, disposition, photo.source, record, seen.header), findings
 
-    def _paired(self, name: str) -> tuple[PhotoFault, int, int]:
-        """(faults of the name, its record, an earlier photo of the same one)."""
-        named = read_name(name)
+    def _is_refused(self, faults: PhotoFault) -> bool:
+        return any(fault in faults and self.limits.severity(rule) is Severity.ERROR for fault, rule in RULES.items())
+
+    def _take(self, named: Named, record: int, *, good: bool) -> int:
+        """Give a record its first good photo; the earlier one it has, 0 = none."""
+        if self.roll is not None and record >= 0:
+            return self.roll.take(record, self.photos, good=good)
+        whose = named.number or named.forms[0]
+        before = self._first.get(whose, 0)
+        if good and not before:
+            self._first[whose] = self.photos
+        return before
+
+    def _paired(self, named: Named) -> tuple[PhotoFault, int]:
+        """(faults of the name, its record)."""
         record = self.roll.find(named) if self.roll is not None else -1
         faults = PhotoFault(0)
         if record < 0:
@@ -260,12 +275,7 @@ class _Check:
                 faults |= PhotoFault.NAME
             if self.roll is not None:
                 faults |= PhotoFault.UNKNOWN
-        if self.roll is not None and record >= 0:
-            before = self.roll.take(record, self.photos)
-        else:
-            before = self._first.setdefault(named.number or named.forms[0], self.photos)
-            before = 0 if before == self.photos else before
-        return faults | (PhotoFault.REPEATED if before else PhotoFault(0)), record, before
+        return faults, record
 
     def end(self, refusal: str) -> PhotoBatch:
         findings = []

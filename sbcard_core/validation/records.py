@@ -14,29 +14,42 @@ from sbcard_core.validation.spec import Sensitivity
 from sbcard_core.values import Disposition, Severity, mask_id
 
 _LONG_NUMBER = re.compile(r"\d{7,}[Xx]?")
+_HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]{2,}")
 _SHOWN = 40
 
 
 def masked(value: str, sensitivity: Sensitivity) -> str:
-    """The value as a finding may show it; a citizen number in the wrong column stays hidden too.
+    """The value as a finding may show it: hidden as its column demands, and by what it holds in a wrong column.
 
     Example:
         >>> masked("11010519491231002X", Sensitivity.NUMBER), masked("张三丰", Sensitivity.NAME)
         ('110105********002X', '张**')
         >>> masked("1949-12-31", Sensitivity.DATE), masked("11010519491231002X", Sensitivity.NONE)
         ('****-**-**', '110105********002X')
+        >>> [masked(value, Sensitivity.NONE) for value in ("13800138000", "张三丰", "=A1")]
+        ['138****8000', '张**', '=A1']
+        >>> masked("张三", Sensitivity.NUMBER), masked("张三丰", Sensitivity.PHONE)
+        ('张*', '张**')
     """
     value = value[:_SHOWN]
+    has_digits = any(map(str.isdigit, value))
     match sensitivity:
-        case Sensitivity.NUMBER:
-            return mask_id(value) if len(value) in (15, 18) else value[:2] + "*" * (len(value) - 2)
         case Sensitivity.NAME:
             return value[:1] + "*" * (len(value) - 1)
-        case Sensitivity.PHONE:
-            return phone.mask(value)
+        case Sensitivity.NUMBER if has_digits:
+            value = mask_id(value) if len(value) in (15, 18) else value[:2] + "*" * (len(value) - 2)
+        case Sensitivity.PHONE if has_digits:
+            value = phone.mask(value)
         case Sensitivity.DATE:
-            return re.sub(r"\d", "*", value)
-    return _LONG_NUMBER.sub(lambda found: mask_id(found[0]) if len(found[0]) > 10 else "*" * len(found[0]), value)
+            value = re.sub(r"\d", "*", value)
+    return _HAN.sub(lambda found: found[0][0] + "*" * (len(found[0]) - 1), _LONG_NUMBER.sub(_hidden, value))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    number = found[0]
+    if len(number) == 11 and number[0] == "1":
+        return phone.mask(number)
+    return mask_id(number) if len(number) > 10 else "*" * len(number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ RULE_CODES: dict[str, tuple[str, ...]] = {
     "id_number": (
         *(code for _, code in BIT_CODES),
         *(f"id_number.{code}" for code in ("fullwidth", "lowercase_x", "length15")),
+        "birth.century",
         *(f"id_number.{code}" for code in ("separator", "county", "region_time", "wrapped", "scientific")),
     ),
 }

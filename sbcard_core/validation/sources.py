@@ -26,7 +26,7 @@ from sbcard_core.validation.blocks import (
     together,
 )
 from sbcard_core.validation.quotes import MAX_LINES, cells, is_open, lengths
-from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
+from sbcard_core.validation.spec import HeaderFault, Layout, RecordSpec, header_fault, layout_of
 from sbcard_core.validation.titles import MAX_TITLES, are_titles, split_unreadable
 
 __all__ = ["BLOCK", "MAX_LINE", "Delimited", "Source", "SourceRefused", "blocks"]
@@ -130,6 +130,8 @@ class Delimited:
                     yield RowBlock(0, [list(self.columns)], header.layout)
                 else:
                     first = Block(number + header.at, header.line, header.encoding, header.layout, header.refusal)
+                    if header.layout is None and not overlong:
+                        first.fault = self._fault(raw, spec)
                     if header.lines > 1:
                         first.records, first.numbers = together([header.line], first.first, [1])
                         first.numbers[-1] += header.lines - 1
@@ -169,6 +171,14 @@ class Delimited:
             if header is not None or len(above) > MAX_TITLES:
                 break
         return refused
+
+    def _fault(self, raw: bytes, spec: RecordSpec) -> HeaderFault:
+        """What the likeliest header among the first lines lacks."""
+        lines = raw.splitlines()[: 2 * MAX_TITLES]
+        encodings = [codec(self.encoding)] if self.encoding else ["gb18030", "utf-8"]
+        texts = [text for line in lines for encoding in encodings if (text := decode_line(line, encoding))]
+        rows = (cells(text.lstrip("\ufeff"), mark) for text in texts for mark in self.delimiter or DELIMITERS)
+        return header_fault([row for row in rows if row is not None], spec)
 
     def _declared(self, lines: list[bytes], at: int, named: str, spec: RecordSpec) -> tuple[str, Layout, int] | None:
         """(encoding, layout, lines) of the header that begins at a line, None where none does."""

@@ -1,6 +1,7 @@
 """Record layouts as tables: one row per column says what a clean value is and what a bad one weighs."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -44,7 +45,7 @@ class FieldSpec:
         severity: what an unrepaired bad value weighs; ERROR refuses the record.
         source: document the rule stands in, or "assumed".
         effective: first day the rule holds; before it any value is clean.
-        aliases: other headers of the same column.
+        aliases: other headers of the same column, looked for where its own is not there.
         optional: whether a file may lack the column; its values are empty then.
         max_bytes: of a name: bytes the target file's field holds; 0 = the 50 every system must hold.
         bytes_in: of a name: the target file's encoding, in which these bytes are counted and which must have
@@ -154,6 +155,7 @@ COLLECTION = RecordSpec(
             missing="id_number.missing",
             sensitivity=Sensitivity.NUMBER,
             source="GB 11643-1999",
+            aliases=("社会保障号", "公民身份号码", "身份证号码", "身份证号"),
         ),
         FieldSpec(
             "姓名",
@@ -234,8 +236,71 @@ class Layout:
     edges: str = ""
 
 
-def layout_of(cells: list[str], spec: RecordSpec, delimiter: str = ",", *, edges: str = "") -> Layout | None:
-    """The layout a header row declares, or None where a column is missing or stands twice.
+SHORT_NAME = 10
+"""Bytes a .dbf file's column name holds."""
+
+
+def _places(names: Sequence[str], field: FieldSpec, *, short: bool) -> list[int]:
+    """Where a field's column stands among plain headers: under its own header, else under an alias."""
+    for words in ((field.header,), field.aliases):
+        plain = {plain_header(word) for word in words}
+        if short:
+            plain |= {word.encode("gb18030")[:SHORT_NAME].decode("gb18030", "ignore") for word in plain}
+        if found := [at for at, name in enumerate(names) if name in plain]:
+            return found
+    return []
+
+
+class HeaderFault(NamedTuple):
+    """Why a row is no header of a layout: columns it lacks, and columns that stand there twice."""
+
+    lacking: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+
+    @property
+    def zh(self) -> str:
+        """For the clerk."""
+        parts = (("缺少列:", self.lacking), ("重复列:", self.doubled))
+        return "".join(f";{word}{'、'.join(names)}" for word, names in parts if names)
+
+    @property
+    def en(self) -> str:
+        """For the log."""
+        parts = (("without ", self.lacking), ("twice ", self.doubled))
+        return "".join(f"; {word}{', '.join(names)}" for word, names in parts if names)
+
+
+NO_FAULT = HeaderFault()
+
+
+def header_fault(rows: Iterable[Sequence[str]], spec: RecordSpec) -> HeaderFault:
+    """What the row that comes nearest to a header is lacking; nothing where no row is near.
+
+    Example:
+        >>> header_fault([["采集表"], ["序号", "姓名", "姓名"]], COLLECTION).doubled
+        ('姓名',)
+    """
+    best, most = NO_FAULT, 1
+    for row in rows:
+        names = [plain_header(cell) for cell in row]
+        places = {field: _places(names, field, short=False) for field in spec.fields}
+        if (known := sum(map(bool, places.values()))) > most:
+            lacking = tuple(field.header for field, at in places.items() if not at and not field.optional)
+            best, most = HeaderFault(lacking, tuple(field.header for field, at in places.items() if len(at) > 1)), known
+    return best
+
+
+def layout_of(
+    cells: list[str], spec: RecordSpec, delimiter: str = ",", *, edges: str = "", short: bool = False
+) -> Layout | None:
+    """The layout a header row declares, or None where a column is missing or stands twice (:func:`header_fault`).
+
+    Args:
+        cells: the row.
+        spec: the record layout.
+        delimiter: what stands between cells.
+        edges: first characters of lines that are no records.
+        short: whether names may be cut after :data:`SHORT_NAME` bytes.
 
     Example:
         >>> layout_of([field.header for field in COLLECTION.fields], COLLECTION).order == tuple(range(12))
@@ -246,8 +311,7 @@ def layout_of(cells: list[str], spec: RecordSpec, delimiter: str = ",", *, edges
     names = [plain_header(cell) for cell in cells]
     order = []
     for field in spec.fields:
-        words = {plain_header(word) for word in (field.header, *field.aliases)}
-        found = [at for at, name in enumerate(names) if name in words]
+        found = _places(names, field, short=short)
         if len(found) > 1 or not (found or field.optional):
             return None
         order.append(found[0] if found else -1)

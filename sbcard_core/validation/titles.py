@@ -1,7 +1,7 @@
 """Lines above the header that are no records: titles, who fills in the table, and ``sep=`` for a spreadsheet program.
 
 A clerk's table rarely begins with its header. Only what cannot be a record is passed over: few lines, less than half
-of the header's cells filled, and no run of digits as long as a telephone or citizen number.
+of the header's cells filled, none of them a citizen or account number alone, and no number in front of others.
 """
 
 import re
@@ -13,7 +13,8 @@ LayoutT = TypeVar("LayoutT")
 MAX_TITLES = 10
 """Lines that are not blank above a header."""
 
-_LONG_NUMBER = re.compile(r"[0-9]{11}")
+_PERSON = re.compile(r"[0-9]{15}(?:[0-9]{2}[0-9Xx])?|[0-9]{16}|[0-9]{19}")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
 def is_title(cells: Sequence[str], columns: int) -> bool:
@@ -22,9 +23,13 @@ def is_title(cells: Sequence[str], columns: int) -> bool:
     Example:
         >>> is_title(["附件1", "", "2014年7月"], 12), is_title(["1", "13800138000"], 12), is_title(["a"] * 6, 12)
         (True, False, False)
+        >>> is_title(["联系电话:13800138000"], 12), is_title(["11010519491231002X"], 12)
+        (True, False)
     """
-    filled = [cell for cell in cells if cell and not cell.isspace()]
-    return 2 * len(filled) < columns and not any(_LONG_NUMBER.search(cell) for cell in filled)
+    filled = [cell.translate(_WIDE).strip() for cell in cells if cell and not cell.isspace()]
+    if 2 * len(filled) >= columns or any(map(_PERSON.fullmatch, filled)):
+        return False
+    return len(filled) < 2 or not filled[0].isdigit()
 
 
 def are_titles(rows: Sequence[Sequence[str]], columns: int) -> bool:
@@ -74,10 +79,10 @@ _NO_LETTERS = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060\ufeff*＊]+")
 
 
 def plain_header(cell: str) -> str:
-    """A header without blanks, line ends, invisible characters and the star of a required column.
+    """A header in plain characters, without blanks, line ends, invisible ones and the star of a required column.
 
     Example:
-        >>> plain_header(" *社会保障\\n号码"), plain_header("姓　名")
-        ('社会保障号码', '姓名')
+        >>> plain_header(" *社会保障\\n号码"), plain_header("姓　名"), plain_header("合计：３人")
+        ('社会保障号码', '姓名', '合计:3人')
     """
-    return _NO_LETTERS.sub("", cell)
+    return _NO_LETTERS.sub("", cell).translate(_WIDE)

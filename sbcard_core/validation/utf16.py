@@ -16,7 +16,7 @@ from sbcard_core.files import open_input
 from sbcard_core.validation import quotes, sources
 from sbcard_core.validation.blocks import Block, Digest, Records, together
 from sbcard_core.validation.quotes import cells
-from sbcard_core.validation.spec import Layout, RecordSpec, layout_of
+from sbcard_core.validation.spec import Layout, RecordSpec, header_fault, layout_of
 from sbcard_core.validation.titles import MAX_TITLES, header_row, split_unreadable
 
 _LITTLE, _BIG = "utf-16-le", "utf-16-be"
@@ -74,7 +74,10 @@ class Utf16:
         at, layout = self._header(head, spec)
         if at < 0:
             return
-        yield self._block(at + 1, head[at : at + 1], [1], layout)
+        first = self._block(at + 1, head[at : at + 1], [1], layout)
+        if layout is None:
+            first.fault = header_fault([self._title(line, mark) for line in head for mark in sources.DELIMITERS], spec)
+        yield first
         number, waiting, last = at + 2, head[at + 1 :], False
         while not last:
             more = list(islice(lines, _ROWS))

@@ -15,8 +15,8 @@ from sbcard_core.files import open_input
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.columnar import digest_file
 from sbcard_core.validation.measuring import MAX_CELLS, MAX_UNPACKED, damaged, measure
-from sbcard_core.validation.spec import RecordSpec, layout_of
-from sbcard_core.validation.titles import header_row
+from sbcard_core.validation.spec import NO_FAULT, RecordSpec, header_fault, layout_of
+from sbcard_core.validation.titles import MAX_TITLES, header_row
 
 ROWS = 8192
 _EXACT = 10**15
@@ -50,7 +50,8 @@ class Workbook:
 
     Args:
         path: the file.
-        sheet: its name; "" = the one sheet whose header fits (the first sheet, where none does).
+        sheet: its name; "" = the one sheet whose header fits and that holds records (the first
+            sheet, where none fits).
         max_cells: limit for the whole workbook.
         max_unpacked: limit in bytes, for .xls of the file itself.
     """
@@ -88,24 +89,36 @@ class Workbook:
         at, layout = header_row(rows, lambda cells: layout_of(cells, spec))
         if at < 0:
             return
-        yield RowBlock(at + 1, [rows[at]], layout)
+        fault = header_fault(rows[: 2 * MAX_TITLES], spec) if layout is None else NO_FAULT
+        yield RowBlock(at + 1, [rows[at]], layout, fault=fault)
         for start in range(at + 1, len(rows), ROWS):
             yield RowBlock(start + 1, rows[start : start + ROWS], layout)
 
     def _rows(self, book: Any, spec: RecordSpec) -> Sequence[Sequence[str]]:
-        names = [self.sheet] if self.sheet else list(book.sheet_names)
-        fitting: list[tuple[str, Sequence[Sequence[str]]]] = []
+        """The one sheet with records under the header; a sheet nobody sees counts only where no other one has any."""
+        seen = [self.sheet] if self.sheet else [one.name for one in book.sheets_metadata if _is_seen(one)]
+        hidden = [] if self.sheet else [name for name in book.sheet_names if name not in seen]
         first: Sequence[Sequence[str]] = []
-        for at, name in enumerate(names):
-            rows = _sheet(book, name)
-            if at == 0:
-                first = rows
-            if header_row(rows, lambda cells: layout_of(cells, spec))[1] is not None:
-                fitting.append((name, rows))
-        if len(fitting) > 1:
-            what = f"{len(fitting)} sheets have the header"
-            raise SourceRefused(what, code="file.sheets", advice="keep one, or name it")
-        return fitting[0][1] if fitting else first
+        empty: list[Sequence[Sequence[str]]] = []
+        for names in (seen, hidden):
+            filled: list[Sequence[Sequence[str]]] = []
+            for name in names:
+                rows = _sheet(book, name)
+                first = first or rows
+                at, layout = header_row(rows, lambda cells: layout_of(cells, spec))
+                if layout is not None:
+                    is_filled = any(any(map(str.strip, row)) for row in rows[at + 1 :])
+                    (filled if is_filled else empty).append(rows)
+            if len(filled) > 1:
+                what = f"{len(filled)} sheets have the header and records"
+                raise SourceRefused(what, code="file.sheets", advice="keep one, or name it")
+            if filled:
+                return filled[0]
+        return empty[0] if empty else first
+
+
+def _is_seen(sheet: Any) -> bool:
+    return str(sheet.visible).rpartition(".")[2] == "Visible" and str(sheet.typ).rpartition(".")[2] == "WorkSheet"
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def test_a_clean_record_is_accepted_as_it_stands(check: Callable[..., list[Check
         ({"name": "一" * 26}, ["name.too_long"]),
         ({"name": "张3"}, ["name.character"]),
         ({"ethnicity": "1"}, ["ethnicity.code"]),
-        ({"birth": "1949-12-31"}, ["birth.format"]),
+        ({"birth": "1949-13-31"}, ["birth.format"]),
         ({"birth": "20140801"}, ["birth.format"]),
         ({"phone": "1380013800"}, ["phone.format"]),
         ({"phone": ""}, ["phone.format"]),
