@@ -196,8 +196,9 @@ def test_a_citys_own_code_is_no_county(tmp_path: Path, county: str) -> None:
     assert codes(checked(tmp_path, csv_of(row(1, county=county)))) == ["county.code"]
 
 
-def test_no_county_in_force_is_a_citys_own_code() -> None:
-    assert {code[4:] for code in region.counties_in(2014)}.isdisjoint({"00"})
+def test_only_a_city_that_has_no_districts_stands_for_its_county() -> None:
+    assert not [code for code in region.counties_in(2014, frozenset({"43"})) if code.endswith("00")]
+    assert "441900" in region.counties_in(2014)  # 东莞
 
 
 def test_births_before_1900_are_warned_of(tmp_path: Path) -> None:

@@ -340,24 +340,16 @@ def test_without_pillow_headers_are_still_read(monkeypatch: pytest.MonkeyPatch) 
 def test_the_first_good_photo_is_kept_whatever_came_before_it(pil: Any) -> None:
     good, name = photo(pil), f"{number(2)}.jpg"
     for bad in (b"", good[:-200], photo(pil, size=(100, 100)), b"\0\5\x16\7" + bytes(60)):
-        for roll in (None, roll_of(2)):
-            (batch,) = check_photos([(name, bad), (name, good), (name, good)], LIMITS, roll=roll)
-            dispositions = [one.disposition for one in batch.photos]
+        for roll in (None, roll_of(row(2, number(2)))):
+            batches, _ = run([(name, bad), (name, good), (name, good)], roll=roll)
+            photos = batches[0].photos
+            dispositions = [one.disposition for one in photos]
             assert dispositions == [Disposition.REJECTED, Disposition.ACCEPTED, Disposition.REJECTED]
-            assert [F.REPEATED in one.faults for one in batch.photos] == [False, False, True]
-            assert batch.report is not None
-            assert batch.report.missing == 0
+            assert [F.REPEATED in one.faults for one in photos] == [False, False, True]
 
 
-def test_a_record_with_faulty_photos_only_has_a_photo(pil: Any) -> None:
-    (batch,) = check_photos([(f"{number(2)}.jpg", b"")], LIMITS, roll=roll_of(2, 4))
-    assert batch.report is not None
-    assert (batch.report.rejected, batch.report.missing) == (1, 1)
-
-
-def roll_of(*serials: int) -> Roll:
-    """A roll of people by their serial numbers."""
-    roll = Roll(on=ON)
-    row = ("张三", "2", "01", "19491231", "", "4", "430102", "103", "20140701")
-    roll.add("a.csv", [CollectedPerson("1", f"F{one}", number(one), *row, 2 + at) for at, one in enumerate(serials)])
-    return roll
+def test_a_record_with_faulty_photos_only_has_a_photo() -> None:
+    batches, _ = run([(f"{number(2)}.jpg", b"")], roll=roll_of(row(2, number(2)), row(3, number(4))))
+    report = batches[-1].report
+    assert report is not None
+    assert (report.rejected, report.missing) == (1, 1)
