@@ -1,7 +1,5 @@
 """Answers to reset in full, and what the cards' historical bytes hold."""
 
-from contextlib import suppress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,13 +84,34 @@ def test_historical_bytes_of_the_cards() -> None:
         CardHistorical.parse(bytes(12))
 
 
+@given(st.lists(st.tuples(st.integers(1, 15), st.binary(max_size=5)), max_size=3), st.booleans())
+def test_compact_objects_are_read_as_written(objects: list[tuple[int, bytes]], has_status: bool) -> None:
+    body = b"".join(bytes((tag << 4 | len(value),)) + value for tag, value in objects)
+    found = CompactTLV.parse(b"\x00" + body + b"\x05\x90\x00" if has_status else b"\x80" + body)
+    inside = [value for tag, value in objects if tag == 8]
+    assert found.objects == tuple(objects)
+    assert found.status == (inside[-1] if inside else b"\x05\x90\x00" if has_status else b"")
+
+
+@given(st.binary(max_size=15), st.binary(max_size=3), st.sampled_from([b"\x3b", b"\x3f"]), st.integers(1, 255))
+def test_an_answer_with_a_check_byte_is_itself_in_parts(hist: bytes, rest: bytes, first: bytes, flip: int) -> None:
+    body = bytes((0x80 | len(hist), 0x01)) + hist  # TD1 names T=1, so that TCK follows
+    check = 0
+    for byte in body:
+        check ^= byte
+    atr = ATR.parse(first + body + bytes((check,)) + rest)
+    assert (atr.historical, atr.protocols, atr.has_check, atr.trailing) == (hist, (1,), True, rest)
+    assert atr.inverse is (first == b"\x3f")
+    with pytest.raises(MalformedData):
+        ATR.parse(first + body + bytes((check ^ flip,)) + rest)
+
+
 @given(st.binary(max_size=40))
-def test_any_bytes(raw: bytes) -> None:
-    with suppress(MalformedData):
-        CompactTLV.parse(raw)
-    with suppress(MalformedData):
+def test_any_bytes_are_an_answer_of_parts_or_refused(raw: bytes) -> None:
+    try:
         atr = ATR.parse(b"\x3b" + raw)
-        assert atr.raw[1:] == raw
-        assert (atr.clock_rate or 372) >= 372
-        with suppress(MalformedData):
-            atr.compact_tlv()
+    except MalformedData:
+        return
+    size = 2 + len(atr.interface) + len(atr.historical) + atr.has_check + len(atr.trailing)
+    assert size == 1 + len(raw)
+    assert (atr.clock_rate or 372) >= 372

@@ -1,7 +1,5 @@
 """Commands, answers, status words and answers to reset, byte for byte."""
 
-from contextlib import suppress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,10 +150,16 @@ def test_malformed_atr(raw: str) -> None:
         ATR.parse(bytes.fromhex(raw))
 
 
-@given(st.binary(max_size=40))
-def test_any_bytes_are_an_atr_or_refused(raw: bytes) -> None:
-    with suppress(MalformedData):
-        assert ATR.parse(raw).raw == raw
+@given(st.binary(max_size=15), st.binary(max_size=1))
+def test_an_atr_without_interface_bytes_is_its_historical_bytes(historical: bytes, more: bytes) -> None:
+    raw = bytes((0x3B, len(historical))) + historical
+    assert (ATR.parse(raw).historical, ATR.parse(raw).raw) == (historical, raw)
+    if more:
+        with pytest.raises(MalformedData):
+            ATR.parse(raw + more)
+    if historical:
+        with pytest.raises(MalformedData):
+            ATR.parse(raw[:-1])
 
 
 def test_too_few_historical_bytes_give_no_factor() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apdu import APDUError, CommandAPDU, GetResponseChannel, TraceChannel
+from apdu import APDUError, CommandAPDU, GetResponseChannel, LimitExceeded, TraceChannel
 from apdu.instructions import verify_pin
 
 
@@ -35,6 +35,26 @@ def test_get_response_of_a_proprietary_class_is_sent_in_class_00() -> None:
     script = Script("6108", "0102030405060708" + "9000")
     GetResponseChannel(script).transmit(bytes.fromhex("80FA000008") + bytes(8))
     assert script.sent[1] == "00C0000008"
+
+
+def test_the_last_round_that_is_allowed_may_end_the_answer() -> None:
+    pieces = ["6101", *["AA6101"] * 3, "AA9000"]
+    assert GetResponseChannel(Script(*pieces), rounds=4).transmit(bytes(5)) == b"\xaa" * 4 + b"\x90\x00"
+    with pytest.raises(APDUError, match="never finishes"):
+        GetResponseChannel(Script(*pieces), rounds=3).transmit(bytes(5))
+
+
+def test_as_much_as_is_allowed_is_collected_and_a_byte_more_is_refused() -> None:
+    pieces = ("6103", "AABBCC6102", "DDEE6101", "FF9000")
+    assert GetResponseChannel(Script(*pieces), most=5).transmit(bytes(5))[-3:] == b"\xff\x90\x00"
+    with pytest.raises(LimitExceeded):
+        GetResponseChannel(Script(*pieces), most=4).transmit(bytes(5))
+
+
+def test_le_00_of_6c00_is_256() -> None:
+    script = Script("6C00", "AA9000")
+    assert GetResponseChannel(script).transmit(bytes.fromhex("00B2032804")) == b"\xaa\x90\x00"
+    assert script.sent == ["00B2032804", "00B2032800"]
 
 
 @pytest.mark.parametrize("endless", ["6110", "6C10"])

@@ -1,6 +1,7 @@
 """TLV both ways, and what must be refused."""
 
-from contextlib import suppress
+import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,11 +26,40 @@ def test_ber_round_trip_inside_a_template(children: list[tlv.TLV]) -> None:
     assert list(tree.children) == children
 
 
-@given(st.binary(max_size=80))
-def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
-    for parse in (tlv.parse_ber, tlv.parse_simple):
-        with suppress(MalformedData):
-            parse(data)
+@given(simple_items, st.data())
+def test_simple_objects_cut_anywhere_are_refused_but_between_two(items: list[tuple[int, bytes]], data: Any) -> None:
+    wires = [tlv.simple(tag, value) for tag, value in items]
+    ends = list(itertools.accumulate(map(len, wires), initial=0))
+    for cut in {*ends, data.draw(st.integers(0, ends[-1]))}:
+        if cut in ends:
+            assert tlv.parse_simple(b"".join(wires)[:cut]) == items[: ends.index(cut)]
+        else:
+            with pytest.raises(MalformedData):
+                tlv.parse_simple(b"".join(wires)[:cut])
+
+
+@given(st.lists(primitive, max_size=5), st.data())
+def test_objects_cut_anywhere_are_refused_but_between_two(items: list[tlv.TLV], data: Any) -> None:
+    wires = [item.encode() for item in items]
+    ends = list(itertools.accumulate(map(len, wires), initial=0))
+    for cut in {*ends, data.draw(st.integers(0, ends[-1]))}:
+        if cut in ends:
+            assert tlv.parse_ber(b"".join(wires)[:cut]) == items[: ends.index(cut)]
+        else:
+            with pytest.raises(MalformedData):
+                tlv.parse_ber(b"".join(wires)[:cut])
+
+
+@pytest.mark.parametrize(("size", "head"), [(0xFE, 2), (0xFF, 4), (0x100, 4), (0xFFFF, 4)])
+def test_the_long_form_of_a_simple_length_and_what_follows_it(size: int, head: int) -> None:
+    wire = tlv.simple(3, bytes(size)) + tlv.simple(4, b"next")
+    assert len(wire) == head + size + 6
+    assert tlv.parse_simple(wire) == [(3, bytes(size)), (4, b"next")]
+    assert tlv.parse_simple(tlv.simple(3, bytes(size)), max_value=size) == [(3, bytes(size))]
+    with pytest.raises(MalformedData):
+        tlv.parse_simple(tlv.simple(3, bytes(size)), max_value=size - 1)
+    with pytest.raises(InvalidValue):
+        tlv.simple(3, bytes(0x10000))
 
 
 @pytest.mark.parametrize("data", ["01", "0103AABB", "0001AA", "FF01AA", "01FF0002AA"])
@@ -96,15 +126,19 @@ def test_numbers_that_are_no_tag(tag: int) -> None:
         tlv.ber(tag, b"")
 
 
-@given(st.integers(1, 0xFFFFFFFF), st.binary(max_size=4))
+LONG_TAGS = st.builds(
+    lambda first, middle, last: int.from_bytes(bytes((first & 0xDF | 0x1F, *(m | 0x80 for m in middle), last)), "big"),
+    st.integers(0, 0xDF),
+    st.lists(st.integers(1, 0x7F), max_size=2),
+    st.integers(31, 127),
+)  # fmt: skip
+SHORT_TAGS = st.integers(1, 0xFE).filter(lambda tag: tag & 0x1F != 0x1F and not tag & 0x20)
+
+
+@given(st.one_of(SHORT_TAGS, LONG_TAGS), st.binary(max_size=4))
 def test_a_tag_that_is_written_is_the_tag_that_is_read(tag: int, value: bytes) -> None:
-    try:
-        wire = tlv.ber(tag, value)
-    except InvalidValue:
-        return
-    with suppress(MalformedData):  # a constructed tag's value need not be objects
-        (node,) = tlv.parse_ber(wire)
-        assert (node.tag, node.value) == (tag, value)
+    (node,) = tlv.parse_ber(tlv.ber(tag, value))
+    assert (node.tag, node.value, node.children) == (tag, value, ())
 
 
 def test_limits_are_the_callers() -> None:

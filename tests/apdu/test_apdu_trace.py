@@ -1,10 +1,9 @@
 """Recorded sessions: what never reaches a sink, what comes back, and where a replay stops."""
 
 import itertools
-from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apdu import (
@@ -230,11 +229,19 @@ def test_lines_that_are_no_trace(line: str) -> None:
         list(trace.parse([line]))
 
 
-@settings(max_examples=200)
-@given(st.lists(st.text(max_size=60), max_size=4))
-def test_any_text_is_a_trace_or_refused(lines: list[str]) -> None:
-    with suppress(TraceMalformed):
-        list(trace.parse(lines))
+@given(
+    st.lists(st.builds(Exchange, wires, st.binary(min_size=2, max_size=12), st.none(), slots), min_size=1, max_size=4),
+    st.one_of(st.text(max_size=60), st.sampled_from(['{"dir": ">"}', '{"hex": "00"}', '{"dir": ">", "hex": "0"}'])),
+    st.data(),
+)
+def test_a_line_that_is_none_is_named_wherever_it_stands(
+    exchanges: list[Exchange], wrong: str, data: st.DataObject
+) -> None:
+    lines = [line for exchange in exchanges for line in exchange.lines()]
+    place = data.draw(st.integers(0, len(lines)))
+    assume(wrong.strip())
+    with pytest.raises(TraceMalformed, match=f"line {place + 1}\\b"):
+        list(trace.parse([*lines[:place], wrong, *lines[place:]]))
 
 
 RECORDED = [

@@ -27,6 +27,7 @@ from sbcard_core.card.profiles.v3 import V3
 from sbcard_core.crypto.errors import AssumptionNotSet
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.rules import Df04Command, PurseRules
+from sbcard_core.errors import SBCardError
 from tests.card.generations import (
     AT,
     KEYS,
@@ -245,7 +246,7 @@ def test_no_pin_and_no_person_in_any_error() -> None:
         lambda: session.write_file("SSSE/EF06", {"name": NAME * 3}),
         lambda: session.check_card("430100D15600000500000000FFFFFFFF", "X00000027"),
     ):
-        with pytest.raises(Exception) as caught:  # noqa: PT011
+        with pytest.raises(SBCardError) as caught:
             call()
         texts.append(str(caught.value) + repr(caught.value))
     assert not any(secret in text for text in texts for secret in ("975310", "864201", NAME, "111111198101"))

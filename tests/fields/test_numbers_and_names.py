@@ -15,9 +15,17 @@ def test_published_card_numbers_are_valid(number: str) -> None:
     assert card_number.validate(number) == number
 
 
-def test_check_character_ten_is_x_and_eleven_is_zero() -> None:
-    checks = {card_number.make(serial, "A")[-1] for serial in range(50)}
-    assert checks == set("0123456789X")
+@pytest.mark.parametrize(("body", "check"), [
+    ("D2143569", "X"),  # GB 11714-1997's own example
+    ("10000396", "2"),  # an organisation code that is on every receipt of its bank
+    *zip(("10000000", "01000000", "00100000", "00010000", "00001000", "00000100", "00000010", "00000001"), "84216379",
+         strict=True),
+    ("0000000B", "0"), ("0000000A", "2"), ("0000000Z", "7"), ("A0000000", "3"), ("00000009", "4"), ("00020000", "2"),
+])  # fmt: skip
+def test_check_characters(body: str, check: str) -> None:
+    """Each weight by itself, each kind of character, and the two remainders that have no digit: 10 is X, 11 is 0."""
+    assert card_number.check_character(body) == check
+    assert [c for c in "0123456789X" if card_number.is_valid(body + c)] == [check]
 
 
 @given(BODY, st.integers(0, 7), st.sampled_from("0123456789"))

@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,27 +14,36 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferStatus
+from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferStatus, session
 from sbcard_core.store import Store
 from sbcard_core.values import FEN_MAX
 
 AT = "2014-07-31T10:00:00"
 BOUNDS = {AccountKind.PERSONAL_MEDICAL: Bounds(floor_fen=0), AccountKind.PURSE_FLOAT: Bounds(-50, 500)}
 KINDS = {"out": AccountKind.EXTERNAL, "me": AccountKind.PERSONAL_MEDICAL, "purse": AccountKind.PURSE_FLOAT}
-Row = tuple[str, str, str, int]
+CLOSED = "2014-06-30T12:00:00"
+"""A time in a period that is closed."""
+GOOD_TIMES = [AT, AT, AT, "2014-07-01T00:00:00", "2014-06-29T23:59:59"]
+Row = tuple[str, str, str, int, str, str, str]
 NAME = st.sampled_from(list(KINDS))
-ROWS = st.lists(st.tuples(NAME, NAME, st.sampled_from([1, 40, 60, 300])), min_size=1, max_size=12)
+FEN = st.sampled_from([1, 40, 60, 300])
+ROWS = st.lists(st.tuples(NAME, NAME, FEN, st.just("t"), st.sampled_from(GOOD_TIMES)), min_size=1, max_size=12)
+FINE = ("odd", "out", "me", 1, "t", AT, "")
 ODD: list[Row] = [
-    ("", "out", "me", 1),
-    ("x" * 129, "out", "me", 1),
-    ("\0", "out", "me", 1),
-    ("\ud800", "out", "me", 1),
-    ("odd", "out", "nobody", 1),
-    ("odd", "out", "\0", 1),
-    ("odd", "out", "me", 0),
-    ("odd", "out", "me", FEN_MAX),
-    ("odd", "out", "me", FEN_MAX + 1),
-    ("r0", "out", "me", 1),
+    FINE,
+    ("", *FINE[1:]),
+    ("x" * 129, *FINE[1:]),
+    ("\0", *FINE[1:]),
+    ("\ud800", *FINE[1:]),
+    ("r0", *FINE[1:]),
+    *[("odd", "out", name, *FINE[3:]) for name in ("nobody", "\0", "out")],
+    *[("odd", "out", "me", fen, *FINE[4:]) for fen in (0, -1, FEN_MAX - 800, FEN_MAX, FEN_MAX + 1, 1 << 62)],
+    *[("odd", "me", "out", fen, *FINE[4:]) for fen in (0, 399, 400, 401)],  # 500 are there, 100 of them held
+    *[("odd", "out", "purse", fen, *FINE[4:]) for fen in (439, 440, 441)],  # 60 more are on their way in
+    *[("odd", "purse", "out", fen, *FINE[4:]) for fen in (50, 51)],
+    *[(*FINE[:5], at, "") for at in (CLOSED, "2014-06-30T00:00:00", "2014-07-01T00:00:00", "today", "")],
+    (*FINE[:4], "", AT, ""),
+    (*FINE[:6], "\0"),
 ]
 
 
@@ -43,34 +53,58 @@ def prefixes() -> Iterator[int]:
 
 
 def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
-    """The same rows by column and one by one, on accounts of their own: the same statuses and balances."""
+    """The same rows by column and one by one, on accounts of their own: the same statuses and balances.
+
+    Before them a closed day, a hold of what one account has, and one of what another is to get.
+    """
     ledger = Ledger(store, bounds=BOUNDS)
+    if not ledger.closed_periods():
+        ledger.close_period(CLOSED[:10], at=AT)
     found = []
     for way in ("c", "o"):
         start = f"{mark}{way}:"
         ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
+        before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
+        for name, debit, credit, fen, flags in before:
+            hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
+            assert ledger.post(hold) is TransferStatus.POSTED
         ids = [start + row[0] if 0 < len(row[0]) < 100 else row[0] for row in rows]
         debits, credits_ = [start + row[1] for row in rows], [start + row[2] for row in rows]
-        fens = [row[3] for row in rows]
+        fens, codes, ats, memos = ([row[place] for row in rows] for place in (3, 4, 5, 6))
         if way == "c":
-            statuses = ledger.post_columns(ids, debits, credits_, fens, code="t", at=[AT] * len(rows))
+            statuses = ledger.post_columns(ids, debits, credits_, fens, code=codes, at=ats, memo=memos)
         else:
-            columns = zip(ids, debits, credits_, fens, strict=True)
-            statuses = [ledger.post_many([Transfer(*row, "t", AT)])[0] for row in columns]
+            columns = zip(ids, debits, credits_, fens, codes, ats, memos, strict=True)
+            statuses = [ledger.post_many([Transfer(*row)])[0] for row in columns]
         balances = ledger.balances(start + name for name in KINDS)
         found.append((statuses, [balances[start + name] for name in KINDS]))
     assert found[0] == found[1]
+    assert ledger.recompute() == []
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.fixture(params=[1, 2000], ids=["by arrays", "row by row"])
+def numpy_from(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size from which a chunk is summed by arrays; smaller ones are followed row by row."""
+    monkeypatch.setattr(session, "NUMPY_FROM", request.param)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, odd=st.one_of(st.none(), st.tuples(st.sampled_from(ODD), st.integers(0, 12))))
 def test_by_column_is_one_by_one(
-    store: Store, prefixes: Iterator[int], rows: list[tuple[str, str, int]], odd: tuple[Row, int] | None
+    numpy_from: None, store: Store, prefixes: Iterator[int], rows: list[Any], odd: tuple[Row, int] | None
 ) -> None:
-    named: list[Row] = [("load", "out", "me", 500), *((f"r{i}", *row) for i, row in enumerate(rows))]
+    named: list[Row] = [(f"r{i}", *row, "") for i, row in enumerate(rows)]
     if odd:
         named.insert(odd[1], odd[0])
     both_ways(store, str(next(prefixes)), named)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("before", [[], [("r0", "out", "me", 1, "t", AT, ""), ("r1", "me", "out", 1, "t", AT, "")]])
+def test_each_odd_row_is_decided_as_by_itself(numpy_from: None, odd: Row, before: list[Row]) -> None:
+    """Where all else passes: first, and behind rows that moved money."""
+    with Store.open("sqlite://") as store:
+        both_ways(store, "", [*before, odd, ("last", "out", "me", 1, "t", "2014-07-01T00:00:00", "")])
 
 
 def test_columns_may_be_arrays_and_a_second_delivery_exists(store: Store) -> None:

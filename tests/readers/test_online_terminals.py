@@ -34,7 +34,9 @@ from readers.sim.bank import SimBank, SimDispenser, SimPinPad
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from readers.visit import Visit, VisitEnded
+from sbcard_core.card.errors import PinWrong
 from sbcard_core.card.profiles.v2 import SAMPLE
+from sbcard_core.card.session import CardSession
 from sbcard_core.errors import InvalidValue
 
 AT = datetime.fromisoformat("2014-07-31T09:30:15")
@@ -135,6 +137,10 @@ class TestATM:
         terminal = shop.atm("123456")
         terminal._pin_pad._pins[PinPurpose.NEW] = terminal._pin_pad._pins[PinPurpose.REPEAT] = "246813"  # type: ignore[attr-defined]
         terminal.change_initial_pin()
+        shop.card.reset()
+        with pytest.raises(PinWrong):
+            CardSession(shop.card, profile=SAMPLE).verify_pin("123456")
+        CardSession(shop.card, profile=SAMPLE).verify_pin("246813")
 
     @pytest.mark.parametrize("enquiries", [0, 1, 2])
     def test_every_visit_around_the_wrap_debits_what_it_gives(self, shop: Shop, enquiries: int) -> None:
