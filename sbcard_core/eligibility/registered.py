@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.eligibility.question import ACCOUNT_PURPOSES, Use
 from sbcard_core.eligibility.rules import Facts, Half
-from sbcard_core.fields import CitizenNumber
+from sbcard_core.fields import CitizenNumber, card_number
 from sbcard_core.store import schema
 from sbcard_core.values import CardState, LifeStatus
 
@@ -39,7 +39,7 @@ Moves = dict[tuple[str, bool], list[tuple[str, int, int]]]
 class _Known:
     """The registry's rows behind one chunk of uses."""
 
-    cards: dict[str, Any] = field(default_factory=dict)
+    cards: dict[str, Any] = field(default_factory=dict)  # as the caller spells them
     people: dict[int, Any] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)  # as the caller spells them
     accounts: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
@@ -62,8 +62,9 @@ def registered(connection: sa.Connection, uses: Sequence[Use]) -> list[Facts]:
 
 def _read(connection: sa.Connection, uses: Sequence[Use]) -> _Known:
     known = _Known()
-    for row in _named(connection, _CARDS, _CARD.card_no, {use.card_no for use in uses if use.card_no}):
-        known.cards[row.card_no] = row
+    shown = {use.card_no: card_number.compact(use.card_no) for use in uses if use.card_no}
+    found = {row.card_no: row for row in _named(connection, _CARDS, _CARD.card_no, set(shown.values()))}
+    known.cards = {raw: found[number] for raw, number in shown.items() if number in found}
     named = list({use.id_number for use in uses if use.id_number})
     written = dict(zip(named, CitizenNumber.column(named), strict=True))
     people = list(_named(connection, _PEOPLE, _PERSON.id_number, {form or raw for raw, form in written.items()}))
@@ -82,7 +83,7 @@ def _read(connection: sa.Connection, uses: Sequence[Use]) -> _Known:
 
 
 def _read_moves(connection: sa.Connection, known: _Known, since: date, carriers: Iterable[Any]) -> None:
-    cards = known.cards.keys() | {row.card_no for row in carriers}
+    cards = {row.card_no for row in (*known.cards.values(), *carriers)}
     query = _EVENTS.where(_EVENT.on_date >= since.isoformat()).order_by(_EVENT.on_date, _EVENT.event_id)
     for card_no, half, *move in _named(connection, query, _EVENT.card_no, cards):
         known.moves.setdefault((card_no, half == "account"), []).append((move[0], move[1], move[2]))

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.fields import card_number
 from sbcard_core.messages import message
 from sbcard_core.registry.lifecycle import (
     LOST_STATES,
@@ -238,6 +239,7 @@ class Issuing:
         Raises:
             ReplacementRefused: no such card, or its state (by the policy) or the date does not allow it.
         """
+        card_no = card_number.compact(card_no)
         with self._store.writing(schema.card) as connection:
             chunk = _Chunk(connection, [card_no], on)
             status = chunk.request(card_no, self.policy)
@@ -276,7 +278,7 @@ class Issuing:
     ) -> list[TransitionStatus]:
         """Act on every card, one transaction per chunk; what a chunk reads cannot change before it is written."""
         statuses: list[TransitionStatus] = []
-        rest = iter(card_nos)
+        rest = map(card_number.compact, card_nos)
         while numbers := list(islice(rest, CHUNK)):
             with self._store.writing(schema.card) as connection:
                 chunk = _Chunk(connection, numbers, on)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sbcard_core.fields import CitizenNumber
+from sbcard_core.fields import CitizenNumber, card_number
 from sbcard_core.registry import back_file, findings
 from sbcard_core.registry.findings import LineFinding, on_line
 from sbcard_core.store import Store, schema, update_many
-from sbcard_core.values import plain
 
 STAGE = "production"
 
@@ -90,7 +89,7 @@ def _match(
     failed = 0
     holders = CitizenNumber.column([row[1] for row in file.rows])
     for line, row, holder in zip(file.line_numbers, file.rows, holders, strict=True):
-        number, code, step, reason = plain(row[0]).upper(), row[2], row[3], row[4]
+        number, code, step, reason = card_number.compact(row[0]), row[2], row[3], row[4]
         ordered = waiting.get(number)
         if ordered is None:
             found.append(on_line(line, "production.card_no", card_no=number[:12]))

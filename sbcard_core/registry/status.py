@@ -71,7 +71,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PlaceCount:
-    """One city or bank: records taken in, accounts opened and failed, persons' first cards made and issued."""
+    """One city or bank: persons taken in, sent, with an opened and with only failed openings, first cards made, issued.
+
+    A person sent again after a failure is counted once.
+    """
 
     key: str
     collected: int
@@ -118,18 +121,8 @@ def by_bank(connection: sa.Connection) -> list[PlaceCount]:
 
 def _person_stages() -> sa.Subquery:
     """One row per person: city, bank, stage."""
-    person, line, card, order = (
-        *(schema.person.c, schema.opening_line.c, schema.card.c),
-        schema.production_order.c,
-    )
-    opened = (
-        sa.select(
-            line.person_id,
-            sa.func.max(_case(line.state, {OpeningState.OPENED: 3, OpeningState.IN_BATCH: 2}, 1)).label("rank"),
-        )
-        .group_by(line.person_id)
-        .subquery()
-    )
+    person, card, order = schema.person.c, schema.card.c, schema.production_order.c
+    opened = _openings()
     # A card that lives counts before a cancelled one, and a later step before an earlier one.
     step = sa.case(
         (card.app_state == int(CardState.CANCELLED), 1),
@@ -147,7 +140,7 @@ def _person_stages() -> sa.Subquery:
     stages = {5: Stage.CARD_ISSUED, 4: Stage.CARD_MADE, 3: Stage.IN_PRODUCTION, 2: Stage.PRODUCTION_FAILED}
     whens: list[Any] = [(carded.c.rank == rank, int(stage)) for rank, stage in stages.items()]
     whens.append((carded.c.rank == 1, int(Stage.CARD_CANCELLED)))
-    before = {3: Stage.ACCOUNT_OPENED, 2: Stage.AT_BANK, 1: Stage.OPENING_FAILED}
+    before = {_OPENED: Stage.ACCOUNT_OPENED, _ASKED: Stage.AT_BANK, _FAILED: Stage.OPENING_FAILED}
     whens += [(opened.c.rank == rank, int(stage)) for rank, stage in before.items()]
     return (
         sa.select(person.city, person.bank, sa.case(*whens, else_=int(Stage.COLLECTED)).label("stage"))
@@ -157,23 +150,31 @@ def _person_stages() -> sa.Subquery:
     )
 
 
-def _case(column: Any, values: dict[OpeningState, int], other: int) -> sa.Case[int]:
-    return sa.case(*[(column == int(state), value) for state, value in values.items()], else_=other)
+_FAILED, _ASKED, _OPENED = 1, 2, 3
+
+
+def _openings() -> sa.Subquery:
+    """How far each person's openings have come: one row per person, however often they were sent."""
+    line = schema.opening_line.c
+    states = {OpeningState.OPENED: _OPENED, OpeningState.IN_BATCH: _ASKED}
+    rank = sa.case(*[(line.state == int(state), value) for state, value in states.items()], else_=_FAILED)
+    return sa.select(line.person_id, sa.func.max(rank).label("rank")).group_by(line.person_id).subquery()
 
 
 def _by(connection: sa.Connection, name: str) -> list[PlaceCount]:
-    person, card, line = schema.person, schema.card.c, schema.opening_line.c
+    person, card = schema.person, schema.card.c
     key = person.c[name]
     found: dict[str, list[int]] = {}
     collected = sa.select(key, sa.func.count()).group_by(key)
     for place, number in connection.execute(collected):
         found[place] = [number, 0, 0, 0, 0, 0]
+    opened = _openings()
     lines = (
         sa.select(
             *(key, sa.func.count()),
-            *(sa.func.sum(_case(line.state, {state: 1}, 0)) for state in (OpeningState.OPENED, OpeningState.FAILED)),
+            *(sa.func.sum(sa.case((opened.c.rank == rank, 1), else_=0)) for rank in (_OPENED, _FAILED)),
         )
-        .join_from(schema.opening_line, person, line.person_id == person.c.person_id)
+        .join_from(opened, person, opened.c.person_id == person.c.person_id)
         .group_by(key)
     )
     for place, number, opened, failed in connection.execute(lines):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbcard_core.eligibility import Answer, Eligibility, Purpose
+from sbcard_core.eligibility import Answer, Eligibility, Purpose, Reason
 from sbcard_core.errors import InvalidValue
 from sbcard_core.registry.issuing import Issuing, ReplacementRefused
 from sbcard_core.registry.lifecycle import Half, LifecyclePolicy, LossEnd, Operation, TransitionStatus
@@ -290,3 +290,67 @@ def test_a_city_whose_formal_loss_is_final(empty: Store) -> None:
         assert not question.may(connection, Purpose.MEDICAL, on=while_replaced, card_no="A").is_allowed
         assert question.may(connection, Purpose.MEDICAL, on=while_replaced, id_number="x").is_allowed
         assert question.may(connection, Purpose.CREDIT, on=while_replaced, id_number="x", account_no="6").is_allowed
+
+
+ACTS = st.tuples(
+    st.sampled_from("ABC"),
+    st.sampled_from([*Operation, "cancel"]),
+    st.sampled_from(list(Half)),
+    st.integers(0, 3),
+)
+
+
+def act(issuing: Issuing, number: str, operation: Operation | str, half: Half, on: date) -> TransitionStatus:
+    if operation == "cancel":
+        return issuing.cancel(number, on)
+    if operation is Op.ISSUE:
+        return issuing.issue([number], on)[0]
+    if operation is Op.REPLACE:
+        return issuing.request_replacements([number], on)[0]
+    return issuing.apply([number], operation, half, on)[0]
+
+
+@settings(max_examples=60)
+@given(st.lists(ACTS, max_size=25), st.booleans())
+def test_any_acts_on_several_cards(acts: list[tuple[str, Operation | str, Half, int]], releases: bool) -> None:
+    """Law: states are what the events say, days never go back, what is refused leaves nothing, the end is final.
+
+    Card C replaces A: handing it over ends A.
+    """
+    with Store.open("sqlite://") as store:
+        fill(store)
+        sealed = {Half.APP: S.SEALED, Half.ACCOUNT: S.SEALED}
+        put_many(store, [("A", "issued", sealed, None), ("B", "made", sealed, None), ("C", "made", sealed, "A")])
+        issuing = Issuing(store, LifecyclePolicy(release_formal_loss=releases))
+        for number, operation, half, day in acts:
+            before = {each: states(store, each) for each in "ABC"}, events(store)
+            status = act(issuing, number, operation, half, DAY + timedelta(day))
+            after = {each: states(store, each) for each in "ABC"}, events(store)
+            assert (status is T.OK) == (after != before)
+            touched = {number, "A"} if operation is Op.ISSUE and number == "C" else {number}
+            assert all(after[0][each] == before[0][each] for each in "ABC" if each not in touched)
+            for each, halves in before[0].items():
+                assert all(after[0][each][h] is S.CANCELLED for h in halves if halves[h] is S.CANCELLED)
+            if operation is Op.ISSUE and number == "C" and status is T.OK:
+                assert set(after[0]["A"].values()) == {S.CANCELLED}
+        replayed = {each: dict(sealed) for each in "ABC"}
+        for number, _, half, old, new in events(store):
+            assert replayed[number][Half(half)] == old
+            replayed[number][Half(half)] = CardState(new)
+        assert replayed == {each: states(store, each) for each in "ABC"}
+        e = schema.card_event.c
+        with store.begin() as connection:
+            rows = connection.execute(sa.select(e.card_no, e.half, e.on_date).order_by(e.event_id)).all()
+        for key in {row[:2] for row in rows}:
+            days = [row[2] for row in rows if row[:2] == key]
+            assert days == sorted(days)
+
+
+def test_a_card_is_known_in_any_spelling(empty: Store) -> None:
+    put(empty, "A00000014", "issued", {Half.APP: S.NORMAL, Half.ACCOUNT: S.NORMAL})
+    issuing = Issuing(empty)
+    assert issuing.report_loss(" ａ0000001-4", DAY, formal=True) is T.OK
+    assert issuing.replace("a00000014", DAY).card_no == "A00000014"
+    with empty.begin() as connection:
+        found = Eligibility().may(connection, Purpose.MEDICAL, on=DAY + timedelta(1), card_no="a00000014 ")
+    assert found.reason is Reason.CARD_LOST

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.hosts import bankfile
-from sbcard_core.registry import enrolment
+from sbcard_core.registry import enrolment, status
 from sbcard_core.registry.opening_results import OpeningResultRefused
 from sbcard_core.registry.openings import Openings, OpeningState
 from sbcard_core.store import Store, schema
@@ -189,3 +189,20 @@ def test_failed_openings_can_be_sent_again(world: ModuleType, store: Store, tmp_
     (again,) = openings.dispatch("103", world.CITY, date(2014, 9, 1), **when, retry_failed=True)
     assert [row[1] for row in bankfile.read(again, bankfile.OPENING_REQUEST).rows] == ["F00000000", "F00000003"]
     assert openings.dispatch("103", world.CITY, date(2014, 9, 1), **when, retry_failed=True) == []
+
+
+def test_a_person_sent_again_is_counted_once(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    """Six people, two sent again after a failure: one of them opened then, one failed again."""
+    (request,) = sent(world, store, tmp_path)
+    openings = Openings(store)
+    openings.read_result(world.bank_answer(request, day=ANSWERED, fail={1, 4}), read_on=ANSWERED)
+    when = {"through": date(2014, 7, 31), "out_dir": tmp_path, "retry_failed": True}
+    (again,) = openings.dispatch("103", world.CITY, date(2014, 9, 1), **when)
+    with store.begin() as connection:
+        (bank,) = status.by_bank(connection)
+    assert (bank.collected, bank.dispatched, bank.opened, bank.failed) == (6, 6, 4, 0)
+    result = world.bank_answer(again, day=date(2014, 9, 5), fail={2}, name="again.txt")
+    openings.read_result(result, read_on=date(2014, 9, 5))
+    with store.begin() as connection:
+        for (place,) in (status.by_bank(connection), status.by_city(connection)):
+            assert (place.collected, place.dispatched, place.opened, place.failed) == (6, 6, 5, 1)

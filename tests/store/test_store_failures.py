@@ -44,11 +44,11 @@ def postgres_store(new_database: Any) -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture(params=["begin", "bulk", "writing", "rehearsal"])
+@pytest.fixture(params=["begin", "bulk", "writing", "rehearsal", "writing in a rehearsal"])
 def transaction(request: pytest.FixtureRequest, store: Store) -> Iterator[Callable[[], AbstractContextManager[object]]]:
-    if request.param == "rehearsal":
+    if request.param.endswith("rehearsal"):
         with rehearse(store) as trial:
-            yield trial.begin
+            yield trial.begin if request.param == "rehearsal" else lambda: trial.writing(schema.person)
     elif request.param == "writing":
         yield lambda: store.writing(schema.person)
     else:
