@@ -17,7 +17,8 @@ def test_published_card_numbers_are_valid(number: str) -> None:
 
 @pytest.mark.parametrize(("body", "check"), [
     ("D2143569", "X"),  # GB 11714-1997's own example
-    ("10000396", "2"),  # an organisation code that is on every receipt of its bank
+    ("M000100Y", "4"),  # in the sample number of GB 32100-2015
+    ("12345678", "8"), ("87654321", "0"), ("MA1FL0LY", "9"), ("10000396", "2"),  # as other libraries compute them
     *zip(("10000000", "01000000", "00100000", "00010000", "00001000", "00000100", "00000010", "00000001"), "84216379",
          strict=True),
     ("0000000B", "0"), ("0000000A", "2"), ("0000000Z", "7"), ("A0000000", "3"), ("00000009", "4"), ("00020000", "2"),
