@@ -40,8 +40,10 @@ def test_each_vector_both_ways(file: FileDecl, record: RecordDecl, wire: str, va
     python = card_values.python_value(record, shown)
     assert encode_record(record, json.loads(json.dumps(python))) == data
     if file.structure is Structure.RECORDS:
-        read = card_values.decode_file(file, [data])
-        assert card_values.from_json(file, card_values.to_json(read))[0] == data or record.name == "name_extension"
+        # an extension is behind a name that fills its record
+        before = [b"\x09\x1e" + "阿".encode("gb18030") * 15] if record.name == "name_extension" else []
+        read = card_values.decode_file(file, [*before, data])
+        assert card_values.from_json(file, card_values.to_json(read))[: len(before) + 1] == [*before, data]
 
 
 def test_no_declared_record_is_without_a_vector() -> None:

@@ -174,7 +174,10 @@ def test_random_damage_never_stops_the_check(pil: Any) -> None:
             data = bytearray(whole)
             for _ in range(chance.randint(1, 9)):
                 data[chance.randrange(len(data))] = chance.randrange(256)
-            inspect("a.jpg", bytes(data[: chance.randint(1, len(data))]), wide)
+            cut = bytes(data[: chance.randint(1, len(data))])
+            found = inspect("a.jpg", cut, wide)
+            assert found.size == len(cut)
+            assert found.faults or len(cut) > 0.9 * len(whole)  # what lost a tenth of itself is no photo
 
 
 def row(line: int, id_number: str, form: str = "") -> CollectedPerson:
