@@ -4,7 +4,6 @@ Exit code 0: done. 1: done, and something waits for a clerk. 2: refused, nothing
 same command goes on where it stopped.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import typer
 
 from sbcard_core.cli.say import note, refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.files import clear_broken, database_files, make_folder, new_text, read_cell, read_input
+from sbcard_core.files import clear_broken, database_files, make_folder, new_text
 from sbcard_core.messages import message
 
 if TYPE_CHECKING:
@@ -199,35 +198,6 @@ def tell(lines: Iterable[str], data: Mapping[str, Any], *, as_json: bool, dry_ru
         return
     for line in lines:
         say(line)
-
-
-def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with a header, UTF-8 or GB18030, with their line; other columns may stand beside.
-
-    Raises:
-        InvalidValue: no text, a column lacks, a line is cut off.
-    """
-    data = read_input(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise InvalidValue(f"{path.name} is no text", step=step, term="文件", advice="save it as CSV") from error
-    names = tuple(wanted)
-    try:
-        table = csv.DictReader(text.splitlines())
-        missing = [name for name in names if name not in (table.fieldnames or ())]
-        if missing:
-            advice = f"the header is {','.join(names)}"
-            raise InvalidValue(f"{path.name} lacks {', '.join(missing)}", step=step, term="表头", advice=advice)
-        for row in table:
-            if None in row or any(row[name] is None for name in names):
-                raise InvalidValue(f"line {table.line_num} has not the header's columns", step=step, term="明细行")
-            yield table.line_num, {key: read_cell(one or "") for key, one in row.items()}
-    except csv.Error as error:
-        raise InvalidValue(f"{path.name} is no table: {error}", step=step, term="文件") from error
 
 
 def whole(text: str, line: int, step: str) -> int:

@@ -19,7 +19,6 @@ from sbcard_core.cli.desk import (
     each_file,
     out_folder,
     plain,
-    rows,
     tell,
     yuan,
 )
@@ -34,6 +33,7 @@ from sbcard_core.cli.pay_options import (
     Roll,
     approvals,
 )
+from sbcard_core.cli.tables import rows
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 

@@ -22,11 +22,11 @@ from sbcard_core.cli.desk import (
     day,
     out_table,
     plain,
-    rows,
     tell,
     whole,
     yuan,
 )
+from sbcard_core.cli.tables import rows
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import CitizenNumber, PersonName
 from sbcard_core.files import write_rows

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_table, plain, rows, tell, yuan
+from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_table, plain, tell, yuan
 from sbcard_core.cli.pay_options import Approvals, Decision, Fen, OfficerList, Person, ProgrammeCode, Reason, approvals
 from sbcard_core.cli.payee import pay_app
+from sbcard_core.cli.tables import rows
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import write_rows
 from sbcard_core.messages import message
