@@ -13,6 +13,7 @@ import ctypes
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from sbcard_core.crypto import auth, bulk, tac
@@ -34,6 +35,7 @@ from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.padding import pad
 from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.files import check_input
 
 _STEP = "crypto.pkcs11_holder"
 
@@ -158,14 +160,13 @@ class Pkcs11KeyHolder(HolderBase):
 
         Raises:
             MissingPart: ``python-pkcs11`` is not installed.
+            FileRefused: the library is no regular file.
             HolderFailed: no such library or token, several tokens of that label, or a wrong PIN.
         """
+        check_input(Path(module))
         with _asking("be opened"):
-            there = [
-                one
-                for one in _package().lib(module).get_tokens(token_label=token)
-                if not serial or _words(one.serial) == serial
-            ]
+            tokens = _package().lib(module).get_tokens(token_label=token)
+            there = [one for one in tokens if not serial or _words(one.serial) == serial]
         if len(there) != 1:
             what = f"{len(there)} tokens have this label" if there else "no token has this label and serial"
             raise HolderFailed(what, step=_STEP, advice="name the token's serial= as well", term="密码机令牌")

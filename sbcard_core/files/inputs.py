@@ -56,6 +56,16 @@ def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
         raise
 
 
+def check_input(path: Path) -> None:
+    """Refuse what is no regular file, for a library that opens it by its name; an absent one is left to it.
+
+    Raises:
+        FileRefused: no regular file.
+    """
+    if path.exists():
+        open_input(path).close()
+
+
 def open_text(
     path: Path, *, encoding: str = "utf-8", errors: str = "strict", newline: str | None = None
 ) -> TextIOWrapper:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbcard_core.errors import InvalidValue, MissingPart
-from sbcard_core.files import read_input
+from sbcard_core.files import check_input, read_input
 from sbcard_core.messages import message
 from sbcard_core.officers.acts import Act, Approval, ApprovalRefused, Method, officer_id
 
@@ -105,8 +105,10 @@ class TokenKey:
         Raises:
             MissingPart: ``python-pkcs11`` is not installed.
             ApprovalRefused: ``proof``: no such library or token, or a wrong PIN.
+            FileRefused: the library is no regular file.
         """
         package = _package()
+        check_input(Path(module))
         try:
             session = package.lib(module).get_token(token_label=token).open(user_pin=pin)
         except package.exceptions.PKCS11Error as error:

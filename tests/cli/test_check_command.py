@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from sbcard_core.fields import citizen_id
 from sbcard_core.files import MARKER, read_cell
 from sbcard_core.validation.spec import COLLECTION
 from sbcard_core.values import mask_id
+from tests.files.killing import killed_at_every_step
 
 HEADERS = [field.header for field in COLLECTION.fields]
 KEYS = [field.field for field in COLLECTION.fields]
@@ -286,3 +288,28 @@ def test_any_console(tmp_path: Path, dirty: Path, console: str) -> None:
     assert "id_number.check" in said
     assert ("社会保障号码校验码不符" in said) == console.startswith("gbk")
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_a_check_killed_anywhere_is_known_and_begun_anew(tmp_path: Path) -> None:
+    """Until the summary is there, the folder is none of a finished check; with it, everything is."""
+    lines = (record(1), record(3, county="999999"), "a,b")
+    whole = tmp_path / "whole"
+    order = ("--on", "2014-07-31", "--out")
+    run("check", write(tmp_path / "a.csv", *lines), *order, whole)
+    same = [name for name in tree(whole) if not name.endswith((".xlsx", ".parquet"))]
+    anew = 0
+    for folder, was_killed in killed_at_every_step(
+        tmp_path,
+        lambda: run("check", "a.csv", *order, "out"),
+        lambda folder: write(folder / "a.csv", *lines),
+        stride=13,
+    ):
+        out = folder / "out"
+        if not (out / "summary.csv").exists():
+            assert was_killed
+            assert run("corrections", whole / "kickback/a.csv.xlsx", "--checked", out, "--out", folder / "x")[0] == 2
+            anew += "broken off" in run("check", folder / "a.csv", *order, out)[1]
+        assert [tree(out)[name] for name in same] == [tree(whole)[name] for name in same]
+        shutil.rmtree(folder)
+    assert anew > 5

@@ -28,13 +28,13 @@ def _kill_before(step: int) -> None:
 
 
 def killed_at_every_step(
-    root: Path, action: Callable[[], object], prepare: Callable[[Path], object] = lambda folder: None
+    root: Path, action: Callable[[], object], prepare: Callable[[Path], object] = lambda folder: None, stride: int = 1
 ) -> Iterator[tuple[Path, bool]]:
     """For each step of an action: the folder it worked in, which it was in by ``chdir``, and whether it was killed.
 
-    The last one is the action left alone.
+    The last one is the action left alone. A stride takes one step of so many, where each costs much.
     """
-    for step in itertools.count(1):
+    for step in itertools.count(1, stride):
         folder = root / f"killed-{step}"
         folder.mkdir()
         prepare(folder)
