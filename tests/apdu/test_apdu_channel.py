@@ -2,7 +2,7 @@
 
 import pytest
 
-from apdu import APDUError, CommandAPDU, GetResponseChannel, LimitExceeded, TraceChannel
+from apdu import APDUError, CommandAPDU, ExactLengthChannel, GetResponseChannel, LimitExceeded, TraceChannel
 from apdu.instructions import verify_pin
 
 
@@ -87,3 +87,38 @@ def test_case_four_is_repeated_with_its_data() -> None:
     script = Script("6C08", "00112233445566779000")
     GetResponseChannel(script).transmit(CommandAPDU(0, 0x88, 0, 0, bytes(16), ne=256).encode())
     assert script.sent[1] == "0088000010" + "00" * 16 + "08"
+
+
+def test_an_answer_that_ends_with_the_last_round_allowed_is_whole() -> None:
+    script = Script("6102", "AA6101", "BB6101", "CC9000")
+    assert GetResponseChannel(script, rounds=3).transmit(bytes.fromhex("0084000000")) == bytes.fromhex("AABBCC9000")
+    with pytest.raises(APDUError, match="never finishes"):
+        GetResponseChannel(Script("6102", "AA6101", "BB6101", "CC9000"), rounds=2).transmit(b"\0\x84\0\0\0")
+
+
+def test_the_longest_answer_comes_in_pieces_of_a_byte_short_of_it() -> None:
+    """65,536 bytes in pieces of 256, each first asked for with another Le: within the ceiling of rounds."""
+
+    class Long:
+        def __init__(self) -> None:
+            self.left, self.told = 65536, False
+
+        def transmit(self, command: bytes) -> bytes:
+            if command[1] != 0xC0:
+                return b"\x61\x00"
+            if not self.told:
+                self.told = True
+                return b"\x6c\x00"
+            self.left, self.told = self.left - 256, False
+            return bytes(256) + (b"\x61\x00" if self.left else b"\x90\x00")
+
+    assert GetResponseChannel(Long()).transmit(bytes.fromhex("00CA000000")) == bytes(65536) + b"\x90\x00"
+
+
+@pytest.mark.parametrize(("sw", "ne"), [("6C08", 8), ("6C00", 256), ("6CFF", 255)])
+def test_a_repeat_asks_for_exactly_what_the_card_named_in_short_form(sw: str, ne: int) -> None:
+    for wrap in (GetResponseChannel, ExactLengthChannel):
+        script = Script(sw, "9000")
+        wrap(script).transmit(CommandAPDU(0, 0xB0, 0, 0, ne=4096).encode())
+        repeated = CommandAPDU.decode(bytes.fromhex(script.sent[1]))
+        assert (repeated.ne, repeated.extended, len(script.sent)) == (ne, False, 2)

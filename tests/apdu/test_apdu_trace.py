@@ -111,6 +111,11 @@ def test_what_carries_pins_is_on_no_list_in_any_class(one: object, cla: int, sec
 def test_commands_whose_lengths_do_not_add_up_keep_their_header(header: bytes, tail: bytes) -> None:
     wire = header + bytes((len(tail) + 3,)) + tail
     assert Scrubber().command(wire) == header + bytes(len(tail) + 1)
+    listed = find(*header)
+    alone = header + tail[:1]  # Le, or the first digits of a PIN that lost its Lc
+    shown = alone if listed is not None and listed.recorded and listed.ins != 0xFA else header + b"\x00"
+    assert Scrubber().command(alone) == shown
+    assert Scrubber().command(bytes.fromhex("0020000012")) == bytes.fromhex("0020000000")
 
 
 @given(st.integers(0, 255), st.sampled_from([0x20, 0x24, 0x5E]))

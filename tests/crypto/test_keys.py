@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from Crypto.Cipher import DES3
@@ -9,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbcard_core.crypto import auth, diversify, mac, purse
+from sbcard_core.crypto import auth, bulk, diversify, mac, purse
 from sbcard_core.crypto.errors import (
     AssumptionNotSet,
     KeyClosed,
@@ -87,8 +89,35 @@ def test_bulk_derivation_is_another_librarys_in_order(factors: list[bytes]) -> N
 def test_derivation_refuses_the_wrong_usage() -> None:
     with pytest.raises(KeyRefused):
         diversify.derive_many(key(), bytes(8), usage=KeyUsage.DTK)
+    assert diversify.derive_many(key(), bytes(8), usage=key().usage) == diversify.derive_many(key(), bytes(8))
+    with pytest.raises(KeyRefused):
+        diversify.derive_many(SecretKey(bytes(8), key().usage), bytes(8))
     with pytest.raises(InvalidValue):
         diversify.derive_path(key(), [])
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_masters_packed_for_a_call_are_wiped_after_it(monkeypatch: pytest.MonkeyPatch, wrong: bool) -> None:
+    kept: list[Any] = []
+    true_pack, true_path = bulk.pack_keys, diversify._path
+
+    def pack_keys(*arguments: Any, **how: Any) -> Any:
+        packed = true_pack(*arguments, **how)
+        kept.append(packed[1])
+        return packed
+
+    def path(*arguments: Any) -> Any:
+        assert any(bytes(kept[-1].data))
+        if wrong:
+            raise KeyRefused("the kernel refuses")
+        return true_path(*arguments)
+
+    monkeypatch.setattr(bulk, "pack_keys", pack_keys)
+    monkeypatch.setattr(diversify, "_path", path)
+    masters = [key(), SecretKey(bytes(range(16)), key().usage)]
+    with suppress(KeyRefused):
+        diversify.diversify_many(masters, [bytes(8), bytes(8)], levels=1)
+    assert not any(bytes(kept[-1].data))
 
 
 def test_simulation_keys_are_marked_and_differ() -> None:

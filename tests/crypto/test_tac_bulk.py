@@ -4,12 +4,14 @@ from datetime import datetime
 
 import pytest
 from Crypto.Cipher import DES, DES3
+from gmssl.sm4 import SM4_ENCRYPT, CryptSM4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.crypto import diversify, tac
 from sbcard_core.crypto.errors import AssumptionNotSet, KeyRefused, TacMismatch
 from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
+from sbcard_core.crypto.rules import PurseRules, Sm4TacRule
 from sbcard_core.crypto.tac import TacStatus
 from sbcard_core.errors import InvalidValue
 
@@ -68,6 +70,48 @@ def test_bulk_and_scalar_agree() -> None:
         else:
             with pytest.raises(TacMismatch):
                 tac.verify(dtk, message, made)
+
+
+def sm4_tac(factor: bytes, message: bytes) -> bytes:
+    """By another library: the card key, the chain over padded blocks, the last block's four words XORed."""
+    crypt = CryptSM4()
+
+    def block(key: bytes, data: bytes) -> bytes:
+        crypt.set_key(key, SM4_ENCRYPT)
+        return bytes(crypt.one_round(crypt.sk, list(data)))
+
+    card = block(CITY.material(), factor + bytes(byte ^ 0xFF for byte in factor))
+    state, padded = bytes(16), message + b"\x80" + bytes(-(len(message) + 1) % 16)
+    for at in range(0, len(padded), 16):
+        state = block(card, bytes(a ^ b for a, b in zip(state, padded[at : at + 16], strict=True)))
+    words = [int.from_bytes(state[at : at + 4], "big") for at in (0, 4, 8, 12)]
+    return (words[0] ^ words[1] ^ words[2] ^ words[3]).to_bytes(4, "big")
+
+
+@given(st.lists(st.sampled_from(["good", "tac", "message", "short tac", "other card"]), max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_sm4_records_have_their_own_status_each(fates: list[str]) -> None:
+    city = SecretKey(CITY.material(), KeyUsage.DTK, Algorithm.SM4)
+    rules = PurseRules(sm4_tac=Sm4TacRule.WHOLE_KEY_FOLD)
+    rows = []
+    for number, fate in enumerate(fates):
+        factor, message = number.to_bytes(8, "big"), record(number, "good")[1]
+        made = sm4_tac(factor, message)
+        wanted = TacStatus.MISMATCH
+        match fate:
+            case "good":
+                wanted = TacStatus.VERIFIED
+            case "tac":
+                made = made[:3] + bytes((made[3] ^ 1,))
+            case "message":
+                message = message[:-1] + bytes((message[-1] ^ 1,))
+            case "short tac":
+                made, wanted = made[:3], TacStatus.MALFORMED
+            case _:
+                factor = (number + 100).to_bytes(8, "big")
+        rows.append((factor, message, made, wanted))
+    got = tac.verify_many(city, b"".join(r[0] for r in rows), [r[1] for r in rows], [r[2] for r in rows], rules=rules)
+    assert got == [r[3] for r in rows]
 
 
 def test_a_wrong_call_raises() -> None:

@@ -78,7 +78,7 @@ def test_case_4_goes_out_without_le_over_t0_and_its_data_are_fetched() -> None:
 headers = st.binary(min_size=4, max_size=4)
 
 
-@given(headers, st.binary(max_size=255), st.integers(0, 65536), st.booleans())
+@given(headers, st.just(b"") | st.binary(max_size=255), st.integers(0, 300) | st.integers(0, 65536), st.booleans())
 def test_every_command_has_one_tpdu(header: bytes, data: bytes, ne: int, extended: bool) -> None:
     made = t0_command(CommandAPDU(*header, data, ne, extended).encode())
     assert is_tpdu(made)

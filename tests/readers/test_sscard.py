@@ -469,6 +469,15 @@ def test_wherever_a_name_is_cut_the_answer_is_right_or_refused(name: str, size: 
     assert len(basic.name.encode("gb18030")) > min(size, len(raw)) - 4
 
 
+def test_whole_text_with_a_bar_inside_a_character_is_read_plainly() -> None:
+    """Where the plain reading fits, no other one is looked for, also if it fits too."""
+    text = LINE.replace("终端设备号", "终端珅") + "附加项|"
+    basic = parse_basic(text.encode("gb18030") + b"\x00")
+    assert (basic.name, basic.device_no, basic.extra) == ("李珅", "终端珅", ("附加项",))
+    loose = parse_items("李珅|甲|乙|".encode("gb18030") + b"\x00", ("name", "one"), least=2, step="")
+    assert loose == ({"name": "李珅", "one": "甲"}, ["乙"])
+
+
 @pytest.mark.parametrize("padding", [b"\xff" * 10, b"  ", b"\xff" * 6 + b" "])
 def test_padding_inside_an_item_is_removed(padding: bytes) -> None:
     basic = parse_basic(answer("张三".encode("gb18030") + padding, terminal_no="410100813475  ") + b"rest")
