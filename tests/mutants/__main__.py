@@ -61,7 +61,7 @@ AREAS: dict[str, tuple[list[str], list[str]]] = {
 """What is changed, and which tests may notice it."""
 PYTEST = ["-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
 PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # what is imported here is not rewritten again
-ENOUGH_S = 40.0
+ENOUGH_S = 20.0
 """Tests that run a changed line are run shortest first, up to this time."""
 SLOWEST = 8
 PATIENCE_S = 60.0
