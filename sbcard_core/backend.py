@@ -30,7 +30,9 @@ from sbcard_core.store.rehearsal import rehearse
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a place; every default is a sample or assumed, so a real place sets its own.
+    """The rules of a place; every default is assumed, so a real place sets its own.
+
+    ``None`` stands for the bundled sample in a sample book, and for nothing in a real one.
 
     Args:
         policies: medical policy tables.
@@ -43,12 +45,12 @@ class Rules:
         eligibility: what each use asks of a person, card and account.
     """
 
-    policies: Sequence[Policy] = field(default_factory=samples)
-    catalogues: Sequence[Catalogue] = field(default_factory=lambda: (sample_catalogue(),))
+    policies: Sequence[Policy] | None = None
+    catalogues: Sequence[Catalogue] | None = None
     programmes: Sequence[Programme] = tuple(PROGRAMMES.values())
     exclusions: Sequence[Exclusion] = ()
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
-    tariff: Tariff = SAMPLE
+    tariff: Tariff | None = None
     bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
     eligibility: Mapping[Purpose, Rule] = field(default_factory=lambda: DEFAULT_RULES)
 
@@ -71,7 +73,7 @@ class Backend:
         progress: told how far long payouts have come.
 
     Example:
-        >>> with Backend.open("sqlite://") as backend:
+        >>> with Backend.open("sqlite://", sample=True) as backend:
         ...     backend.ledger.open_accounts([("CASH:1", AccountKind.CASH)])
         ...     backend.ledger.totals(), backend.premiums.tariff.sample
         ((0, 0), True)
@@ -98,6 +100,7 @@ class Backend:
         rules: Rules | None = None,
         officers: Officers | None = None,
         progress: Callable[[Progress], None] | None = None,
+        sample: bool = False,
     ) -> Self:
         """Open the database at ``url`` and make its tables where there are none.
 
@@ -106,11 +109,13 @@ class Backend:
             rules: the rules of the place.
             officers: the registered officers, whose approvals count.
             progress: told how far long payouts have come.
+            sample: begin a sample book, see ``Store.open``.
 
         Raises:
+            SampleRefused: a sample book is asked for, and the database there is a real one.
             SchemaMismatch: the tables there are of another version.
         """
-        return cls(Store.open(url), rules=rules, officers=officers, progress=progress)
+        return cls(Store.open(url, sample=sample), rules=rules, officers=officers, progress=progress)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -125,11 +130,13 @@ class Backend:
     @cached_property
     def medical(self) -> MedicalBilling:
         """Medical bills (医疗费用结算)."""
+        policies, catalogues = self.rules.policies, self.rules.catalogues
+        bundled = self.store.is_sample
         return MedicalBilling(
             self.store,
             self.ledger,
-            self.rules.policies,
-            catalogues=self.rules.catalogues,
+            (samples() if bundled else ()) if policies is None else policies,
+            catalogues=((sample_catalogue(),) if bundled else ()) if catalogues is None else catalogues,
             eligibility=self.eligibility,
         )
 
@@ -159,7 +166,8 @@ class Backend:
     @cached_property
     def premiums(self) -> Premiums:
         """Premiums (社会保险费)."""
-        return Premiums(self.store, self.ledger, self.rules.tariff, eligibility=self.eligibility)
+        tariff = self.rules.tariff or (SAMPLE if self.store.is_sample else Tariff("", ()))
+        return Premiums(self.store, self.ledger, tariff, eligibility=self.eligibility)
 
     def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> "Death":
         """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.
@@ -175,7 +183,7 @@ class Backend:
             ...     backend.death("430102198001010011", date(2014, 8, 20), on=date(2014, 9, 1))
             Traceback (most recent call last):
             ...
-            sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]
+            sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]; ...
         """
         payouts = self.payout.death(id_number, died_on, on=on, decision=decision)
         return Death(payouts, self.premiums.stop(id_number, after=died_on, reason=f"{died_on} 死亡"))

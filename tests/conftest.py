@@ -162,7 +162,7 @@ def new_database(postgres_url: str) -> Callable[[str], AbstractContextManager[st
             do(f"DROP DATABASE {name} WITH (FORCE)")
 
     do("CREATE DATABASE with_tables")
-    Store.open(address("with_tables")).close()
+    Store.open(address("with_tables"), sample=True).close()
     return make
 
 
@@ -189,7 +189,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """An open store without a row in it."""
-    with Store.open(store_url) as opened:
+    with Store.open(store_url, sample=True) as opened:
         yield opened
 
 

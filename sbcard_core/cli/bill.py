@@ -14,6 +14,7 @@ from sbcard_core.cli.desk import (
     AsJson,
     Database,
     DryRun,
+    Sample,
     backend,
     tell,
 )
@@ -61,22 +62,54 @@ def _show_outcome(bill: Any, outcome: Any, *, as_json: bool, dry_run: bool = Fal
     tell(lines, data, as_json=as_json, dry_run=dry_run)
 
 
+Policies = Annotated[
+    list[Path] | None,
+    typer.Option("--policy", help="policy table as TOML, one option each; a sample book has made-up ones", exists=True),
+]
+Catalogues = Annotated[
+    list[Path] | None, typer.Option("--catalogue", help="catalogue as TOML, one option each", exists=True)
+]
 BillFile = Annotated[Path, typer.Argument(help="the bill as JSON, see docs/billing.md", exists=True, dir_okay=False)]
 
 
-@bill_app.command(epilog="sbcard bill presettle bill.json --db sqlite:///books.sqlite")
-def presettle(bill: BillFile, db: Database, as_json: AsJson = False) -> None:
+@bill_app.command(epilog="sbcard bill presettle bill.json --db sqlite:///books.sqlite --policy employee.toml")
+def presettle(
+    bill: BillFile,
+    db: Database,
+    sample: Sample = False,
+    policy: Policies = None,
+    catalogue: Catalogues = None,
+    as_json: AsJson = False,
+) -> None:
     """Split a bill as it would be settled now (预结算): nothing is kept, nothing moves, no settlement is made."""
     asked = _read(bill)
-    with backend(db, create=True, dry_run=True, as_json=True) as found:
+    with backend(
+        db, create=True, dry_run=True, as_json=True, sample=sample, policies=policy or (), catalogues=catalogue or ()
+    ) as found:
         _show_outcome(asked, found.medical.presettle(asked), as_json=as_json)
 
 
-@bill_app.command(epilog="sbcard bill settle bill.json --db sqlite:///books.sqlite --json")
-def settle(bill: BillFile, db: Database, as_json: AsJson = False, dry_run: DryRun = False) -> None:
+@bill_app.command(epilog="sbcard bill settle bill.json --db sqlite:///sample.sqlite --sample --json")
+def settle(
+    bill: BillFile,
+    db: Database,
+    sample: Sample = False,
+    policy: Policies = None,
+    catalogue: Catalogues = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
     """Settle a bill; the same bill again gets the same answer. Makes the database where there is none."""
     asked = _read(bill)
-    with backend(db, dry_run=dry_run, as_json=as_json, create=True) as found:
+    with backend(
+        db,
+        dry_run=dry_run,
+        as_json=as_json,
+        create=True,
+        sample=sample,
+        policies=policy or (),
+        catalogues=catalogue or (),
+    ) as found:
         done = found.medical.settle(asked)
         what = f"the bill is settled as {done.setl_id}; the same command again shows it"
         with _booked(what, dry_run=dry_run):

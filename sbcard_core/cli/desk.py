@@ -5,7 +5,7 @@ same command goes on where it stopped.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -19,7 +19,7 @@ import typer
 
 from sbcard_core.cli.say import note, refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.files import clear_broken, database_files, make_folder, new_text
+from sbcard_core.files import clear_broken, database_files, make_folder, new_text, read_text
 from sbcard_core.messages import message
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ EXIT_CODES = (
 
 Database = Annotated[str, typer.Option("--db", help="sqlite:///FILE or postgresql+psycopg://…", envvar="SBCARD_DB")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="试运行: do it, show it, and undo it")]
+Sample = Annotated[
+    bool, typer.Option("--sample", help="begin a sample book (样例账套): made-up policies and rates, no real money")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs; amounts in fen")]
 On = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business day; default today")]
 At = Annotated[
@@ -74,7 +77,10 @@ def backend(
     dry_run: bool = False,
     as_json: bool = False,
     create: bool = False,
+    sample: bool = False,
     tariff: Path | None = None,
+    policies: Sequence[Path] = (),
+    catalogues: Sequence[Path] = (),
     officers: Path | None = None,
 ) -> "Iterator[Backend]":
     """The backend, or a rehearsal of it; what is refused ends the command with code 2.
@@ -84,10 +90,14 @@ def backend(
         dry_run: give a rehearsal.
         as_json: the result says itself that it was one.
         create: make a SQLite file where there is none; otherwise a wrong path is refused.
-        tariff: premium rates other than the sample's.
+        sample: begin a sample book where there is no database yet.
+        tariff: the place's premium rates; without it a sample book has the sample's, a real one none.
+        policies: the place's medical policy tables, likewise.
+        catalogues: the place's catalogues, likewise.
         officers: list of the registered officers.
     """
     from sbcard_core.backend import Backend, Rules  # noqa: PLC0415
+    from sbcard_core.medical import parse, parse_catalogue  # noqa: PLC0415
     from sbcard_core.premiums import load  # noqa: PLC0415
 
     meter = Meter()
@@ -97,10 +107,19 @@ def backend(
         elif not create and _is_new(url):
             advice = "check --db; `sbcard premium issue` and `sbcard bill settle` begin a new one"
             raise InvalidValue("there is no such database file", step="open", term="数据库", advice=advice)
-        rules = Rules(tariff=load(tariff)) if tariff else None
+        rules = Rules(
+            policies=[parse(_text(path)) for path in policies] or None,
+            catalogues=[parse_catalogue(_text(path)) for path in catalogues] or None,
+            tariff=load(tariff) if tariff else None,
+        )
         registered = _officers(officers) if officers else None
-        opened = Backend.open(url, rules=rules, officers=registered, progress=lambda p: meter(p.stage, p.done, p.total))
-        with opened as found:
+        with Backend.open(
+            url,
+            rules=rules,
+            officers=registered,
+            progress=lambda p: meter(p.stage, p.done, p.total),
+            sample=sample,
+        ) as found:
             if not dry_run:
                 yield found
                 return
@@ -117,6 +136,18 @@ def refused_ends() -> Iterator[None]:
         yield
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
+
+
+def _text(path: Path) -> str:
+    """A table of the place.
+
+    Raises:
+        InvalidValue: it is not UTF-8.
+    """
+    try:
+        return read_text(path)
+    except UnicodeDecodeError:
+        raise InvalidValue(message("medical.table_encoding", file=path.name), step="open", term="编码") from None
 
 
 def _officers(path: Path) -> "Officers":

@@ -18,6 +18,7 @@ from sbcard_core.cli.desk import (
     DryRun,
     Meter,
     On,
+    Sample,
     backend,
     day,
     out_table,
@@ -38,7 +39,7 @@ premium_app = typer.Typer(
 )
 Period = Annotated[str, typer.Argument(help="e.g. 2015 or 2015-03")]
 TariffFile = Annotated[
-    Path | None, typer.Option("--tariff", help="rates as TOML; default: the made-up sample", exists=True)
+    Path | None, typer.Option("--tariff", help="rates as TOML; a sample book has made-up ones", exists=True)
 ]
 Table = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 Statuses = Annotated[
@@ -123,7 +124,9 @@ def _statuses(
         yield write
 
 
-@premium_app.command(epilog="sbcard premium issue 2015 people.csv --begins 2015-01-01 --db sqlite:///books.sqlite")
+@premium_app.command(
+    epilog="sbcard premium issue 2015 people.csv --begins 2015-01-01 --tariff rates.toml --db sqlite:///books.sqlite"
+)
 def issue(
     period: Period,
     people: Table,
@@ -132,6 +135,7 @@ def issue(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="due from this day of the period; default its first")
     ] = None,
     tariff: TariffFile = None,
+    sample: Sample = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +145,7 @@ def issue(
     """
     from sbcard_core.premiums import Insured, IssueStatus  # noqa: PLC0415
 
-    with backend(db, dry_run=dry_run, as_json=as_json, create=True, tariff=tariff) as found:
+    with backend(db, dry_run=dry_run, as_json=as_json, create=True, tariff=tariff, sample=sample) as found:
         due = calendar.Period(period)
         for line, row in rows(people, PERSON, "premium.issue"):  # refused before anybody is billed, wherever it is
             if _category(row["category"]) is None:

@@ -48,10 +48,11 @@ class MedicalBilling:
 
     Raises:
         PolicyRefused: tables that contradict each other.
+        SampleRefused: a made-up table for a database that is no sample book.
 
     Example:
         >>> from sbcard_core.medical import FeeLine, Grade, samples
-        >>> with Store.open("sqlite://") as store:
+        >>> with Store.open("sqlite://", sample=True) as store:
         ...     billing = MedicalBilling(store, Ledger(store), samples())
         ...     bill = Bill("H43010000001201407310900000001", "P1", "employee", "2014-07-31T09:00:00",
         ...         (FeeLine("诊查费", Grade.A, 50_000),), level="1")
@@ -69,6 +70,9 @@ class MedicalBilling:
         catalogues: Iterable[Catalogue] = (),
         eligibility: Eligibility | None = None,
     ) -> None:
+        policies, catalogues = tuple(policies), tuple(catalogues)
+        made_up = [f"policy table {one.code}" for one in policies if one.sample]
+        store.check_samples([*made_up, *(f"catalogue {one.region!r}" for one in catalogues if one.sample)])
         self._eligibility = eligibility
         self._store = store
         self._ledger = ledger

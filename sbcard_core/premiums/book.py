@@ -80,7 +80,7 @@ class Premiums:
         >>> from datetime import datetime
         >>> from sbcard_core.premiums import SAMPLE
         >>> from sbcard_core.values import PersonCategory
-        >>> with Store.open("sqlite://") as store:
+        >>> with Store.open("sqlite://", sample=True) as store:
         ...     book = Premiums(store, Ledger(store), SAMPLE)
         ...     pupil = Insured("11010519491231002X", "张三", PersonCategory.STUDENT, "resident-medical")
         ...     issued = book.issue("2014", date(2014, 9, 1), [pupil])
@@ -91,6 +91,7 @@ class Premiums:
     """
 
     def __init__(self, store: Store, ledger: Ledger, tariff: Tariff, *, eligibility: Eligibility | None = None) -> None:
+        store.check_samples([f"tariff {tariff.name}"] if tariff.sample else [])
         self.store, self.ledger, self.tariff = store, ledger, tariff
         self._eligibility = Eligibility() if eligibility is None else eligibility
         self._rates = {posting.key_of_rate(rate): rate for rate in tariff.rates}

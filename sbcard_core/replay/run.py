@@ -131,7 +131,7 @@ class Runner:
 
     def _stage(self, stage: Stage) -> None:
         # Closing the last connection writes the log back: the file alone is then the whole state.
-        with Store.open(f"sqlite:///{self.campaign.database}") as store:
+        with Store.open(f"sqlite:///{self.campaign.database}", sample=True) as store:
             context = Context(self.campaign, store)
             with self.meter(stage, stage.total(context)) as advance:
                 for count in stage.run(context):

@@ -1,15 +1,17 @@
 """One database, opened by URL, with the durability the ledger promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cached_property
 from threading import Lock, get_ident
 from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
 
-from sbcard_core.errors import SBCardError
+from sbcard_core.errors import Refused, SBCardError
 from sbcard_core.files import reserve
+from sbcard_core.messages import message
 from sbcard_core.store import address, migrate, schema
 from sbcard_core.store.failures import StoreFailed, typed
 
@@ -20,6 +22,10 @@ BUSY_MS = 30_000
 
 class SchemaMismatch(SBCardError):
     """The database was made by another version of the library."""
+
+
+class SampleRefused(Refused):
+    """Made-up tables for a real book, or a real book for a sample; nothing was done."""
 
 
 class StoreClosed(SBCardError):
@@ -93,7 +99,7 @@ class Store:
         self._is_closed = False
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, sample: bool = False) -> Self:
         """Open the database at ``url``; make the tables where there are none, upgrade those of an older release.
 
         Back up before the first opening with a new release (``store.migrate`` says how); an upgrade cannot be undone.
@@ -101,8 +107,11 @@ class Store:
         Args:
             url: ``sqlite:///path/to/file.sqlite``, ``sqlite://`` (in memory, one thread at a time) or
                 ``postgresql+psycopg://…``.
+            sample: begin a sample book, which takes made-up policies, catalogues and tariffs too. Whether a database
+                is one is written down with its tables and never changes; one of an older release is a real book.
 
         Raises:
+            SampleRefused: a sample book is asked for, and the database there is a real one.
             InvalidValue: no such address, or that of another kind of database.
             MissingPart: the driver of PostgreSQL is not installed.
             SchemaMismatch: the tables there are of a newer version.
@@ -122,7 +131,9 @@ class Store:
             sa.event.listen(engine, "savepoint", _on_savepoint)
         store = cls(engine)
         try:
-            store._bring_up()
+            store._bring_up(sample=sample)
+            if sample and not store.is_sample:
+                raise SampleRefused(message("store.real_book"), step="store.open", term="账套")
         except BaseException as error:
             engine.dispose()
             reason = address.why_not_opened(where, error.driver_code) if isinstance(error, StoreFailed) else None
@@ -131,7 +142,7 @@ class Store:
             raise
         return store
 
-    def _bring_up(self) -> None:
+    def _bring_up(self, *, sample: bool) -> None:
         """Make the tables where there are none; upgrade older ones; refuse newer ones."""
         with typed():
             found = self._version()
@@ -146,6 +157,7 @@ class Store:
                 revision = migrate.REVISION_OF[SCHEMA_VERSION]
                 connection.execute(sa.insert(schema.schema_version).values(version=SCHEMA_VERSION))
                 connection.execute(sa.insert(schema.alembic_version).values(version_num=revision))
+                connection.execute(sa.insert(schema.book).values(book_id=1, sample=sample))
             elif found > SCHEMA_VERSION or found not in migrate.REVISION_OF:
                 raise SchemaMismatch(
                     f"database has schema version {found}, this library knows up to {SCHEMA_VERSION}",
@@ -165,6 +177,25 @@ class Store:
             return None
         found: int | None = connection.execute(sa.select(schema.schema_version.c.version)).scalar()
         return found
+
+    @cached_property
+    def is_sample(self) -> bool:
+        """Whether this is a sample book: no real money is settled in it."""
+        with self.begin() as connection:
+            return bool(connection.execute(sa.select(schema.book.c.sample)).scalar_one())
+
+    def check_samples(self, names: Iterable[str]) -> None:
+        """Refuse made-up tables in a real book.
+
+        Args:
+            names: of the tables that are made up.
+
+        Raises:
+            SampleRefused: there is one, and this is no sample book.
+        """
+        found = ", ".join(names)
+        if found and not self.is_sample:
+            raise SampleRefused(message("store.sample_refused", names=found), step="store.sample", term="样例")
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:

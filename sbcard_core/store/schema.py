@@ -2,7 +2,14 @@
 
 import sqlalchemy as sa
 
-from sbcard_core.store import clearing_tables, medical_tables, officer_tables, payout_tables, premium_tables
+from sbcard_core.store import (
+    book_tables,
+    clearing_tables,
+    medical_tables,
+    officer_tables,
+    payout_tables,
+    premium_tables,
+)
 from sbcard_core.store import metadata as _metadata
 
 metadata = _metadata.metadata
@@ -15,6 +22,8 @@ alembic_version = sa.Table(  # as Alembic itself makes it
     sa.Column("version_num", sa.String(32), nullable=False),
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+
+book = book_tables.book
 
 # --- collection and findings -------------------------------------------------------------------------------
 
@@ -250,22 +259,26 @@ premium_batch = premium_tables.premium_batch
 premium_batch_line = premium_tables.premium_batch_line
 premium_suspended = premium_tables.premium_suspended
 
-# --- a transfer is a fact: the database itself refuses to change or to remove one ----------------------------
+# --- a transfer is a fact, and so is the mark of a book: the database refuses to change or to remove one ---------
 
-for _verb in ("UPDATE", "DELETE"):
-    sa.event.listen(
-        transfer,
-        "after_create",
-        sa.DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER transfer_refuses_{_verb.lower()} BEFORE {_verb} ON transfer "
-            "BEGIN SELECT RAISE(ABORT, 'transfers are immutable'); END"
-        ).execute_if(dialect="sqlite"),
-    )
-for _statement in (
-    "CREATE OR REPLACE FUNCTION transfer_refuses() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'transfers are immutable'; END $$",
-    "CREATE TRIGGER transfer_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer "
-    "FOR EACH STATEMENT EXECUTE FUNCTION transfer_refuses()",
-):
-    _ddl = sa.DDL(_statement)  # type: ignore[no-untyped-call]
-    sa.event.listen(transfer, "after_create", _ddl.execute_if(dialect="postgresql"))
+
+def _immutable(table: sa.Table, what: str) -> None:
+    name = table.name
+    for verb in ("UPDATE", "DELETE"):
+        ddl = sa.DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER {name}_refuses_{verb.lower()} BEFORE {verb} ON {name} "
+            f"BEGIN SELECT RAISE(ABORT, '{what}'); END"
+        )
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="sqlite"))
+    for statement in (
+        f"CREATE OR REPLACE FUNCTION {name}_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{what}'; END $$",
+        f"CREATE TRIGGER {name}_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {name}_refuses()",
+    ):
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
+
+
+_immutable(transfer, "transfers are immutable")
+_immutable(book, "the mark of a book is immutable")

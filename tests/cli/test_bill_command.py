@@ -35,7 +35,7 @@ def db(tmp_path: Path) -> str:
 def run(db: str, tmp_path: Path, step: str, text: str, *more: str) -> tuple[int, str]:
     path = tmp_path / "bill.json"
     path.write_text(text, "utf-8")
-    result = CliRunner().invoke(app, ["bill", step, str(path), "--db", db, *more])
+    result = CliRunner().invoke(app, ["bill", step, str(path), "--db", db, "--sample", *more])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 
@@ -127,7 +127,7 @@ def test_an_answer_that_cannot_be_written_is_no_refusal(db: str, tmp_path: Path)
     bill, other = tmp_path / "bill.json", "H43010000001201409010900000002"
     bill.write_text(json.dumps(SMALL), "utf-8")
     cancel = ("cancel", str(SMALL["msgid"]), "--msgid", other, "--at", "2014-09-01T10:00:00")
-    for command, word in ((("settle", str(bill)), "settled as"), (cancel, "is cancelled")):
+    for command, word in ((("settle", str(bill), "--sample"), "settled as"), (cancel, "is cancelled")):
         with full.open("w") as out:
             done = subprocess.run(
                 [sys.executable, "-X", "utf8", "-m", "sbcard_core.cli", "bill", *command, "--db", db],
@@ -137,6 +137,6 @@ def test_an_answer_that_cannot_be_written_is_no_refusal(db: str, tmp_path: Path)
                 check=False,
             )
         assert (done.returncode, word in done.stderr, "已入账" in done.stderr) == (1, True, True), done.stderr
-    with Backend.open(db) as backend:
+    with Backend.open(db, sample=True) as backend:
         assert backend.medical.settlement(str(SMALL["msgid"])) is not None
         assert backend.medical.settlement(other) is not None

@@ -37,7 +37,7 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n, (who, name) in enumerate(PEOPLE.items(), 1)
     ]
     table.write_text("\n".join([head, *rows]), "utf-8")
-    with Backend.open(url) as backend:
+    with Backend.open(url, sample=True) as backend:
         assert enrol(backend.store, check_files([table], on=date(2014, 8, 1))).total().enrolled == len(PEOPLE)
         told = [
             Standing(who, bank="103", account_no=f"622848000000000000{n}", account_state=CardState.NORMAL)

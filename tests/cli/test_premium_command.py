@@ -38,7 +38,8 @@ PAYMENTS = "payment_id,bill_no,amount_fen,channel,agent,at\n"
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["premium", *map(str, arguments)])
+    sample = ["--sample"] if arguments[0] == "issue" else []
+    result = CliRunner().invoke(app, ["premium", *map(str, arguments), *sample])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 
@@ -49,7 +50,7 @@ def shell(folder: Path, *arguments: object, **env: str) -> subprocess.CompletedP
 
 
 def everything(url: str) -> dict[str, list[str]]:
-    with Store.open(url) as store, store.begin() as connection:
+    with Store.open(url, sample=True) as store, store.begin() as connection:
         tables = schema.metadata.sorted_tables
         return {table.name: sorted(map(str, connection.execute(sa.select(table)))) for table in tables}
 
@@ -63,13 +64,13 @@ def files(folder: Path) -> dict[str, bytes]:
 def url(store_url: str) -> Iterator[str]:
     yield store_url
     if not store_url.startswith("sqlite"):
-        with Store.open(store_url) as store:
+        with Store.open(store_url, sample=True) as store:
             schema.metadata.drop_all(store.engine)
 
 
 def test_a_year_of_premiums_every_step_rehearsed_first(url: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with Store.open(url):
+    with Store.open(url, sample=True):
         pass
 
     def step(*arguments: object, code: int = 0) -> str:
@@ -117,7 +118,7 @@ def test_a_year_of_premiums_every_step_rehearsed_first(url: str, tmp_path: Path,
     assert "已退" in run("bills", "--id", "430102198001010011", "--db", url)[1]
     assert run("unpaid", "PREM-2015-402-0001", "1", "--db", url)[0] == 1
     assert run("arrears", "--on", "2015-06-01", "--db", url) == (0, "")
-    with Backend.open(url) as backend:
+    with Backend.open(url, sample=True) as backend:
         assert backend.ledger.recompute() == []
 
 
@@ -145,7 +146,7 @@ def test_what_is_refused_is_said_in_a_sentence(tmp_path: Path, monkeypatch, argu
     Path("people.csv").write_text(PEOPLE, "utf-8")
     Path("pay.csv").write_text(PAYMENTS + "P1,B,1,cheque,T1,2015-03-02\n", "utf-8")
     Path("binary.csv").write_bytes(bytes(range(256)))
-    with Store.open("sqlite:///b.sqlite"):
+    with Store.open("sqlite:///b.sqlite", sample=True):
         pass
     if arguments[0] == "issue":
         arguments = (*arguments, "--db", "sqlite:///b.sqlite")
@@ -205,7 +206,7 @@ def test_a_narrow_console_and_a_reader_that_goes_away(tmp_path: Path) -> None:
     people = [f"{number(at)},{'𠮷' if at == 1 else '张三'},RURAL,resident-medical" for at in range(3000)]
     (tmp_path / "people.csv").write_text(PEOPLE.split("\n", 1)[0] + "\n" + "\n".join(people), "utf-8")
     db = "sqlite:///b.sqlite"
-    done = shell(tmp_path, "issue", "2015", "people.csv", "--begins", "2015-01-01", "--db", db)
+    done = shell(tmp_path, "issue", "2015", "people.csv", "--begins", "2015-01-01", "--sample", "--db", db)
     assert (done.returncode, done.stderr) == (0, b"")
     gbk = shell(tmp_path, "arrears", "--on", "2015-06-01", "--db", db, PYTHONIOENCODING="gbk:strict")
     assert (gbk.returncode, gbk.stderr, len(gbk.stdout.decode("gbk").splitlines())) == (0, b"", 3000)
@@ -220,7 +221,7 @@ def _prove(url: str, acknowledged: Path) -> int:
     if acknowledged.exists():
         with acknowledged.open(encoding="utf-8", newline="") as file:
             said = {row[0] for row in csv.reader(file) if row[1:] in (["PAID"], ["EXISTS"])}
-    with Backend.open(url) as backend:
+    with Backend.open(url, sample=True) as backend:
         with backend.store.begin() as connection:
             there = set(connection.execute(sa.select(schema.premium_payment.c.payment_id)).scalars())
             states = Counter(connection.execute(sa.select(schema.premium_bill.c.state)).scalars())

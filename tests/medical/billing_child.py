@@ -65,7 +65,7 @@ def say(text: str) -> None:
 
 def settle(url: str, name: str, count: int, is_open: int) -> None:
     """Step after step; one that was refused is done again under the same numbers."""
-    with Store.open(url) as store:
+    with Store.open(url, sample=True) as store:
         os.write(is_open, b"!")
         billing = MedicalBilling(store, Ledger(store), samples())
         for step in range(count):

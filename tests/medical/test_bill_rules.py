@@ -41,7 +41,7 @@ def bill(serial: int = 1, **changes: Any) -> Bill:
 
 @pytest.fixture
 def billing() -> Iterator[MedicalBilling]:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield MedicalBilling(store, Ledger(store), samples())
 
 
@@ -69,7 +69,7 @@ FIELDS = [field.name for field in fields(Bill)]
 @given(st.dictionaries(st.sampled_from(FIELDS), ODD | LINES | PURSES, min_size=1, max_size=4))
 def test_whatever_a_field_holds_gets_a_status_and_stops_no_other_bill(changes: dict[str, Any]) -> None:
     odd = bill(1, **changes)
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         billing = MedicalBilling(store, Ledger(store), samples())
         first, second = billing.settle_many([odd, bill(2)])
         assert second.status.is_settled
@@ -118,7 +118,7 @@ def test_a_text_has_at_most_64_characters(billing: MedicalBilling, field: str) -
 def test_a_charge_is_of_a_day_of_the_visit(on: date, status: str) -> None:
     from sbcard_core.medical import sample_catalogue
 
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         billing = MedicalBilling(store, Ledger(store), samples(), catalogues=[sample_catalogue()])
         charge = Charge("S-VISIT", 100, Decimal(100), on=on)
         assert billing.settle_many([bill(lines=(charge,))])[0].status.name == status

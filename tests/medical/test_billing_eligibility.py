@@ -99,7 +99,7 @@ def test_where_nobody_is_registered_the_registry_is_not_asked(store: Store) -> N
 
 @pytest.fixture
 def memory() -> Iterator[Store]:
-    with Store.open("sqlite://") as opened:
+    with Store.open("sqlite://", sample=True) as opened:
         yield opened
 
 

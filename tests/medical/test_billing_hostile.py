@@ -60,7 +60,7 @@ def bill(serial: int = 1, **changes: Any) -> Bill:
 @pytest.fixture
 def store() -> Iterator[Store]:
     """What is asked here is asked before any database: one is enough, and it is in memory."""
-    with Store.open("sqlite://") as opened:
+    with Store.open("sqlite://", sample=True) as opened:
         yield opened
 
 

@@ -121,7 +121,7 @@ def test_together_and_one_by_one_the_books_are_the_same(store: Store, monkeypatc
     bills[200] = replace(bills[200], medfee_sumamt=999_999_999)
     bills += [bills[3], replace(bills[4], mdtrt_id="x"), bills[238], replace(bills[5], msgid=number(900))]
     together = office(store, Random(1), 30).settle_many(bills)
-    with Store.open("sqlite://") as other:
+    with Store.open("sqlite://", sample=True) as other:
         billing = office(other, Random(1), 30)
         alone = [billing.settle_many([one])[0] for one in bills]
         assert alone == together
@@ -134,7 +134,7 @@ def test_together_and_one_by_one_the_books_are_the_same(store: Store, monkeypatc
 
 @pytest.mark.soak
 def test_a_hundred_thousand_visits_cancelled(tmp_path: Path) -> None:
-    with Store.open(f"sqlite:///{tmp_path}/books.sqlite") as store:
+    with Store.open(f"sqlite:///{tmp_path}/books.sqlite", sample=True) as store:
         settle_and_cancel(store, 100_000, 20140801)
 
 
@@ -151,7 +151,7 @@ for hospital in (1, 2):
     if os.fork() == 0:
         os.close(go)
         os.read(ready, 1)  # both begin when the parent says so
-        with Store.open(url) as store:
+        with Store.open(url, sample=True) as store:
             billing = MedicalBilling(store, Ledger(store), samples())
             for serial in range(count):
                 for owner in (hospital, 0):  # one of its own, and one that both send

@@ -38,7 +38,7 @@ def bill(serial: int = 1, **changes: Any) -> Bill:
 
 @pytest.fixture
 def billing() -> Iterator[MedicalBilling]:
-    with Backend.open("sqlite://") as backend:
+    with Backend.open("sqlite://", sample=True) as backend:
         yield backend.medical
 
 

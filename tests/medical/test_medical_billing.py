@@ -129,7 +129,7 @@ def test_bills_of_one_person_in_a_batch_follow_each_other(billing: MedicalBillin
         if kind != "pharmacy"
     ]
     together = billing.settle_many(bills)
-    with Store.open("sqlite://") as other:
+    with Store.open("sqlite://", sample=True) as other:
         ledger = Ledger(other)
         ledger.open_accounts([("EXTERNAL", AccountKind.EXTERNAL), (ME, AccountKind.PERSONAL_MEDICAL)])
         ledger.post(Transfer("load", "EXTERNAL", ME, 10_000, "load", AT))

@@ -43,7 +43,7 @@ def test_single_refunds_give_what_one_refund_gives() -> None:
     line = FeeLine("片", Grade.A, 73, Decimal("1.24"), Decimal(59))
     paid = []
     for pieces in ([Decimal(1)] * 32, [Decimal(32)], [Decimal(5), Decimal(27)]):
-        with Store.open("sqlite://") as store:
+        with Store.open("sqlite://", sample=True) as store:
             billing = MedicalBilling(store, Ledger(store), samples())
             billing.settle(Bill(number(1), "P1", "employee", AT, (line,), VisitKind.PHARMACY, "0"))
             for serial, cnt in enumerate(pieces, start=2):
@@ -54,7 +54,7 @@ def test_single_refunds_give_what_one_refund_gives() -> None:
 
 def test_a_rest_that_rounds_to_nothing_can_still_come_back() -> None:
     line = FeeLine("片", Grade.A, 1, Decimal("0.01"), Decimal(100))
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         billing = MedicalBilling(store, Ledger(store), samples())
         billing.settle(Bill(number(1), "P1", "employee", AT, (line,), VisitKind.PHARMACY, "0"))
         first = billing.refund(number(1), {1: Decimal(60)}, msgid=number(2), at=LATER)
@@ -107,7 +107,7 @@ def test_any_partition_and_order_of_refunds_gives_the_same_fen(data: st.DataObje
     bill = replace(bill, family_account=FAMILY, purse=purse)
     became = []
     for returned in ([{place: cnt} for place, cnt in order], [at_once]):
-        with Store.open("sqlite://") as store:
+        with Store.open("sqlite://", sample=True) as store:
             books = Ledger(store)
             own = [(ME, AccountKind.PERSONAL_MEDICAL), (FAMILY, AccountKind.PERSONAL_MEDICAL)]
             books.open_accounts([("EXTERNAL", AccountKind.EXTERNAL), *own])

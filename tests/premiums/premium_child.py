@@ -72,7 +72,7 @@ def run(url: str, name: str, count: str, folder: str, delay: str) -> int:
     opened, is_open = os.pipe()
     pid = os.fork()
     if pid == 0:
-        with contextlib.suppress(BrokenPipeError), Store.open(url) as store:
+        with contextlib.suppress(BrokenPipeError), Store.open(url, sample=True) as store:
             book = Premiums(store, Ledger(store), SAMPLE)
             os.write(is_open, b"!")
             for step in range(int(count)):

@@ -94,7 +94,7 @@ def bank(book: Premiums, tmp_path: Path) -> Bank:
 @pytest.fixture
 def light(tmp_path: Path) -> Iterator[Bank]:
     """A bank over a database in memory, for what says the same on every database."""
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield Bank(Premiums(store, Ledger(store), SAMPLE), tmp_path)
 
 

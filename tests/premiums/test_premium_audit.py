@@ -141,7 +141,7 @@ url, who, channel = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
 at = datetime(2015, 3, 2)
-with Backend.open(url) as backend:
+with Backend.open(url, sample=True) as backend:
     for n in range(1, 31):
         one = Payment(f"{who}{n}", f"2015.{n:09d}", 12000, Channel(channel), "A", at)
         same = Payment(f"same{n}", f"2015.{n + 30:09d}", 12000, Channel.POS, "A", at)
@@ -151,7 +151,7 @@ with Backend.open(url) as backend:
 
 def test_two_processes_and_one_bill(store_url: str) -> None:
     """Each bill is taken once, by either; the same payment sent by both is one payment."""
-    with Backend.open(store_url) as backend:
+    with Backend.open(store_url, sample=True) as backend:
         people = [replace(PERSON, id_number=number(n)) for n in range(60)]
         backend.premiums.issue("2015", BEGINS, people)
         command = [sys.executable, "-c", CHILD, store_url]

@@ -42,7 +42,7 @@ PAID = Payment("P1", "", 12000, Channel.POS, "T1", AT)
 @pytest.fixture
 def book() -> Iterator[Premiums]:
     """Where the database makes no difference."""
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield Premiums(store, Ledger(store), SAMPLE)
 
 

@@ -47,14 +47,14 @@ PERIODS = ["2015-02", "2015-2", "201502", "2015年2月", "２０１５－０２"
 
 @pytest.fixture
 def book() -> Iterator[Premiums]:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield Premiums(store, Ledger(store), SAMPLE)
 
 
 @given(st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NAMES), st.sampled_from(PERIODS)), min_size=1))
 @settings(max_examples=25)
 def test_any_spelling_gives_one_person_and_one_bill(spelled: list[tuple[str, str, str]]) -> None:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         book = Premiums(store, Ledger(store), SAMPLE)
         became = [
             book.issue(period, BEGINS, [replace(PERSON, id_number=written, name=name)]).statuses[0]
@@ -189,7 +189,7 @@ def test_a_place_may_bill_by_facts_of_its_own() -> None:
 
     rule = DEFAULT_RULES[Purpose.PREMIUM_BILL]
     strict = {**DEFAULT_RULES, Purpose.PREMIUM_BILL: replace(rule, life={LifeStatus.NORMAL: Answer.ALLOW})}
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         book = Premiums(store, Ledger(store), SAMPLE, eligibility=Eligibility(strict, source=facts))  # type: ignore[arg-type]
         people = [replace(PERSON, id_number=number(at)) for at in range(3)]
         assert book.issue("2015", BEGINS, people).statuses == [

@@ -38,7 +38,7 @@ FIRST, SECOND = "PREM-2015-402-0001", "PREM-2015-402-0002"
 
 @pytest.fixture
 def book() -> Iterator[Premiums]:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield Premiums(store, Ledger(store), SAMPLE)
 
 
@@ -114,7 +114,7 @@ def test_only_unanswered_batches_of_this_bank_and_period_are_written_again(book:
 
 
 def test_suspense_the_books_take_only_in_part_takes_nothing(tmp_path: Path) -> None:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         book = Premiums(store, Ledger(store, bounds={AccountKind.BANK_CLEARING: Bounds(floor_fen=-20000)}), SAMPLE)
         bill(book, "2015", 2)
         ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()

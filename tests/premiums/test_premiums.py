@@ -44,7 +44,7 @@ def person(
 
 @pytest.fixture
 def book() -> Iterator[Premiums]:
-    with Store.open("sqlite://") as store:
+    with Store.open("sqlite://", sample=True) as store:
         yield Premiums(store, Ledger(store), SAMPLE)
 
 
@@ -132,7 +132,7 @@ class TestPay:
 
     def test_one_that_the_books_refuse_does_not_stop_the_others(self) -> None:
         bounds = {AccountKind.CASH: Bounds(floor_fen=-12000)}  # a counter that may hold one payment
-        with Store.open("sqlite://") as store:
+        with Store.open("sqlite://", sample=True) as store:
             book = Premiums(store, Ledger(store, bounds=bounds), SAMPLE)
             bills = book.issue("2015", BEGINS, [person(at) for at in range(4)]).bills
             taken = [
@@ -234,7 +234,7 @@ class PremiumYear(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.store = Store.open(self.url)
+        self.store = Store.open(self.url, sample=True)
         self.book = Premiums(self.store, Ledger(self.store), SAMPLE)
         self.bills: dict[str, str] = {}
         self.bill_of: dict[int, str] = {}
