@@ -114,7 +114,7 @@ _STALE = (
     "WHERE l.person_id = payout_standing.person_id AND {claim} AND {not_living}",
     "SELECT l.line, 'account' FROM payout_standing t CROSS JOIN payout_roll_line l "
     "WHERE l.person_id = t.person_id AND {claim} AND t.account_no IS NOT NULL "
-    "AND (t.account_no <> l.account_no OR t.account_state NOT IN ({payable}))",
+    "AND (t.account_no <> l.account_no OR t.bank <> l.bank OR t.account_state NOT IN ({payable}))",
     "SELECT l.line, 'card' FROM card k CROSS JOIN payout_roll_line l "
     "WHERE l.person_id = k.person_id AND {claim} AND k.account_no = l.account_no "
     "AND k.account_state NOT IN ({payable}) "

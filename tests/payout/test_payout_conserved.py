@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sbcard_core.calendar import Period
 from sbcard_core.errors import Refused, SBCardError
 from sbcard_core.hosts import bankfile
 from sbcard_core.payout import PENSION, LineState, RecoveryMode, RecoverySource, RollLine
@@ -233,7 +234,8 @@ class Walk:
             f"WHERE s.state = {int(LineState.STOPPED)} AND s.person_id = :who"
         )
         for amount, item, period in self.rows(stopped, who=who):
-            fen += int(amount) if is_due(PENSION, period_of(item, period), died_on) else 0
+            kept = is_due(PENSION, period_of(item, period), died_on) and not is_due(PENSION, Period(period), died_on)
+            fen += int(amount) if kept else 0
         return fen
 
     def owed(self, who: int, died_on: date | None) -> int:
@@ -284,6 +286,8 @@ WAYS = (
     (*PAID, ("death", 1, DEATHS[0]), ("receive", 0, 1, True), ("alive", 1), ("arrears",), ("death", 1, DEATHS[0])),
     (*PAID, ("death", 1, DEATHS[0]), ("receive", 0, 1, True), ("alive", 1), *SENT_BACK, ("death", 1, DEATHS[0])),
     (*PAID, ("recover", 0, 2, True), ("roll", "2014-07", False), ("forgive", 0), ("withdraw",)),
+    (*PAID, ("recover", 0, 2, True), ("roll", "2014-07", False), ("forgive", 0), ("arrears",), ("withdraw",)),
+    (*PAID, ("roll", "2014-07", False), ("release",), ("answer", "rr"), ("death", 1, DEATHS[0]), ("alive", 1)),
     (*OVERPAID, ("forgive", 0), *SENT_BACK, ("death", 1, DEATHS[1])),
     (("suspend", 1, "2014-06"), *PAID, ("resume", 1, "2014-07"), ("arrears",), ("release",), ("death", 1, DEATHS[0])),
     (("roll", "2014-09", False), ("death", 1, DEATHS[1]), ("release",), ("alive", 1), *SENT_BACK),
