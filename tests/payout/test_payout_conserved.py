@@ -242,7 +242,8 @@ class Walk:
         """What the periods on rolls owe a person, less what was decided to be taken back of them."""
         claims = (
             "SELECT DISTINCT r.period FROM payout_roll_line l JOIN payout_roll r ON r.roll_id = l.roll_id "
-            "WHERE l.person_id = :who AND l.item = '' AND l.state < 50"
+            "WHERE l.person_id = :who AND l.item = '' "
+            "AND (l.state < 50 OR (l.state = 51 AND l.reason = 'death' AND r.state <> 70))"
         )
         due = [p for (p,) in self.rows(claims, who=who) if is_due(PENSION, period_of("", p), died_on)]
         taken = 0

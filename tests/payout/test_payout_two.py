@@ -228,6 +228,16 @@ def test_exclusions_look_at_the_same_period_and_the_other_programme(new_town, st
     assert codes(town, twice) == {2: "payout.duplicate"}
 
 
+def test_what_was_taken_out_and_who_has_no_household_excludes_nobody(new_town, store: Store, tmp_path) -> None:
+    rules = [Exclusion(frozenset({"plain", "other"})), Exclusion(frozenset({"noticed", "pension"}), per_household=True)]
+    town = new_town(store, tmp_path, 8, exclusions=rules)
+    plain = town.engine.draft(PLAIN, "2014-07", town.roll([1, 2]), on=DAY)
+    town.engine.remove(plain.roll_no, [1], reason="x")
+    assert codes(town, town.engine.draft(OTHER, "2014-07", town.roll([1, 2]), on=DAY)) == {2: "payout.excluded"}
+    town.engine.draft(NOTICED, "2014-07", town.roll([1, 2]), on=DAY, by="d")  # personal: without households
+    assert codes(town, town.engine.draft("pension", "2014-07", town.roll([1, 4]), on=DAY, by="d")) == {}
+
+
 def test_a_suspension_is_of_one_programme_and_one_person(town) -> None:
     town.engine.suspend(PLAIN, town.number(1), since="2014-07", reason="x", on=DAY)
     town.engine.suspend(OTHER, town.number(2), since="2014-07", reason="x", on=DAY)
