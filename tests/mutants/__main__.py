@@ -153,6 +153,7 @@ def _run(mutant: Mutant, tests: list[str]) -> None:
     try:
         name = mutant.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutant.source(ROOT)))
+        importlib.import_module(name)  # else a doctest of the module would import it from its file, unchanged
         code = int(pytest.main([*PYTEST, *tests]))
     finally:
         os._exit(code)
