@@ -5,8 +5,8 @@ trailer line ``T``; fields separated by ``|``; lines end with LF (CRLF is read t
 ``YYYYMMDD``.
 
 Bank files are in GB18030, without a byte order mark; GBK and GB2312 files are GB18030 too, and so is one of ASCII
-alone. Marks and digits are half-width (半角). One that an editor has saved as UTF-8 with a mark, or as UTF-16, is
-refused.
+alone. Marks and digits are half-width (半角). One that an editor has saved as UTF-8 or UTF-16 is refused; a line of
+UTF-8 among others is a wrong line.
 
 A file that is wrong as a whole (kind, header, trailer, count of lines) is refused; a wrong line is a
 :class:`BadLine` and the rest of the file still counts.
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.fields.encodings import contradicts
 from sbcard_core.files import new_file, open_input, read_input
 from sbcard_core.hosts.layouts import (
     OPENING_REQUEST,
@@ -243,7 +244,7 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size")
     raw = read_input(path, limit=MAX_FILE_BYTES)
-    if raw.startswith(_MARKS):
+    if raw.startswith(_MARKS) or _is_utf8(raw):
         raise _refused(path, "encoding")
     lines = _decode_lines(raw.rstrip(_FILLER))
     header = _read_edge(path, spec, "H", lines, 0)
@@ -282,23 +283,32 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
     return BankFile(file.header, rows, numbers, bad, file.trailer, file.sha256)
 
 
-def _decode_lines(raw: bytes) -> list[str | None]:
+def _is_utf8(raw: bytes) -> bool:
+    """Whether all of a file is UTF-8 and a line of it can be nothing else: in GB18030 it would be other characters."""
+    if raw.isascii():
+        return False
     try:
-        text = raw.decode(ENCODING)
+        raw.decode("utf-8")
     except UnicodeDecodeError:
-        # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable.
-        return [_decode_line(line) for line in raw.split(b"\n")]
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    # Not splitlines(): it also cuts at U+2028 and others, which may stand in a name.
-    return list(text.split("\n"))
+        return False
+    return any(contradicts(line, ENCODING) for line in raw.split(b"\n"))
+
+
+def _decode_lines(raw: bytes) -> list[str | None]:
+    if raw.isascii():
+        return list(raw.decode("ascii").replace("\r\n", "\n").split("\n"))
+    # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable. Not splitlines(): it also
+    # cuts at U+2028 and others, which may stand in a name.
+    return [_decode_line(line) for line in raw.split(b"\n")]
 
 
 def _decode_line(line: bytes) -> str | None:
+    """The text of a line; None where it is no GB18030, or UTF-8 beyond doubt: somebody has joined two files."""
     try:
-        return line.removesuffix(b"\r").decode(ENCODING)
+        text = line.removesuffix(b"\r").decode(ENCODING)
     except UnicodeDecodeError:
         return None
+    return None if contradicts(line, ENCODING) else text
 
 
 def _edge_line(mark: str, names: tuple[str, ...], values: Mapping[str, object], spec: FileSpec) -> bytes:

@@ -98,10 +98,20 @@ def test_a_wrong_whole_is_refused(tmp_path: Path, old: bytes, new: bytes, code: 
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_line_of_utf8_among_others_is_a_wrong_line(tmp_path: Path) -> None:
+    path, reasons = tmp_path / "f", ["户名不符", "谢小平本人申请", "户名不符", "姓名含系统不支持的字"]
+    lines = [f"D|{at}|F{at}|11||{reason}|20140815" for at, reason in enumerate(reasons, 1)]
+    coded = [line.encode("utf-8" if at == 2 else "gb18030") for at, line in enumerate(lines)]
+    path.write_bytes(b"\n".join([b"H|OPENRES|B1|103|20140818", *coded, b"T|4|0|4"]))
+    found = bankfile.read(path, OPENING_RESULT)
+    assert [(bad.line, bad.code) for bad in found.bad_lines] == [(4, "undecodable")]
+    assert [row[4] for row in found.rows] == [reasons[0], reasons[1], reasons[3]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_saved_anew_by_an_editor_is_named_so(tmp_path: Path, encoding: str) -> None:
-    path = write(tmp_path / "f")
-    path.write_bytes(path.read_text(bankfile.ENCODING).encode(encoding))
+    path = tmp_path / "f"
+    path.write_bytes("H|OPENRES|B1|103|20140818\nD|1|F1|11||户名不符|20140815\nT|1|0|1\n".encode(encoding))
     with pytest.raises(BankFileRefused, match="saved it anew") as refused:
         bankfile.read(path, OPENING_RESULT)
     assert refused.value.code == "encoding"
