@@ -96,10 +96,19 @@ def ber(tag: int, value: bytes | Iterable[TLV], *, max_value: int = MAX_VALUE) -
     return head + bytes((0x80 | len(length),)) + length + bytes(body)
 
 
+PADDING = b"\x00\xff"
+"""Bytes between objects that mean nothing, ISO/IEC 7816-4:2013 5.2.2."""
+
+
 def parse_ber(
-    data: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES, max_value: int = MAX_VALUE
+    data: bytes,
+    *,
+    max_depth: int = MAX_DEPTH,
+    max_nodes: int = MAX_NODES,
+    max_value: int = MAX_VALUE,
+    padding: bytes = PADDING,
 ) -> list[TLV]:
-    """Read BER-TLVs, constructed ones recursively; 00 and FF between objects are skipped (ISO/IEC 7816-4:2013 5.2.2).
+    """Read BER-TLVs, constructed ones recursively; padding between objects is skipped.
 
     Tags have up to four bytes, lengths up to four after the first.
 
@@ -108,6 +117,8 @@ def parse_ber(
         max_depth: templates inside templates.
         max_nodes: objects altogether.
         max_value: bytes of one value.
+        padding: bytes skipped where a tag belongs. FF is also the first byte of private tags (FF49, FF8106): for data
+            that hold some, pass ``b"\\x00"``, which is all that EMV allows. Nothing in the bytes tells the two apart.
 
     Raises:
         MalformedData: cut short, indefinite length, too deep, too many or too large.
@@ -117,7 +128,7 @@ def parse_ber(
         >>> find(tree, 0x9F0C).value.hex()
         '860103'
     """
-    return _Parser(max_depth, max_nodes, max_value).parse(bytes(data), 0)
+    return _Parser(max_depth, max_nodes, max_value, padding).parse(bytes(data), 0)
 
 
 def find(nodes: Iterable[TLV], tag: int) -> TLV | None:
@@ -138,7 +149,8 @@ def walk(nodes: Iterable[TLV]) -> Iterator[TLV]:
 class _Parser:
     """The limits of one call."""
 
-    def __init__(self, depth: int, nodes: int, value: int) -> None:
+    def __init__(self, depth: int, nodes: int, value: int, padding: bytes) -> None:
+        self._padding = padding
         self._depth = depth
         self._left = nodes
         self._value = value
@@ -150,7 +162,7 @@ class _Parser:
         out: list[TLV] = []
         at = 0
         while at < len(data):
-            if data[at] in (0x00, 0xFF):
+            if data[at] in self._padding:
                 at += 1
                 continue
             self._left -= 1

@@ -116,7 +116,7 @@ class WholeCard(DeviceConnection):
             parse_code(basic.identification_code)
             unread: dict[str, SBCardError] = {}
             rest = self._rest(basic, unread)
-        for name in ("id_number", "name"):
+        for name in ("card_no", "id_number", "name"):
             if not getattr(basic, name):
                 unread[name] = PsamMissing(message("readers.item.empty"), step="iReadCardBas", term="数据项")
         return CardBasic(

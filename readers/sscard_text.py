@@ -61,7 +61,7 @@ SHAPES = {
     "version": r"(?:[0-9]{1,2}\.[0-9]{1,2})?",
     "issued_on": r"(?:[0-9F]{8})?",
     "expires_on": r"(?:[0-9F]{8})?",
-    "terminal_no": r"[0-9A-Za-z]{0,20}",
+    "terminal_no": r"[0-9A-Za-z]{0,64}",
     "algorithm": r"[0-9]{1,2}",
     "internal_process": _HEX8,
     "internal_original": _HEX8,

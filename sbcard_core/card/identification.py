@@ -1,5 +1,6 @@
 """卡识别码 and ATR of a card: made for new cards, taken apart for read ones."""
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,6 +16,9 @@ BLANK_CHECK = "FFFFFFFF"
 ATR_HEAD = bytes.fromhex("3B6D0000")
 SAMPLE_CHIP = bytes.fromhex("0090000000")
 """T1-T5 of simulated cards: a registered chip vendor and no COS data (assumed)."""
+
+
+_ALGORITHM = re.compile(rb"\x9f\x0c[\x03-\x7f]\x86\x01(.)", re.S)
 
 
 class AlgorithmId(IntEnum):
@@ -89,6 +93,8 @@ def make_atr(factor: bytes, *, chip: bytes = SAMPLE_CHIP) -> bytes:
 def algorithm_of_fci(fci: bytes) -> int:
     """Read the algorithm identifier from the answer to SELECT SSSE: tag 9F0C holding 86 01 xx; 3DES when absent.
 
+    Where the answer is not BER throughout (some cards put bytes into constructed objects), the tag's bytes decide.
+
     Source: two public vendor codes for the values, one for the fallback. An unknown value is returned as it is.
 
     Example:
@@ -99,6 +105,7 @@ def algorithm_of_fci(fci: bytes) -> int:
         found = tlv.find(tlv.parse_ber(fci), 0x9F0C)
         objects = dict(tlv.parse_simple(found.value)) if found else {}
     except MalformedData:
-        objects = {}
+        named = _ALGORITHM.search(fci)
+        return named[1][0] if named else int(AlgorithmId.TDES)
     value = objects.get(0x86, b"")
     return value[0] if len(value) == 1 else int(AlgorithmId.TDES)

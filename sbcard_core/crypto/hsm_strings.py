@@ -20,7 +20,7 @@ from sbcard_core.crypto.keys import KeyUsage
 
 _STEP = "crypto.hsm_strings"
 _AROUND = " \t\r\n"
-_TERMINAL_NO = re.compile(r"[0-9A-Za-z]{0,20}")
+_TERMINAL_NO = re.compile(r"[0-9A-Za-z]{0,64}")
 
 ALGORITHMS = {"01": "3DES", "02": "SSF33", "03": "SM4"}
 """算法标识 as tag 9F0C has it."""

@@ -152,3 +152,33 @@ def test_limits_are_the_callers() -> None:
         tlv.parse_simple(bytes.fromhex("0101AA0201BB"), max_nodes=1)
     with pytest.raises(MalformedData):
         tlv.parse_simple(bytes.fromhex("0102AABB"), max_value=1)
+
+
+@pytest.mark.parametrize(
+    ("wire", "as_padding", "as_tag"),
+    [
+        ("FF0E035A0101", [(0x0E, "5a0101")], [(0xFF0E, "5a0101"), (0x5A, "01")]),
+        ("FF8106035A0101", [(0x8106, None)], [(0xFF8106, "5a0101"), (0x5A, "01")]),
+        ("700C5F340101FFFFFF9F57020840", [(0x70, None), (0x5F34, "01"), (0x9F57, "0840")], None),
+    ],
+)
+def test_ff_is_padding_or_a_private_tag_as_the_caller_says(
+    wire: str, as_padding: list[tuple[int, str | None]], as_tag: list[tuple[int, str]] | None
+) -> None:
+    """Both are published: padding on test cards, private tags of kernels. The same bytes can be either."""
+    raw = bytes.fromhex(wire)
+
+    def shown(padding: bytes) -> list[tuple[int, str]]:
+        return [(node.tag, node.value.hex()) for node in tlv.walk(tlv.parse_ber(raw, padding=padding))]
+
+    if as_tag is None:
+        assert [tag for tag, _ in shown(tlv.PADDING)] == [tag for tag, _ in as_padding]
+        with pytest.raises(MalformedData):
+            shown(b"\x00")
+    else:
+        assert shown(b"\x00") == as_tag
+        if as_padding[0][1] is None:
+            with pytest.raises(MalformedData):
+                shown(tlv.PADDING)
+        else:
+            assert shown(tlv.PADDING) == as_padding

@@ -165,7 +165,17 @@ def test_make_code_refuses(region: str, serial: int) -> None:
 
 @pytest.mark.parametrize(
     ("fci", "algorithm"),
-    [("6F069F0C03860103", 3), ("6F069F0C03860101", 1), ("6F069F0C03860102", 2), ("", 1), ("6F", 1), ("6F00", 1)],
+    [
+        ("6F069F0C03860103", 3),
+        ("6F069F0C03860101", 1),
+        ("6F069F0C03860102", 2),
+        ("", 1),
+        ("6F", 1),
+        ("6F00", 1),
+        ("6F0E6505AACAADDEDF9F0C03860103", 3),
+        ("6F0E6505AACAADDEDF9F0C03860102", 2),
+        ("6F076505AACAADDEDF", 1),
+    ],
 )
 def test_algorithm_identifier(fci: str, algorithm: int) -> None:
     assert identification.algorithm_of_fci(bytes.fromhex(fci)) == algorithm

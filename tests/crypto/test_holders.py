@@ -272,6 +272,7 @@ def test_a_line_end_behind_a_text_is_no_item(end: str) -> None:
     assert (one.address, type(one.address), one.format()[:8]) == ("004C", KeyAddress, "01|004C|")
     right = hsm_strings.answer(question, software())
     assert BasicStep2.parse(right.format() + end) == right
+    assert BasicStep1.parse(f"{text}HDOS1001120170609320000000000000|").terminal_no.startswith("HDOS")
     for number in ("41 01", "编号", "4101\r\n0001"):
         with pytest.raises(MalformedHsmText, match="terminal number"):
             BasicStep1.parse(f"{text}{number}|")

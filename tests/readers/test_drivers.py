@@ -10,10 +10,11 @@ import pytest
 from apdu.errors import CardLost
 from readers import drivers
 from readers.base import Slot
-from readers.errors import ReaderNotFound
+from readers.errors import NoCard, ReaderNotFound
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from readers.sim.reader import VirtualReader
+from sbcard_core.card.errors import driver_code
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 
@@ -72,3 +73,16 @@ def test_power_on_takes_rights_away(slot: VirtualReader) -> None:
     slot.close()
     slot.close()
     assert slot.connect().transmit(bytes.fromhex("00B2012C00")).hex() == "6a82"
+
+
+@pytest.mark.parametrize("url", ["sim:", "replay:{trace}"])
+def test_no_card_is_minus_2_whatever_is_behind_the_reader(url: str, tmp_path: Path) -> None:
+    trace = tmp_path / "session.jsonl"
+    trace.write_text('{"dir": "!", "hex": "3B00", "slot": "card"}\n', "utf-8")
+    with drivers.open(url.format(trace=trace)) as reader:
+        if url.startswith("replay"):
+            reader.connect()
+        with pytest.raises(NoCard) as none:
+            reader.connect()
+    assert (driver_code(none.value), none.value.service_code) == (-2, None)
+    assert driver_code(CardLost("gone")) == -4

@@ -33,6 +33,7 @@ from readers.sscard import Interface, SSCardReader
 from readers.sscard_abi import CODES, FUNCTIONS, failure
 from readers.sscard_guard import Guard, Out
 from readers.sscard_text import BASIC_ITEMS, STATUS_FIRST, decode, file_address, parse_basic, parse_files, parse_items
+from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.errors import (
     AlgorithmNeedsVendor,
     CardDiffers,
@@ -478,6 +479,44 @@ def test_whole_text_with_a_bar_inside_a_character_is_read_plainly() -> None:
     assert loose == ({"name": "李珅", "one": "甲"}, ["乙"])
 
 
+MINISTRY = "111111198101011110|X00000019|{region}D15600000500BF7C7A48FB4966|张三|00814E43238697159900BF7C7A|{version}|"
+
+
+@pytest.mark.parametrize(
+    ("rest", "device_no", "extra"),
+    [
+        (
+            "20101001|20201001|410100813475|MT170701000006|3B7D940000008150220886431E10C9022736|"
+            "%GALJGMJKASUKZIUNIHKD?;07890592745347567832?| 5f2ab04d6d289495b7b14ec9a9602a23|V0.1|    ",
+            "MT170701000006",
+            4,
+        ),
+        (
+            "20221116|20321116|320200909173|00010100202111010884|JSB045526778|6210000000000000018|",
+            "00010100202111010884",
+            2,
+        ),
+        ("20160919|20260919|440300907950|00041186201603000534440300907950", "00041186201603000534440300907950", 0),
+        ("20160919|20260919|HDOS1001120170609320000000000000|1|", "1", 0),
+    ],
+)
+def test_regional_answers_as_public_programs_show_them(rest: str, device_no: str, extra: int) -> None:
+    """Their forms, with the ministry's sample person in them."""
+    whole = "320200|" + MINISTRY.format(region="320200", version="3.00") + rest
+    basic = parse_basic(whole.encode("gb18030") + b"\x00")
+    assert (basic.name, basic.device_no, len(basic.extra)) == ("张三", device_no, extra)
+
+
+def test_a_blank_third_generation_card_has_an_identity_and_no_person(library: Path) -> None:
+    text = "411600|||411600D156000005C38275EEFC9B9648||008C544CB386844116018593CA|3.00|20211203|20311202|"
+    (library.parent / "basic.txt").write_bytes(text.encode("gb18030"))
+    with drivers.open(f"sscard:{library}") as reader:
+        assert isinstance(reader, SSCardReader)
+        basic = reader.connect_card().read_basic()
+    assert (basic.region, basic.version, basic.card_no, basic.name) == ("411600", "3.00", "", "")
+    assert {"card_no", "id_number", "name"} <= set(basic.unread)
+
+
 @pytest.mark.parametrize("padding", [b"\xff" * 10, b"  ", b"\xff" * 6 + b" "])
 def test_padding_inside_an_item_is_removed(padding: bytes) -> None:
     basic = parse_basic(answer("张三".encode("gb18030") + padding, terminal_no="410100813475  ") + b"rest")
@@ -525,6 +564,19 @@ def with_driver(monkeypatch: pytest.MonkeyPatch, change: dict[str, int | bytes])
         return true_call(self, name, *arguments) if got is None else got
 
     monkeypatch.setattr(sscard.Driver, "call", call)
+
+
+@given(NAMES.filter(lambda name: len(name.encode("gb18030")) <= 50), st.sampled_from(["1.00", "2.00", "3.00"]))
+def test_the_drivers_text_and_the_cards_records_are_one_reading(name: str, version: str) -> None:
+    """What a session reads off a card, written as a driver writes it, comes back as the same basic data."""
+    card = CardBasic.from_fields(
+        {"identification_code": "639900D15600000500BF7C7A48FB4966", "version": version, "issued_on": "20101001",
+         "expires_on": "20201001", "card_no": "X00000019", "id_number": "111111198101011110", "name": name}
+    )  # fmt: skip
+    line = card.driver_line(bytes.fromhex("3B6D000000814E43238697159900BF7C7A"), "410100813475", "设备1")
+    text = parse_basic(line.encode("gb18030") + b"\x00", encoding="gb18030")
+    fields = {item: getattr(text, item) for item in BASIC_ITEMS}
+    assert CardBasic.from_fields(fields) == card == card.driver_part()
 
 
 def test_a_missing_item_costs_one_item(reader: SSCardReader) -> None:
