@@ -16,10 +16,9 @@ from typing import Any, TextIO
 
 from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import citizen_id
 from sbcard_core.files import Results, check_output, make_folder, open_text, read_cell, write_rows
 from sbcard_core.messages import message, printable
-from sbcard_core.validation import conflicts, kickback, layouts, messages, repair, results
+from sbcard_core.validation import conflicts, kickback, known_list, layouts, messages, repair, results
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, masked
 from sbcard_core.validation.spec import RecordSpec, Sensitivity
@@ -72,6 +71,8 @@ class Outcome:
 
     begun_anew: bool = False
     """What an earlier run, broken off, had left in the folder was removed."""
+    has_known: bool = False
+    """A list of numbers registered already was given."""
     files: list[FileSummary] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
@@ -114,13 +115,6 @@ def layout(name: str) -> RecordSpec:
         what = f"no layout is called {name!r}"
         raise InvalidValue(what, step="check", term="记录格式", advice="one of " + ", ".join(layouts.SPECS))
     return layouts.SPECS[name]
-
-
-def known_numbers(path: Path) -> Iterator[str]:
-    """Numbers of a text file, one a line; of a CSV file the first cell counts."""
-    with open_text(path, encoding="utf-8-sig", errors="replace") as file:
-        for line in file:
-            yield citizen_id.compact(line.split(",", 1)[0].strip().strip('"'))
 
 
 class _Tables:
@@ -218,7 +212,7 @@ def run(request: Request, ticker: Ticker) -> Outcome:
         raise InvalidValue(message("check.submitter", found=request.submitter), step="check", term="报送单位")
     inputs = [*request.files, *filter(None, [request.known])]
     with Results(request.out, "check", MAKES, inputs=inputs) as results:
-        outcome = Outcome(begun_anew=results.begun_anew)
+        outcome = Outcome(begun_anew=results.begun_anew, has_known=request.known is not None)
         _write(request, results, outcome, ticker)
         results.finish()
     return outcome
@@ -236,7 +230,7 @@ def _write(request: Request, results: Results, outcome: Outcome, ticker: Ticker)
             submitters={path.name: request.submitter for path in request.files} if request.submitter else None,
             workers=request.workers,
             repairs=request.repairs.policy,
-            known=None if request.known is None else known_numbers(request.known),
+            known=None if request.known is None else known_list.read(request.known),
         )
         results.folder("accepted")
         tables = _Tables(request, results, stack)
@@ -291,6 +285,8 @@ def report(outcome: Outcome, out: Path) -> Iterator[str]:
         yield f"{one.file}: 记录 {one.records:,} = {parts}" + (" (表头或文件无法识别)" if one.header_refused else "")
     for code, count in outcome.counts.most_common():
         yield f"  {count:>9,}  {code:<26} {messages.MESSAGES[code].zh}"
+    if outcome.has_known and not outcome.counts["duplicate.known"]:
+        yield message("check.known.no_match").zh
     if outcome.conflicts:
         sure = "" if outcome.unique else ",撤回方案不唯一,须人工核定"
         yield f"一号多名、一人多地或多行: {outcome.conflicts:,} 组,最少撤回 {outcome.withdrawn:,} 条{sure}"

@@ -26,6 +26,10 @@ _FILLED = re.compile("\ufffd|^(?:烫烫|屯屯)")  # the last two are memory nob
 _REPLACED = "\ufffd".encode()  # it reads as 锟 and half a character in GB 18030
 
 
+_SAMPLE = 1 << 20
+"""Bytes whose lines decide."""
+
+
 class Wreck(StrEnum):
     """How text came to stand in characters that were never meant."""
 
@@ -101,10 +105,8 @@ def decide(raw: bytes) -> str:
     """
     if raw.startswith(_MARK):
         return UTF_8
-    if raw.isascii() or (_decoded(raw, UTF_8) is None and _decoded(raw, GB18030) is not None and b"\n" not in raw):
-        return GB18030
     votes = 0
-    for line in raw.splitlines():
+    for line in raw[:_SAMPLE].splitlines():
         if not line.isascii():
             as_utf8, as_gb = _decoded(line, UTF_8), _decoded(line, GB18030)
             for_utf8 = _is_chinese(as_utf8) or (as_utf8 is not None and not is_ordinary(as_gb))

@@ -14,6 +14,7 @@ A file that is wrong as a whole (kind, header, trailer, count of lines) is refus
 
 import codecs
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,8 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FILLER = b" \t\r\n\0\x1a"
 """What may follow the last line: blanks, line ends, padding, the end-of-file mark of DOS (Ctrl-Z)."""
 WRITE_CHUNK = 2000
+_UTF8_HAN = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){2}")
+"""Two characters of UTF-8: few files of GB18030 hold such bytes, so that only those few are read line by line."""
 
 
 class BankFileRefused(Refused):
@@ -285,7 +288,7 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
 
 def _is_utf8(raw: bytes) -> bool:
     """Whether all of a file is UTF-8 and a line of it can be nothing else: in GB18030 it would be other characters."""
-    if raw.isascii():
+    if not _UTF8_HAN.search(raw):
         return False
     try:
         raw.decode("utf-8")
@@ -295,8 +298,11 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _decode_lines(raw: bytes) -> list[str | None]:
-    if raw.isascii():
-        return list(raw.decode("ascii").replace("\r\n", "\n").split("\n"))
+    if not _UTF8_HAN.search(raw):  # as most files are
+        try:
+            return list(raw.decode(ENCODING).replace("\r\n", "\n").split("\n"))
+        except UnicodeDecodeError:
+            pass
     # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable. Not splitlines(): it also
     # cuts at U+2028 and others, which may stand in a name.
     return [_decode_line(line) for line in raw.split(b"\n")]

@@ -90,6 +90,10 @@ class Utf16:
                 yield self._block(number, group[:taken], lengths, layout)
                 number, waiting = number + taken, group[taken:]
 
+    def texts(self) -> Iterator[str]:
+        """The lines as text; an unreadable one is empty."""
+        return (self._text(line) or "" for line in self._lines(None))
+
     def _lengths(self, lines: list["_Line"], layout: Layout | None, *, final: bool) -> list[int]:
         """How many lines each record takes."""
         if layout is None:
