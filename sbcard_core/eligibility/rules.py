@@ -134,7 +134,7 @@ def decide(rules: Mapping[Purpose, Rule], use: Use, facts: Facts) -> Decision:
     """
     rule = rules[use.purpose]
     person = _person(rule, use, facts)
-    if person.answer is REFUSE or not (use.card_no or use.account_no):
+    if not (use.card_no or use.account_no):
         return person
     card = _card(rule, use, facts)
     return card if card.answer > person.answer else person

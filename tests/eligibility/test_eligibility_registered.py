@@ -163,6 +163,29 @@ def test_a_person_is_known_in_any_spelling(spelling: Callable[[str], str]) -> No
             assert found.reason is reason
 
 
+def test_days_of_one_call_do_not_disturb_each_other(connection: sa.Connection) -> None:
+    """Two cards, days before, between and behind all their events, in every order."""
+    days = [date(2014, 1, 1), date(2014, 2, 1), date(2014, 8, 18), date(2014, 8, 19), date(2015, 1, 1)]
+    uses = [Use(Purpose.MEDICAL, day, card_no=card_no) for day in days for card_no in "AB"]
+    alone = [Eligibility().may_many(connection, [use])[0] for use in uses]
+    assert {one.reason for one in alone} == {Reason.NONE, Reason.CARD_NOT_ISSUED, Reason.CARD_LOST}
+    assert Eligibility().may_many(connection, uses) == alone
+    assert Eligibility().may_many(connection, uses[::-1]) == alone[::-1]
+
+
+def test_numbers_that_are_none_are_looked_up_as_they_are(connection: sa.Connection) -> None:
+    insert_many(connection, schema.person, PERSON, [person(9, "H12345678")])
+    assert ask(connection, Purpose.MEDICAL, id_number="H12345678") is Answer.ALLOW
+    for account in ("", "11"):
+        found = Eligibility().may(connection, Purpose.CREDIT, on=DAY, id_number="H87654321", account_no=account)
+        assert found == Decision(Answer.REFUSE, Reason.PERSON_UNKNOWN)
+
+
+def test_a_source_must_answer_every_use(connection: sa.Connection) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        Eligibility(source=lambda _, uses: [Facts()]).may_many(connection, [Use(Purpose.MEDICAL, DAY, ONE)] * 2)
+
+
 def test_many_are_asked_in_few_statements(connection: sa.Connection) -> None:
     uses = [Use(Purpose.MEDICAL, DAY, card_no=card_no) for card_no in "ABCD"] * 700
     sent: list[str] = []
