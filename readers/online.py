@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from readers.errors import HostRefused, ReaderError
 from sbcard_core.errors import InvalidValue
+from sbcard_core.files import reserve
 
 MAX_TRACE = 999_999
 """受卡方系统跟踪号 has six digits (ISO 8583 field 11)."""
@@ -189,8 +190,8 @@ class MemoryJournal:
 class FileJournal:
     """A journal in a file of JSON lines; every entry is on the disk when ``write`` returns.
 
-    The file holds account numbers: keep it where the terminal keeps its other secrets. A last line that was cut
-    off by a power failure is dropped: what it announced had not been done yet.
+    The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
+    last line that was cut off by a power failure is dropped: what it announced had not been done yet.
 
     Example:
         >>> import tempfile
@@ -210,6 +211,7 @@ class FileJournal:
     def write(self, entry: Entry) -> None:
         """Append and flush to the disk."""
         entry = replace(entry, request=_without_pins(entry.request))
+        reserve(self._path)
         with self._path.open("ab") as file:
             file.write(json.dumps(_as_json(entry), ensure_ascii=False).encode("utf-8") + b"\n")
             file.flush()

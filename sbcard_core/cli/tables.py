@@ -6,9 +6,14 @@ from typing import NoReturn
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import encodings
-from sbcard_core.files import read_cell, read_input
+from sbcard_core.files import HEAD, foreign, read_cell, read_input
 from sbcard_core.messages import message
 from sbcard_core.validation.quotes import cells, fitted, span
+
+MAX_TABLE = 1 << 30
+"""Bytes of a table, which is held in memory."""
+
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 
 def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -17,10 +22,14 @@ def rows(path: Path, wanted: Iterable[str], step: str) -> Iterator[tuple[int, di
     Lines without any content are passed over. A quoted cell may go on in the next line; a stray quote joins none.
 
     Raises:
-        InvalidValue: no text, a line of another encoding, a column that lacks or stands twice, a line that does not
-            have the header's columns.
+        FileRefused: no regular file, or larger than ``MAX_TABLE``.
+        InvalidValue: no text but a workbook or the like, a line of another encoding, a column that lacks or stands
+            twice, a line that does not have the header's columns.
     """
-    texts = _texts(path, read_input(path), step)
+    raw = read_input(path, limit=MAX_TABLE)
+    if found := "workbook" if raw.startswith(_WORKBOOKS) else foreign(raw[:HEAD]):
+        _refuse(step, "kind", file=path.name, found=found)
+    texts = _texts(path, raw, step)
     header = [name.strip() for name in cells(texts[0]) or [""]] if texts else []
     names = tuple(wanted)
     if missing := [name for name in names if name not in header]:

@@ -340,3 +340,22 @@ def test_a_pipe_as_input_is_refused_at_once(tmp_path: Path, bureau: Path, path: 
     assert ended is not None, arguments
     assert ended == 2, arguments
     assert world.files() == before
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"PK\x03\x04\x14\0", "workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook"),
+        (b"%PDF-1.4\n", "PDF"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"<html><table>", "HTML"),
+    ],
+)
+def test_a_table_of_another_kind_is_named_as_what_it_is(tmp_path: Path, bureau: Path, head: bytes, what: str) -> None:
+    world = World(tmp_path / "world", bureau)
+    table = world.folder / "roll.csv"
+    table.write_bytes(head + bytes(2000))
+    order = ("pay", "draft", "pension", "2014-09", table, "--by", "zhang", *ON, "--db", world.url)
+    result = CliRunner().invoke(app, [str(one) for one in order])
+    assert (result.exit_code, f"roll.csv is no CSV text but: {what}" in result.output) == (2, True), result.output
