@@ -101,7 +101,7 @@ def test_json_is_printed_so_that_it_reads_back(text: str) -> None:
 
 def test_a_cancellation_says_that_it_is_one(tmp_path: Path) -> None:
     bill, db = written(tmp_path), f"sqlite:///{tmp_path}/books.sqlite"
-    assert run("bill", "settle", bill, "--db", db)[0] == 0
+    assert run("bill", "settle", bill, "--sample", "--db", db)[0] == 0
     gone = ("bill", "cancel", bills.SMALL["msgid"], "--msgid", f"{bills.SMALL['msgid'][:-1]}9")
     gone += ("--at", "2014-09-01T10:00:00", "--db", db, "--json")
     rehearsed = json.loads(run(*gone, "--dry-run")[1])
@@ -128,7 +128,7 @@ def test_ctrl_c_anywhere_ends_with_130_and_no_traceback(
 
     bill = written(tmp_path)
     monkeypatch.setattr(place, interrupted)
-    code, said = run("bill", "settle", bill, "--db", f"sqlite:///{tmp_path}/books.sqlite")
+    code, said = run("bill", "settle", bill, "--sample", "--db", f"sqlite:///{tmp_path}/books.sqlite")
     assert (code, "已中断" in said, "Traceback" in said) == (130, True, False), said
 
 
