@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
 
+from apdu.purse import pack_datetime
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, open_input
 from sbcard_core.messages import message
@@ -113,13 +114,14 @@ class Unreadable:
 def write_journal(path: Path, records: Iterable[PurchaseRecordLike]) -> int:
     """Write purchases as a journal and return how many there were.
 
-    Bytes may be given as bytes or as hexadecimal text, the time as ``datetime`` or ``YYYYMMDDHHMMSS``.
+    Bytes may be given as bytes or as hexadecimal text, the time as ``YYYYMMDDHHMMSS`` or as ``datetime``: one with a
+    zone is written in China Standard Time, as its TAC was computed.
     """
     count = 0
     with new_text(path) as file:
         file.write(HEADER + "\n")
         for r in records:
-            at = r.at if isinstance(r.at, str) else f"{r.at:%Y%m%d%H%M%S}"
+            at = r.at if isinstance(r.at, str) else pack_datetime(r.at).hex()
             file.write(
                 f"{_hex(r.terminal_no)},{r.terminal_txn_no},{r.card_no},{_hex(r.factor)},{r.city},{r.offline_no},"
                 f"{r.amount_fen},{int(r.type)},{at},{int(r.key_version)},{int(r.algorithm)},{_hex(r.tac)}\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,24 @@ def test_load_then_purchase_then_journal(
     factors = b"".join(record.factor for record in records)
     assert tac.verify_many(city, factors, messages, [record.tac for record in records]) == [tac.TacStatus.VERIFIED] * 2
     assert write_journal(tmp_path / "journal.csv", records) == 2
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-5))])
+def test_a_time_with_a_zone_is_one_moment_for_card_tac_and_journal(
+    card: VirtualCard, psam: VirtualPSAM, pin_pad: FixedPinPad, master_keys: MasterKeys, tmp_path: Path, zone: timezone
+) -> None:
+    """Clearing sees the journal's digits only: the TAC is computed again from them."""
+    medical(card, psam, pin_pad, Centre()).change_initial_pin()
+    pos = POSTerminal(card, psam, pin_pad, profile=SAMPLE)
+    at = datetime(2014, 7, 31, 1, 30, tzinfo=UTC).astimezone(zone)
+    pos.load(5000, KeyedLoadHost(master_keys), at=at)
+    done = pos.purchase(1200, at)
+    write_journal(tmp_path / "journal.csv", [done])
+    _, line = (tmp_path / "journal.csv").read_text("ascii").splitlines()
+    assert "20140731093000" in line
+    message = tac.purchase_message(1200, done.type, done.terminal_no, done.terminal_txn_no, "20140731093000")
+    city = master_keys.city(KeyUsage.DTK, done.city)
+    assert tac.verify_many(city, done.factor, [message], [done.tac]) == [tac.TacStatus.VERIFIED]
 
 
 def test_more_than_there_is(card: VirtualCard, psam: VirtualPSAM, pin_pad: FixedPinPad) -> None:
