@@ -159,9 +159,9 @@ def _run(mutant: Mutant, tests: list[str]) -> None:
         os._exit(code)
 
 
-def sample(area: str, count: int, seed: int) -> list[Mutant]:
-    """``count`` of the area's mutants that are not listed as equivalent."""
-    paths = sorted({path for pattern in AREAS[area][0] for path in ROOT.glob(pattern)})
+def sample(area: str, count: int, seed: int, part: str = "") -> list[Mutant]:
+    """``count`` of the area's mutants in files with ``part`` in their names, without those listed as equivalent."""
+    paths = sorted({path for pattern in AREAS[area][0] for path in ROOT.glob(pattern) if part in path.name})
     every = []
     for path in paths:
         text, name = path.read_text("utf-8"), str(path.relative_to(ROOT))
@@ -183,6 +183,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("areas", nargs="*", help=f"of {', '.join(AREAS)} (default: all)")
     parser.add_argument("--sample", type=int, default=40, help="mutants of each area")
+    parser.add_argument("--file", default="", help="only files whose name has this in it")
     parser.add_argument("--seed", type=int, default=20140731)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
@@ -192,7 +193,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("fork").Pool(given.jobs) as pool:
         for area in given.areas or AREAS:
             lines = lines_of(area, Path(folder))
-            jobs = [(one, *tests_for(one, lines)) for one in sample(area, given.sample, given.seed)]
+            jobs = [(one, *tests_for(one, lines)) for one in sample(area, given.sample, given.seed, given.file)]
             if pool.apply(is_noticed, [(replace(jobs[0][0], after=jobs[0][0].before), *jobs[0][1:])]):
                 sys.exit(f"the tests of {area} fail here although nothing was changed")
             noticed = pool.map(is_noticed, jobs, chunksize=1)

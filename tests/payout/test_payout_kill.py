@@ -1,5 +1,6 @@
 """A programme's month in processes killed at random moments and at every write: everyone is paid once all the same."""
 
+import itertools
 import random
 import shutil
 from collections import Counter
@@ -18,6 +19,8 @@ from tests.faults import Children, faulty_children, needs_linux, sampled
 SCRIPT = Path(__file__).with_name("month_child.py")
 PEOPLE = 8
 DUE = sum(1000 + n for n in range(1, PEOPLE + 1))
+ROLL_STATES = {RollState.DRAFTED, RollState.APPROVED, RollState.RELEASING, RollState.RELEASED}
+LINE_STATES = {LineState.SENT, LineState.PAID, LineState.RETURNED, LineState.REPAID, LineState.UNKNOWN}
 pytestmark = needs_linux
 
 
@@ -116,6 +119,11 @@ class Bureau:
                 return kills
         raise AssertionError("it does not end")
 
+    def roll_state(self) -> RollState | None:
+        with self.store.begin() as connection:
+            state = connection.execute(sa.text("SELECT state FROM payout_roll")).scalar()
+        return None if state is None else RollState(state)
+
     def prove(self, children: Children) -> None:
         """The bank's book, the files, the ledger and the tables; then the same once more."""
         assert self.bank.book == {self.town.account(n): 1000 + n for n in range(1, PEOPLE + 1)}
@@ -180,8 +188,15 @@ def test_killed_at_random_on_postgresql(new_town, children: Children, postgres_u
             schema.metadata.drop_all(store.engine)
 
 
-def at_every_write(new_town: Any, faulty: Children, ready: Path, folder: Path, step: int) -> None:
-    """Each process of the month killed at every ``step``-th write and fsync of the books and the bank files."""
+def at_every_write(
+    new_town: Any, faulty: Children, ready: Path, folder: Path, step: int
+) -> set[RollState | LineState | None]:
+    """Each process of the month killed before, amid or behind every ``step``-th write and fsync of books and files.
+
+    Returns:
+        The states of the roll and of lines that were in the books after a kill; None before the roll is there.
+    """
+    deeds, met = itertools.cycle(["kill", "torn", "after"]), set[RollState | LineState | None]()
 
     def start(name: str) -> Bureau:
         place = folder / f"{name}.sqlite.d"  # so that the bank files are counted too
@@ -206,16 +221,20 @@ def at_every_write(new_town: Any, faulty: Children, ready: Path, folder: Path, s
             for _ in range(which):
                 live(faulty, bureau)
                 bureau.bank.work()
-            assert live(faulty, bureau, f"{at}:kill")[1] == -9
+            assert live(faulty, bureau, f"{at}:{next(deeds)}")[1] == -9
+            met |= {*bureau.town.states(), bureau.roll_state()}
             bureau.bank.work()
             bureau.go(faulty)
             bureau.prove(faulty)
             bureau.store.close()
             shutil.rmtree(bureau.folder)
+    return met
 
 
 def test_killed_at_some_writes(new_town, faulty: Children, ready: Path, tmp_path: Path) -> None:
-    at_every_write(new_town, faulty, ready, tmp_path, 71)
+    """Some thirty, in every state of the roll and of its lines."""
+    met = at_every_write(new_town, faulty, ready, tmp_path, 67)
+    assert met >= {None, *ROLL_STATES, *LINE_STATES}
 
 
 @pytest.mark.soak
