@@ -16,6 +16,7 @@ from sbcard_core import files
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
+from sbcard_core.messages import message
 from sbcard_core.payout.lines import Books, open_for_batch, payable_account, post
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import Roll, joined
@@ -192,9 +193,7 @@ def take_up(connection: sa.Connection, out_dir: Path) -> None:
         InvalidValue: there is no such folder; nothing was done yet.
     """
     if not out_dir.is_dir():
-        raise InvalidValue(
-            "no such folder", step="payout", term="代发文件", advice="make the folder for the bank files"
-        )
+        raise InvalidValue(message("payout.folder", folder=out_dir.name), step="payout", term="代发文件")
     for staged in sorted(out_dir.glob(f"PAYREQ_*{STAGED}")):
         batch_no = staged.name.removeprefix("PAYREQ_").removesuffix(f".txt{STAGED}")
         there = sa.select(schema.payout_batch.c.lines).where(schema.payout_batch.c.batch_no == batch_no)
@@ -225,5 +224,5 @@ def find(connection: sa.Connection, batch_no: str) -> Sent:
     query = sa.select(batch.programme, batch.period, batch.bank, batch.round, batch.sent_on)
     row = connection.execute(query.where(batch.batch_no == batch_no)).one_or_none()
     if row is None:
-        raise InvalidValue("no batch has this number", step="payout", term="代发批次", advice="check the number")
+        raise InvalidValue(message("payout.batch", batch=batch_no[:64]), step="payout", term="代发批次")
     return Sent(*row[:4], date.fromisoformat(row[4]))

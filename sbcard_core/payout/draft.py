@@ -118,7 +118,10 @@ def _written(part: Sequence[RollLine], *, household: bool) -> list[RollLine]:
         [getattr(line, name) for line in part] for name in ("id_number", "account_no", "household", "item")
     )
     text = "".join(numbers)
-    if len(text) != 18 * len(part) or not text.isascii() or not text.replace("X", "0").isdigit():
+    is_written = len(text) == 18 * len(part) and text.isascii() and text.replace("X", "0").isdigit()
+    if is_written and not (household or any(accounts) or any(items)):
+        return list(part)  # nearly every roll: nothing is looked at line by line
+    if not is_written:
         numbers = [form or text for form, text in zip(CitizenNumber.column(numbers), numbers, strict=True)]
     if any(accounts):
         accounts = [form or text for form, text in zip(BankAccount.column(accounts), accounts, strict=True)]

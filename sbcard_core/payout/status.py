@@ -126,7 +126,7 @@ def check(books: Books, roll_no: str) -> list[str]:
 
 def _check(books: Books, connection: sa.Connection, there: RollStatus) -> list[str]:
     roll = there.roll
-    found = [] if there.is_conserved else [f"{roll.roll_no}: the parts do not sum to the roll"]
+    found = [] if there.is_conserved else [message("payout.check.parts", roll=roll.roll_no)]
     blocked = (int(LineState.SENT), int(LineState.RETURNED))
     query = sa.text(
         "SELECT b.batch_no, b.lines, b.total_fen, COUNT(*), SUM(l.amount_fen), "  # noqa: S608 - numbers of ours
@@ -138,17 +138,18 @@ def _check(books: Books, connection: sa.Connection, there: RollStatus) -> list[s
     held = books.ledger.balances([payable_account(row[0]) for row in rows], connection)
     for batch_no, lines, total, count, fen, open_fen in rows:
         if (lines, total) != (count, int(fen)):
-            found.append(f"{batch_no}: the batch says {lines} lines, {yuan(total)}; it has {count}, {yuan(int(fen))}")
+            sums = {"lines": lines, "total": yuan(total), "count": count, "sum": yuan(int(fen))}
+            found.append(message("payout.check.batch", batch=batch_no, **sums))
         booked = held.get(payable_account(batch_no))
         if booked is None or booked.net_fen != int(open_fen):
-            blocked_there = "nothing" if booked is None else yuan(booked.net_fen)
-            found.append(f"{batch_no}: the ledger blocks {blocked_there}, the lines {yuan(int(open_fen))}")
+            in_books = yuan(0 if booked is None else booked.net_fen)
+            found.append(message("payout.check.ledger", what=batch_no, books=in_books, lines=yuan(int(open_fen))))
     left = books.ledger.balances([payable_account(roll.roll_no)], connection)
     unsent = there.unsent_fen if roll.state is RollState.RELEASING else 0
     if sum(balance.net_fen for balance in left.values()) != unsent:
-        there_fen = sum(balance.net_fen for balance in left.values())
-        found.append(f"{roll.roll_no}: the ledger blocks {yuan(there_fen)}, unsent are {yuan(unsent)}")
-    return found
+        in_books = yuan(sum(balance.net_fen for balance in left.values()))
+        found.append(message("payout.check.ledger", what=roll.roll_no, books=in_books, lines=yuan(unsent)))
+    return [str(one) for one in found]
 
 
 def close(books: Books, roll_no: str, on: date) -> Roll:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -16,6 +17,7 @@ from sbcard_core.backend import Backend
 from sbcard_core.cli.app import app
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Transfer
+from sbcard_core.officers import load
 from sbcard_core.payout import LineState
 from sbcard_core.registry.enrolment import enrol
 from sbcard_core.store import schema
@@ -86,7 +88,7 @@ def told(db: str, tmp_path: Path, encoding: str = "utf-8") -> None:
     assert run(db, "tell", path, *ON) == "已登记 2 人\n"
 
 
-def paid(db: str, tmp_path: Path, period: str, *lines: str) -> str:
+def paid(db: str, tmp_path: Path, period: str, *lines: str, code: str = "00") -> str:
     """A roll through to its answer; returns its batch."""
     roll = tmp_path / "roll.csv"
     people = [f"{FIRST},甲一,100000,,", f"{SECOND},乙二,200000,,", *lines]
@@ -102,12 +104,14 @@ def paid(db: str, tmp_path: Path, period: str, *lines: str) -> str:
     out = tmp_path / "out"
     (batch,) = shown(db, "release", made["roll_no"], "--out", out, "--on", "2014-09-15")["batches"]
     asked = bankfile.read(out / f"PAYREQ_{batch}.txt", bankfile.PAYOUT_REQUEST)
-    rows = [(row[0], row[1], row[4], "00", "") for row in asked.rows]
-    sums = {"paid": len(rows), "paid_fen": sum(int(row[2]) for row in rows), "returned": 0, "returned_fen": 0}
+    rows = [(row[0], row[1], row[4], code, "") for row in asked.rows]
+    good, fen = code == "00", sum(int(row[2]) for row in rows)
+    sums = {"paid": len(rows) * good, "paid_fen": fen * good, "returned": len(rows) * (not good)}
+    sums["returned_fen"] = fen * (not good)
     path = out / f"PAYRES_{batch}.txt"
     header = {name: asked.header[name] for name in ("batch_no", "bank", "date")}
     bankfile.write(path, bankfile.PAYOUT_RESULT, header, rows, sums)
-    run(db, "result", path, "--on", "2014-09-16")
+    run(db, "result", path, "--on", "2014-09-16", code=int(code != "00"))
     return str(batch)
 
 
@@ -241,3 +245,120 @@ def test_broken_off(db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sbcard_core.payout.people.find", stop)
     assert "已中断" in run(db, "tell", tmp_path / "standings.csv", *ON, code=130)
     assert everything(db) == before
+
+
+def signed(tmp_path: Path, act: tuple[str, str, str], *officers: str) -> list[object]:
+    """What officers sign of an act, as options."""
+    parts: list[object] = []
+    for officer in officers:
+        key = Path(os.environ["SBCARD_OFFICERS"]).with_name(f"{officer}.pem")
+        done = CliRunner().invoke(app, ["pay", "sign", *act, "--officer", officer, "--key", str(key), *ON])
+        assert done.exit_code == 0, done.output
+        (tmp_path / f"{officer}.json").write_text(done.output, "utf-8")
+        parts += ["--approval", tmp_path / f"{officer}.json"]
+    return parts
+
+
+def asked(text: str) -> tuple[str, str, str]:
+    """The act that a refusal asks officers for."""
+    kind, subject, digest = re.search(r"must approve: (\S+) (\S+) (\S+)", text).groups()  # type: ignore[union-attr]
+    return kind, subject, digest
+
+
+def test_a_death_is_corrected_and_taken_back(db: str, tmp_path: Path) -> None:
+    told(db, tmp_path)
+    for period in ("2014-07", "2014-08"):
+        paid(db, tmp_path, period)
+    first = shown(db, "death", FIRST, "2014-06-20", "--on", "2014-09-20")
+    assert len(first["recoveries"]) == 2  # type: ignore[arg-type]
+    assert "decision" in run(db, "death", FIRST, "2014-07-20", "--on", "2014-09-21", code=2)  # another day
+    (later,) = shown(db, "death", FIRST, "2014-07-20", "--on", "2014-09-21", "--decision", "更1")["withdrawn"]  # type: ignore[misc]
+    assert "2014-07" in later
+    text = run(db, "recoveries", "pension", code=1)
+    assert ("撤销 更1" in text, text.count("未收回 0.00 元"), text.count("未收回 1,000.00 元")) == (True, 1, 1)
+    (still,) = [name for name in first["recoveries"] if name != later]  # type: ignore[union-attr]
+    run(db, "receive", "pension", still, 40000, "--reference", "收1", "--heirs", "", *ON)  # the bank
+    assert "收到 100.00 元" in tried(
+        db, "receive", "pension", still, 10000, "--reference", "收2", "--heirs", "追3号", *ON
+    )
+    assert f"撤销追回 {still}" in tried(db, "withdraw-death", FIRST, "--decision", "撤2", "--on", "2014-09-22")
+    run(db, "withdraw-death", SECOND, "--decision", "撤2", "--on", "2014-09-22", code=2)
+    due = shown(db, "held", "pension", code=1)["held"]
+    assert sorted(line["amount_fen"] for line in due) == [10000, 40000]  # type: ignore[union-attr, index]
+    assert "1950" not in text
+
+
+def test_a_recovery_is_withdrawn_with_what_two_officers_signed(db: str, tmp_path: Path) -> None:
+    told(db, tmp_path)
+    batch = paid(db, tmp_path, "2014-09")
+    run(db, "recover", "R1", batch, 1, 30000, "--reason", "多发", *ON)
+    order = ("withdraw-recovery", "pension", "R1", "--decision", "免1", *ON)
+    act = asked(run(db, *order, code=2))
+    run(db, *order, *signed(tmp_path, act, "li"), code=2)
+    run(db, *order, *signed(tmp_path, (act[0], "R2", act[2]), "li", "wang"), code=2)  # of another one
+    assert "撤销 (免1)" in tried(db, *order, *signed(tmp_path, act, "li", "wang"))
+    assert "未收回 0.00 元" in run(db, "recoveries", "pension")
+    (tmp_path / "li.json").write_text("{}")
+    run(db, *order, "--approval", tmp_path / "li.json", code=2)
+
+
+def test_a_corrected_account_may_be_at_another_bank_and_a_given_up_line_comes_back(db: str, tmp_path: Path) -> None:
+    told(db, tmp_path)
+    batch = paid(db, tmp_path, "2014-09", code="14")
+    assert "放弃 1 笔" in run(db, "give-up", "pension", batch, 1, *ON)
+    assert "恢复退票 1 笔" in tried(db, "reinstate", "pension", batch, 1, *ON)
+    table, out = tmp_path / "new.csv", tmp_path / "again"
+    table.write_text(f"id_number,account_no,bank\n{FIRST},6217 0000 0000 0000 009,105\n", "utf-8")
+    order = ("repay", "pension", "2014-09", "--corrections", table, "--out", out, *ON)
+    tried(db, *order, *signed(tmp_path, asked(run(db, *order, code=2)), "li", "wang"))
+    sent = {path.name.split("-")[3]: path for path in out.glob("PAYREQ*")}
+    rows = {bank: bankfile.read(path, bankfile.PAYOUT_REQUEST).rows for bank, path in sent.items()}
+    assert [row[1] for row in rows["105"]] == ["6217000000000000009"]
+    assert [row[3] for row in rows["103"]] == [SECOND]
+    for wrong in ("6.217E+18,105", "6217000000000000008,1|5", ",105"):
+        table.write_text(f"id_number,account_no,bank\n{FIRST},{wrong}\n", "utf-8")
+        run(db, *order, code=2)
+
+
+def test_the_day_of_payment_may_be_named(db: str, tmp_path: Path) -> None:
+    """Where that year's working days are not published yet it has to be."""
+    told(db, tmp_path)
+    roll = tmp_path / "roll.csv"
+    roll.write_text(f"id_number,name,amount_fen\n{FIRST},甲一,100\n", "utf-8")
+    order = ("draft", "pension", "2044-01", roll, "--by", "zhang", "--on", "2044-01-04")
+    run(db, *order, code=2)
+    assert shown(db, *order, "--pay-on", "2044-01-15")["pay_on"] == "2044-01-15"
+
+
+def test_a_standing_names_days_as_days_and_the_living_have_none_of_death(db: str, tmp_path: Path) -> None:
+    path = tmp_path / "standings.csv"
+    before = everything(db)
+    for line, said in (
+        (f"{FIRST},2,2014-W31-5,,,", "2014-W31-5 is no day"),
+        (f"{FIRST},2,20140801,,,", "20140801 is no day"),
+        (f"{FIRST},1,2014-08-01,,,", "not reported dead"),
+        (f"{FIRST},1,,103,6.22848E+18,1", "12 to 19 digits"),
+        (f"{FIRST},1,,a/b,6228480000000000000,1", "a/b is no bank"),
+    ):
+        path.write_text(f"{STANDINGS}\n{line}", "utf-8")
+        text = run(db, "tell", path, *ON, code=2)
+        assert ("standings.csv line 2" in text, said in text, FIRST in text) == (True, True, False), text
+    assert everything(db) == before
+
+
+def test_a_key_is_made_once_and_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new.pem"
+    make = ["pay", "officer-key", "017", "--name", '李"审核', "--key", str(path)]
+    done = CliRunner().invoke(app, make)
+    assert done.exit_code == 0, done.output
+    before = path.read_bytes()
+    assert (b"ENCRYPTED" in before, path.stat().st_mode & 0o077) == (True, 0)
+    (tmp_path / "officers.toml").write_text(done.output, "utf-8")
+    (officer,) = load(tmp_path / "officers.toml")
+    assert (officer.id, officer.name) == ("017", '李"审核')
+    assert CliRunner().invoke(app, make).exit_code == 2  # never over a key
+    for wrong in (["李审核", "--name", "x"], ["018", "--name", " "]):
+        assert (
+            CliRunner().invoke(app, ["pay", "officer-key", *wrong, "--key", str(tmp_path / "other.pem")]).exit_code == 2
+        )
+    assert (path.read_bytes(), sorted(one.name for one in tmp_path.iterdir())) == (before, ["new.pem", "officers.toml"])
