@@ -19,9 +19,9 @@ from sbcard_core.medical.eligible import not_eligible
 from sbcard_core.medical.faults import message_fault, returned_fault, shown
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import Policy
-from sbcard_core.medical.records import Settlement, cancelled_among, find
+from sbcard_core.medical.records import Settlement, cancelled_among, find, reversed_among
 from sbcard_core.medical.refund import Refund, refund_in
-from sbcard_core.medical.reversal import Reversal, reversed_among, take_back
+from sbcard_core.medical.reversal import Reversal, take_back
 from sbcard_core.medical.settle import LedgerRefused, write_new
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
@@ -205,12 +205,20 @@ class MedicalBilling:
             return refund_in(self._ledger, connection, book, setl_id, returned, refund_id=msgid, at=at, psn_no=psn_no)
 
     def reverse(self, omsgid: str, *, oinfno: str, psn_no: str, msgid: str, at: str) -> Reversal:
-        """Take back a settlement whose outcome the sender does not know (2601 冲正).
+        """Take back a message whose outcome the sender does not know (2601 冲正).
 
-        If it was settled it is cancelled; if it never arrived, it is refused when it does. Sent again: the same answer.
+        A settlement that arrived is cancelled; a cancellation that arrived is undone, and the settlement stands again.
+        What never arrived is refused when it does. Sent again: the same answer.
+
+        Args:
+            omsgid: the message to take back.
+            oinfno: its trade: 2102, 2103, 2207, 2208, 2304, 2305 or 2401.
+            psn_no: the insured person.
+            msgid: number of this message.
+            at: its business time.
 
         Raises:
-            SettlementRefused: a malformed message, a trade that is no settlement, another person's settlement.
+            SettlementRefused: a malformed message, another trade, another person's.
             Refused: the ledger refuses; nothing has moved.
         """
         with self._store.begin() as connection:

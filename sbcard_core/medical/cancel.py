@@ -15,9 +15,11 @@ from sbcard_core.medical.records import (
     COLUMNS,
     PAID_PARTS,
     Row,
+    cancellation_of,
     find,
     hospital_account,
     is_cancellation,
+    reversed_among,
     taken_from,
     taking_row,
 )
@@ -120,9 +122,12 @@ def cancel_all(ledger: Ledger, connection: sa.Connection, asked: Sequence[Cancel
     good = [one for one in asked if _is_well_formed(one)]
     found = find(connection, [number for one in good for number in (one.setl_id, one.msgid)])
     after = taken_from(connection, [one.setl_id for one in good])
+    gone = reversed_among(connection, [one.msgid for one in good])
     statuses, takings = [], []
     for one in asked:
-        planned = _plan(one, found, after) if _is_well_formed(one) else SettleStatus.MALFORMED
+        planned: Taking | SettleStatus = SettleStatus.MALFORMED
+        if _is_well_formed(one):
+            planned = SettleStatus.REVERSED if one.msgid in gone else _plan(one, found, after)
         if isinstance(planned, Taking):
             takings.append(planned)
             planned = SettleStatus.SETTLED
@@ -148,14 +153,15 @@ def _plan(one: Cancellation, found: dict[str, Row], taken: dict[str, list[Row]])
     if original.reverses is not None:
         return SettleStatus.NOT_CANCELLABLE
     after = taken.get(one.setl_id, [])
-    if any(map(is_cancellation, after)):
+    if cancellation_of(after) is not None:
         return SettleStatus.EXISTS
     if one.msgid in found:
         return SettleStatus.EXISTS_DIFFERENT
     if one.at < original.at:
         return SettleStatus.MALFORMED
     left = standing(original, after).negated()
-    return Taking(original, taking_row(original, one.msgid, one.at, left), f"cancel:{one.setl_id}")
+    once = one.msgid if any(map(is_cancellation, after)) else one.setl_id  # an earlier one was taken back
+    return Taking(original, taking_row(original, one.msgid, one.at, left), f"cancel:{once}")
 
 
 def standing(original: Row, after: Sequence[Row]) -> Split:

@@ -3,19 +3,28 @@
 Field names as public vendor code shows them; amounts are numeric(16,2) text.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import fen_of, numeric
 from sbcard_core.medical.catalogue import TotalsDisagree
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import FUND_FIELDS
-from sbcard_core.medical.split import AMOUNT_FIELDS, Split
+from sbcard_core.medical.split import ACCOUNT_CODE, AMOUNT_FIELDS, Split
 from sbcard_core.medical.visit import VisitKind
+from sbcard_core.messages import message
 
 SETTLE_FIELDS: Final = AMOUNT_FIELDS
 """Names of the amounts of the reply."""
+HOSPITAL_CODES: Final = frozenset({"999996", "999997"})
+"""fund_pay_type of what the hospital bears; from real replies."""
+_OTHER_FUNDS: Final = ("hifdm_pay", "othfund_pay")
+"""Funds a reply may name that no split here has: 伤残, 其他."""
+_AMOUNT: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+_ZEROS: Final = re.compile(r"(\.[0-9]{2})0+$")
 
 
 def as_national(
@@ -94,45 +103,94 @@ def _price(fen: Decimal) -> str:
 def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) -> dict[str, int]:
     """Read the amounts of a centre's reply as fen and check what must add up.
 
+    Amounts are JSON numbers of any scale or text. ``setldetail`` lists what funds, the personal account and the
+    hospital bear; each is held against its own amount. What is null, as in cancellations, follows from the rest.
+
     Args:
-        reply: the reply; an amount that is missing or empty is 0.
+        reply: the reply; an amount that is missing, null or empty and follows from nothing is 0.
         fund_sum_includes_account: whether that region's fund_pay_sumamt counts the personal account.
 
+    Returns:
+        Fen by national name; ``hifdm_pay`` and ``othfund_pay`` too where the reply has them.
+
     Raises:
-        TotalsDisagree: the parts are not the bill, the patient's part, or the funds' sum.
+        TotalsDisagree: the parts are not the bill, the patient's part, the funds' sum, or setldetail's.
         InvalidValue: an amount that is none.
 
     Example:
-        >>> amounts = from_national({"medfee_sumamt": "15.00", "psn_part_amt": "15", "psn_cash_pay": "15.0"},
-        ...     fund_sum_includes_account=False)
-        >>> amounts["psn_cash_pay"]
-        1500
+        >>> reply = {"medfee_sumamt": -25.1, "acct_pay": -25.1, "psn_part_amt": None,
+        ...     "setldetail": [{"fund_pay_type": "310200", "fund_payamt": -25.1}]}
+        >>> amounts = from_national(reply, fund_sum_includes_account=False)
+        >>> amounts["psn_part_amt"], amounts["psn_cash_pay"]
+        (-2510, 0)
     """
-    fen = {name: fen_of(str(reply.get(name) or "0")) for name in AMOUNT_FIELDS}
+    given = {name: _fen(reply.get(name)) for name in (*AMOUNT_FIELDS, *_OTHER_FUNDS)}
+    funds, account, hospital = _detail(reply.get("setldetail") or ())
+    known = {name: fen for name, fen in given.items() if fen is not None}
+    for name, elsewhere in (
+        ("hosp_part_amt", (_fen(reply.get("ownpay_hosp_part")), hospital)),
+        ("psn_part_amt", (_fen(reply.get("psn_pay")),)),
+        ("acct_pay", (account,)),
+    ):
+        stated = [one for one in elsewhere if one is not None]
+        if name not in known and stated:
+            known[name] = stated[0]
+    fen = {name: known.get(name, 0) for name in AMOUNT_FIELDS}
     counted = fen["acct_pay"] if fund_sum_includes_account else 0
-    funds = reply.get("setldetail") or ()
-    if not all(isinstance(pay, Mapping) for pay in funds):
-        raise _disagree("setldetail is no list of funds")
-    detail = [fen_of(str(pay.get("fund_payamt") or "0")) for pay in funds]
-    lines = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
+    if "psn_part_amt" not in known:
+        fen["psn_part_amt"] = fen["medfee_sumamt"] - fen["fund_pay_sumamt"] + counted - fen["hosp_part_amt"]
+    if "psn_cash_pay" not in known:
+        fen["psn_cash_pay"] = fen["psn_part_amt"] - fen["acct_pay"] - fen["acct_mulaid_pay"]
+    fen |= {name: known[name] for name in _OTHER_FUNDS if name in known}
+    _check(fen, counted, has_funds=any(name in known for name in (*FUND_FIELDS, *_OTHER_FUNDS)))
+    for name, listed, whole in (
+        ("setldetail", funds, {fen["fund_pay_sumamt"] - counted}),
+        ("setldetail of the personal account", account, {fen["acct_pay"], fen["acct_pay"] + fen["acct_mulaid_pay"]}),
+        ("setldetail of the hospital", hospital, {fen["hosp_part_amt"]}),
+    ):
+        if listed is not None and listed not in whole:
+            raise _disagree(name)
+    return fen
+
+
+def _check(fen: Mapping[str, int], counted: int, *, has_funds: bool) -> None:
+    lines = [fen[name] for name in ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")]
     wrong = {
         "medfee_sumamt": fen["fund_pay_sumamt"] - counted + fen["psn_part_amt"] + fen["hosp_part_amt"],
         "psn_part_amt": fen["acct_pay"] + fen["acct_mulaid_pay"] + fen["psn_cash_pay"],
-        "fund_pay_sumamt": sum(fen[name] for name in FUND_FIELDS) + counted,
     }
-    if any(fen[name] for name in lines) and fen["medfee_sumamt"] != sum(fen[name] for name in lines):
+    if has_funds:
+        wrong["fund_pay_sumamt"] = sum(fen.get(name, 0) for name in (*FUND_FIELDS, *_OTHER_FUNDS)) + counted
+    if any(lines) and fen["medfee_sumamt"] != sum(lines):
         raise _disagree("medfee_sumamt and its lines")
-    if any(fen[name] for name in lines) and abs(fen["act_pay_dedc"]) > abs(fen["inscp_scp_amt"]):
+    if any(lines) and abs(fen["act_pay_dedc"]) > abs(fen["inscp_scp_amt"]):
         raise _disagree("act_pay_dedc is more than inscp_scp_amt")
     for name, total in wrong.items():
         if fen[name] != total:
             raise _disagree(name)
-    if detail and sum(detail) != fen["fund_pay_sumamt"]:
-        raise _disagree("setldetail")
-    return fen
+
+
+def _detail(entries: Any) -> tuple[int | None, int | None, int | None]:
+    """What setldetail lists of the funds, the personal account and the hospital; ``None``: no such entry."""
+    sums: list[int | None] = [None, None, None]
+    if not isinstance(entries, list | tuple) or not all(isinstance(one, Mapping) for one in entries):
+        raise _disagree("setldetail is no list of funds")
+    for one in entries:
+        code = str(one.get("fund_pay_type") or "")
+        place = 1 if code.startswith(ACCOUNT_CODE) else 2 if code in HOSPITAL_CODES else 0
+        sums[place] = (sums[place] or 0) + (_fen(one.get("fund_payamt")) or 0)
+    return sums[0], sums[1], sums[2]
+
+
+def _fen(value: object) -> int | None:
+    """An amount; ``None`` where there is none. Zeros behind the second decimal say nothing."""
+    if value is None or value == "":
+        return None
+    text = str(value)
+    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+        raise InvalidValue(message("values.amount"), step="medical.national", term="结算结果")
+    return fen_of(_ZEROS.sub(r"\1", text))
 
 
 def _disagree(what: str) -> TotalsDisagree:
-    return TotalsDisagree(
-        f"the reply does not add up: {what}", step="medical.national", term="结算结果", advice="ask the centre"
-    )
+    return TotalsDisagree(message("medical.national.sum", what=what), step="medical.national", term="结算结果")

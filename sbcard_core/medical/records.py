@@ -1,7 +1,7 @@
 """A settlement and the row it is kept as."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -21,6 +21,7 @@ PAID_PARTS: Final = ("acct_pay", "acct_mulaid_pay", *FUND_FIELDS, "psn_cash_pay"
 """The amounts that move money; what the hospital bears (hosp_part_amt) moves none."""
 LOOKUP_IDS: Final = 900
 """How many settlements one query names."""
+_REINSTATES: Final = "reinstates"
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -78,6 +79,8 @@ class Payers(NamedTuple):
     card_transfer: str = ""
 
 
+_REVERSAL: Final = schema.medical_reversal.c
+_GONE: Final = sa.select(_REVERSAL.omsgid).where(_REVERSAL.omsgid.in_(sa.bindparam("ids", expanding=True)))
 COLUMNS: Final = Row._fields
 _TABLE: Final = schema.settlement.c
 _SELECT: Final = sa.select(*(_TABLE[name] for name in COLUMNS))
@@ -227,15 +230,38 @@ def find(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
     return {row[0]: Row(*row) for chunk in chunks for row in connection.execute(_FIND, {"ids": chunk})}
 
 
+def reversed_among(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these messages were taken back."""
+    chunks = (ids[start : start + LOOKUP_IDS] for start in range(0, len(ids), LOOKUP_IDS))
+    return {omsgid for chunk in chunks for omsgid in connection.execute(_GONE, {"ids": list(chunk)}).scalars()}
+
+
 def is_cancellation(row: Row) -> bool:
     """Whether a row that takes from a settlement takes all that is left of it: a refund keeps its bill."""
     return row.bill == ""
 
 
+def reinstated(row: Row) -> str:
+    """The cancellation that a row takes back; empty if it is none of that kind."""
+    return str(json.loads(row.bill).get(_REINSTATES, "")) if row.bill else ""
+
+
+def reinstating_bill(cancel_id: str) -> str:
+    """What a row that takes a cancellation back keeps as its bill."""
+    return encode({_REINSTATES: cancel_id})
+
+
+def cancellation_of(after: Iterable[Row]) -> Row | None:
+    """The cancellation that stands among the rows that take from one settlement."""
+    rows = list(after)
+    gone = {reinstated(row) for row in rows}
+    return next((row for row in rows if is_cancellation(row) and row.setl_id not in gone), None)
+
+
 def cancelled_among(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
-    """The cancellations of these settlements, by settlement."""
-    taken = taken_from(connection, ids)
-    return {setl_id: row for setl_id, rows in taken.items() for row in rows if is_cancellation(row)}
+    """The cancellations of these settlements that stand, by settlement."""
+    found = ((setl_id, cancellation_of(rows)) for setl_id, rows in taken_from(connection, ids).items())
+    return {setl_id: row for setl_id, row in found if row is not None}
 
 
 def taken_from(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Row]]:

@@ -16,7 +16,7 @@ from sbcard_core.medical.cancel import REFUNDED_CODE, Taking, combined, standing
 from sbcard_core.medical.faults import message_fault
 from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy_book import PolicyBook
-from sbcard_core.medical.records import Row, encode, find, is_cancellation, taken_from, taking_row
+from sbcard_core.medical.records import Row, cancellation_of, encode, find, reinstated, taken_from, taking_row
 from sbcard_core.medical.split import RawStep, Split, split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
@@ -64,12 +64,14 @@ def refund_in(
     asked = _asked(setl_id, returned, at)
     if refund_id in found:
         return _again(found[refund_id], original, after, asked)
-    if original.reverses is not None or not original.bill or any(map(is_cancellation, after)):
+    if original.reverses is not None or not original.bill or cancellation_of(after) is not None:
         raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, "cancelled, or itself a cancellation or refund")
     if fault := message_fault({}, at, original.at):
         raise _refused(SettleStatus.MALFORMED, setl_id, fault)
     made_of = json.loads(original.bill)
-    lines = _lines(made_of["lines"], [*map(_returned, after), returned], setl_id)
+    lines = _lines(
+        made_of["lines"], [*(_returned(row) for row in after if row.bill and not reinstated(row)), returned], setl_id
+    )
     policy = book.by_code(original.split.policy)
     if policy is None or policy.digest != made_of["policy_digest"]:
         raise _refused(SettleStatus.POLICY_CHANGED, setl_id)

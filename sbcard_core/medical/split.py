@@ -24,6 +24,8 @@ _GRADE_ZH: Final = {grade: grade.zh for grade in Grade}
 _PAID: Final = {name: index for index, name in enumerate(Accumulators._fields)}
 
 ANY_VISIT: Final = Visit()
+ACCOUNT_CODE: Final = "3102"
+"""Beginning of the fund_pay_type of personal accounts; from real replies."""
 
 RawStep = tuple[str, int, int | None, int, str, tuple[Any, ...]]
 """The values of a ``TraceStep``."""
@@ -307,7 +309,7 @@ class _Work:
         fields = self.fields
         extra = fields["acct_pay"] if self.policy.fund_sum_includes_account else 0
         if extra:
-            self.detail.append(FundPay("", "个人账户", extra, extra, None, "acct_pay"))
+            self.detail.append(FundPay(f"{ACCOUNT_CODE}00", "个人账户", extra, extra, None, "acct_pay"))
         fields["fund_pay_sumamt"] = self.paid + extra
         added = Accumulators(
             1 if fields["medfee_sumamt"] else 0,

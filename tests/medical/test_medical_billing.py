@@ -217,7 +217,8 @@ def test_an_unknown_outcome_is_taken_back_whether_it_had_arrived_or_not(billing:
     assert status_of(billing.presettle, bill(2)) == "REVERSED"
     billing.settle(bill(3))
     wrong = {"oinfno": "2304", "psn_no": "P1", "msgid": number(200), "at": AT}
-    assert status_of(billing.reverse, number(3), **(wrong | {"oinfno": "2208"})) == "MALFORMED"
+    assert status_of(billing.reverse, number(3), **(wrong | {"oinfno": "2206"})) == "MALFORMED"
+    assert status_of(billing.reverse, number(3), **(wrong | {"oinfno": "2208"})) == "NOT_CANCELLABLE"
     assert status_of(billing.reverse, number(3), **(wrong | {"psn_no": "P2"})) == "UNKNOWN_SETTLEMENT"
     assert status_of(billing.reverse, "x", **wrong) == "MALFORMED"
 
