@@ -7,6 +7,7 @@ from types import MappingProxyType
 import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
+from sbcard_core.messages import message
 from sbcard_core.store import schema
 
 CITY_LETTERS: Mapping[str, str] = MappingProxyType(
@@ -62,16 +63,13 @@ def next_range(connection: sa.Connection, city: str, count: int, letters: Mappin
     """
     letter = letters.get(city)
     if letter is None:
-        raise NumbersExhausted(
-            f"city {city} has no card-number letter", step="production.order", term="卡号", advice="add it to letters"
-        )
+        raise NumbersExhausted(message("registry.no_letter", city=city), step="production.order", term="卡号")
     column = schema.card.c.card_no
     last = connection.execute(
         sa.select(sa.func.max(column)).where(column >= f"{letter}0000000", column <= f"{letter}9999999Z")
     ).scalar()
     first = int(last[1:8]) + 1 if last else 1
     if first + count - 1 > SERIAL_MAX:
-        raise NumbersExhausted(
-            f"city {city} has no {count} serials left", step="production.order", term="卡号", advice="add a letter"
-        )
+        what = message("registry.no_serials", city=city, count=count)
+        raise NumbersExhausted(what, step="production.order", term="卡号")
     return NumberRange(city, letter, first)

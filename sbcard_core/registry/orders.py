@@ -78,7 +78,7 @@ def replacement_cards(city: str, bank: str, after: int, limit: int) -> sa.Select
 
 
 def unmade_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]:
-    """Cards an answered order did not bring; rows end with card number and factor instead."""
+    """Cards an answered order did not bring, without cancelled ones; rows end with card number and factor instead."""
     order = schema.production_order.c
     return (
         sa.select(*_HOLDER, _card.card_no, _card.factor)
@@ -86,6 +86,7 @@ def unmade_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]
         .join(schema.production_order, order.order_no == _card.order_no)
         .where(order.city == city, _card.bank == bank, _person.person_id > after)
         .where(_card.made_on.is_(None), order.returned_on.is_not(None))
+        .where(_card.app_state != int(CardState.CANCELLED))
         .order_by(_person.person_id)
         .limit(limit)
     )

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sbcard_core.crypto.keys import SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 from sbcard_core.registry import orders
 from sbcard_core.registry.card_numbers import CITY_LETTERS
 from sbcard_core.registry.production_results import BackFileReport, read_back_file
@@ -99,7 +100,7 @@ class Production:
         quotas: Mapping[str, int] | None = None,
     ) -> list[Path]:
         if max_cards < 1:
-            raise InvalidValue("an order holds at least one card", step="production.order", term="制卡批次")
+            raise InvalidValue(message("registry.order_size"), step="production.order", term="制卡批次")
         batch = schema.opening_batch.c
         with self._store.begin() as connection:
             query = sa.select(batch.bank).where(batch.city == city).distinct().order_by(batch.bank)

@@ -159,12 +159,8 @@ class Store:
                 connection.execute(sa.insert(schema.alembic_version).values(version_num=revision))
                 connection.execute(sa.insert(schema.book).values(book_id=1, sample=sample))
             elif found > SCHEMA_VERSION or found not in migrate.REVISION_OF:
-                raise SchemaMismatch(
-                    f"database has schema version {found}, this library knows up to {SCHEMA_VERSION}",
-                    step="store.open",
-                    term="数据库版本",
-                    advice="open it with the library version that made it",
-                )
+                what = message("store.newer", found=found, known=SCHEMA_VERSION)
+                raise SchemaMismatch(what, step="store.open", term="数据库版本")
             elif found < SCHEMA_VERSION:
                 migrate.upgrade(connection, found)
                 connection.execute(sa.update(schema.schema_version).values(version=SCHEMA_VERSION))
@@ -272,8 +268,7 @@ class Store:
 
     def _must_be_open(self) -> None:
         if self._is_closed:
-            advice = "open it again: Store.open(url)"
-            raise StoreClosed("the store is closed", step="store", term="数据库已关闭", advice=advice)
+            raise StoreClosed(message("store.closed"), step="store", term="数据库已关闭")
 
     def close(self) -> None:
         """Give back every connection; what is asked of the store afterwards is refused."""

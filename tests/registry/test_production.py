@@ -17,6 +17,7 @@ from sbcard_core.fields import card_number
 from sbcard_core.registry import back_file, enrolment
 from sbcard_core.registry.back_file import BackFileRefused
 from sbcard_core.registry.card_numbers import NumbersExhausted
+from sbcard_core.registry.issuing import Issuing
 from sbcard_core.registry.openings import Openings
 from sbcard_core.registry.production import Production
 from sbcard_core.store import Store, schema
@@ -293,3 +294,16 @@ def test_cards_are_conserved_whatever_byte_is_wrong(
         assert report.made + report.failed + report.missing == 5
         assert made(store) == report.made >= 3
         assert report.made + report.failed + report.unmatched == 5
+
+
+def test_a_cancelled_card_is_not_ordered_again(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    """Two cards the factory failed, one of them cancelled meanwhile."""
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    production.read_back_file(world.factory_answer(order, holders(store), fail={2, 3}), read_on=BACK)
+    lines = [json.loads(text) for text in order.read_text("utf-8").splitlines()]
+    assert Issuing(store).cancel(lines[1]["card_no"], BACK).is_success
+    (again,) = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+    assert [json.loads(text)["card_no"] for text in again.read_text("utf-8").splitlines()] == [lines[2]["card_no"]]
