@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-_RISKY: Final = re.compile(r"'*[ \u3000]*(?:[=+\-@\t\r\n]|[＝＋－＠])")
-_BEGINS: Final = frozenset("=+-@\t\r\n＝＋－＠' \u3000")
+_RISKY: Final = re.compile(r"'*[\s\ufeff\u200b-\u200f\u2060]*[=+\-@＝＋－＠\t\r\n]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _SPARED: Final = re.compile(r"[-+]?")
 
@@ -46,6 +45,6 @@ def write_rows(out: _Lines, rows: Iterable[Iterable[object]], *, end: str = "\r\
     """Write rows as CSV with safe cells; returns how many."""
     table, count = csv.writer(out, lineterminator=end), 0
     for row in rows:
-        table.writerow([cell if type(cell) is str and cell[:1] not in _BEGINS else write_cell(cell) for cell in row])
+        table.writerow([cell if type(cell) is str and cell[:1].isalnum() else write_cell(cell) for cell in row])
         count += 1
     return count

@@ -19,6 +19,9 @@ _DIMENSIONS: Final = 0x0200
 _ONE_CELL: Final = frozenset((0x0203, 0x0204, 0x0205, 0x0006, 0x0206, 0x0406, 0x00D6, 0x00FD, 0x027E))
 """Records of one cell that holds something: row and column stand first."""
 
+_TEXTS, _CONTINUE, _TEXT_CELL = 0x00FC, 0x003C, 0x00FD
+"""SST with the shared texts, what goes on behind it, and LABELSST, a cell that names one."""
+
 _MANY_CELLS: Final = 0x00BD
 """MULRK: row and first column stand first, the last column at the end."""
 
@@ -27,31 +30,88 @@ def _damaged() -> SourceRefused:
     return SourceRefused("not a whole workbook", code="file.damaged", advice="open it, save it anew, or send CSV")
 
 
-def cells(file: BinaryIO) -> int:
-    """Cells of the rectangles from A1 to the last cell of each sheet.
+def extent(file: BinaryIO) -> tuple[int, int]:
+    """Cells of the rectangles from A1 to the last cell of each sheet, and characters of their shared texts.
 
     Raises:
         SourceRefused: no whole compound file, or a cell where no sheet has one.
     """
-    total = rows = columns = 0
+    found = _Extent()
     for kind, body in _records(_stream(file)):
+        found.take(kind, body)
+    return found.total + found.rows * found.columns, found.characters
+
+
+class _Extent:
+    """The sums over the records so far."""
+
+    def __init__(self) -> None:
+        self.total = self.rows = self.columns = self.characters = 0
+        self._texts: list[bytes] = []
+        self._lengths: list[int] = []
+
+    def take(self, kind: int, body: bytes) -> None:
+        """Take the next record."""
+        if kind == _TEXTS or (kind == _CONTINUE and self._texts):
+            self._texts.append(body)
+            return
+        if self._texts:
+            self._lengths, self._texts = _lengths(self._texts), []
         if kind in _BOF:
-            total, rows, columns = total + rows * columns, 0, 0
+            self.total, self.rows, self.columns = self.total + self.rows * self.columns, 0, 0
         elif kind == _DIMENSIONS and len(body) >= 10:
-            wide = len(body) >= 14
-            last_row, first, last = struct.unpack_from("<4xIHH" if wide else "<2xHHH", body)
-            if last_row > _MOST_ROWS or last > _MOST_COLUMNS or first > last:
-                raise _damaged()
+            top, bottom, left, right = struct.unpack_from("<IIHH" if len(body) >= 14 else "<HHHH", body)
+            if not (top <= bottom <= _MOST_ROWS and left <= right <= _MOST_COLUMNS):
+                raise _damaged()  # a reader asks for the difference, however far below zero
         elif kind in _ONE_CELL or kind == _MANY_CELLS:
-            if len(body) < 6:
-                raise _damaged()
-            row, column = struct.unpack_from("<HH", body)
-            if kind == _MANY_CELLS:
-                column = max(column, struct.unpack_from("<H", body, len(body) - 2)[0])
-            if column >= _MOST_COLUMNS:
-                raise _damaged()
-            rows, columns = max(rows, row + 1), max(columns, column + 1)
-    return total + rows * columns
+            self._cell(kind, body)
+
+    def _cell(self, kind: int, body: bytes) -> None:
+        if len(body) < 6:
+            raise _damaged()
+        row, column = struct.unpack_from("<HH", body)
+        if kind == _MANY_CELLS:
+            column = max(column, struct.unpack_from("<H", body, len(body) - 2)[0])
+        if column >= _MOST_COLUMNS:
+            raise _damaged()
+        if kind == _TEXT_CELL and len(body) >= 10:
+            number = struct.unpack_from("<I", body, 6)[0]
+            self.characters += self._lengths[number] if number < len(self._lengths) else 0
+        self.rows, self.columns = max(self.rows, row + 1), max(self.columns, column + 1)
+
+
+def _lengths(parts: list[bytes]) -> list[int]:
+    """The characters of each shared text; what is cut off counts for nothing, for no reader makes it.
+
+    Source: [MS-XLS] 2.4.265 (SST), 2.5.293 (XLUnicodeRichExtendedString): a text goes on in the next record behind a
+    byte that says anew how wide its characters are.
+    """
+    out: list[int] = []
+    at, part = 8, 0
+    while part < len(parts):
+        if at >= len(parts[part]):
+            part, at = part + 1, at - len(parts[part])
+            continue
+        if at + 3 > len(parts[part]):
+            break
+        length, flags = struct.unpack_from("<HB", parts[part], at)
+        head = parts[part][at + 3 : at + 9].ljust(6, b"\0")
+        runs = struct.unpack_from("<H", head)[0] if flags & 8 else 0
+        more = struct.unpack_from("<I", head, 2 if flags & 8 else 0)[0] if flags & 4 else 0
+        at += 3 + (2 if flags & 8 else 0) + (4 if flags & 4 else 0)
+        left = length
+        while left:
+            width = 2 if flags & 1 else 1
+            taken = min(left, max(len(parts[part]) - at, 0) // width)
+            left, at = left - taken, at + taken * width
+            if left:
+                part, at = part + 1, 1
+                if part == len(parts) or not parts[part]:
+                    return out
+                flags = parts[part][0]
+        at += 4 * runs + more
+        out.append(length)
+    return out
 
 
 def _records(stream: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -9,8 +9,10 @@ and without ``r=``. Tags written as spreadsheet programs write them are counted 
 """
 
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,6 +31,9 @@ MAX_UNPACKED: Final = 400 << 20
 
 MAX_ROWS: Final = 1_048_576
 """Of a sheet in any spreadsheet program."""
+
+_WIDEST_CHARACTER: Final = 3
+"""Bytes of a character in memory."""
 
 _PIECE: Final = 1 << 18
 _LONGEST_TAG: Final = 1 << 20
@@ -49,7 +54,7 @@ _REFERENCE: Final = re.compile(rb"([A-Za-z]{1,7})([0-9]{1,10})")
 _TEXT_END: Final = re.compile(rb"</" + _PREFIX + rb"si\s*>")
 _VALUE: Final = re.compile(rb"<" + _PREFIX + rb"v(?:\s[^<>]*)?>\s*([0-9]{1,9})\s*<")
 _ODS_TAG: Final = re.compile(
-    rb"<" + _PREFIX + rb"(table|table-row|table-cell|covered-table-cell)(?=[\s/>])" + _ATTRIBUTES + rb">"
+    rb"<" + _PREFIX + rb"(table|table-row|table-cell|covered-table-cell)(?=[\s/>])" + _ATTRIBUTES + rb">(\s*</)?"
 )
 _REPEATED: Final = re.compile(rb"""number-(?:rows|columns)-repeated\s*=\s*["']\s*([0-9]{1,18})""")
 _HOLDS: Final = re.compile(rb"""value[\w-]*\s*=""")
@@ -92,7 +97,10 @@ def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_U
             size = file.seek(0, 2)
             if size > max_unpacked // 4:
                 raise too_large(f"more than {max_unpacked >> 22} MB")
-            return Extent(_within(biff.cells(file), max_cells), size)
+            cells, characters = biff.extent(file)
+            if characters * _WIDEST_CHARACTER > max_unpacked:
+                raise too_large(f"its cells hold more than {max_unpacked >> 20} MB of text")
+            return Extent(_within(cells, max_cells), size)
         try:
             with zipfile.ZipFile(file) as archive:
                 return _archive(archive, max_cells, max_unpacked)
@@ -133,7 +141,10 @@ def _archive(archive: zipfile.ZipFile, max_cells: int, max_unpacked: int) -> Ext
 
 
 def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    with archive.open(member) as file:
+    """What a member holds, whatever length the archive says it has: another reader may go on behind that."""
+    whole = copy(member)
+    whole.file_size = sys.maxsize
+    with archive.open(whole) as file:
         while data := file.read(_PIECE):
             yield data
 
@@ -327,7 +338,8 @@ class _Ods(_Scan):
                 self._row, self._repeat, self._column = self._row + self._repeat, times, 0
             else:
                 self._column += times
-                if not tag[2].rstrip().endswith(b"/") or _HOLDS.search(tag[2]):
+                is_empty = tag[2].rstrip().endswith(b"/") or tag[3]
+                if not is_empty or _HOLDS.search(tag[2]):
                     self._rows = max(self._rows, self._row + self._repeat)
                     self._columns = max(self._columns, min(self._column, WIDEST))
             self.cells = self._done + self._rows * self._columns

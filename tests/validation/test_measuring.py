@@ -1,7 +1,10 @@
 """Workbooks measured before a library reads them: no file makes it ask for more than the limits."""
 
 import contextlib
+import struct
 import tracemalloc
+import zipfile
+import zlib
 from datetime import date
 from pathlib import Path
 from time import process_time
@@ -192,7 +195,7 @@ def test_a_damaged_old_workbook_is_measured_or_refused(tmp_path: Path, noise: by
     raw = path.read_bytes()
     path.write_bytes(raw[:at] + noise + raw[at + len(noise) :])
     with path.open("rb") as file, contextlib.suppress(SourceRefused):
-        assert biff.cells(file) >= 0
+        assert biff.extent(file) >= (0, 0)
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv", ".txt", ".dbf", ""])
@@ -262,3 +265,73 @@ def test_as_many_columns_as_a_sheet_has_are_read(tmp_path: Path) -> None:
     first, _ = Delimited(tmp_path / "a.csv").blocks(COLLECTION)
     assert first.layout is not None
     assert MAX_CELLS > 10**6
+
+
+def shared_texts(*values: str, cut: int = 0) -> list[bytes]:
+    """The record of shared texts; with ``cut`` it goes on in records of so many bytes, as [MS-XLS] wants."""
+    head = struct.pack("<II", len(values), len(values))
+    body = b"".join(struct.pack("<HB", len(value), 1) + value.encode("utf-16-le") for value in values)
+    if not cut:
+        return [books.record(0x00FC, head + body)]
+    (value,) = values
+    wide = value.encode("utf-16-le")
+    parts = [wide[at : at + cut] for at in range(0, len(wide), cut)]
+    first = books.record(0x00FC, head + struct.pack("<HB", len(value), 1) + parts[0])
+    return [first, *(books.record(0x003C, b"\1" + part) for part in parts[1:])]
+
+
+def text_cell(row: int, number: int) -> bytes:
+    return books.record(0x00FD, struct.pack("<HHHI", row, 0, 0, number))
+
+
+@pytest.mark.parametrize("cut", [0, 4000])
+def test_a_shared_text_of_an_old_workbook_counts_for_each_cell_that_has_it(tmp_path: Path, cut: int) -> None:
+    """Half a megabyte that asks for gigabytes."""
+    texts = shared_texts("长" * (30_000 if cut else 4_000), cut=cut)
+    path = books.xls(tmp_path / "a.xls", books.biff([text_cell(row, 0) for row in range(3)], before=texts))
+    (table,) = [calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_name("s").to_python()]
+    assert [len(row[0]) for row in table] == [30_000 if cut else 4_000] * 3
+    with path.open("rb") as file:
+        assert biff.extent(file) == (3, 3 * len(table[0][0]))
+    bomb = books.xls(tmp_path / "b.xls", books.biff([text_cell(row, 0) for row in range(40_000)], before=texts))
+    assert refusal(bomb) == "file.too_large"
+
+
+@given(st.lists(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"])), max_size=6))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_shared_texts_of_an_old_workbook_are_measured_one_by_one(tmp_path: Path, values: list[str]) -> None:
+    cells = [text_cell(row, row) for row in range(len(values))]
+    path = books.xls(tmp_path / "a.xls", books.biff(cells, before=shared_texts(*values)))
+    with path.open("rb") as file:
+        assert biff.extent(file) == (len(values), sum(map(len, values)))
+
+
+@pytest.mark.parametrize("dimensions", [(9, 2, 0, 3), (0, 2, 200, 3)])
+def test_an_old_workbook_that_begins_behind_its_end_is_damage(tmp_path: Path, dimensions: tuple[int, ...]) -> None:
+    """tafia/calamine#174: the difference wraps, and the reader asks for 137 GB."""
+    record = books.record(0x0200, struct.pack("<IIHHH", *dimensions, 0))
+    assert refusal(books.xls(tmp_path / "a.xls", books.biff([record, books.number(0, 0)]))) == "file.damaged"
+
+
+def test_a_length_that_the_archive_understates_hides_nothing(tmp_path: Path) -> None:
+    """A reader may go on behind the length that both headers of a member name."""
+    path = books.xlsx(tmp_path / "a.xlsx", books.sheet(FAR["the last cell of a sheet"]))
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("xl/worksheets/sheet1.xml")
+        told = archive.read(member)[: -len("<row") - 60]
+    raw = bytearray(path.read_bytes())
+    central = raw.rindex(b"PK\x01\x02", 0, raw.rindex(b"xl/worksheets/sheet1.xml"))
+    for place in (member.header_offset + 14, central + 16):
+        struct.pack_into("<I", raw, place, zlib.crc32(told))
+        struct.pack_into("<I", raw, place + 8, len(told))
+    path.write_bytes(raw)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("xl/worksheets/sheet1.xml") == told  # it reads no further
+    assert refusal(path) in ("file.too_large", "file.damaged")
+
+
+def test_empty_cells_of_an_open_document_ask_for_nothing_in_either_spelling(tmp_path: Path) -> None:
+    for empty in ("/>", "></table:table-cell>", "> </table:table-cell>"):
+        rest = f"<table:table-cell{REPEATED.format('columns', 16379)}{empty}"
+        row = f"<table:table-row>{TEXT.format('')}{rest}</table:table-row>"
+        assert measure(books.ods(tmp_path / "a.ods", row * 200)).cells == 200
