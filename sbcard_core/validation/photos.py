@@ -22,6 +22,7 @@ from sbcard_core.validation.messages import MESSAGES
 from sbcard_core.validation.photo_header import Header, read_header
 from sbcard_core.validation.photo_limits import MISSING, RULES, SAMPLE, SHARE, PhotoFault, PhotoLimits, PhotoSource
 from sbcard_core.validation.photo_roll import Named, Roll, masked_name, read_name
+from sbcard_core.validation.photo_scans import is_damaged
 from sbcard_core.validation.photo_store import Photo, photos_in
 from sbcard_core.validation.records import Finding
 from sbcard_core.values import Disposition, Severity
@@ -170,6 +171,7 @@ def inspect(name: str, data: bytes, limits: PhotoLimits = SAMPLE, *, decode: boo
     if len(data) > limits.most_read or header.width * header.height > limits.most_pixels:
         return Inspected(faults | PhotoFault.PIXEL_LIMIT, header, len(data))
     whole = header.end >= 0 and header.width > 0 and header.height > 0
+    whole = whole and not (header.format == "JPEG" and is_damaged(data))
     if not whole or (decode and not _is_decodable(_pillow(), data, header)):
         faults |= PhotoFault.DAMAGED
     return Inspected(faults, header, len(data))

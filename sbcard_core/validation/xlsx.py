@@ -146,7 +146,7 @@ class _Reader:
         if "f" in parts or kind in ("e", "b"):
             return BAD
         if kind in ("inlineStr", "str"):
-            return _text_in(parts["is"]) if "is" in parts else _unescaped(text)
+            return _text_in(parts.get("is", cell)) or _unescaped(text)  # some writers put <t> right into the cell
         if not text:
             return ""
         if kind == "s":

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.fields import citizen_id
-from sbcard_core.validation import kickback
+from sbcard_core.validation import kickback, xlsx
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.kickback import CorrectedRow, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.spec import COLLECTION
+from tests.validation import books
 
 ON = date(2014, 7, 31)
 HEADERS = [field.header for field in COLLECTION.fields]
@@ -420,3 +421,18 @@ def test_every_listed_record_has_one_fate(tmp_path_factory: pytest.TempPathFacto
     assert back.listed == len(back.rows) + back.unchanged + int(deleted)
     assert all(isinstance(row, CorrectedRow) for row in back.rows)
     assert {notice.kind for notice in back.notices} <= {NoticeKind.MOVED, NoticeKind.DELETED}
+
+
+def test_readings_and_runs_of_a_cell_are_told_apart(tmp_path: Path) -> None:
+    """Text in formats is joined, the reading that Excel puts beside it is not (seen in workbooks of Asian offices)."""
+    cells = (
+        '<c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c>'
+        '<c r="C1" t="inlineStr"><is><t>长沙</t><rPh sb="0" eb="2"><t>chang sha</t></rPh></is></c>'
+        '<c r="D1" t="inlineStr"><t>张三</t></c><c t="str"><v>_x0041_B</v></c><c r="G1" t="e"><v>#N/A</v></c>'
+    )
+    shared = (
+        f'<sst xmlns="{books.MAIN}"><si><t>宁东大道</t><rPh sb="0" eb="1"><t>dao</t></rPh></si>'
+        "<si><r><t>日本</t></r><r><rPr><b/></rPr><t>語</t></r></si></sst>"
+    )
+    path = books.xlsx(tmp_path / "a.xlsx", books.sheet(f'<row r="3">{cells}</row>'), shared)
+    assert xlsx.read(path) == {"s": [(3, ["宁东大道", "日本語", "长沙", "张三", "AB", "", xlsx.BAD])]}

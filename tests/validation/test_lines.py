@@ -243,3 +243,32 @@ def test_one_person_written_with_and_without_a_filler_is_one_person() -> None:
     again = record(1, name="张\u3164三").replace("1,F1", "2,F2", 1)
     found = codes(checked(text([HEADER, record(1, name="张三"), again], encoding="utf-8")))
     assert found == {3: ["name.invisible", "duplicate.identical"]}
+
+
+# -------------------------------------------------------------------- as other programs were reported to lose them
+
+
+@pytest.mark.parametrize(
+    ("bodies", "lost"),
+    [
+        ([record(1, '"Boston'), record(2), record(3)], {2}),  # an opening quote in the last cell
+        ([record(1, '"foo""'), record(2, "bar"), record(3)], {2}),  # a doubled quote that closes nothing
+        ([record(1, '"foo'), record(2, 'bar"'), record(3)], {2}),  # closed in the next record
+        ([record(1, '20"'), record(2), record(3, '12"')], set()),  # inches in two records
+        ([record(1, '"Toys "R Us"'), record(2), record(3)], {2}),  # quotes inside a quoted cell
+        ([record(1, '"'), record(2, '"'), record(3, '"')], {2, 3, 4}),  # the same above, and above
+        ([record(1, '"a'), "", record(2, '"')], {2, 4}),  # a blank line between
+    ],
+)
+def test_lone_quotes_lose_their_own_record_only(bodies: list[str], lost: set[int]) -> None:
+    for encoding in ("gb18030", "utf-8", "utf-16"):
+        batches = checked(text([HEADER, *bodies], encoding=encoding))
+        found = codes(batches)
+        assert {line for line, one in found.items() if one == ["record.quote"]} == lost
+        assert {*accepted(batches), *lost} == {at for at, body in enumerate(bodies, 2) if body}
+
+
+@pytest.mark.parametrize("name", ["浜?涓?", "寮犱笁", "æ\x9d\x8eå\x9b\x9b", "ÀîËÄ", "锟斤拷锟斤拷", "\ufffd\ufffd"])
+def test_wreckage_that_people_post_is_refused(name: str) -> None:
+    batches = checked(text([HEADER, record(1, name=name)], encoding="utf-8"))
+    assert accepted(batches) == []

@@ -356,3 +356,44 @@ def test_a_record_with_faulty_photos_only_has_a_photo() -> None:
     report = batches[-1].report
     assert report is not None
     assert (report.rejected, report.missing) == (1, 1)
+
+
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"optimize": True},
+    {"progressive": True},
+    {"quality": 95, "subsampling": 0},
+    {"quality": 30, "progressive": True},
+]
+
+
+def face(pil: Any, flat: int) -> Any:
+    """A picture as of an ID card: an even ground whose upper part is wholly flat, and somebody in the middle."""
+    image = picture(pil)
+    image.paste((255, 255, 255), (0, 0, 358, flat))
+    return image
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("flat", [0, 60, 150, 350])
+def test_zeroed_data_are_found_and_whole_photos_are_not_blamed(pil: Any, how: dict[str, Any], flat: int) -> None:
+    out = io.BytesIO()
+    face(pil, flat).save(out, "JPEG", dpi=(350, 350), **how)
+    data = out.getvalue()
+    limits = replace(LIMITS, most_bytes=1 << 20)
+    assert look(data, limits=limits) == 0
+    middle = data.rindex(b"\xff\xda") + 300
+    for size in (256, 2000) if not {"optimize", "progressive"} & set(how) else ():  # tables most programs use
+        if middle + size < len(data) - 400:
+            broken = data[:middle] + bytes(size) + data[middle + size :]
+            assert F.DAMAGED in look(broken, limits=limits)
+
+
+def test_a_progressive_photo_that_lacks_its_last_scans_is_damaged(pil: Any) -> None:
+    data = photo(pil, progressive=True)
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    assert len(starts) > 3
+    for at in starts[1:]:
+        tables = data.rfind(b"\xff\xc4", 0, at)
+        cut = min(at, tables if tables > starts[starts.index(at) - 1] else at)
+        assert look(data[:cut] + b"\xff\xd9") == F.DAMAGED
