@@ -144,13 +144,8 @@ class TraceRedactor:
         if asked.ins == _READ_RECORD:
             return self._record(data)
         if asked.ins in (_READ_BINARY, _GET_DATA):
-            return data if self._is_terminal_number(asked) else self._blur.raw("binary", data)
+            return data if _is_terminal_number(asked, data) else self._blur.raw("binary", data)
         return self._fci(data, asked.data) if asked.ins == _SELECT else self._swap(data)
-
-    @staticmethod
-    def _is_terminal_number(asked: CommandAPDU) -> bool:
-        """A PSAM's terminal number names a machine, and MACs are argued from it."""
-        return (asked.ins, asked.p1, asked.ne) == (_READ_BINARY, 0x96, 6)
 
     def _fci(self, data: bytes, name: bytes) -> bytes:
         """The answer to SELECT: issuer data may hold an application's serial; the algorithm identifier stays."""
@@ -288,6 +283,15 @@ def _is_time(packed: bytes) -> bool:
         return datetime.fromisoformat(f"{text[:8]}T{text[8:]}").year >= 1990
     except ValueError:
         return False
+
+
+def _is_terminal_number(asked: CommandAPDU, data: bytes) -> bool:
+    """A PSAM's terminal number names a machine, and MACs are argued from it: 6 bytes of packed digits in its file 16.
+
+    On PBOC cards file 16 is the holder's, and the third byte begins the name.
+    """
+    digits = re.fullmatch(_BCD + rb"{6}", data) is not None
+    return digits and (asked.ins, asked.p1, asked.ne) == (_READ_BINARY, 0x96, 6)
 
 
 def _is_kept(tag: int, value: bytes) -> bool:

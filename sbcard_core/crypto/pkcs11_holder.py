@@ -13,6 +13,7 @@ import ctypes
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,35 +34,14 @@ from sbcard_core.crypto.holder import (
 from sbcard_core.crypto.kcv import check_value
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.padding import pad
+from sbcard_core.crypto.pkcs11_tokens import asking, find_token, package
 from sbcard_core.crypto.rules import unset
-from sbcard_core.errors import InvalidValue, MissingPart
+from sbcard_core.errors import InvalidValue
 from sbcard_core.files import check_input
 
 _STEP = "crypto.pkcs11_holder"
-
-
-def _package() -> Any:
-    try:
-        import pkcs11  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise MissingPart(
-            "python-pkcs11 is not installed", step=_STEP, advice="run `pip install 'sbcard-core[hsm]'`"
-        ) from error
-    return pkcs11
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    """Turn the token's errors into ours, by their names only. A key without a capability lacks the method for it."""
-    errors = _package().exceptions
-    try:
-        yield
-    except (errors.PKCS11Error, AttributeError) as error:
-        raise HolderFailed(
-            f"the token can't {what}: {type(error).__name__}",
-            step=_STEP,
-            advice="check the token, its mechanisms and what the key is allowed to do",
-        ) from None
+_MOST_KEYS = 16
+"""So many keys of one label are looked at."""
 
 
 class _Path:
@@ -76,17 +56,17 @@ class _Path:
         name = (id(parent), data)
         if name in self._kept:
             return self._kept[name]
-        package = _package()
+        pkcs11 = package()
         text = ctypes.create_string_buffer(data, len(data))
-        attribute = package.Attribute
-        with _asking("derive a key"):
+        attribute = pkcs11.Attribute
+        with asking("derive a key"):
             made = parent.derive_key(
-                package.KeyType.DES2,
+                pkcs11.KeyType.DES2,
                 128,
-                mechanism=package.Mechanism.DES3_ECB_ENCRYPT_DATA,
+                mechanism=pkcs11.Mechanism.DES3_ECB_ENCRYPT_DATA,
                 mechanism_param=struct.pack("@PL", ctypes.addressof(text), len(data)),  # CK_KEY_DERIVATION_STRING_DATA
                 template={
-                    attribute.VALUE_LEN: package.constants.DEFAULT,
+                    attribute.VALUE_LEN: pkcs11.constants.DEFAULT,
                     attribute.ENCRYPT: True,
                     attribute.DERIVE: True,
                     attribute.SENSITIVE: True,
@@ -100,13 +80,9 @@ class _Path:
 
     def close(self) -> None:
         """Destroy what was derived."""
-        with _asking("destroy a derived key"):
+        with asking("destroy a derived key"):
             while self._made:
                 self._made.pop().destroy()
-
-
-def _words(serial: str | bytes) -> str:
-    return (serial.decode("ascii", "replace") if isinstance(serial, bytes) else serial).strip()
 
 
 @contextmanager
@@ -164,26 +140,24 @@ class Pkcs11KeyHolder(HolderBase):
             HolderFailed: no such library or token, several tokens of that label, or a wrong PIN.
         """
         check_input(Path(module))
-        with _asking("be opened"):
-            tokens = _package().lib(module).get_tokens(token_label=token)
-            there = [one for one in tokens if not serial or _words(one.serial) == serial]
-        if len(there) != 1:
-            what = f"{len(there)} tokens have this label" if there else "no token has this label and serial"
-            raise HolderFailed(what, step=_STEP, advice="name the token's serial= as well", term="密码机令牌")
-        with _asking("be opened"):
+        found = find_token(module, token, serial)
+        with asking("be opened"):
             try:
-                return cls(there[0].open(rw=True, user_pin=pin), **how)
-            except _package().exceptions.UserAlreadyLoggedIn:
-                return cls(there[0].open(rw=True), **how)
+                return cls(found.open(rw=True, user_pin=pin), **how)
+            except package().exceptions.UserAlreadyLoggedIn:
+                return cls(found.open(rw=True), **how)
 
     def _key(self, usage: KeyUsage) -> tuple[Cipher, Any]:
         """The key of a usage, and the cipher it is for."""
         if usage not in self._keys:
-            package = _package()
+            pkcs11 = package()
             label = self._labels.get(usage, usage.value)
-            template = {package.Attribute.LABEL: label, package.Attribute.CLASS: package.ObjectClass.SECRET_KEY}
-            with _asking("find a key"):
-                found = list(self._session.get_objects(template))
+            template = {pkcs11.Attribute.LABEL: label, pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
+            with asking("find a key"):
+                # Some libraries give one object again and again, without an end.
+                found = list(
+                    {key.handle: key for key in islice(self._session.get_objects(template), _MOST_KEYS)}.values()
+                )
             if not found:
                 raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥")
             if len(found) > 1:
@@ -194,19 +168,19 @@ class Pkcs11KeyHolder(HolderBase):
                     term="主密钥",
                 )
             key = found[0]
-            with _asking("find a key"):
+            with asking("find a key"):
                 kind = key.key_type
-            ciphers = {package.KeyType.DES2: Cipher.TDES, package.KeyType.DES3: Cipher.TDES}
-            ciphers[package.KeyType.AES] = Cipher.AES
+            ciphers = {pkcs11.KeyType.DES2: Cipher.TDES, pkcs11.KeyType.DES3: Cipher.TDES}
+            ciphers[pkcs11.KeyType.AES] = Cipher.AES
             self._keys[usage] = ciphers.get(kind, Cipher.SM4), key
         return self._keys[usage]
 
     def _ecb(self, cipher: Cipher, key: Any, data: bytes) -> bytes:
-        mechanism = _package().Mechanism
+        mechanism = package().Mechanism
         if cipher is Cipher.SM4 and self._sm4 is None:
             raise unset("token's SM4 mechanism is", "国密算法", _STEP)
         ways = {Cipher.TDES: mechanism.DES3_ECB, Cipher.AES: mechanism.AES_ECB, Cipher.SM4: self._sm4}
-        with _asking("encrypt"):
+        with asking("encrypt"):
             made: bytes = key.encrypt(data, mechanism=ways[cipher])
         return made
 
@@ -284,21 +258,21 @@ class Pkcs11KeyHolder(HolderBase):
         cipher, key = self._key(usage)
         if cipher is not Cipher.AES or iv is not None:
             raise self._unable(f"compute MACs under a {cipher.value} key itself, or CMACs with an IV")
-        with _asking("compute a CMAC"):
-            return [key.sign(text, mechanism=_package().Mechanism.AES_CMAC) for text in texts]
+        with asking("compute a CMAC"):
+            return [key.sign(text, mechanism=package().Mechanism.AES_CMAC) for text in texts]
 
     def _retail_macs(self, master: Any, rows: list[list[bytes]], texts: list[bytes], iv: bytes | None) -> list[bytes]:
         start, out = bytes(8) if iv is None else iv, []
         if len(start) != 8:
             raise InvalidValue("an IV of 3DES has 8 bytes", step=_STEP)
-        cbc = _package().Mechanism.DES3_CBC
+        cbc = package().Mechanism.DES3_CBC
         with _path() as path:
             for row, text in zip(rows, texts, strict=True):
                 above = self._below(path, master, row[:-1])
                 padded, state = pad(text), start
                 if len(padded) > 8:
                     left_twice = path.derive(above, row[-1] * 2)
-                    with _asking("compute a MAC"):
+                    with asking("compute a MAC"):
                         state = left_twice.encrypt(padded[:-8], mechanism=cbc, mechanism_param=start)[-8:]
                 last = bytes(a ^ b for a, b in zip(state, padded[-8:], strict=True))
                 out.append(self._ecb(Cipher.TDES, path.derive(above, spread(row[-1])), last))
@@ -373,14 +347,14 @@ def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool
         KeyRefused: single DES and SM4: a token's standard mechanisms don't know them.
         HolderFailed: the token refuses, or computes another check value.
     """
-    package = _package()
-    kinds = {(Cipher.TDES, 16): package.KeyType.DES2, (Cipher.TDES, 24): package.KeyType.DES3}
-    kind = package.KeyType.AES if key.algorithm is Cipher.AES else kinds.get((key.algorithm, len(key.buffer())))
+    pkcs11 = package()
+    kinds = {(Cipher.TDES, 16): pkcs11.KeyType.DES2, (Cipher.TDES, 24): pkcs11.KeyType.DES3}
+    kind = pkcs11.KeyType.AES if key.algorithm is Cipher.AES else kinds.get((key.algorithm, len(key.buffer())))
     if kind is None:
         raise KeyRefused(f"a {key.algorithm.value} key of this length can't be put into a token", step=_STEP)
-    attribute = package.Attribute
+    attribute = pkcs11.Attribute
     template = {
-        attribute.CLASS: package.ObjectClass.SECRET_KEY,
+        attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY,
         attribute.KEY_TYPE: kind,
         attribute.LABEL: label or key.usage.value,
         attribute.VALUE: key.material(),
@@ -392,8 +366,8 @@ def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool
         attribute.DERIVE: key.algorithm is Cipher.TDES,
         attribute.SIGN: key.algorithm is Cipher.AES,
     }
-    ecb = package.Mechanism.AES_ECB if key.algorithm is Cipher.AES else package.Mechanism.DES3_ECB
-    with _asking("take a key"):
+    ecb = pkcs11.Mechanism.AES_ECB if key.algorithm is Cipher.AES else pkcs11.Mechanism.DES3_ECB
+    with asking("take a key"):
         made = session.create_object(template)
         there = made.encrypt(bytes(key.algorithm.block), mechanism=ecb)[:3].hex().upper()
     if there != check_value(key):

@@ -204,6 +204,20 @@ def test_an_atr_of_any_length_and_a_card_factor_alone_show_no_serial() -> None:
         assert FACTOR[-6:] not in prepared
 
 
+def test_a_terminal_number_stays_and_a_holders_file_of_the_same_number_goes() -> None:
+    """A purse card's file 16: type, staff, name; published layout of city cards."""
+    asked = bytes.fromhex("00B0960006")
+    for content, kept in ((bytes.fromhex("430100000001"), True), (b"\x00\x01" + "张三".encode("gb18030"), False)):
+        shown = TraceRedactor(SALT)(Exchange(asked, content + b"\x90\x00")).answer
+        assert shown is not None
+        assert (shown[:-2] == content) is kept
+    holder = b"\x00\x01" + "张三".encode("gb18030").ljust(20, b"\x00") + ID.encode().ljust(32, b"\x00") + b"\x01"
+    shown = TraceRedactor(SALT)(Exchange(bytes.fromhex("00B0960037"), holder + b"\x90\x00")).answer
+    assert shown is not None
+    assert ID.encode() not in shown
+    assert "张三".encode("gb18030") not in shown
+
+
 def test_photos_and_unknown_files_go_whole() -> None:
     for command in ("00B0000000", "00CA9F3600", "00C0000010"):
         shown = TraceRedactor(SALT)(Exchange(bytes.fromhex(command), ID.encode() + b"\x90\x00")).answer

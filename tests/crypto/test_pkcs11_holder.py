@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sbcard_core.crypto import pkcs11_holder
+from sbcard_core.crypto import pkcs11_holder, pkcs11_tokens
 from sbcard_core.crypto.auth import AuthRules, ProcessKeyRule
 from sbcard_core.crypto.errors import (
     AssumptionNotSet,
@@ -223,8 +223,8 @@ def test_two_tokens_of_one_label_are_told_apart_by_their_serial(library: str, to
     with pytest.raises(HolderFailed, match="2 tokens have this label") as both:
         Pkcs11KeyHolder.open(library, "twice", PIN)
     assert "serial" in both.value.advice
-    slots = list(pkcs11_holder._package().lib(library).get_tokens(token_label="twice"))
-    serials = [pkcs11_holder._words(one.serial) for one in slots]
+    slots = list(pkcs11_tokens.package().lib(library).get_tokens(token_label="twice"))
+    serials = [pkcs11_tokens._words(one.serial) for one in slots]
     assert len(set(serials)) == 2
     with masters() as keys, Pkcs11KeyHolder.open(library, "twice", PIN, serial=serials[1]) as second:
         import_key(second._session, keys.get(KeyUsage.DTK))
@@ -236,11 +236,35 @@ def test_two_tokens_of_one_label_are_told_apart_by_their_serial(library: str, to
 
 
 def test_two_keys_of_one_label_are_no_missing_key(library: str, token: str) -> None:
-    slots = list(pkcs11_holder._package().lib(library).get_tokens(token_label="twice"))
-    serial = pkcs11_holder._words(slots[0].serial)
+    slots = list(pkcs11_tokens.package().lib(library).get_tokens(token_label="twice"))
+    serial = pkcs11_tokens._words(slots[0].serial)
     with masters() as keys, Pkcs11KeyHolder.open(library, "twice", PIN, serial=serial) as holder:
         for _ in range(2):
             import_key(holder._session, keys.get(KeyUsage.IRK))
         with pytest.raises(HolderFailed, match="2 keys") as two:
             holder.kcv(KeyUsage.IRK)
         assert not isinstance(two.value, KeyMissing)
+
+
+def test_a_library_that_repeats_one_key_without_end_has_one_key(library: str) -> None:
+    """Seen with a public vendor library: a search by label and class never ends."""
+    package = pkcs11_tokens.package()
+
+    class Key:
+        handle, key_type = 7, package.KeyType.DES2
+
+        def encrypt(self, data: bytes, **_: Any) -> bytes:
+            return bytes(len(data))
+
+    class Session:
+        def get_objects(self, _: object) -> Iterator[Key]:
+            while True:
+                yield Key()
+
+    assert Pkcs11KeyHolder(Session()).kcv(KeyUsage.DTK) == "000000"
+
+
+def test_a_token_that_is_not_there_is_told_with_those_that_are(library: str, token: str) -> None:
+    with pytest.raises(HolderFailed, match="no token") as none:
+        Pkcs11KeyHolder.open(library, "sbcard (UserPIN)", PIN)
+    assert "'sbcard' serial" in none.value.advice

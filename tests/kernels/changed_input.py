@@ -18,6 +18,8 @@ from sbcard_core import _kernels
 COUNT = 20_000
 SECONDS = 0.5
 _FAR = 1 << 40
+_KEPT: list[Any] = []
+"""What a column names by its address only."""
 
 
 def _offsets(width: int) -> Any:
@@ -44,6 +46,7 @@ def cases() -> dict[str, tuple[Any, Callable[[], object], int]]:
     chosen, pairs = np.arange(COUNT, dtype=np.int64), np.zeros((COUNT, 2, 2), np.uint32)
     places = np.tile(np.array([0, 3], np.uint32), COUNT)
     column = np.array([2, 0, 0, places.ctypes.data, _address(raw), len(raw), 1, 0], np.uint64)
+    _KEPT.extend((raw, places))
     out, macs, tacs, room = (bytearray(size * COUNT) for size in (16, 8, 4, 20))
     return {
         "encode": (uneven, lambda: apdu.encode_many(bytes(4), data, uneven, 0, 0, None, level), _FAR),

@@ -1,0 +1,64 @@
+"""The token behind a PKCS#11 key holder: package loaded on demand, errors by name, a token by label and serial."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from sbcard_core.crypto.errors import HolderFailed
+from sbcard_core.errors import MissingPart
+
+_STEP = "crypto.pkcs11_holder"
+_MOST_TOKENS = 64
+"""So many are looked at."""
+
+
+def package() -> Any:
+    """``python-pkcs11``.
+
+    Raises:
+        MissingPart: it is not installed.
+    """
+    try:
+        import pkcs11  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingPart(
+            "python-pkcs11 is not installed", step=_STEP, advice="run `pip install 'sbcard-core[hsm]'`"
+        ) from error
+    return pkcs11
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn the token's errors into ours, by their names only. A key without a capability lacks the method for it."""
+    errors = package().exceptions
+    try:
+        yield
+    except (errors.PKCS11Error, AttributeError) as error:
+        raise HolderFailed(
+            f"the token can't {what}: {type(error).__name__}",
+            step=_STEP,
+            advice="check the token, its mechanisms and what the key is allowed to do",
+        ) from None
+
+
+def find_token(module: str, label: str, serial: str = "") -> Any:
+    """The one token of a label, and of a serial number where several have the label.
+
+    Raises:
+        MissingPart: ``python-pkcs11`` is not installed.
+        HolderFailed: no such library or token, or several; the advice lists those there are.
+    """
+    with asking("be opened"):
+        tokens = list(islice(package().lib(module).get_tokens(), _MOST_TOKENS))
+        there = [one for one in tokens if _words(one.label) == label and serial in ("", _words(one.serial))]
+        names = ", ".join(f"{_words(one.label)!r} serial {_words(one.serial)}" for one in tokens) or "none"
+    if len(there) != 1:
+        what = f"{len(there)} tokens have this label" if there else "no token has this label and serial"
+        raise HolderFailed(what, step=_STEP, advice=f"name label and serial= of one: {names}", term="密码机令牌")
+    return there[0]
+
+
+def _words(text: str | bytes) -> str:
+    """A label or serial number without its padding."""
+    return (text.decode("utf-8", "replace") if isinstance(text, bytes) else text).strip("\x00 ")
