@@ -218,3 +218,12 @@ def test_another_file_is_refused(
     (tmp_path / "j.csv").write_bytes(content)
     with pytest.raises(JournalRefused):
         clear_journal(store, ledger, tmp_path / "j.csv", keys, on=ON)
+
+
+def test_algorithms_0_and_1_are_checked_and_others_wait(
+    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path
+) -> None:
+    write_journal(tmp_path / "j.csv", [purchase(n, keys, algorithm=n) for n in range(5)])
+    report = clear_journal(store, ledger, tmp_path / "j.csv", keys, on=ON)
+    assert report.statuses == {ClearingStatus.CLEARED: 2, ClearingStatus.UNSUPPORTED: 3}
+    assert [line for _, line, _ in findings(store)] == [4, 5, 6]

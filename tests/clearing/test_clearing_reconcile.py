@@ -85,3 +85,16 @@ def test_differences_become_findings(store: Store) -> None:
             ("recon.amount_differs", 2, "金额不符:A,我方0.01,对方0.03"),
             ("recon.only_theirs", 2, "对方单边:B,我方无,对方0.02"),
         ]
+
+
+@pytest.mark.parametrize("amount", ["1" * 18, "-" + "1" * 18, "0", "-1"])
+def test_an_amount_of_a_statement_has_at_most_18_digits(tmp_path: Path, amount: str) -> None:
+    (tmp_path / "s.csv").write_text(f"key,amount_fen\nA,{amount}\n", "utf-8")
+    assert list(read_statement(tmp_path / "s.csv")) == [Entry("A", int(amount))]
+
+
+@pytest.mark.parametrize("amount", ["1" * 19, "", "-", "--1", "+1", "1-", "1_000", "１", "1.0"])
+def test_another_amount_is_refused(tmp_path: Path, amount: str) -> None:
+    (tmp_path / "s.csv").write_text(f"key,amount_fen\nB,1\nA,{amount}\n", "utf-8")
+    with pytest.raises(StatementRefused, match="line 3"):
+        list(read_statement(tmp_path / "s.csv"))

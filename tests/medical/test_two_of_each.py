@@ -1,0 +1,149 @@
+"""Rules that show only with two of everything: insurances, payers, steps, numbers of which one is none."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sbcard_core.ledger import AccountKind, Ledger, Transfer
+from sbcard_core.medical import (
+    Bill,
+    Cancellation,
+    FeeLine,
+    Grade,
+    MedicalBilling,
+    PursePayment,
+    SettlementRefused,
+    TotalsDisagree,
+    VisitKind,
+    accumulators_of,
+    from_national,
+    samples,
+)
+from sbcard_core.medical.refund import net
+from sbcard_core.store import Store, schema
+from tests.medical.generated import policy
+from tests.people import enrol
+
+AT, LATER = "2014-07-31T10:00:00", "2014-07-31T11:00:00"
+
+
+def number(serial: int) -> str:
+    return f"H4301000000120140731100000{serial:04d}"
+
+
+def bill(serial: int = 1, **changes: Any) -> Bill:
+    line = FeeLine("药", Grade.A, 300_000, cnt=Decimal(10))
+    return replace(Bill(number(serial), "P1", "employee", AT, (line,), VisitKind.INPATIENT), **changes)
+
+
+STEP = ("hifp_pay", 1000, 8500, 850, "tier", (1,))
+OTHER = ("psn_cash_pay", 1000, None, 150, "part", ("inscp_scp_amt",))
+NOTHING = ("hifp_pay", 0, 8500, 0, "tier", (2,))
+
+
+def undone(step: Any) -> Any:
+    return (step[0], -step[1], step[2], -step[3], *step[4:])
+
+
+@pytest.mark.parametrize(
+    ("steps", "left"),
+    [
+        ([STEP, undone(STEP)], []),
+        ([STEP, STEP, undone(STEP)], [STEP]),
+        ([undone(STEP), undone(STEP), STEP], [undone(STEP)]),
+        ([STEP, OTHER, undone(STEP)], [OTHER]),
+        ([NOTHING], [NOTHING]),
+        ([NOTHING, NOTHING, STEP], [NOTHING, NOTHING, STEP]),
+        ([STEP, (*STEP[:3], -STEP[3], *STEP[4:])], [STEP, (*STEP[:3], -STEP[3], *STEP[4:])]),  # of another amount
+    ],
+)
+def test_only_steps_that_undo_each_other_are_struck_out(steps: list[Any], left: list[Any]) -> None:
+    assert sorted(net(steps), key=str) == sorted(left, key=str)
+
+
+def test_what_the_card_paid_is_posted_under_the_terminals_number_and_the_rest_under_the_bills(store: Store) -> None:
+    books = Ledger(store)
+    family = "PERSONAL_MEDICAL:2"
+    kinds = [("EXTERNAL", AccountKind.EXTERNAL), (family, AccountKind.PERSONAL_MEDICAL)]
+    books.open_accounts(kinds)
+    books.post(Transfer("load", "EXTERNAL", family, 5_000, "load", AT))
+    billing = MedicalBilling(store, books, samples())
+    asked = bill(card_no="A00000014", family_account=family, purse=PursePayment("001122334455", 7, 2_000))
+    due = billing.presettle(asked).split
+    assert due is not None
+    assert (due.acct_pay, due.acct_mulaid_pay) == (2_000, 5_000)
+    billing.settle(replace(asked, purse=PursePayment("001122334455", 7, 2_000, 2_000)))
+    table = schema.transfer.c
+    query = sa.select(table.transfer_id, table.debit_account, table.amount_fen, table.memo)
+    with store.begin() as connection:
+        rows = {row[0]: tuple(row[1:]) for row in connection.execute(query.where(table.code == "medical.settle"))}
+    assert rows["purchase:001122334455:7"] == ("PURSE_FLOAT", 2_000, number(1))
+    assert rows[f"setl:{number(1)}:acct_mulaid_pay"] == (family, 5_000, "A00000014")
+    assert f"setl:{number(1)}:acct_pay" not in rows
+
+
+@pytest.mark.parametrize("wrong", [None, "", 7, "x" * 129, "a\0"])
+def test_a_cancellation_of_no_number_is_malformed_and_stops_no_other(store: Store, wrong: Any) -> None:
+    billing = MedicalBilling(store, Ledger(store), samples())
+    billing.settle_many([bill(1), bill(2)])
+    asked = [
+        Cancellation(wrong, number(3), LATER),
+        Cancellation(number(1), wrong, LATER),
+        Cancellation(number(1), number(4), wrong),
+        Cancellation(number(2), number(5), LATER),
+    ]
+    assert [status.name for status in billing.cancel_many(asked)] == ["MALFORMED"] * 3 + ["SETTLED"]
+
+
+def test_the_year_of_a_card_is_told_apart_by_insurance_year_and_bucket(store: Store) -> None:
+    """Two insurances, two years, two kinds of visit, and another person with all of them."""
+    from random import Random
+
+    enrol(store, "A00000014", "00" * 8, 1)
+    enrol(store, "A00000022", "11" * 8, 2)
+    tables = [replace(policy(Random(7), code, 10_000), code=code, insutype=code) for code in ("one", "two")]
+    billing = MedicalBilling(store, Ledger(store), tables)
+    serial, expected = 0, {}
+    for card, person in (("A00000014", "person:1"), ("A00000022", "person:2")):
+        for insutype in ("one", "two"):
+            for year in (2014, 2015):
+                for kind in (VisitKind.INPATIENT, VisitKind.PHARMACY):
+                    serial += 1
+                    line = FeeLine("药", Grade.A, 1_000 * serial)
+                    at = f"{year}-07-31T10:00:00"
+                    asked = Bill(number(serial), person, insutype, at, (line,), kind, "1", card_no=card)
+                    done = billing.settle(asked).split
+                    assert done is not None
+                    expected[card, insutype, year, kind.value] = done.added.deductible_fen
+    with store.begin() as connection:
+        for (card, insutype, year, bucket), fen in expected.items():
+            found = accumulators_of(connection, card, year, insutype=insutype, bucket=bucket)
+            assert (found.visits, found.deductible_fen) == (1, fen)
+        assert accumulators_of(connection, "A00000014", 2014, insutype="one").visits == 2
+        assert accumulators_of(connection, "A00000014", 2014).visits == 4
+        assert accumulators_of(connection, "A00000014", 2013).visits == 0
+
+
+def test_a_reversal_sent_again_for_another_person_is_refused(store: Store) -> None:
+    billing = MedicalBilling(store, Ledger(store), samples())
+    asked = {"oinfno": "2304", "msgid": number(9), "at": LATER}
+    billing.reverse(number(1), psn_no="P1", **asked)  # type: ignore[arg-type]
+    with pytest.raises(SettlementRefused, match="another person"):
+        billing.reverse(number(1), psn_no="P2", **asked)  # type: ignore[arg-type]
+
+
+def test_a_reply_may_deduct_all_within_the_policy_and_no_more() -> None:
+    reply = {
+        "medfee_sumamt": "5",
+        "inscp_scp_amt": "4",
+        "preselfpay_amt": "1",
+        "psn_part_amt": "5",
+        "act_pay_dedc": "4",
+    }
+    assert from_national(reply, fund_sum_includes_account=False)["act_pay_dedc"] == 400
+    for wrong in ({"act_pay_dedc": "4.01"}, {"preselfpay_amt": "1.01"}):
+        with pytest.raises(TotalsDisagree):
+            from_national(reply | wrong, fund_sum_includes_account=False)
