@@ -242,6 +242,20 @@ def test_a_purchase_that_was_posted_with_its_bill_does_not_shut_out_its_journal(
     assert balance(ledger, "SUSPENSE") == 102
 
 
+def test_a_purchase_posted_with_its_bill_meanwhile_stays_in_suspense(
+    store: Store, ledger: Ledger, keys: MasterKeys, others: MasterKeys, tmp_path: Path
+) -> None:
+    path = journal(tmp_path, [purchase(n, keys) for n in (2, 4)])
+    clear_journal(store, ledger, path, others, on=ON)
+    ledger.open_accounts([("HOSPITAL_PAYABLE:H", AccountKind.HOSPITAL_PAYABLE)])
+    posted = f"purchase:{TERMINALS[0]}:2"
+    ledger.post(Transfer(posted, "PURSE_FLOAT", "HOSPITAL_PAYABLE:H", 102, "medical.settle", "2014-07-31T09:00:00"))
+    again = clear_journal(store, ledger, path, keys, on=LATER, again="密钥有误")
+    assert again.statuses == {ClearingStatus.DUPLICATE: 1, ClearingStatus.CLEARED: 1}
+    assert [(one.amount_fen, one.status) for one in held(store)] == [(102, ClearingStatus.DUPLICATE)]
+    assert (balance(ledger, "SUSPENSE"), merchants(ledger)) == (102, 104)
+
+
 def test_purchases_of_a_closed_month_are_posted_on_the_day_of_clearing(
     store: Store, ledger: Ledger, keys: MasterKeys, others: MasterKeys, tmp_path: Path
 ) -> None:
