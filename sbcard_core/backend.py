@@ -150,6 +150,7 @@ class Backend:
             exclusions=self.rules.exclusions,
             return_codes=self.rules.return_codes,
             officers=self.officers,
+            eligibility=self.rules.eligibility,
             progress=self._progress,
         )
 

@@ -25,6 +25,7 @@ WHOLE: Final = {
     "ledger.proof.discrepancies": "adds all books up anew",
     "ledger.proof.totals": "adds all accounts up",
     "payout.draft._match": "a roll is matched against the whole registry, once",
+    "payout.draft._same_names": "the names of a roll against the registry, once",
     "payout.draft.refused": "one roll's lines by state",
     "payout.deaths._settle": "the lines of one person",
     "payout.people.payments": "the payments of one person",

@@ -220,18 +220,19 @@ def withdraw(books: Books, programme: Programme, roll_no: str, on: date | None =
         if roll.state > RollState.RELEASING:
             raise RollRefused("state", message("payout.roll.released", roll=roll_no))
         line, sent = schema.payout_roll_line, schema.payout_line.c
-        at_bank = sa.select(sent.roll_line).where(sent.roll_id == roll.roll_id)
-        unsent = sa.and_(line.c.roll_id == roll.roll_id, line.c.state.in_(_CLAIMS), line.c.line.not_in(at_bank))
+        unsent = sa.and_(line.c.roll_id == roll.roll_id, line.c.state.in_(_CLAIMS))
+        out = rolls.batches(connection, roll.roll_id)
+        if out:  # what is at a bank stays, and so does what is settled without one
+            at_bank = sa.select(sent.roll_line).where(sent.roll_id == roll.roll_id)
+            unsent = sa.and_(unsent, line.c.state == int(RollLineState.READY), line.c.line.not_in(at_bank))
         if roll.state is RollState.RELEASING:
             if on is None:
                 raise RollRefused("day", message("payout.roll.withdraw_day", roll=roll_no))
-            unsent = sa.and_(unsent, line.c.state == int(RollLineState.READY))
             _unblock(books, connection, programme, roll, on)
         kept = sa.select(line.c.line).where(unsent, line.c.deducted_fen > 0)
         deductions.give_back(connection, roll, list(connection.execute(kept).scalars()))
         gone = {"state": int(RollLineState.REMOVED), "reason": "withdrawn", "deducted_fen": 0}
         connection.execute(sa.update(line).where(unsent).values(gone))
-        out = roll.state is RollState.RELEASING and rolls.batches(connection, roll.roll_id)
         return rolls.save(connection, roll, state=int(RollState.RELEASED if out else RollState.WITHDRAWN))
 
 

@@ -177,7 +177,10 @@ class _Settling:
         line = schema.payout_line.c
         query = sa.select(line.batch_no, line.seq, line.state, line.amount_fen)
         mine = sa.and_(line.roll_id == claim.roll_id, line.roll_line == claim.line)
-        for sent in self.connection.execute(query.where(mine).order_by(line.batch_no, line.seq)).all():
+        rows = self.connection.execute(query.where(mine).order_by(line.batch_no, line.seq)).all()
+        if not rows and claim.line_state == RollLineState.READY and not due:
+            self.at_bank += 1  # its money is blocked, and its release stopped on the way
+        for sent in rows:
             self._sent(programme, sent, due=due, payable=payable)
 
     def _sent(self, programme: Programme, sent: Any, *, due: bool, payable: bool) -> None:

@@ -243,7 +243,7 @@ def _match(books: Books, connection: sa.Connection, order: Draft, roll: rolls.Ro
     """
     programme = order.programme
     ready, refused = int(RollLineState.READY), int(RollLineState.REFUSED)
-    names = lookup.names(connection, programme.payable)
+    names = lookup.names(connection, books.payable(programme))
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
         lookup.find(connection, names, count, CHUNK, lambda done: books.tell("find", done, count))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import date
 from pathlib import Path
 
+from sbcard_core.eligibility import DEFAULT_RULES, Purpose, Rule
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Ledger
@@ -56,6 +57,7 @@ class PayoutEngine:
         return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads; a line with
             any other code but ``00`` stays unknown.
         officers: the registered officers, who draft and approve.
+        eligibility: the rules of the place; that for credits says which accounts are paid.
         progress: told how far long steps have come.
     """
 
@@ -70,13 +72,15 @@ class PayoutEngine:
         itemised: bool = False,
         return_codes: Mapping[str, str] = RETURN_CODES,
         officers: Officers | None = None,
+        eligibility: Mapping[Purpose, Rule] = DEFAULT_RULES,
         progress: Callable[[lines.Progress], None] | None = None,
     ) -> None:
         if max_lines < 1:
             raise InvalidValue(message("payout.max_lines"), step="payout", term="代发批次")
         if PAID_CODE in return_codes:
             raise InvalidValue(message("payout.paid_code", code=PAID_CODE), step="payout", term="退票代码")
-        self._books = lines.Books(store, ledger, progress, itemised, return_codes, officers or Officers())
+        credit = eligibility[Purpose.CREDIT]
+        self._books = lines.Books(store, ledger, progress, itemised, return_codes, officers or Officers(), credit)
         self._max_lines = max_lines
         self._known = {programme.code: programme for programme in catalogue}
         self._exclusions = tuple(exclusions)
@@ -110,17 +114,6 @@ class PayoutEngine:
             ApprovalRefused: ``officer``: the programme has approvals, and the drafter is not registered.
             UnknownYear: the holidays around the day of payment are not known; hand in ``pay_on``.
         """
-        return self._draft(programme, period, roll_lines, on, by, pay_on)
-
-    def _draft(
-        self,
-        programme: Programme | str,
-        period: str,
-        roll_lines: Iterable[lines.RollLine],
-        on: date,
-        by: str,
-        pay_on: date | None,
-    ) -> Roll:
         found = self.programme(programme)
         period, on = checks.period(period), day(on)
         if found.approvals:
@@ -161,7 +154,8 @@ class PayoutEngine:
             roll = rolls.load(connection, roll_no)
             if roll.state >= RollState.RELEASING:
                 return []
-            return rules.stale(connection, self.programme(roll.programme), roll)
+            programme = self.programme(roll.programme)
+            return rules.stale(connection, programme, self._books.payable(programme), roll)
 
     def withdraw(self, roll_no: str, *, on: date | None = None) -> Roll:
         """Give up what of a roll is not at a bank yet; see :func:`sbcard_core.payout.approval.withdraw`."""
@@ -367,7 +361,7 @@ class PayoutEngine:
             FundsShort: the fund does not hold the sum; the roll stays, and is released once there is money.
         """
         found = self.programme(programme)
-        roll = self._draft(found, period, roll_lines, on, by, on)
+        roll = self.draft(found, period, roll_lines, on=on, by=by, pay_on=on)
         for signer in approved_by:
             roll = approval.approve(self._books, found, roll.roll_no, signer, roll.digest, on)
         order = release.Release(found, roll.roll_no, on, out_dir, self._max_lines, notice_over)

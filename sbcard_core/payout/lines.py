@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from sbcard_core.eligibility import DEFAULT_RULES, Answer, Purpose, Rule
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting
 from sbcard_core.messages import message
 from sbcard_core.officers import Officers
 from sbcard_core.payout.checks import yuan
+from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import RETURN_CODES
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import Severity
+from sbcard_core.values import CardState, Severity
 
 STAGE = "payout"
 CACHE_KIB = 128 << 10
@@ -41,7 +43,8 @@ class Books:
     """The database and its ledger: every step writes to both in one transaction.
 
     ``itemised`` posts a transfer for every paid line, not one for all lines an answer pays. ``return_codes`` are those
-    by which the banks say that a line is not paid. ``officers`` are the registered ones.
+    by which the banks say that a line is not paid. ``officers`` are the registered ones, and ``credit``
+    is the rule of eligibility for accounts that are paid.
     """
 
     store: Store
@@ -50,11 +53,17 @@ class Books:
     itemised: bool = False
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
     officers: Officers = field(default_factory=Officers)
+    credit: Rule = DEFAULT_RULES[Purpose.CREDIT]
 
     def tell(self, stage: str, done: int, total: int = 0) -> None:
         """Report progress, where somebody listens."""
         if self.progress is not None:
             self.progress(Progress(stage, done, total))
+
+    def payable(self, programme: Programme) -> frozenset[CardState]:
+        """States of a card's financial half in which the programme pays to its account."""
+        allowed = (state for state, answer in self.credit.states.items() if answer is Answer.ALLOW)
+        return frozenset(allowed) if programme.payable is None else programme.payable
 
     @contextmanager
     def writing(self, *, checks_references: bool = True) -> Iterator[sa.Connection]:

@@ -7,16 +7,11 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from sbcard_core.calendar import Period, is_working_day
-from sbcard_core.eligibility import DEFAULT_RULES, Answer, Purpose
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
 from sbcard_core.messages import message
 from sbcard_core.values import CardState
 
-PAYABLE: frozenset[CardState] = frozenset(
-    state for state, answer in DEFAULT_RULES[Purpose.CREDIT].states.items() if answer is Answer.ALLOW
-)
-"""States of the financial half in which its account takes credits: the default rule of eligibility."""
 _CODE = re.compile(r"[a-z0-9-]{1,24}", re.ASCII)
 
 
@@ -30,8 +25,8 @@ class Programme:
         fund_account: ledger account the money comes from.
         kind: kind of that account.
         limit_fen: most per line; assumed, no public limit.
-        payable: states of the card's financial half in which the account behind it is paid: by default what the rule of
-            eligibility for credits allows, so also an account opened in bulk and not activated yet (只收不付).
+        payable: states of the card's financial half in which the account behind it is paid; None: what the place's
+            rule of eligibility allows for credits, by default also an account not activated yet (只收不付).
         approvals: different officers who must approve a roll, none of whom drafted it (assumed).
         notice_days: working days of the public notice (公示); 0 = none. 7 is general practice, places differ.
         household: paid per household to the card of its head (户主), not per person.
@@ -44,7 +39,7 @@ class Programme:
     fund_account: str
     kind: AccountKind
     limit_fen: int = 100_000_00
-    payable: frozenset[CardState] = PAYABLE
+    payable: frozenset[CardState] | None = None
     approvals: int = 0
     notice_days: int = 0
     household: bool = False

@@ -83,7 +83,7 @@ def _check(books: Books, connection: sa.Connection, order: Release, roll: Roll) 
         raise RollRefused("notice", message("payout.release.notice", roll=roll.roll_no))
     if order.on.isoformat() < (last := last_act(books, connection, roll)):
         raise RollRefused("order", message("payout.release.too_early", roll=roll.roll_no, on=order.on, last=last))
-    if stale := rules.stale(connection, order.programme, roll):
+    if stale := rules.stale(connection, order.programme, books.payable(order.programme), roll):
         raise RollRefused("stale", message("payout.release.stale", roll=roll.roll_no, count=len(stale)))
     if rolls.digest(connection, roll) != roll.digest:
         raise RollRefused("digest", message("payout.release.digest", roll=roll.roll_no))

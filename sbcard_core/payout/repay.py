@@ -25,6 +25,7 @@ from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import RollRefused
 from sbcard_core.payout.states import LineState
 from sbcard_core.store import schema, update_many
+from sbcard_core.values import CardState
 
 REPAY_ACT = "payout.repay"
 """Kind of act: returned lines are paid to other accounts than before. Its subject is ``<programme>:<period>``."""
@@ -97,7 +98,7 @@ def repay(books: Books, order: Repayment, max_lines: int) -> list[str]:
         rows = [row for row in connection.execute(_returned(order)) if only is None or row.id_number in only]
         if corrections and (strangers := _strangers(connection, order, corrections)):
             raise RollRefused("person", message("payout.repay.strangers", count=strangers, period=order.period))
-        again = _directed(connection, order, rows, corrections)
+        again = _directed(connection, books.payable(order.programme), rows, corrections)
         _verify(books, connection, order, [one for one in again if one.is_changed])
     made: list[str] = []
     again.sort(key=lambda one: (one.bank, one.row.round, one.row.batch_no, one.row.seq))
@@ -167,10 +168,13 @@ def _strangers(connection: sa.Connection, order: Repayment, corrections: Mapping
 
 
 def _directed(
-    connection: sa.Connection, order: Repayment, rows: Sequence[Any], corrections: Mapping[str, Account]
+    connection: sa.Connection,
+    payable: Collection[CardState],
+    rows: Sequence[Any],
+    corrections: Mapping[str, Account],
 ) -> list[_Again]:
     """Where each line goes now; lines of payees without a payable account are left out."""
-    known = lookup.accounts(connection, order.programme.payable, sorted({row.person_id for row in rows}))
+    known = lookup.accounts(connection, payable, sorted({row.person_id for row in rows}))
     found = []
     for row in rows:
         new = corrections.get(row.id_number)

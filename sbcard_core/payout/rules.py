@@ -1,6 +1,6 @@
 """The rules that look beyond a line: other programmes, other people, life, suspension, and what changed since."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sbcard_core.payout.programmes import Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
 from sbcard_core.payout.states import HELD_ITEM, RollLineState
 from sbcard_core.store import schema, update_many
+from sbcard_core.values import CardState
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,14 @@ _STALE = (
 )
 
 
-def stale(connection: sa.Connection, programme: Programme, roll: Roll) -> list[tuple[int, str]]:
+def stale(
+    connection: sa.Connection, programme: Programme, payable_states: Collection[CardState], roll: Roll
+) -> list[tuple[int, str]]:
     """Lines that could be paid when the roll was drafted and can't be now, each with the code of its reason.
 
     It starts at what is not in order, which is little: cards out of use and people told of, not at the lines.
     """
-    payable = ", ".join(str(int(state)) for state in sorted(programme.payable)) or "-1"
+    payable = ", ".join(str(int(state)) for state in sorted(payable_states)) or "-1"
     names = {"claim": _CLAIM, "payable": payable, "not_living": not_living(programme, stored_period(roll.period))}
     ids = {"roll": roll.roll_id, "run": roll.run_id}
     found: dict[int, str] = {}

@@ -12,5 +12,5 @@ approval = table(
     sa.Column("officer", sa.String, primary_key=True),  # registered id; a typed name in rows of method "typed"
     sa.Column("on_date", sa.String(10), nullable=False),
     sa.Column("method", sa.String(16), nullable=False),  # officers.Method
-    sa.Column("proof", sa.String, nullable=False),  # hex
+    sa.Column("proof", sa.String, nullable=False),  # hex: the signature, or the SHA-256 of what names the session
 )

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given as each
@@ -291,3 +292,13 @@ key = TokenKey.open("li", library, "office", "246813", "li")
 print(key.approve(act).to_json())
 key.close()
 """
+
+
+def test_what_names_a_session_is_not_kept(store: Store, office: Officers, signers) -> None:
+    named = f"qian {ACT.subject}".encode()
+    asked(store, office, ACT, signers["li"], InSession("qian", named))
+    with store.begin() as connection:
+        rows = dict(connection.execute(sa.select(schema.approval.c.officer, schema.approval.c.proof)).all())
+        counted = proved(connection, office, ACT.kind, ACT.subject, ACT.digest)
+    assert (named.hex() in rows["qian"], len(rows["qian"])) == (False, 64)
+    assert sorted(one.officer for one in counted) == ["li", "qian"]

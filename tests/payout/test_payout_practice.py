@@ -1,12 +1,15 @@
 """Cases of practice: credits taken back later, capped deductions, accounts with leading zeros, direct payment."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 import sqlalchemy as sa
 
+from sbcard_core.eligibility import DEFAULT_RULES, Answer, Purpose
+from sbcard_core.ledger import AccountKind
 from sbcard_core.officers import ApprovalRefused
-from sbcard_core.payout import PayoutResultRefused, RecoveryMode, RollRefused, Standing
+from sbcard_core.payout import PayoutResultRefused, Programme, RecoveryMode, RollRefused, RollState, Standing, release
 from sbcard_core.store import schema
 from sbcard_core.values import CardState
 
@@ -120,3 +123,69 @@ def test_direct_payment_is_no_way_round_the_officers(town) -> None:
             corrections={town.number(4): "6228480000000000999"},
             approved_by=[town.by("zhang"), town.by("a")],
         )
+
+
+def test_the_place_says_which_accounts_take_credits(new_town, store, tmp_path) -> None:
+    """Its rule of eligibility for credits, asked at each step that pays; a programme's own goes first."""
+    rule = DEFAULT_RULES[Purpose.CREDIT]
+    states = {**rule.states, CardState.LOST: Answer.REFER, CardState.SEALED: Answer.REFUSE}
+    town = new_town(store, tmp_path, 8, eligibility={**DEFAULT_RULES, Purpose.CREDIT: replace(rule, states=states)})
+    town.fund(100_000)
+    batch = paid_but(town, [1, 2, 4], fail={1, 2})
+    waiting = town.ready([1, 2, 4], period="2014-09")
+    town.set_card(1, account_state=int(CardState.LOST))
+    town.set_card(5, account_state=int(CardState.SEALED))
+    assert town.engine.stale(waiting) == [(1, "card")]
+    with pytest.raises(RollRefused):
+        town.engine.release(waiting, on=DAY, out_dir=town.folder)
+    (again,) = town.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=town.folder)
+    assert ([row[3] for row in town.request(again).rows], again != batch) == ([town.number(2)], True)
+    roll = town.engine.draft("pension", "2014-08", town.roll([1, 2, 5]), on=DAY, by="d")
+    assert [(one.line, one.code) for one in town.engine.refused(roll.roll_no)] == [
+        (1, "payout.card"),
+        (3, "payout.card"),
+    ]
+    own = Programme("own", "补贴", "F", AccountKind.FISCAL_PROGRAMME, payable=frozenset({CardState.LOST}))
+    roll = town.engine.draft(own, "2014-08", town.roll([1, 2]), on=DAY)
+    assert [one.line for one in town.engine.refused(roll.roll_no)] == [2]
+
+
+def paid_but(town, numbers, fail: set[int]) -> str:
+    (batch,) = town.engine.release(town.ready(numbers), on=DAY, out_dir=town.folder)
+    town.engine.read_result(town.answer(batch, fail=fail), on=DAY)
+    return batch
+
+
+@pytest.mark.parametrize("stops_at", ["103", "402"])
+def test_a_release_that_stopped_counts_what_a_death_can_not_stop(town, monkeypatch, stops_at: str) -> None:
+    """Before the first batch or after it; withdrawn, what is not at a bank is free again, what was kept back too."""
+    town.fund(100_000)
+    batch = paid(town, [1, 2], "2014-05")
+    order = {"mode": RecoveryMode.DEDUCTION, "reason": "x", "on": DAY}
+    town.engine.recover("R1", (batch, 1), 500, monthly_fen=300, **order)
+    town.engine.recover("R2", (batch, 2), 1002, monthly_fen=1002, **order)
+    fund, roll_no = town.net("PENSION_FUND"), town.ready([1, 2, 3])
+    real = release.write_next
+
+    def stops(*arguments):
+        if arguments[3] == stops_at:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(release, "write_next", stops)
+    with pytest.raises(KeyboardInterrupt):
+        town.engine.release(roll_no, on=DAY, out_dir=town.folder)
+    monkeypatch.undo()
+    assert town.engine.death(town.number(1), date(2014, 6, 1), on=DAY).at_bank == 1
+    town.engine.withdraw_death(town.number(1), decision="撤1", on=DAY)
+    gone = town.engine.withdraw(roll_no, on=DAY)
+    status = town.engine.status(roll_no)
+    assert (status.unsent_fen, status.is_conserved, town.engine.check(roll_no)) == (0, True, [])
+    if stops_at == "103":
+        assert (gone.state, town.net("PENSION_FUND")) == (RollState.WITHDRAWN, fund)
+        assert (still_out(town), still_out(town, "R2")) == (500, 1002)
+        again = town.engine.draft("pension", "2014-07", town.roll([1, 2, 3, 4]), on=DAY, by="d")
+        assert town.engine.status(again.roll_no).refused == 0
+    else:
+        assert (gone.state, town.net("PENSION_FUND")) == (RollState.RELEASED, fund - 701)
+        assert still_out(town, "R2") == 0  # person 2 owed the whole month: settled without a bank
