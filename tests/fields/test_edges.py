@@ -322,3 +322,20 @@ def test_codes_of_chips_and_firms_are_judged_part_by_part() -> None:
         social_credit.CHARACTERS,
     ]
     assert all(bits & social_credit.REGION for bits in found[5:])
+
+
+def test_provinces_are_those_of_the_region_table_and_the_permits() -> None:
+    assert {int(code) for code in region_history.PROVINCES} | {83} == citizen_id.PROVINCES
+    bits = np.unpackbits(np.frombuffer(citizen_id.known_regions(), np.uint8), bitorder="little")
+    codes = np.arange(1_000_000)
+    heads = np.where(codes < 900_000, codes // 10_000, (codes - 900_000) // 1_000)
+    assert np.array_equal(bits.astype(bool), np.isin(heads, sorted(citizen_id.PROVINCES)))
+
+
+def test_small_parts_of_other_numbers() -> None:
+    assert name.fold("张\ue000") != name.fold("张")
+    assert region_history.status("990101").message_en == "no province has the code 990"
+    assert region_history.status("680101").message_en == "no province has the code 68"
+    body = "91999999MA0010000"
+    assert social_credit.check_many([body + social_credit.check_character(body)])[0] == 0
+    assert gb18030.modern("\ue000") == "\ue000"

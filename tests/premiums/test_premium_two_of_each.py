@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,16 @@ from sbcard_core.premiums import (
     PAYMENTS,
     SAMPLE,
     BillState,
+    ChangeStatus,
     Channel,
     CollectionRefused,
     CollectionReport,
     Insured,
+    IssueStatus,
     LineStatus,
     Payment,
     PaymentStatus,
+    PremiumRefused,
     Premiums,
     Refund,
     RefundStatus,
@@ -200,3 +204,73 @@ def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
     assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2])) == "lock"
     assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT)) == "lock"
     assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT)) == "lock"
+
+
+def test_a_file_written_again_has_its_lines_in_order(store: Store, tmp_path: Path) -> None:
+    book = Premiums(store, Ledger(store), SAMPLE)
+    bill(book, "2015", 5)
+    (path,) = book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)
+    before = path.read_bytes()
+    line = schema.premium_batch_line
+    with store.begin() as connection:  # as a database may hand them out
+        rows = connection.execute(sa.select(line)).mappings().all()
+        connection.execute(sa.delete(line))
+        for row in sorted(rows, key=lambda row: -row["seq"]):
+            connection.execute(sa.insert(line).values(dict(row)))
+    path.unlink()
+    assert book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path) == [path]
+    assert path.read_bytes() == before
+
+
+def test_what_a_bank_says_without_money_or_reason(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 3)
+    ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+    rows = [
+        (*lines[0], "0", "00", "20150301101500", "T", ""),  # collected, and nothing
+        (*lines[1], "12000", "51", "", "", ""),
+        (*lines[2], "12000", "51", "", "", "余额不足"),
+    ]
+    head = {"batch_no": batch_no, "bank": "402", "date": "20150302", "lines": 3, "paid_fen": 0}
+    bankfile.write(tmp_path / "a.txt", PAYMENTS, head, rows, {"paid": 0, "paid_fen": 0, "unpaid": 3})
+    report = book.agency.read_payments(tmp_path / "a.txt", on=ON)
+    assert report.statuses == [LineStatus.UNREADABLE, LineStatus.NOT_PAID, LineStatus.NOT_PAID]
+    assert (report.paid_fen, report.suspended_fen, report.missing) == (0, 0, [1])
+    line = schema.premium_batch_line.c
+    with book.store.begin() as connection:
+        reasons = list(connection.execute(sa.select(line.reason).order_by(line.seq)).scalars())
+    assert reasons == ["银行没有应答", "返回码 51", "余额不足"]
+
+
+def test_one_payment_or_refund_that_is_refused_raises_with_its_status(book: Premiums) -> None:
+    paid(book)
+    with pytest.raises(PremiumRefused) as refused:
+        book.refund(Refund("R1", "P0", 12001, AT))
+    assert refused.value.status is RefundStatus.MORE_THAN_PAID
+    assert book.refund(Refund("R1", "P0", 5, AT)) is RefundStatus.REFUNDED
+    assert book.refund(Refund("R1", "P0", 5, AT)) is RefundStatus.EXISTS
+    with pytest.raises(PremiumRefused) as refused:
+        book.pay(Payment("P7", "2015.9", 12000, Channel.POS, "T1", AT))
+    assert refused.value.status is PaymentStatus.UNKNOWN_BILL
+
+
+@pytest.mark.parametrize("statuses", [IssueStatus, PaymentStatus, RefundStatus, ChangeStatus])
+def test_statuses_are_numbered_by_precedence_and_the_first_two_are_settled(statuses: type[IntEnum]) -> None:
+    assert [int(one) for one in statuses.__members__.values()] == list(range(len(statuses.__members__)))
+    assert int(statuses["EXISTS"]) == 1
+
+
+def test_no_repr_shows_a_person(book: Premiums, tmp_path: Path) -> None:
+    bills = paid(book)
+    (path,) = book.agency.dispatch("402", bill(book, "2016", 1)[0][:4], on=ON, out_dir=tmp_path)
+    shown = [
+        Insured(number(0), name(0), PersonCategory.RURAL, "x"),
+        book.receipt("P0"),
+        *book.bills(id_number=number(0)),
+        *book.arrears(date(2017, 1, 1)),
+        bankfile.read(path, BILLS),
+    ]
+    assert len(shown) == 6
+    for one in shown:
+        assert number(0) not in repr(one)
+        assert name(0) not in repr(one)
+    assert bills[0] in repr(shown[1])
