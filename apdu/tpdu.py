@@ -9,6 +9,7 @@ sent as it is: there a SELECT without Le brings no file control information.
 from apdu.command import MAX_SHORT_NC, CommandAPDU
 from apdu.errors import LimitExceeded
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 def t0_command(wire: bytes) -> bytes:
@@ -30,11 +31,7 @@ def t0_command(wire: bytes) -> bytes:
     except InvalidValue:
         return wire
     if command.nc > MAX_SHORT_NC:
-        raise LimitExceeded(
-            f"a command with {command.nc} data bytes over T=0, which carries 255",
-            step="t0_command",
-            advice="send it in parts (apdu.chaining)",
-        )
+        raise LimitExceeded(message("cards.t0.too_long", count=command.nc), step="t0_command")
     if command.nc:
         return command.header + bytes((command.nc,)) + command.data
     return command.header + bytes((command.ne & 0xFF if command.ne <= MAX_SHORT_NC else 0,))

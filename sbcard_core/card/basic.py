@@ -8,6 +8,7 @@ from typing import Any
 from apdu.atr import ATR
 from sbcard_core.card.errors import CardDiffers, RecordMalformed
 from sbcard_core.errors import SBCardError
+from sbcard_core.messages import message
 from sbcard_core.values import mask_id
 
 DRIVER_FIELDS = (
@@ -150,13 +151,13 @@ class CardBasic:
             >>> CardBasic.from_fields({"card_no": "X00000019"}).require("card_no", "name")
             Traceback (most recent call last):
                 ...
-            sbcard_core.card.errors.RecordMalformed: name is empty [CardBasic]
+            sbcard_core.card.errors.RecordMalformed: name is empty [CardBasic]; see whether the card is complete
         """
         for name in names:
             if name in self.unread:
                 raise self.unread[name]
             if not getattr(self, name):
-                raise RecordMalformed(f"{name} is empty", step="CardBasic")
+                raise RecordMalformed(message("cards.item.empty", item=name), step="CardBasic")
         return self
 
     @property

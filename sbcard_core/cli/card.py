@@ -14,6 +14,7 @@ import typer
 from sbcard_core.cli.say import refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.files import new_text, read_text
+from sbcard_core.messages import message
 
 card_app = typer.Typer(
     no_args_is_help=True, help="Read a card, describe its files, look at recorded sessions, show a virtual card."
@@ -314,7 +315,7 @@ def _show_basic(basic: Any, proved: bool | None, *, full: bool, as_json: bool) -
     for key, value in basic.to_fields().items():
         _line(_LABELS[key], key, value, full=full)
     for error in dict.fromkeys(map(str, basic.unread.values())):
-        say(f"not read: {error}")
+        say(str(message("cards.not_read", what=error)))
 
 
 def _show_file(session: Any, name: str, *, full: bool) -> None:

@@ -17,6 +17,7 @@ from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.crypto.errors import HolderFailed, MalformedHsmText
 from sbcard_core.crypto.holder import HolderBase, KeyHolder, count_of, rows_of
 from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.messages import message
 
 _STEP = "crypto.hsm_strings"
 _AROUND = " \t\r\n"
@@ -117,7 +118,7 @@ class BasicStep1:
             raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
         terminal_no = items[8] if len(items) == 9 else ""
         if not _TERMINAL_NO.fullmatch(terminal_no):
-            raise MalformedHsmText("the terminal number is none", step=_STEP, term="终端机编号")
+            raise MalformedHsmText(message("cards.hsm.terminal"), step=_STEP, term="终端机编号")
         return cls(
             items[0],
             _hex(items[1], 13, "reset information"),

@@ -6,6 +6,7 @@ from sbcard_core.crypto import bulk, engine
 from sbcard_core.crypto.errors import KcvMismatch, KeyRefused
 from sbcard_core.crypto.keys import Cipher, Key, SecretKey
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 DIGITS = 6
 LEAST_DIGITS, MOST_DIGITS = 4, 16
@@ -49,10 +50,7 @@ def check_kcv(key: SecretKey, expected: str) -> None:
     right_size = LEAST_DIGITS <= len(digits) <= MOST_DIGITS and len(digits) % 2 == 0
     if not right_size or not set(digits) <= set("0123456789ABCDEF"):
         raise InvalidValue(
-            f"a check value has {LEAST_DIGITS} to {MOST_DIGITS} hex digits, two to a byte",
-            step="crypto.kcv",
-            term="密钥校验值",
-            advice="correct the value that was entered",
+            message("cards.kcv.form", least=LEAST_DIGITS, most=MOST_DIGITS), step="crypto.kcv", term="密钥校验值"
         )
     if not hmac.compare_digest(check_value(key, digits=len(digits)), digits):
         raise KcvMismatch(

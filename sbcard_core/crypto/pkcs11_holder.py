@@ -38,6 +38,7 @@ from sbcard_core.crypto.pkcs11_tokens import asking, find_token, package
 from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import check_input
+from sbcard_core.messages import message
 
 _STEP = "crypto.pkcs11_holder"
 _MOST_KEYS = 16
@@ -161,12 +162,8 @@ class Pkcs11KeyHolder(HolderBase):
             if not found:
                 raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥")
             if len(found) > 1:
-                raise HolderFailed(
-                    f"{len(found)} keys of the token have the label of the {usage.value} key",
-                    step=_STEP,
-                    advice="give the key a label of its own, see labels=",
-                    term="主密钥",
-                )
+                what = message("cards.token.keys", count=len(found), usage=usage.value)
+                raise HolderFailed(what, step=_STEP, term="主密钥")
             key = found[0]
             with asking("find a key"):
                 kind = key.key_type

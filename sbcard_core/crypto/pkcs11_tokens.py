@@ -7,6 +7,7 @@ from typing import Any
 
 from sbcard_core.crypto.errors import HolderFailed
 from sbcard_core.errors import MissingPart
+from sbcard_core.messages import message
 
 _STEP = "crypto.pkcs11_holder"
 _MOST_TOKENS = 64
@@ -54,8 +55,8 @@ def find_token(module: str, label: str, serial: str = "") -> Any:
         there = [one for one in tokens if _words(one.label) == label and serial in ("", _words(one.serial))]
         names = ", ".join(f"{_words(one.label)!r} serial {_words(one.serial)}" for one in tokens) or "none"
     if len(there) != 1:
-        what = f"{len(there)} tokens have this label" if there else "no token has this label and serial"
-        raise HolderFailed(what, step=_STEP, advice=f"name label and serial= of one: {names}", term="密码机令牌")
+        code = "cards.token.several" if there else "cards.token.none"
+        raise HolderFailed(message(code, count=len(there), there=names), step=_STEP, term="密码机令牌")
     return there[0]
 
 
