@@ -241,3 +241,21 @@ def test_no_column_shows_a_value_of_another_kind_whole(sensitivity: Sensitivity,
 def test_a_mobile_number_in_another_column_is_hidden_as_one(tmp_path: Path) -> None:
     batches = checked(tmp_path, csv_of(row(1, seq="13800138000"), row(2, bank="张三丰")))
     assert [one.value_masked for batch in batches for one in batch.findings] == ["138****8000", "张**"]
+
+
+def test_texts_of_formulas_and_days_in_chinese_formats_are_read_as_shown(tmp_path: Path) -> None:
+    """Older readers made numbers of such texts, and gave built-in formats 27 to 36 and 50 to 58 as numbers."""
+    pytest.importorskip("python_calamine")
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as made:
+        sheet = made.add_worksheet()
+        for column, header in enumerate(HEADERS):
+            sheet.write_string(0, column, header)
+        for at, (form, shown) in enumerate([("0012345", 27), ("00123", 31), ("1E5", 36), ("12e3", 50), ("7", 58)], 1):
+            for column, cell in enumerate(row(at)):
+                sheet.write_string(at, column, cell)
+            sheet.write_formula(at, 1, f'="{form}"', None, form)
+            sheet.write_number(at, 11, 41821, made.add_format({"num_format": shown}))
+    batches = checked(tmp_path, out.getvalue(), "a.xlsx")
+    assert [cells[1] for cells in accepted(batches)] == ["0012345", "00123", "1E5", "12e3", "7"]
+    assert {cells[11] for cells in accepted(batches)} == {"20140701"}
