@@ -167,7 +167,7 @@ def _half(rule: Rule, use: Use, kind: str, half: Half) -> Decision:
         return Decision(rule.not_issued, Reason.CARD_NOT_ISSUED)
     last = half.states[-1]
     answer = rule.states.get(last, REFUSE)
-    if answer is not ALLOW and any(rule.states.get(state) is ALLOW for state in half.states[:-1]):
+    if any(rule.states.get(state) is ALLOW for state in half.states[:-1]):
         answer = min(answer, rule.changed_that_day)
     if answer is ALLOW:
         return ALLOWED
