@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sbcard_core.bulletin.figures import Figure, Number, is_number
-from sbcard_core.errors import Refused
+from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.files import read_text
 from sbcard_core.values import Origin
 
@@ -193,10 +193,7 @@ def parse(text: str) -> Letter:
     for table in ("letter", "subjects", "groups", "dates", "lists", "printed", "imposed"):
         if table not in data:
             raise LetterRefused(f"the table [{table}] is missing")
-    try:
-        return _build(data)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise LetterRefused(f"an entry is incomplete or has a wrong type: {error}") from error
+    return _build(data)
 
 
 def without_figures(
@@ -235,59 +232,94 @@ _IMPOSED_KEYS = {"key", "label", "value", "unit", "reason"}
 
 
 def _build(data: Mapping[str, Any]) -> Letter:
-    subjects: dict[str, str] = dict(data["subjects"])
-    if not all(isinstance(name, str) for name in subjects.values()):
-        raise LetterRefused("a subject's name is not text")
-    _month(data["letter"]["month"], "the letter")
+    named = _table(data["subjects"], "[subjects]")
+    subjects = {code: _text(named, code, "[subjects]") for code in named}
+    head = _table(data["letter"], "[letter]")
+    _month(head.get("month"), "the letter")
     figures: dict[str, Figure] = {}
     relations: list[Relation] = []
     compared: dict[str, str] = {}
     quotes: dict[str, str] = {}
-    for entry in data["printed"]["figures"]:
+    for entry in _entries(data["printed"], "[printed]"):
         figure = _figure(entry, subjects, Origin.PRINTED)
         _add(figures, figure)
-        quotes[figure.key] = entry["quote"]
+        quotes[figure.key] = _text(entry, "quote", figure.key)
         if "of" in entry:
-            numerator, *denominators = entry["of"] or [""]
+            numerator, *denominators = _texts(entry["of"], figure.key) or ("",)
             relations.append(Relation(figure.key, numerator, tuple(denominators)))
         if "compared_with" in entry:
             compared[figure.key] = _month(entry["compared_with"], figure.key)
-    for entry in data["imposed"]["figures"]:
+    for entry in _entries(data["imposed"], "[imposed]"):
         _add(figures, _figure(entry, subjects, Origin.IMPOSED))
+    groups, lists = _table(data["groups"], "[groups]"), _table(data["lists"], "[lists]")
+    dates = {key: _table(entry, key) for key, entry in _table(data["dates"], "[dates]").items()}
     letter = Letter(
-        **{name: str(data["letter"][name]) for name in ("key", "title", "document_no", "issuer", "month")},
-        note=str(data["letter"].get("note", "")),
+        **{name: _text(head, name, "[letter]") for name in ("key", "title", "document_no", "issuer", "month")},
+        note=_text({"note": "", **head}, "note", "[letter]"),
         subjects=MappingProxyType(subjects),
-        groups=MappingProxyType({name: tuple(members) for name, members in data["groups"].items()}),
+        groups=MappingProxyType({name: _texts(members, name) for name, members in groups.items()}),
         figures=MappingProxyType(figures),
         relations=tuple(relations),
-        dates=MappingProxyType({key: _date(key, entry) for key, entry in data["dates"].items()}),
-        lists=tuple(_list(key, entry) for key, entry in data["lists"].items()),
+        dates=MappingProxyType({key: _date(key, entry) for key, entry in dates.items()}),
+        lists=tuple(_list(key, _table(entry, key)) for key, entry in lists.items()),
         compared_with=MappingProxyType(compared),
-        quotes=MappingProxyType(quotes | {f"date.{key}": entry["quote"] for key, entry in data["dates"].items()}),
+        quotes=MappingProxyType(quotes | {f"date.{key}": _text(entry, "quote", key) for key, entry in dates.items()}),
     )
     _check_references(letter)
     return letter
 
 
+def _table(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise LetterRefused(f"{where} is no table")
+    return value
+
+
+def _text(entry: Mapping[str, Any], name: str, where: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str):
+        raise LetterRefused(f"{where} is incomplete: {name} is missing or not text")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise LetterRefused(f"{where} needs a list of texts")
+    return tuple(value)
+
+
+def _entries(table: object, where: str) -> list[Mapping[str, Any]]:
+    rows = _table(table, where).get("figures")
+    if not isinstance(rows, list):
+        raise LetterRefused(f"{where} has no list of figures")
+    return [_table(row, f"an entry of {where}") for row in rows]
+
+
 def _figure(entry: Mapping[str, Any], subjects: Mapping[str, str], origin: Origin) -> Figure:
     """One entry as a figure; its place is the quoted words, or the reason of an imposed one."""
-    key = entry["key"]
+    key = _text(entry, "key", "an entry")
     printed = origin is Origin.PRINTED
     if unknown := set(entry) - (_PRINTED_KEYS if printed else _IMPOSED_KEYS):
         raise LetterRefused(f"{key} has the unknown entry {sorted(unknown)[0]!r}")
-    place = f"{entry['at']}「{entry['quote']}」" if printed else entry["reason"]
+    place = _place(entry, key) if printed else _text(entry, "reason", key)
     if not place.strip():
         raise LetterRefused(f"{key} gives no reason")
+    if "value" not in entry:
+        raise LetterRefused(f"{key} is incomplete: value is missing")
+    label = "" if printed else _text(entry, "label", key)
     try:
-        figure = Figure(key, entry["value"], entry["unit"], origin, place, "" if printed else entry["label"])
-    except ValueError as error:
+        figure = Figure(key, entry["value"], _text(entry, "unit", key), origin, place, label)
+    except InvalidValue as error:
         raise LetterRefused(str(error)) from error
     if figure.subject not in subjects:
         raise LetterRefused(f"{key} has the unknown subject {figure.subject!r}")
     if figure.value is None or figure.value < 0:
         raise LetterRefused(f"{key} has no value, or one below zero")
     return figure
+
+
+def _place(entry: Mapping[str, Any], where: str) -> str:
+    return f"{_text(entry, 'at', where)}「{_text(entry, 'quote', where)}」"
 
 
 def _month(text: object, where: str) -> str:
@@ -310,20 +342,20 @@ def _add(figures: dict[str, Figure], figure: Figure) -> None:
 
 
 def _date(key: str, entry: Mapping[str, Any]) -> NamedDate:
-    value = entry["value"]
+    value = entry.get("value")
     day = value.date() if isinstance(value, datetime) else value
     if not isinstance(day, date):
         raise LetterRefused(f"the date {key!r} is not a date")
-    return NamedDate(key, day, f"{entry['at']}「{entry['quote']}」", tuple(entry.get("not_before", ())))
+    return NamedDate(key, day, _place(entry, key), _texts(entry.get("not_before", []), key))
 
 
 def _list(key: str, entry: Mapping[str, Any]) -> NamedList:
     return NamedList(
         key=key,
-        place=entry["at"],
-        measure=entry["measure"],
-        members=tuple(entry["members"]),
-        stated=entry.get("stated", ""),
+        place=_text(entry, "at", key),
+        measure=_text(entry, "measure", key),
+        members=_texts(entry.get("members"), key),
+        stated=_text({"stated": "", **entry}, "stated", key),
         ranked=bool(entry.get("ranked", False)),
         at_least=_limit(entry.get("at_least"), key),
         below=_limit(entry.get("below"), key),
