@@ -365,3 +365,20 @@ def test_money_is_conserved_whatever_is_checked_again_released_or_returned(
         assert ledger.recompute() == []
         returned = claimed + balance(ledger, "PURSE_FLOAT")
         assert returned >= 0
+
+
+def test_an_old_journal_sent_again_months_later_pays_only_what_is_new(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """The same file under a new name, then the same lines with one more behind them, when the month is closed."""
+    records = [purchase(n, keys) for n in range(5)]
+    clear_journal(store, ledger, journal(tmp_path, records), keys, on=ON)
+    ledger.close_period("2014-07", at="2014-08-02T00:00:00")
+    paid = merchants(ledger)
+    assert clear_journal(store, ledger, journal(tmp_path, records, "again.csv"), keys, on=LATER).repeated
+    longer = journal(tmp_path, [*records, purchase(7, keys)], "longer.csv")
+    report = clear_journal(store, ledger, longer, keys, on=LATER)
+    assert report.statuses == {ClearingStatus.DUPLICATE: 5, ClearingStatus.CLEARED: 1}
+    assert (merchants(ledger), balance(ledger, "SUSPENSE")) == (paid + 107, paid)
+    assert leave(store, ledger, officers, Exit.RETURN, held(store), reason="重复报送") == paid
+    assert balance(ledger, "PURSE_FLOAT") == -merchants(ledger)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -123,3 +124,50 @@ def test_any_partition_and_order_of_refunds_gives_the_same_fen(data: st.DataObje
             nets = {name: one.net_fen for name, one in books.balances([ME, FAMILY, "PURSE_FLOAT", "CASH"]).items()}
             became.append((amounts(refund.remaining), nets))
     assert became[0] == became[1]
+
+
+@pytest.mark.parametrize(
+    ("charge", "pric", "cnt", "pieces"),
+    [
+        (100, "16.6667", 6, [2, 4]),  # a total that the pieces do not divide
+        (100, "16.6667", 6, [1] * 6),
+        (12_561, "1395.63", 9, [9]),  # a price of many decimals, all of it back
+        (12_561, "1395.63", 9, [4, 5]),
+        (7, "0.7", 10, [3, 3, 3, 1]),
+    ],
+)
+def test_all_pieces_back_are_all_that_was_charged(charge: int, pric: str, cnt: int, pieces: list[int]) -> None:
+    line = FeeLine("片", Grade.A, charge, Decimal(pric), Decimal(cnt))
+    with Store.open("sqlite://", sample=True) as store:
+        books = Ledger(store)
+        billing = MedicalBilling(store, books, samples())
+        billing.settle(Bill(number(1), "P1", "employee", AT, (line,), VisitKind.PHARMACY, "0"))
+        back = 0
+        for serial, piece in enumerate(pieces, start=2):
+            refund = billing.refund(number(1), {1: Decimal(piece)}, msgid=number(serial), at=LATER)
+            back -= refund.difference.medfee_sumamt
+        assert (back, refund.remaining.medfee_sumamt) == (charge, 0)
+        assert books.balance("CASH").net_fen == 0
+        for again in (None, Decimal(1)):  # what came back cannot come back once more
+            with pytest.raises(SettlementRefused, match="nothing is left of line 1"):
+                billing.refund(number(1), {1: again}, msgid=number(90), at=LATER)
+
+
+def test_each_payer_gets_back_what_it_paid(tmp_path: Path) -> None:
+    """A bill paid by fund, personal account, family account and cash, refunded in two parts and then whole."""
+    lines = tuple(FeeLine(f"项目{n}", Grade.B, 77_777 + n, selfpay_prop_bp=1_000) for n in range(3))
+    with Store.open(f"sqlite:///{tmp_path}/b.sqlite", sample=True) as store:
+        books = Ledger(store)
+        own = [(ME, AccountKind.PERSONAL_MEDICAL), (FAMILY, AccountKind.PERSONAL_MEDICAL)]
+        books.open_accounts([("EXTERNAL", AccountKind.EXTERNAL), *own])
+        books.post(Transfer("load", "EXTERNAL", ME, 5_001, "load", AT))
+        books.post(Transfer("load2", "EXTERNAL", FAMILY, 3_003, "load", AT))
+        billing = MedicalBilling(store, books, samples())
+        asked = Bill(number(1), "P1", "employee", AT, lines, VisitKind.INPATIENT, personal_account=ME)
+        done = billing.settle(replace(asked, family_account=FAMILY)).split
+        assert done is not None
+        assert min(done.hifp_pay, done.acct_pay, done.acct_mulaid_pay, done.psn_cash_pay) > 0
+        for serial, part in enumerate(({1: None}, {3: None}, {2: None}), start=2):
+            billing.refund(number(1), part, msgid=number(serial), at=LATER)
+        nets = {name: one.net_fen for name, one in books.balances([ME, FAMILY, "CASH", "POOLED_FUND"]).items()}
+        assert nets == {ME: 5_001, FAMILY: 3_003, "CASH": 0, "POOLED_FUND": 0}
