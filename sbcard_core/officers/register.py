@@ -85,6 +85,10 @@ class Officers:
     def __iter__(self) -> Iterator[Officer]:
         return iter(self._by_id.values())
 
+    def knows(self, officer: str) -> bool:
+        """Whether somebody is registered under an id."""
+        return officer in self._by_id
+
     def of(self, officer: str) -> Officer:
         """A registered officer by id.
 

@@ -39,8 +39,8 @@ def approve(books: Books, programme: Programme, roll_no: str, signer: Signer, di
     """Record one officer's approval of exactly this content; the same one again changes nothing.
 
     Raises:
-        RollRefused: ``state`` past approval, ``digest`` of another content, ``officer`` drafted it, ``order``: before
-            the roll was drafted.
+        RollRefused: ``state`` past approval, ``digest`` of another content, ``officer`` drafted it, or its drafter is
+            not registered, ``order``: before the roll was drafted.
         ApprovalRefused: the officer is not registered, or the approval is not proved.
     """
     with books.writing() as connection:
@@ -49,6 +49,8 @@ def approve(books: Books, programme: Programme, roll_no: str, signer: Signer, di
             raise RollRefused("digest", message("payout.roll.other_digest", roll=roll_no))
         if signer.officer == roll.drafted_by:
             raise RollRefused("officer", message("payout.roll.own_draft", roll=roll_no, officer=signer.officer))
+        if programme.approvals and not books.officers.knows(roll.drafted_by):  # by a name typed in an earlier version
+            raise RollRefused("officer", message("payout.roll.drafter", roll=roll_no, officer=roll.drafted_by))
         if any(one.officer == signer.officer for one in counted(books, connection, roll)):
             return roll
         if roll.state >= RollState.RELEASING:

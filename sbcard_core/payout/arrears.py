@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.payout.checks import stored_period
 from sbcard_core.payout.due import death_of, is_due, period_of
 from sbcard_core.payout.lines import Books, RollLine
 from sbcard_core.payout.programmes import Programme
@@ -93,7 +94,12 @@ def _origin(connection: sa.Connection, row: Any) -> tuple[str, str, str]:
     else:
         query = query.join(schema.payout_line, sa.and_(sent.roll_id == line.roll_id, sent.roll_line == line.line))
         query = query.where(sent.batch_no == row.batch_no, sent.seq == row.seq)
-    household, area, item, period = connection.execute(query).one()
+    found = connection.execute(query).one_or_none()
+    if found is None:  # a line of the first version, which knew no rolls
+        batch = schema.payout_batch.c
+        of_batch = sa.select(batch.period).where(batch.batch_no == row.batch_no)
+        return "", "", stored_period(connection.execute(of_batch).scalar_one())
+    household, area, item, period = found
     return household, area, period_of(item, period)
 
 

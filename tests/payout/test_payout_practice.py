@@ -189,3 +189,17 @@ def test_a_release_that_stopped_counts_what_a_death_can_not_stop(town, monkeypat
     else:
         assert (gone.state, town.net("PENSION_FUND")) == (RollState.RELEASED, fund - 701)
         assert still_out(town, "R2") == 0  # person 2 owed the whole month: settled without a bank
+
+
+def test_a_roll_drafted_by_a_typed_name_is_drafted_again(town) -> None:
+    """Of an earlier version: nobody can tell whether who approves it is who drafted it."""
+    town.fund(100_000)
+    roll = town.engine.draft("pension", "2014-07", town.roll([1, 2]), on=DAY, by="a")
+    with town.store.begin() as connection:
+        connection.execute(sa.update(schema.payout_roll).values(drafted_by="张经办"))
+    before = town.everything()
+    with pytest.raises(RollRefused, match="张经办"):
+        town.engine.approve(roll.roll_no, town.by("b"), roll.digest, on=DAY)
+    assert town.everything() == before
+    town.engine.withdraw(roll.roll_no)
+    assert town.engine.status(town.ready([1, 2])).total_fen == 2003
