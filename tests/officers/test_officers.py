@@ -302,3 +302,20 @@ def test_what_names_a_session_is_not_kept(store: Store, office: Officers, signer
         counted = proved(connection, office, ACT.kind, ACT.subject, ACT.digest)
     assert (named.hex() in rows["qian"], len(rows["qian"])) == (False, 64)
     assert sorted(one.officer for one in counted) == ["li", "qian"]
+
+
+def test_an_approval_is_by_whom_it_was_asked_of(store: Store, office: Officers, signers) -> None:
+    """A signer that names one officer and hands in another's approval: the drafter's, or the same one twice."""
+
+    class Other:
+        def __init__(self, officer: str, real: KeyFile) -> None:
+            self.officer, self.real = officer, real
+
+        def approve(self, act: Act) -> Approval:
+            return self.real.approve(act)
+
+    with refused("act"):
+        asked(store, office, ACT, signers["li"], Other("wang", signers["zhao"]), not_by={"zhao"})
+    with refused("act"):
+        asked(store, office, ACT, signers["li"], Other("wang", signers["li"]))
+    assert stored(store) == []

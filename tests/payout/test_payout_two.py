@@ -72,6 +72,29 @@ def test_who_is_dead_without_a_day_is_paid_nothing(town) -> None:
     assert codes(town, roll) == {1: "payout.living"}
 
 
+@pytest.mark.parametrize(
+    ("pays", "due"), [(True, ["2014-06", "2014-07", "2014-Q3", "2014"]), (False, ["2014-06", "2014-Q2"])]
+)
+def test_the_period_of_death_is_due_where_the_programme_says_so(town, pays: bool, due: list[str]) -> None:
+    """The same by draft, by what is stale, and by what is recovered."""
+    rule = Programme("rule", "补贴", "FISCAL_PROGRAMME:rule", AccountKind.FISCAL_PROGRAMME, pays_month_of_death=pays)
+    town.fund(1_000_000, rule.fund_account)
+    periods = ("2014-06", "2014-07", "2014-08", "2014-Q2", "2014-Q3", "2014-Q4", "2014")
+    expected = {period: period in due or period == "2014-Q2" for period in periods}
+    for period in periods:
+        paid(town, rule, [1, 2], period)
+    report = town.engine.death(town.number(1), date(2014, 7, 31), on=date(2014, 9, 1))
+    recovered = {name.removeprefix("death:rule-").removesuffix("-103-001:1") for name in report.recoveries}
+    assert recovered == {period for period, is_due in expected.items() if not is_due}
+    for period in periods:
+        roll = town.engine.draft(rule, period, town.roll([1, 4]), on=DAY)
+        assert codes(town, roll) == {1: "payout.duplicate"}
+    other = Programme("other", "补贴", "FISCAL_PROGRAMME:other", AccountKind.FISCAL_PROGRAMME, pays_month_of_death=pays)
+    for period in periods:
+        roll = town.engine.draft(other, period, town.roll([1, 2]), on=DAY)
+        assert codes(town, roll) == ({} if expected[period] else {1: "payout.living"}), period
+
+
 def test_a_death_reported_after_the_draft_without_a_day_is_stale(town) -> None:
     roll_no = town.ready([1, 2])
     town.engine.tell([Standing(town.number(2), LifeStatus.DEAD)], on=DAY)
