@@ -284,7 +284,7 @@ def report(outcome: Outcome, out: Path) -> Iterator[str]:
         parts = f"接受 {one.accepted:,} + 退回 {one.rejected:,} + 隔离 {one.quarantined:,}"
         yield f"{one.file}: 记录 {one.records:,} = {parts}" + (" (表头或文件无法识别)" if one.header_refused else "")
     for code, count in outcome.counts.most_common():
-        yield f"  {count:>9,}  {code:<26} {messages.MESSAGES[code].zh}"
+        yield f"  {count:>9,}  {code:<26} {messages.words(code).zh}"
     if outcome.has_known and not outcome.counts["duplicate.known"]:
         yield message("check.known.no_match").zh
     if outcome.conflicts:

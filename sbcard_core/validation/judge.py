@@ -229,11 +229,9 @@ class Checker:
 
     def _words_of(self, field: FieldSpec, problem: Problem) -> tuple[str, str, str]:
         """What a problem's code says in Chinese and English, and where its rule stands."""
-        text = messages.MESSAGES[problem.code]
-        zh, en = text.zh, text.en
-        if problem.repaired and problem.code == field.code:
-            zh, en = messages.REPAIRED.zh.format(field.header), messages.REPAIRED.en
-        return zh, en, self.sources.get(problem.code, field.source)
+        is_other_form = problem.repaired and problem.code == field.code
+        text = messages.words("repaired", header=field.header) if is_other_form else messages.words(problem.code)
+        return text.zh, text.en, self.sources.get(problem.code, field.source)
 
     def _put_aside(self, batch: Batch, block: Records, index: int, code: str) -> None:
         line = block.line(index)
@@ -253,6 +251,6 @@ class Checker:
 
 
 def line_finding(file: str, line: int, code: str, fault: HeaderFault = NO_FAULT) -> Finding:
-    text = messages.MESSAGES[code]
+    text = messages.words(code)
     zh, en = text.zh + fault.zh, text.en + fault.en
     return Finding(file, line, "", code, Severity.ERROR, Disposition.QUARANTINED, "", zh, en)

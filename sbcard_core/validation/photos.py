@@ -16,9 +16,8 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.fields import citizen_id
-from sbcard_core.validation import photo_store
+from sbcard_core.validation import messages, photo_store
 from sbcard_core.validation.blocks import SourceRefused
-from sbcard_core.validation.messages import MESSAGES
 from sbcard_core.validation.photo_header import Header, read_header
 from sbcard_core.validation.photo_limits import MISSING, RULES, SAMPLE, SHARE, PhotoFault, PhotoLimits, PhotoSource
 from sbcard_core.validation.photo_roll import Named, Roll, masked_name, read_name
@@ -228,7 +227,7 @@ class _Check:
         self._first: dict[str, int] = {}
 
     def finding(self, rule: Any, file: str, line: int, disposition: Disposition, shown: str = "") -> Finding:
-        text = MESSAGES[rule.code]
+        text = messages.words(rule.code)
         self.counts[rule.code] += 1
         severity = self.limits.severity(rule)
         return Finding(
@@ -282,7 +281,7 @@ class _Check:
     def end(self, refusal: str) -> PhotoBatch:
         findings = []
         if refusal:
-            text = MESSAGES[refusal]
+            text = messages.words(refusal)
             self.counts[refusal] += 1
             findings.append(
                 Finding("", 0, "photo", refusal, Severity.ERROR, Disposition.QUARANTINED, "", text.zh, text.en)

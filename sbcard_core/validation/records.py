@@ -60,7 +60,7 @@ class Finding:
         file: name of the collected file.
         line: 1-based line in it.
         field: English key of the field, "" for the whole record.
-        code: e.g. ``"id_number.check"``, a key of ``messages.MESSAGES``.
+        code: e.g. ``"id_number.check"``, see :func:`~sbcard_core.validation.messages.words`.
         severity: only ERROR refuses the record.
         disposition: what became of the record in the end.
         value_masked: the value, hidden as its field demands.

@@ -179,7 +179,7 @@ class RecordRules:
         if not done.automatic:
             return
         stored[self._number] = done.value
-        words = messages.LENGTHENED
+        words = messages.words("lengthened")
         for at, (position, problem) in enumerate(problems):
             if problem.code == "id_number.length15":
                 repaired = Problem(problem.code, Severity.WARNING, done.value, True, words.zh, words.en)

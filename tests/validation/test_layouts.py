@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from sbcard_core.fields import citizen_id
+from sbcard_core.validation import messages
 from sbcard_core.validation.check import check_files
 from sbcard_core.validation.crosses import TESTS
 from sbcard_core.validation.layouts import APPLICATION, OPENING_REQUEST, OPENING_RESULT, SPECS
-from sbcard_core.validation.messages import MESSAGES
 from sbcard_core.validation.records import CheckedBatch
 from sbcard_core.validation.rules import RULES, codes_of
 from sbcard_core.validation.spec import RecordSpec
@@ -118,7 +118,7 @@ def test_opening_requests_know_persons_by_name_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_every_layout_is_whole(spec: RecordSpec) -> None:
-    assert [code for code in codes_of(spec) if code not in MESSAGES] == []
+    assert [code for code in codes_of(spec) if code not in messages.codes()] == []
     assert {field.rule for field in spec.fields} <= set(RULES)
     assert {rule.test for rule in spec.crosses} <= set(TESTS)
     assert all(field.source for field in spec.fields)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.fields import citizen_id
-from sbcard_core.validation.messages import MESSAGES
+from sbcard_core.validation import messages
 from sbcard_core.validation.photo_header import read_header
 from sbcard_core.validation.photo_limits import MISSING, RULES, SAMPLE, SHARE, PhotoFault, PhotoLimits, PhotoSource
 from sbcard_core.validation.photo_roll import Roll, masked_name
@@ -330,7 +330,7 @@ def test_settings_that_no_photo_meets_are_refused() -> None:
 
 def test_every_fault_has_words() -> None:
     assert set(RULES) == set(PhotoFault)
-    assert all(rule.code in MESSAGES for rule in [*RULES.values(), MISSING, SHARE])
+    assert all(rule.code in messages.codes() for rule in [*RULES.values(), MISSING, SHARE])
 
 
 def test_without_pillow_headers_are_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
