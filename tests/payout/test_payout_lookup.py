@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
-from sbcard_core.payout import RollLine, draft, lookup
+from sbcard_core.payout import RollLine, Standing, draft
 from sbcard_core.store import Store, schema
 from sbcard_core.values import CardState
 
@@ -60,12 +60,21 @@ def test_what_was_looked_up_is_gone_and_references_hold(quick_town) -> None:
 
 
 def test_the_registry_is_read_in_its_own_order(quick_town) -> None:
-    names = {"bank": "k.bank", "account": "k.account_no", "payable": "1", "told": ""}
-    with quick_town.store.begin() as connection:
-        lookup._TABLES.create_all(connection)
-        query = lookup._LOOKED_UP.format(**names)
-        plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {query}"), {"after": 0, "upto": 9}).all()
-    steps = [row[3] for row in plan]
-    assert steps[0].startswith("SEARCH w USING INTEGER PRIMARY KEY")
-    assert steps[1].startswith("SEARCH p USING INTEGER PRIMARY KEY")
-    assert not [step for step in steps if "TEMP B-TREE" in step]
+    """By the plan of the very statement that a draft runs, with and without reported accounts."""
+    plans: list[list[str]] = []
+
+    @sa.event.listens_for(quick_town.store.engine, "before_cursor_execute")
+    def look(connection, cursor, statement, parameters, context, many) -> None:
+        if statement.startswith("INSERT INTO payout_there"):
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append([row[3] for row in rows])
+
+    quick_town.engine.draft("pension", "2014-07", quick_town.roll([4, 2, 9]), on=DAY, by="d")
+    told = Standing(quick_town.number(2), bank="103", account_no="6217000000000000002", account_state=CardState.NORMAL)
+    quick_town.engine.tell([told], on=DAY)
+    quick_town.engine.draft("pension", "2014-08", quick_town.roll([4, 2, 9]), on=DAY, by="d")
+    assert len(plans) == 2
+    for steps in plans:
+        assert steps[0].startswith("SEARCH w USING INTEGER PRIMARY KEY")
+        assert steps[1].startswith("SEARCH p USING INTEGER PRIMARY KEY")
+        assert [step for step in steps if step.startswith("SCAN")] == []
