@@ -54,6 +54,8 @@ class Lines:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # pytest's own importer takes a file that is named on the command line, and would take it unchanged
+    sys.meta_path.sort(key=lambda importer: type(importer).__name__ != "Changed")
     settings.register_profile("mutants", settings.get_profile("run"), phases=[Phase.explicit, Phase.generate])
     settings.load_profile("mutants")
     if out := os.environ.get("MUTANTS_MAP"):
