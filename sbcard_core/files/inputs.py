@@ -37,7 +37,7 @@ def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
         limit: bytes it may have at most.
 
     Raises:
-        FileRefused: no regular file, or larger than the limit.
+        FileRefused: no regular file, larger than the limit, or a name in another encoding than the system's.
         OSError: it cannot be read, e.g. FileNotFoundError or IsADirectoryError.
 
     Example:
@@ -46,6 +46,11 @@ def open_input(path: Path, *, limit: int | None = None) -> BinaryIO:
         ...     file.read()
         b''
     """
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:  # no table, database or console could name the file
+        guess = os.fsencode(path.name).decode("gb18030", "replace")
+        raise refused("name_encoding", path, guess=guess) from None
     _check(path, path.stat(), limit)  # before it is opened: opening a device may already do something
     handle = os.open(path, _READ)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(handle: int) -> bool:
+    def _take(handle: int) -> bool | None:
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -17,28 +17,28 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(handle: int) -> bool:
+    def _take(handle: int) -> bool | None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system without locks: nobody can be told from a killed run
-            return True
+        except OSError:  # a file system without locks: a writer can't be told from a killed one
+            return None
         return True
 
 
 def lock(handle: int) -> bool:
-    """Lock an open file for this process; False if another one has it."""
-    return _take(handle)
+    """Lock an open file for this process; False if another one has it. Where there are no locks, nobody has."""
+    return _take(handle) is not False
 
 
 def is_locked_elsewhere(path: Path) -> bool:
-    """Whether somebody writes to a file; one that can't be opened counts as such."""
+    """Whether somebody may be writing to a file: also where it can't be opened or locked."""
     try:
         handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return True
     try:
-        return not _take(handle)
+        return _take(handle) is not True
     finally:
         os.close(handle)

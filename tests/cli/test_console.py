@@ -1,6 +1,7 @@
 """What commands print: nothing out of a file or its name steers the terminal, JSON says what happened, Ctrl-C ends."""
 
 import ast
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from sbcard_core.cli import checking
 from sbcard_core.cli import say as printing
 from sbcard_core.cli.app import app
 from tests.cli import test_bill_command as bills
@@ -56,6 +58,24 @@ def test_a_files_name_does_not_steer_the_terminal(tmp_path: Path, suffix: str) -
     assert (code, is_plain(said), "\\x1b[31m" in said) == (1, True, True), said
     book = next((tmp_path / "out/kickback").iterdir())
     assert is_plain(run("corrections", book, "--checked", tmp_path / "out", "--out", tmp_path / "back")[1])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="such names are POSIX")
+@pytest.mark.parametrize("command", [["check"], ["premium", "result", "--db", "sqlite://"], ["card", "trace"]])
+def test_a_name_in_another_encoding_ends_with_2(tmp_path: Path, command: list[str]) -> None:
+    file = checks.write(tmp_path / os.fsdecode("长沙市.csv".encode("gbk")), checks.record(1))
+    code, said = run(*command, file)
+    assert (code, "长沙市.csv" in said, "Traceback" in said) == (2, True, False), said
+
+
+def test_progress_does_not_steer_the_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    checking.Ticker(screen)(f"a{STEERING}.csv", 1)
+    assert is_plain(screen.getvalue().lstrip("\r")), screen.getvalue()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="such names are POSIX")

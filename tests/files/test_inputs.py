@@ -117,3 +117,14 @@ def test_what_holds_no_table_is_told_by_its_bytes(head: bytes, what: str) -> Non
 def test_text_that_begins_with_a_letter_is_no_foreign_file(text: str, encoding: str) -> None:
     shown = f"序号,{text}"
     assert files.foreign(shown.encode(encoding)) == ""
+
+
+@posix
+def test_a_name_in_another_encoding_is_refused_with_what_it_may_be(tmp_path: Path) -> None:
+    """An archive packed on a Chinese Windows names its files in GBK."""
+    path = tmp_path / os.fsdecode("长沙市.csv".encode("gbk"))
+    path.write_text("1")
+    with pytest.raises(FileRefused) as found:
+        files.open_input(path)
+    assert "长沙市.csv" in str(found.value)
+    assert "unzip -O GBK" in str(found.value)

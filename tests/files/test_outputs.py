@@ -1,5 +1,6 @@
 """Outputs: nothing that is there is written over, nothing half has a name, nothing goes through a link."""
 
+import errno
 import os
 import stat
 import threading
@@ -234,3 +235,18 @@ def test_a_folder_behind_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as refusal:
         files.make_folder(tmp_path / "link")
     assert code(refusal) == "link"
+
+
+@posix
+def test_where_there_are_no_locks_files_are_written_and_no_part_is_taken_for_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    part = tmp_path / f".a.0123456789ab{outputs.PART}"
+    part.write_text("another's, perhaps")
+    with files.new_file(tmp_path / "a") as out:
+        out.write(b"1")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "1", part.name: "another's, perhaps"}
