@@ -78,11 +78,14 @@ def header_row(
 _NO_LETTERS = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060\ufeff*＊]+")
 
 
+_DEMAND = re.compile(r"\((?:必填|必录|选填)(?:项)?\)$")
+
+
 def plain_header(cell: str) -> str:
-    """A header in plain characters, without blanks, line ends, invisible ones and the star of a required column.
+    """A header in plain characters, without blanks, line ends, invisible ones and the marks of a required column.
 
     Example:
-        >>> plain_header(" *社会保障\\n号码"), plain_header("姓　名"), plain_header("合计：３人")
+        >>> plain_header(" *社会保障\\n号码"), plain_header("姓　名（必填）"), plain_header("合计：３人")
         ('社会保障号码', '姓名', '合计:3人')
     """
-    return _NO_LETTERS.sub("", cell).translate(_WIDE)
+    return _DEMAND.sub("", _NO_LETTERS.sub("", cell).translate(_WIDE))

@@ -93,7 +93,9 @@ def test_footers_in_full_width_signs_are_no_records(tmp_path: Path, line: str) -
 # ------------------------------------------------------------------------------------------------------ headers
 
 
-@pytest.mark.parametrize("header", ["身份证号码", "社会保障号", "公民身份号码", "身份证号", "社会保障号码（必填）"[:6]])
+@pytest.mark.parametrize(
+    "header", ["身份证号码", "社会保障号", "公民身份号码", "身份证号", "社会保障号码（必填）", "*身份证号码(必填项)"]
+)
 def test_other_words_for_the_citizen_number_are_taken(tmp_path: Path, header: str) -> None:
     headers = [header if one == "社会保障号码" else one for one in HEADERS]
     assert len(accepted(checked(tmp_path, csv_of(row(1), headers=headers)))) == 1
@@ -259,3 +261,22 @@ def test_texts_of_formulas_and_days_in_chinese_formats_are_read_as_shown(tmp_pat
     batches = checked(tmp_path, out.getvalue(), "a.xlsx")
     assert [cells[1] for cells in accepted(batches)] == ["0012345", "00123", "1E5", "12e3", "7"]
     assert {cells[11] for cells in accepted(batches)} == {"20140701"}
+
+
+@pytest.mark.parametrize(
+    "written", ["~{UEH}~}", "&#24352;&#19977;", "\\u5f20\\u4e09", "%E5%BC%A0", "〃", '""', "⾼⼭", "Ã¥Â¼Â"]
+)
+def test_names_in_other_notations_are_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        "".join(f"{','.join(one)}\r\n" for one in (HEADERS, row(1, name=written))).encode()
+    )
+    (batch,) = check_files([tmp_path / "a.csv"], on=ON)
+    assert (len(batch.accepted), batch.rejected) == (0, 1)
+
+
+def test_dashes_between_han_are_the_dot_and_selectors_are_nothing(tmp_path: Path) -> None:
+    rows = [row(1, name="阿不都—热依木"), row(2, name="葛\U000e0100城")]
+    (tmp_path / "a.csv").write_bytes("".join(f"{','.join(one)}\r\n" for one in (HEADERS, *rows)).encode())
+    batches = list(check_files([tmp_path / "a.csv"], on=ON))
+    assert [cells[3] for cells in accepted(batches)] == ["阿不都·热依木", "葛城"]
+    assert codes(batches) == ["name.dot", "name.invisible"]
