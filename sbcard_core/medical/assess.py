@@ -3,12 +3,12 @@
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.medical.bill import Bill
+from sbcard_core.medical.bill import Bill, person_number
 from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem, refused
 from sbcard_core.medical.faults import at_field, check
 from sbcard_core.medical.lines import FeeLine
@@ -102,6 +102,8 @@ class Assessor:
             InvalidValue: one of its kinds for each status.
         """
         check(bill)
+        if (number := person_number(bill.psn_no)) != bill.psn_no:
+            bill = replace(bill, psn_no=number)
         if unknown := bill.groups - self.book.groups:
             names, known = ", ".join(sorted(unknown)), ", ".join(sorted(self.book.groups))
             fault = at_field("medical.bill.group_unknown", "groups", found=names, allowed=known)

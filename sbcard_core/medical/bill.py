@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
+from sbcard_core.fields import CitizenNumber
 from sbcard_core.ledger import is_timestamp
 from sbcard_core.medical.catalogue import Charge
 from sbcard_core.medical.lines import FeeLine
@@ -26,6 +27,18 @@ def is_msgid(text: object) -> bool:
         return False
     t = text[12:26]
     return is_timestamp(f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12]}:{t[12:]}")
+
+
+def person_number(text: str) -> str:
+    """The one form of a person's number: a citizen number in any spelling as 18 characters, another as it is.
+
+    Example:
+        >>> person_number("11010519491231002x"), person_number("110105491231002"), person_number("P1")
+        ('11010519491231002X', '11010519491231002X', 'P1')
+    """
+    if not isinstance(text, str) or (text.isascii() and text.isalnum() and len(text) != 15 and text[-1:] != "x"):
+        return text  # 18 characters are the form already, and others of letters and digits alone have none
+    return str(CitizenNumber.parse(text)) if CitizenNumber.is_valid(text) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,7 @@ class Bill:
     Attributes:
         msgid: message number of 30 characters, stored by the caller before sending; the settlement's number.
             Its first twelve are the institution.
-        psn_no: the insured person's number.
+        psn_no: the insured person's number; a citizen number in any spelling is one person.
         insutype: the insurance.
         at: business time of the settlement.
         lines: charges of a catalogue, or lines already graded.

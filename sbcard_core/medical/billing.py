@@ -11,7 +11,7 @@ from sbcard_core.eligibility import Eligibility
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger, is_id, lock_for_posting
 from sbcard_core.medical.assess import Assessor, Prepared, collection_paused
-from sbcard_core.medical.bill import Bill, is_msgid
+from sbcard_core.medical.bill import Bill, is_msgid, person_number
 from sbcard_core.medical.cancel import CANCELLED_CODE, REFUNDED_CODE, Cancellation, cancel, cancel_all
 from sbcard_core.medical.catalogue import Catalogue
 from sbcard_core.medical.desk import Desk, Outcome, again, refused_outcome
@@ -240,6 +240,7 @@ class MedicalBilling:
             raise _asked_wrong("psn_no (人员编号) is empty, too long or no text", "give the insured person's number")
         if type(year) is not int or not MINYEAR <= year <= MAXYEAR:
             raise _asked_wrong(f"the year (年度) is {shown(year)}", "give a whole number (int) such as 2014")
+        psn_no = person_number(psn_no)
         with self._store.begin() as connection:
             years = Years().load(connection, [psn_no]).buckets()
         known = self._assessor.book.insutypes

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, Transfer, is_id, is_timestamp, lock_for_posting
+from sbcard_core.medical.bill import person_number
 from sbcard_core.medical.faults import at_field, message_fault, named
 from sbcard_core.medical.records import (
     COLUMNS,
@@ -148,7 +149,7 @@ def _is_well_formed(one: object) -> bool:
 
 def _plan(one: Cancellation, found: dict[str, Row], taken: dict[str, list[Row]]) -> Taking | SettleStatus:
     original = found.get(one.setl_id)
-    if original is None or one.psn_no not in (None, original.psn_no):
+    if original is None or (one.psn_no is not None and person_number(one.psn_no) != original.psn_no):
         return SettleStatus.UNKNOWN_SETTLEMENT
     if original.reverses is not None:
         return SettleStatus.NOT_CANCELLABLE

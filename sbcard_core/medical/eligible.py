@@ -34,8 +34,7 @@ def not_eligible(connection: sa.Connection, eligibility: Eligibility, bills: Seq
 
 
 def _use(bill: Bill) -> Use:
-    number = CitizenNumber.parse(bill.psn_no) if CitizenNumber.is_valid(bill.psn_no) else bill.psn_no
-    named = "" if bill.card_no and not isinstance(number, CitizenNumber) else number
+    named = "" if bill.card_no and not CitizenNumber.is_valid(bill.psn_no) else bill.psn_no
     return Use(Purpose.MEDICAL, date.fromisoformat(bill.last_day), named, bill.card_no)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import Ledger
+from sbcard_core.medical.bill import person_number
 from sbcard_core.medical.cancel import REFUNDED_CODE, Taking, combined, standing, take
 from sbcard_core.medical.faults import message_fault
 from sbcard_core.medical.lines import FeeLine, Grade
@@ -58,7 +59,7 @@ def refund_in(
     """
     found = find(connection, [setl_id, refund_id])
     original = found.get(setl_id)
-    if original is None or psn_no not in (None, original.psn_no):
+    if original is None or (psn_no is not None and person_number(psn_no) != original.psn_no):
         raise _refused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id, "none of this number, or another person's")
     after = taken_from(connection, [setl_id]).get(setl_id, [])
     asked = _asked(setl_id, returned, at)

@@ -6,6 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, is_id
+from sbcard_core.medical.bill import person_number
 from sbcard_core.medical.cancel import Cancellation, Taking, cancel_in, take
 from sbcard_core.medical.faults import at_field, message_fault
 from sbcard_core.medical.records import (
@@ -52,6 +53,7 @@ def take_back(
     """Reverse in the caller's transaction, after ``lock_for_posting``; see ``MedicalBilling.reverse``."""
     if fault := _fault(omsgid, oinfno, psn_no, msgid, at):
         raise SettlementRefused(SettleStatus.MALFORMED, omsgid, fault, step=STEP)
+    psn_no = person_number(psn_no)
     earlier = connection.execute(_FIND, {"omsgid": omsgid}).one_or_none()
     if earlier is not None:
         if earlier[1] != psn_no:

@@ -10,7 +10,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-REVISION_OF: Final = {1: "0001", 2: "0002", 3: "0003", 4: "0004", 5: "0005", 6: "0006", 7: "0007", 8: "0008", 9: "0009"}
+REVISION_OF: Final = {
+    1: "0001",
+    2: "0002",
+    3: "0003",
+    4: "0004",
+    5: "0005",
+    6: "0006",
+    7: "0007",
+    8: "0008",
+    9: "0009",
+    10: "0010",
+}
 """Alembic's revision of each schema version."""
 VERSION: Final = max(REVISION_OF)
 _FOLDER: Final = Path(__file__).with_name("migrations")

@@ -74,6 +74,7 @@ DIGESTS = {
     7: "c2374dc8cb8b06ae006d9ac2b373bcbe65353b063495a0e350a5aeddf622de0f",
     8: "df7d4ad6c7bc110dba2a0b8931c9ef6cf7d016178dca597d2ae938f6f7ab1671",
     9: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",
+    10: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",  # other values in the same tables
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
