@@ -29,10 +29,12 @@ from sbcard_core.premiums import (
     Premiums,
     Refund,
     RefundStatus,
+    Tariff,
     agency,
+    layout,
 )
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import PersonCategory
+from sbcard_core.values import Disposition, PersonCategory
 from tests.people import name, number
 
 ON = date(2015, 2, 2)
@@ -274,3 +276,60 @@ def test_no_repr_shows_a_person(book: Premiums, tmp_path: Path) -> None:
         assert number(0) not in repr(one)
         assert name(0) not in repr(one)
     assert bills[0] in repr(shown[1])
+
+
+def test_lines_of_a_bank_are_numbered_within_its_own_batches(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 4)
+    mine = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path, max_lines=2))
+    bill(book, "2015", 1, first=9)
+    bill(book, "2016", 1)
+    other = sent(book.agency.dispatch("103", "2015", on=ON, out_dir=tmp_path))
+    later = sent(book.agency.dispatch("402", "2016", on=ON, out_dir=tmp_path))
+    assert [*mine, *other, *later] == [FIRST, SECOND, "PREM-2015-103-0001", "PREM-2016-402-0001"]
+
+
+def test_a_death_asks_back_only_what_was_paid_for_later_periods(book: Premiums) -> None:
+    bills = {year: bill(book, year, 2)[0] for year in ("2014", "2015", "2016")}
+    fen = {"2014": 9000, "2015": 12000, "2016": 12000}
+    for year in ("2014", "2016"):
+        book.pay(Payment(f"P{year}", bills[year], fen[year], Channel.POS, "T1", AT))
+    done = book.stop(number(0), after=date(2015, 8, 20), reason="死亡")
+    assert (done.cancelled, done.owed, done.paid) == ([], [bills["2015"]], ["P2016"])
+    assert [one.state for one in book.bills(id_number=number(1))] == [BillState.OPEN] * 3
+
+
+def test_a_receipt_names_the_insurance_also_where_the_tariff_has_lost_it(book: Premiums) -> None:
+    paid(book)
+    assert book.receipt("P0").insurance_zh == "城乡居民基本医疗保险费"
+    assert Premiums(book.store, book.ledger, Tariff("none", ())).receipt("P0").insurance_zh == "resident-medical"
+
+
+@pytest.mark.parametrize(("card_no", "status"), [("B00000019", "CARD_REFUSED"), ("B000000190", "MALFORMED")])
+def test_a_card_number_has_at_most_nine_characters(book: Premiums, card_no: str, status: str) -> None:
+    (one,) = bill(book, "2015", 1)
+    assert book.pay_many([Payment("P", one, 12000, Channel.POS, "T1", AT, card_no)])[0].name == status
+
+
+@pytest.mark.parametrize(("count", "is_one"), [(1, True), (18, True), (19, False)])
+def test_a_number_of_a_bank_file_has_at_most_18_digits(count: int, is_one: bool) -> None:
+    assert layout.number("9" * count) == (int("9" * count) if is_one else None)
+    assert layout.number("９") is layout.number("") is layout.number("1.0") is None
+
+
+def test_statuses_of_lines_tell_who_looks_at_them() -> None:
+    assert {one.name: int(one) for one in LineStatus} == {
+        "PAID": 0, "NOT_PAID": 1, "OVERPAID": 2, "CONTRADICTED": 10, "REPEATED": 11, "UNKNOWN_BILL": 12,
+        "NOT_ASKED": 13, "UNDERPAID": 14, "CANCELLED": 15, "ALREADY_PAID": 16, "NO_RATE": 17,
+        "LEDGER_REFUSED": 18, "UNREADABLE": 30,
+    }  # fmt: skip
+    dispositions = [[one for one in LineStatus if one.disposition is kind] for kind in Disposition]
+    assert dispositions[0] == [LineStatus.PAID, LineStatus.NOT_PAID, LineStatus.OVERPAID]
+    assert dispositions[2] == [LineStatus.UNREADABLE]
+
+
+def test_a_bill_stands_where_its_first_line_of_the_file_puts_it(book: Premiums, tmp_path: Path) -> None:
+    bill(book, "2015", 2)
+    ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
+    report = answer(book, tmp_path, batch_no, [(*lines[0], 12000), (*lines[0], 12000), (*lines[1], 12000)])
+    assert report.statuses == [LineStatus.PAID, LineStatus.REPEATED, LineStatus.PAID]
+    assert states(book) == {(batch_no, 1): 20, (batch_no, 2): 20}
