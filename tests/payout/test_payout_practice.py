@@ -203,3 +203,17 @@ def test_a_roll_drafted_by_a_typed_name_is_drafted_again(town) -> None:
     assert town.everything() == before
     town.engine.withdraw(roll.roll_no)
     assert town.engine.status(town.ready([1, 2])).total_fen == 2003
+
+
+def test_another_bank_of_the_same_account_number_takes_officers_too(town) -> None:
+    town.fund(100_000)
+    paid_but(town, [1, 2], fail={1, 2})
+    moved = Standing(town.number(1), bank="105", account_no=town.account(1), account_state=CardState.NORMAL)
+    town.engine.tell([moved], on=DAY)
+    order = {"on": DAY, "out_dir": town.folder}
+    with pytest.raises(ApprovalRefused):
+        town.engine.repay_returned("pension", "2014-07", **order)
+    only = town.engine.repay_returned("pension", "2014-07", **order, only=[town.number(2)])  # nothing changed there
+    assert [row[3] for batch in only for row in town.request(batch).rows] == [town.number(2)]
+    (batch,) = town.engine.repay_returned("pension", "2014-07", **order, approved_by=[town.by("a"), town.by("b")])
+    assert (town.request(batch).header["bank"], town.request(batch).rows[0][1]) == ("105", town.account(1))
