@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"postgres_url", "replayed", "small_month", "campaign_dir"}
@@ -56,7 +56,8 @@ class Lines:
 def pytest_configure(config: pytest.Config) -> None:
     # pytest's own importer takes a file that is named on the command line, and would take it unchanged
     sys.meta_path.sort(key=lambda importer: type(importer).__name__ != "Changed")
-    settings.register_profile("mutants", settings.get_profile("run"), phases=[Phase.explicit, Phase.generate])
+    how = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], **how)  # type: ignore[arg-type]
     settings.load_profile("mutants")
     if out := os.environ.get("MUTANTS_MAP"):
         config.pluginmanager.register(Lines(Path(out), tuple(os.environ["MUTANTS_FILES"].split(":"))))
