@@ -243,7 +243,7 @@ def _holders(connection: sa.Connection, bank: str, accounts: list[str]) -> dict[
     """The persons each account of this bank belongs to already, by an opened line or a card."""
     line, batch, card = schema.opening_line.c, schema.opening_batch.c, schema.card.c
     opened = sa.select(line.account_no, line.person_id).join_from(schema.opening_line, schema.opening_batch)
-    opened = opened.where(line.state == OPENED, batch.bank == bank)
+    opened = opened.where(batch.bank == bank)  # only an opened line has an account
     carded = sa.select(card.account_no, card.person_id).where(card.bank == bank)
     found: dict[str, set[int]] = {}
     wanted = sorted({account for account in accounts if account})
@@ -256,12 +256,17 @@ def _holders(connection: sa.Connection, bank: str, accounts: list[str]) -> dict[
 
 
 def _check_totals(file: bankfile.BankFile, reader: _Reader, path: Path) -> None:
-    """Totals count the status column as delivered; lines whose status is unreadable may belong to either side."""
-    unread = file.delivered - reader.opened_count - reader.failed_count
-    for name, counted in (("opened", reader.opened_count), ("failed", reader.failed_count)):
-        text = file.trailer[name]
-        if not (text.isascii() and text.isdigit() and counted <= int(text) <= counted + unread):
-            raise _refused(f"total_{name}", path, stated=text[:12], counted=counted)
+    """Totals count every line delivered; one whose status is unreadable may be on either side."""
+    stated = [file.trailer[name] for name in ("opened", "failed")]
+    counted = [reader.opened_count, reader.failed_count]
+    good = all(text.isascii() and text.isdigit() for text in stated)
+    if (
+        not good
+        or sum(map(int, stated)) != file.delivered
+        or any(int(text) < count for text, count in zip(stated, counted, strict=True))
+    ):
+        parameters = {"opened": stated[0][:12], "failed": stated[1][:12], "lines": file.delivered}
+        raise _refused("totals", path, **parameters, counted_opened=counted[0], counted_failed=counted[1])
 
 
 def _refused(code: str, path: Path, **parameters: object) -> OpeningResultRefused:

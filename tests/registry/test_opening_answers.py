@@ -19,6 +19,7 @@ from sbcard_core.store import Store, schema
 
 SENT, ANSWERED = date(2014, 7, 28), date(2014, 8, 15)
 ACCOUNTS = ("6228480000000000011", "6228480000000000022", "6228480000000000033")
+FREE = "6228480000000000044"
 Line = tuple[int, bool, str]  # number, opened, account
 
 
@@ -103,8 +104,11 @@ def test_one_account_for_two_persons_is_neithers(world: ModuleType, store: Store
         card = {"card_no": "A00000014", "identification_code": "x", "person_id": person.scalar_one(), "order_no": "O"}
         card |= {"order_line": 1, "factor": "0", "bank": "103", "account_no": ACCOUNTS[2], "app_state": 0}
         connection.execute(sa.insert(schema.card).values(**card, account_state=0))
+        elsewhere = {"card_no": "A00000022", "identification_code": "y", "bank": "402", "account_no": FREE}
+        connection.execute(sa.insert(schema.card).values(**{**card, **elsewhere}, account_state=0))
     report = read(store, answer(request, [(1, True, ACCOUNTS[2])], "again.txt"))
     assert [f.code for f in report.findings] == ["opening.account_shared"]
+    assert read(store, answer(request, [(1, True, FREE)], "free.txt")).opened == 1  # another bank's has that number
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,12 @@ def test_a_result_read_before_the_batch_was_received_is_refused(
     assert Openings(store).read_result(path, read_on=ANSWERED).opened == 1
 
 
-@pytest.mark.parametrize(("totals", "is_taken"), [("3|1", True), ("2|2", True), ("4|0", False), ("1|3", False)])
+WRONG_TOTALS = ["4|0", "1|3", "3|2", "2|1", "3|0", "x|2", "|4"]
+
+
+@pytest.mark.parametrize(
+    ("totals", "is_taken"), [("3|1", True), ("2|2", True), *((totals, False) for totals in WRONG_TOTALS)]
+)
 def test_totals_leave_room_for_unreadable_lines_only(
     world: ModuleType, store: Store, tmp_path: Path, totals: str, *, is_taken: bool
 ) -> None:
