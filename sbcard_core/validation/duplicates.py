@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sbcard_core.fields.encodings import contradicts
 from sbcard_core.fields.legacy import CENTENARIANS, is_legacy, lengthen
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.field_rules import canonical
@@ -40,6 +41,7 @@ __all__ = [
 ]  # fmt: skip
 
 _NOBODY = (1 << 63) - 1
+_NO_NAME = frozenset(("name.missing", "name.garbled"))
 _STRICT = re.compile(r"[0-9]{17}[0-9X]")
 _DIGEST = 1 << 63
 """Set in the digest of a text; no number's key reaches it."""
@@ -158,8 +160,11 @@ class _Look:
     def take(self, file: int, index: int, block: Records, hit: tuple[int, int]) -> None:
         """Note one record; ``hit`` is the key it was found by, and that key's place.
 
-        A record without a name, birth date or sex is refused for that; it is no witness against another one.
+        A record without a name, birth date or sex is refused for that; it is no witness against another one. Nor is a
+        name that was read in a wrong encoding.
         """
+        if contradicts(block.raw_line(index), block.encoding):
+            return
         row = block.cells(index)
         if row is None or block.layout is None or len(row) != block.layout.columns:
             return
@@ -169,6 +174,8 @@ class _Look:
         if not stands_for_person(checked, self._number, others=self.reader.others):
             if is_legacy(number):
                 self._note_short(number, self._rules[file])
+            return
+        if not _NO_NAME.isdisjoint([problem.code for _, problem in checked.problems]):
             return
         same = tuple(self._plain(at, values[at]) for at in self._same)
         place = self._place(number, hit) if all(same) else -1

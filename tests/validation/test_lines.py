@@ -272,3 +272,16 @@ def test_lone_quotes_lose_their_own_record_only(bodies: list[str], lost: set[int
 def test_wreckage_that_people_post_is_refused(name: str) -> None:
     batches = checked(text([HEADER, record(1, name=name)], encoding="utf-8"))
     assert accepted(batches) == []
+
+
+@pytest.mark.parametrize("wrong", ["寮犱笁", "NULL", "谢锟斤拷", "无"])
+def test_a_name_that_is_none_is_no_witness_against_another_record(wrong: str) -> None:
+    again = record(1, name=wrong).replace("1,F1", "2,F2", 1)
+    batches = checked(text([HEADER, record(1, name="张三"), again], encoding="utf-8"))
+    assert accepted(batches) == [2]
+    assert "duplicate.conflict" not in str(codes(batches))
+
+
+def test_a_line_of_another_encoding_is_no_witness_against_another_record() -> None:
+    batches = checked(text([HEADER, record(1, name="张三")]) + text([record(1, name="张三")], encoding="utf-8"))
+    assert (accepted(batches), codes(batches)) == ([2], {3: ["record.encoding"]})
