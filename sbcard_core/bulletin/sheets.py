@@ -16,7 +16,7 @@ from sbcard_core.bulletin.findings import SEVERITY_ZH
 from sbcard_core.bulletin.model import ORIGIN_WORDS, Bulletin
 from sbcard_core.bulletin.rates import recompute
 from sbcard_core.bulletin.tables import Cell, Table, at_letter_digits
-from sbcard_core.files import new_file
+from sbcard_core.files import lend, new_file
 from sbcard_core.values import Origin
 
 FONT = "Microsoft YaHei"
@@ -39,7 +39,7 @@ def write_xlsx(path: Path, bulletin: Bulletin) -> None:
         OSError: the path cannot be written.
     """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with new_file(path) as file, xlsxwriter.Workbook(file, options) as book:
+    with new_file(path) as file, lend(file) as lent, xlsxwriter.Workbook(lent, options) as book:
         created = bulletin.created.astimezone(UTC) if bulletin.created.tzinfo else bulletin.created
         book.set_properties({"title": bulletin.heading, "comments": bulletin.banner, "created": created})
         _annex(_Sheet(book, "附表一", bulletin), bulletin, bulletin.annex1, "市州")

@@ -10,10 +10,10 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from sbcard_core.files.errors import refused
 from sbcard_core.files.inputs import HEAD, open_input
@@ -166,6 +166,30 @@ def new_text(
         yield out
         out.flush()
         out.detach()
+
+
+class _Lent:
+    """A file in another's hands, until it is taken back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file: BinaryIO = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+@contextmanager
+def lend(file: BinaryIO) -> Iterator[Any]:
+    """A file for a library that may go on using it after it has failed, e.g. when its objects are collected.
+
+    Yields:
+        The file; what is done with it behind the block goes nowhere and raises nothing.
+    """
+    lent = _Lent(file)
+    try:
+        yield lent
+    finally:
+        lent.file = BytesIO()
 
 
 def replace_file(path: Path, content: bytes) -> None:

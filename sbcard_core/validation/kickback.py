@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sbcard_core.files import new_file
+from sbcard_core.files import lend, new_file
 from sbcard_core.validation import kickback_full, messages
 from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.kickback_read import read_back
@@ -171,7 +171,8 @@ def write(
     import xlsxwriter  # noqa: PLC0415  (only those who write a list pay for it)
 
     written = 0
-    with new_file(path) as file, xlsxwriter.Workbook(file, _OPTIONS | {"tmpdir": str(path.parent)}) as book:
+    options = _OPTIONS | {"tmpdir": str(path.parent)}
+    with new_file(path) as file, lend(file) as lent, xlsxwriter.Workbook(lent, options) as book:
         book.set_properties({"title": title, "created": created})
         sheets = _Sheets(book, title, max_rows)
         for finding in findings:

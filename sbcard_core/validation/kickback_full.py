@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import new_file
+from sbcard_core.files import lend, new_file
 from sbcard_core.validation import messages
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.detect import open_source
@@ -282,7 +282,8 @@ def write(
             term="退回更正表",
             advice="pass every collected file that has findings",
         )
-    with new_file(path) as out_file, xlsxwriter.Workbook(out_file, options | {"tmpdir": str(path.parent)}) as book:
+    options = options | {"tmpdir": str(path.parent)}
+    with new_file(path) as target, lend(target) as lent, xlsxwriter.Workbook(lent, options) as book:
         book.set_properties({"title": title, "created": created})
         out = _Book(book, spec, title, max_rows)
         for file, records, whole in grouped:

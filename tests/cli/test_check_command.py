@@ -313,3 +313,23 @@ def test_a_check_killed_anywhere_is_known_and_begun_anew(tmp_path: Path) -> None
         assert [tree(out)[name] for name in same] == [tree(whole)[name] for name in same]
         shutil.rmtree(folder)
     assert anew > 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+@pytest.mark.parametrize("kilobytes", [1, 4, 20])
+def test_a_disk_that_is_full_leaves_no_results_that_look_whole(tmp_path: Path, kilobytes: int) -> None:
+    """sqlitebrowser#3243: a table cut off where the disk was full, and the word that all is done."""
+    file = write(tmp_path / "a.csv", *(record(at, county="999999" if at % 2 else "430102") for at in range(1, 400)))
+    limited = (
+        f"import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes << 10}, {kilobytes << 10}));"
+        "from sbcard_core.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "check", file, "--on", "2014-07-31", "--out", tmp_path / "out"],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.returncode, b"Traceback" in done.stderr, b"File too large" in done.stderr) == (2, False, True), done
+    assert not (tmp_path / "out").exists()
