@@ -67,10 +67,8 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
     if (c->kind == 2) {
         const uint32_t *pair = (const uint32_t *)(uintptr_t)c->places + 2 * (row * c->parts + c->offset);
         uint64_t from = ONCE(uint32_t, pair), length = ONCE(uint32_t, pair + 1);
-        if (from + length <= c->size) {
-            cell.at = (const uint8_t *)(uintptr_t)c->data + from;
-            cell.length = length;
-        }
+        cell.at = (const uint8_t *)(uintptr_t)c->data + from;
+        cell.length = from + length <= c->size ? length : 0;
         return cell;
     }
     cell = c->kind == 16 ? view_cell(c, row, &limit) : slice_cell(c, row, &limit);
@@ -81,11 +79,14 @@ static sbc_cell cell_of(const sbc_column *c, size_t row) {
     return cell;
 }
 
-size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
-                       int cell_mark, int row_mark, int64_t *ends, uint8_t *out, size_t space) {
+/* Measures or writes: one loop, each without the other's branches. */
+static inline size_t join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
+                          int cell_mark, int row_mark, int64_t *ends, uint8_t *out, size_t space, int writes) {
+    const size_t cell_marks = cell_mark >= 0, row_marks = row_mark >= 0;
     size_t row, k, size = 0;
     for (row = 0; row < n; row++) {
         uint64_t which = chosen ? ONCE(uint64_t, chosen + row) : row;
+        size_t last = row + 1 < n ? row_marks : 0;
         if (which >= rows) {
             return SIZE_MAX;
         }
@@ -94,24 +95,31 @@ size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, con
         }
         for (k = 0; k < count; k++) {
             sbc_cell cell = cell_of(columns + k, which);
-            int mark = k + 1 < count ? cell_mark : row + 1 < n ? row_mark : -1;
-            if (out && cell.length + (mark >= 0) > space - size) {
-                return SIZE_MAX;
-            }
-            if (out && cell.length) {
-                memcpy(out + size, cell.at, cell.length);
-            }
-            size += cell.length;
-            if (mark >= 0) {
-                if (out) {
-                    out[size] = (uint8_t)mark;
+            size_t marks = k + 1 < count ? cell_marks : last;
+            if (writes) {
+                if (cell.length + marks > space - size) {
+                    return SIZE_MAX;
                 }
-                size++;
+                if (cell.length) {
+                    memcpy(out + size, cell.at, cell.length);
+                }
+                if (marks) {
+                    out[size + cell.length] = (uint8_t)(k + 1 < count ? cell_mark : row_mark);
+                }
             }
+            size += cell.length + marks;
         }
     }
     if (ends) {
         ends[n] = (int64_t)size;
     }
     return size;
+}
+
+size_t sbc_screen_join(const sbc_column *columns, size_t count, size_t rows, const int64_t *chosen, size_t n,
+                       int cell_mark, int row_mark, int64_t *ends, uint8_t *out, size_t space) {
+    if (out) {
+        return join(columns, count, rows, chosen, n, cell_mark, row_mark, ends, out, space, 1);
+    }
+    return join(columns, count, rows, chosen, n, cell_mark, row_mark, ends, 0, 0, 0);
 }
