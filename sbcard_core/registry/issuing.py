@@ -39,9 +39,10 @@ _LAST_ACTS = sa.select(_EVENT.card_no, _EVENT.half, sa.func.max(_EVENT.on_date))
 _LOST = [int(state) for state in LOST_STATES]
 _BEFORE_LOSS = (
     sa.select(_EVENT.card_no, _EVENT.half, _EVENT.from_state)
-    .where(_EVENT.to_state.in_(_LOST), _EVENT.from_state.not_in(_LOST))
+    .where(_EVENT.from_state.not_in(_LOST))
     .order_by(_EVENT.event_id)
 )
+"""Of a half that is lost, the last such event is the one that reported it."""
 _REQUESTS = sa.select(_EVENT.card_no, _EVENT.on_date).where(_EVENT.operation == Operation.REPLACE.value)
 
 

@@ -354,3 +354,12 @@ def test_a_card_is_known_in_any_spelling(empty: Store) -> None:
     with empty.begin() as connection:
         found = Eligibility().may(connection, Purpose.MEDICAL, on=DAY + timedelta(1), card_no="a00000014 ")
     assert found.reason is Reason.CARD_LOST
+
+
+def test_a_request_for_a_new_card_does_not_prolong_a_temporary_loss(empty: Store) -> None:
+    put(empty, "A", "issued", {Half.APP: S.NORMAL, Half.ACCOUNT: S.NORMAL})
+    issuing = Issuing(empty, LifecyclePolicy(replaceable=frozenset({S.TEMPORARILY_LOST})))
+    issuing.report_loss("A", DAY)
+    issuing.replace("A", DAY + timedelta(5))
+    assert issuing.end_temporary_losses(DAY + timedelta(10)) == 1
+    assert states(empty, "A")[Half.APP] is S.NORMAL
