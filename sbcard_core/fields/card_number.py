@@ -171,9 +171,9 @@ def make(serial: int, prefix: str) -> str:
         >>> make(1, "B")
         'B00000019'
     """
-    room = LENGTH - 1 - len(prefix)
-    body = prefix + str(serial).zfill(room)
-    if not prefix or room < 1 or serial < 0 or len(body) != LENGTH - 1:
+    width = LENGTH - 1 - len(prefix)
+    body = prefix + str(serial).zfill(width)
+    if not prefix or width < 1 or serial < 0 or len(body) != LENGTH - 1:
         raise InvalidCardNumber(
             "prefix and serial make more than 8 characters",
             step="card_number.make",
