@@ -16,6 +16,7 @@ from typing import Any
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 from sbcard_core.values import HYPHEN, Sex, plain
 
 LENGTH = 18
@@ -31,11 +32,12 @@ PROVINCES = frozenset(
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _REASONS = {
-    CHARACTERS: ("a character is neither digit nor a final X", "号码字符"),
-    REGION: ("the province code is unknown", "地区码"),
-    DATE: ("digits 7 to 14 are no possible birth date", "出生日期码"),
-    CHECK: ("the check character is another one", "校验码"),
+    CHARACTERS: ("characters", "号码字符"),
+    REGION: ("region", "地区码"),
+    DATE: ("date", "出生日期码"),
+    CHECK: ("check", "校验码"),
 }
+"""The part of the code of each rule's sentence, and the term for what breaks it."""
 
 
 class InvalidCitizenID(InvalidValue):
@@ -43,9 +45,9 @@ class InvalidCitizenID(InvalidValue):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
-        what = "; ".join(text for bit, (text, _) in _REASONS.items() if bits & bit)
+        reasons = tuple(message(f"fields.citizen_number.{code}") for bit, (code, _) in _REASONS.items() if bits & bit)
         terms = "、".join(term for bit, (_, term) in _REASONS.items() if bits & bit)
-        super().__init__(what, step="citizen_id.validate", term=terms, advice="compare it with the certificate")
+        super().__init__(message("fields.citizen_number", reasons=reasons), step="citizen_id.validate", term=terms)
 
 
 @cache

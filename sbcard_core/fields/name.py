@@ -16,6 +16,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _characters, _rows, encodings, gb18030
 from sbcard_core.fields._characters import MISSING_WORDS
 from sbcard_core.fields.gb18030 import Encoding
+from sbcard_core.messages import message
 
 DOT, LOOK_ALIKES, CLEAN = _characters.DOT, _characters.LOOK_ALIKES, _characters.CLEAN
 
@@ -67,12 +68,8 @@ class InvalidName(InvalidValue):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__(
-            "the name has problems: " + ", ".join(problems),
-            step="name.validate",
-            term="姓名",
-            advice="compare it with the certificate",
-        )
+        reasons = tuple(message(f"fields.name.{problem}") for problem in problems)
+        super().__init__(message("fields.name", reasons=reasons), step="name.validate", term="姓名")
 
 
 def gb18030_length(name: str) -> int:

@@ -54,22 +54,22 @@ class Message:
     @property
     def zh(self) -> str:
         """The sentence in Chinese."""
-        return self._fill(_sentence(self.code).zh)
+        return self._fill(_sentence(self.code).zh, "zh")
 
     @property
     def en(self) -> str:
         """The sentence in English."""
-        return self._fill(_sentence(self.code).en)
+        return self._fill(_sentence(self.code).en, "en")
 
     @property
     def advice_zh(self) -> str:
         """What to do next, in Chinese; may be empty."""
-        return self._fill(_sentence(self.code).advice_zh)
+        return self._fill(_sentence(self.code).advice_zh, "zh")
 
     @property
     def advice_en(self) -> str:
         """What to do next, in English; may be empty."""
-        return self._fill(_sentence(self.code).advice_en)
+        return self._fill(_sentence(self.code).advice_en, "en")
 
     @property
     def advice(self) -> str:
@@ -79,15 +79,24 @@ class Message:
     def __str__(self) -> str:
         return self.zh if language() == "zh" else self.en
 
-    def _fill(self, template: str) -> str:
-        return template.format_map(_Shown(self.parameters))
+    def _fill(self, template: str, wanted: Language) -> str:
+        return template.format_map(_Shown(self.parameters, wanted))
 
 
 class _Shown(dict[str, Any]):
-    """Parameters as they are printed; one that is absent stays visible instead of hiding the error it is part of."""
+    """Parameters as they are printed; one that is absent stays visible instead of hiding the error it is part of.
+
+    A tuple of messages is shown as their sentences, in the language of the whole.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], wanted: Language) -> None:
+        super().__init__(parameters)
+        self._wanted = wanted
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
+        if isinstance(value, tuple) and all(isinstance(one, Message) for one in value):
+            return "；".join(one.zh for one in value) if self._wanted == "zh" else "; ".join(one.en for one in value)
         return printable(value) if isinstance(value, str) else value
 
     def __missing__(self, name: str) -> str:

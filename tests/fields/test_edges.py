@@ -339,3 +339,16 @@ def test_small_parts_of_other_numbers() -> None:
     body = "91999999MA0010000"
     assert social_credit.check_many([body + social_credit.check_character(body)])[0] == 0
     assert gb18030.modern("\ue000") == "\ue000"
+
+
+def test_errors_of_numbers_and_names_say_every_reason_in_both_languages() -> None:
+    with pytest.raises(InvalidValue) as wrong:
+        citizen_id.validate("99010519491231002X")
+    assert wrong.value.what == "the province code is unknown; the check character is another one"
+    assert "没有该省级代码；校验码不符" in wrong.value.in_language("zh")
+    with pytest.raises(InvalidValue) as wrong:
+        name.validate("3" * 60)
+    assert wrong.value.what == "the name has problems: too_long; character"
+    assert "姓名有误：超长；含有姓名中不用的字符" in wrong.value.in_language("zh")
+    for problem in name.Problem:
+        assert name.InvalidName([problem]).in_language("zh").startswith("姓名有误")
