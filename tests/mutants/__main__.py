@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -62,10 +63,10 @@ AREAS: dict[str, tuple[list[str], list[str]]] = {
 PYTEST = ["-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
 PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # what is imported here is not rewritten again
 ENOUGH_S = 20.0
-"""Tests that run a changed line are run shortest first, up to this time."""
-SLOWEST = 8
-PATIENCE_S = 60.0
-"""A mutant that takes so many times as long as the tests did, and so long more, is noticed: it hangs."""
+"""Tests that run a changed line are run shortest first, up to this processor time."""
+SLOWEST, PATIENCE_S, STILL_S = 8, 20.0, 600.0
+"""A mutant hangs, and is noticed, that takes so many times the processor time of the tests and so much more; or that is
+not done after so long, as one that waits for ever."""
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
@@ -132,8 +133,10 @@ def is_noticed(job: tuple[Mutant, list[str], float]) -> bool:
     pid = os.fork()
     if pid == 0:
         os.setsid()
+        most = int(PATIENCE_S + SLOWEST * min(seconds, ENOUGH_S))
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
         _run(mutant, tests)
-    end = time.monotonic() + PATIENCE_S + SLOWEST * min(seconds, ENOUGH_S)
+    end = time.monotonic() + STILL_S
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:

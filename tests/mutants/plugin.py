@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -18,7 +19,7 @@ LEFT_OUT = {"postgres_url", "replayed", "small_month", "campaign_dir"}
 
 
 class Lines:
-    """Collects for each test the lines of the traced files that it ran, and how long it took."""
+    """Collects for each test the lines of the traced files that it ran, and the processor time it took."""
 
     def __init__(self, out: Path, prefixes: tuple[str, ...]) -> None:
         self.out, self.prefixes = out, tuple(str(ROOT / prefix) for prefix in prefixes)
@@ -36,6 +37,7 @@ class Lines:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.seen = set()
+        begun = time.process_time()
         threading.settrace(self.trace)
         sys.settrace(self.trace)
         try:
@@ -43,11 +45,9 @@ class Lines:
         finally:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
+            self.seconds[item.nodeid] = time.process_time() - begun
             for name, line in self.seen:
                 self.tests.setdefault(f"{Path(name).relative_to(ROOT)}:{line}", []).append(item.nodeid)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
 
     def pytest_sessionfinish(self) -> None:
         self.out.write_text(json.dumps({"tests": self.tests, "seconds": self.seconds}), "utf-8")

@@ -51,3 +51,11 @@ def test_a_change_is_noticed_by_the_test_that_is_for_it() -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "False", "False"], done.stderr
+
+
+def test_every_listed_equivalent_is_a_change_that_can_be_made() -> None:
+    from tests.mutants.__main__ import AREAS, EQUIVALENTS
+
+    paths = {path for patterns, _ in AREAS.values() for pattern in patterns for path in ROOT.glob(pattern)}
+    made = {one.key for path in paths for one in mutants(str(path.relative_to(ROOT)), path.read_text("utf-8"))}
+    assert set(EQUIVALENTS) - made == set()
