@@ -18,6 +18,7 @@ from sbcard_core.registry import back_file, enrolment
 from sbcard_core.registry.back_file import BackFileRefused
 from sbcard_core.registry.card_numbers import NumbersExhausted
 from sbcard_core.registry.issuing import Issuing
+from sbcard_core.registry.lifecycle import Half, Operation
 from sbcard_core.registry.openings import Openings
 from sbcard_core.registry.production import Production
 from sbcard_core.store import Store, schema
@@ -307,3 +308,30 @@ def test_a_cancelled_card_is_not_ordered_again(
     assert Issuing(store).cancel(lines[1]["card_no"], BACK).is_success
     (again,) = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path)
     assert [json.loads(text)["card_no"] for text in again.read_text("utf-8").splitlines()] == [lines[2]["card_no"]]
+
+
+def test_new_cards_for_lost_ones_are_ordered_bank_by_bank(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    """Two banks with two lost cards each, one card a file; and two more nobody asked to replace."""
+    enrolment.enrol(store, [world.batch(tmp_path, range(3)), world.batch(tmp_path, range(4, 7), "b.csv", bank="402")])
+    openings = Openings(store)
+    for n, request in enumerate(openings.dispatch_all(date(2014, 7, 28), through=date(2014, 7, 31), out_dir=tmp_path)):
+        answer = world.bank_answer(request, day=date(2014, 8, 15), name=f"r{n}.txt")
+        openings.read_result(answer, read_on=date(2014, 8, 15))
+    lost = {}
+    for order in production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path):
+        production.read_back_file(world.factory_answer(order, holders(store), name=f"{order.stem}.csv"), read_on=BACK)
+        lines = [json.loads(text) for text in order.read_text("utf-8").splitlines()]
+        lost |= {line["card_no"]: order.stem[6:9] for line in lines[:2]}
+    issuing = Issuing(store)
+    issuing.apply(lost, Operation.FORMAL_LOSS, Half.APP, BACK)
+    issuing.request_replacements(lost, BACK)
+    paths = production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path, max_cards=1)
+    assert sorted(path.stem[6:9] for path in paths) == sorted(lost.values())
+    with store.begin() as connection:
+        new = connection.execute(
+            sa.select(schema.card.c.replaces, schema.card.c.bank).where(schema.card.c.replaces.is_not(None))
+        )
+        assert dict(tuple(row) for row in new) == lost
+    assert production.order_replacements("430200", ordered_on=BACK, out_dir=tmp_path) == []
