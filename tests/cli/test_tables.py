@@ -88,7 +88,7 @@ def test_a_quoted_cell_may_go_on_in_the_next_line(tmp_path: Path) -> None:
         (b"id_number,name\n", "lacks amount_fen"),
         (b"id_number,name,amount_fen,name\n", "the column name stands twice"),
         (b"\xff\xfe1\x00", "is no text"),
-        (b"PK\x03\x04\xff\xff\x00", "is no text"),
+        (b"PK\x03\x04\xff\xff\x00", "is no CSV text but: workbook"),
     ],
 )
 def test_what_is_no_such_table_is_refused(tmp_path: Path, data: bytes, said: str) -> None:
