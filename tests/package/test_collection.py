@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 """
 
 
-@pytest.mark.parametrize("module", ["clearing/offline", "medical/split"])
+@pytest.mark.parametrize("module", ["clearing/keys", "medical/split"])
 def test_every_class_is_the_one_its_module_holds(tmp_path: Path, module: str) -> None:
     (tmp_path / "probe.py").write_text(PROBE, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "probe", "-p", "no:cacheprovider"]
