@@ -98,7 +98,7 @@ def columns(
         _fixed(phones),
         _pick(["1", "2", "3", "4", "5", "7"], category, encoding),
         _pick([*COUNTIES, "999999"], county, encoding),
-        _pick(["102", "103", "105", "402", "403", "999"], bank, encoding),
+        _pick(["102", "103", "105", "402", "403", "099"], bank, encoding),
         _pick([f"{ON:%Y%m%d}", "20140230"], sent, encoding),
     ]
 

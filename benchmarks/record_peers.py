@@ -19,6 +19,7 @@ PATTERNS = {
     FORM: r"^[0-9A-Za-z_/-]{1,32}$",
     NAME: r"^[一-龥]{1,12}(?:·[一-龥]{1,12})?$",
     PHONE: r"^1[3-9][0-9]{9}$",
+    BANK: r"^[1-9][0-9]{2}$",
 }
 
 
@@ -116,6 +117,7 @@ def _model() -> Any:
         "number": (str, pydantic.Field(pattern=r"^[1-9][0-9]{16}[0-9X]$")),
         "name": text[NAME],
         "phone": text[PHONE],
+        "bank": text[BANK],
         "birth": (str, ...),
         "sent": (str, pydantic.Field(pattern=r"^[0-9]{8}$")),
     }
@@ -124,7 +126,6 @@ def _model() -> Any:
         ("ethnicity", ETHNICITY),
         ("category", CATEGORY),
         ("county", COUNTY),
-        ("bank", BANK),
     ):
         kinds[key] = (Annotated[str, one_of(name)], ...)
     validator: Any = pydantic.model_validator(mode="after")
