@@ -20,12 +20,18 @@ from sbcard_core.values import FEN_MAX
 
 AT = "2014-07-31T10:00:00"
 BOUNDS = {AccountKind.PERSONAL_MEDICAL: Bounds(floor_fen=0), AccountKind.PURSE_FLOAT: Bounds(-50, 500)}
-KINDS = {"out": AccountKind.EXTERNAL, "me": AccountKind.PERSONAL_MEDICAL, "purse": AccountKind.PURSE_FLOAT}
+KINDS = {
+    "out": AccountKind.EXTERNAL,
+    "me": AccountKind.PERSONAL_MEDICAL,
+    "purse": AccountKind.PURSE_FLOAT,
+    "far": AccountKind.EXTERNAL,
+    "side": AccountKind.EXTERNAL,
+}
 CLOSED = "2014-06-30T12:00:00"
 """A time in a period that is closed."""
 GOOD_TIMES = [AT, AT, AT, "2014-07-01T00:00:00", "2014-06-29T23:59:59"]
 Row = tuple[str, str, str, int, str, str, str]
-NAME = st.sampled_from(list(KINDS))
+NAME = st.sampled_from(["out", "me", "purse"])
 FEN = st.sampled_from([1, 40, 60, 300])
 ROWS = st.lists(st.tuples(NAME, NAME, FEN, st.just("t"), st.sampled_from(GOOD_TIMES)), min_size=1, max_size=12)
 FINE = ("odd", "out", "me", 1, "t", AT, "")
@@ -41,6 +47,8 @@ ODD: list[Row] = [
     *[("odd", "me", "out", fen, *FINE[4:]) for fen in (0, 399, 400, 401)],  # 500 are there, 100 of them held
     *[("odd", "out", "purse", fen, *FINE[4:]) for fen in (439, 440, 441)],  # 60 more are on their way in
     *[("odd", "purse", "out", fen, *FINE[4:]) for fen in (50, 51)],
+    *[("odd", "side", "out", fen, *FINE[4:]) for fen in (500, 501)],  # out holds FEN_MAX less 600, 100 on their way in
+    *[("odd", "far", "me", fen, *FINE[4:]) for fen in (550, 551)],  # far has paid FEN_MAX less 600, 50 are held
     *[(*FINE[:5], at, "") for at in (CLOSED, "2014-06-30T00:00:00", "2014-07-01T00:00:00", "today", "")],
     (*FINE[:4], "", AT, ""),
     (*FINE[:6], "\0"),
@@ -65,7 +73,8 @@ def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
         start = f"{mark}{way}:"
         ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
         before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
-        for name, debit, credit, fen, flags in before:
+        most = [("most", "far", "out", FEN_MAX - 600, 0), ("kept", "far", "side", 50, 2)]
+        for name, debit, credit, fen, flags in (*before, *most):
             hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
             assert ledger.post(hold) is TransferStatus.POSTED
         ids = [start + row[0] if 0 < len(row[0]) < 100 else row[0] for row in rows]
