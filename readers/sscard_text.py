@@ -14,6 +14,7 @@ from itertools import combinations, pairwise
 
 from readers.errors import AnswerMalformed
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields.encodings import GB18030, contradicts
 from sbcard_core.messages import message
 
 BASIC_ITEMS = (
@@ -196,10 +197,12 @@ def _not_text(encoding: str | None, step: str) -> AnswerMalformed:
 
 
 def _is_utf8(body: bytes) -> bool:
-    """Whether the text beyond ASCII is UTF-8 through and through, and all of it ideographs and dots.
+    """Whether the text beyond ASCII is UTF-8 through and through: ideographs and dots only, or Chinese text as written.
 
     A name in GBK has that form only if all its characters are among the rarest.
     """
+    if contradicts(body, GB18030):
+        return True
     try:
         beyond = [character for character in body.decode("utf-8") if character > "\x7f"]
     except UnicodeDecodeError:

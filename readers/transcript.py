@@ -113,7 +113,7 @@ def open(path: str, *, clock: Clock = time.monotonic) -> Reader:
         TraceMalformed: it is no trace.
     """
     try:
-        text = read_text(Path(path))
+        text = read_text(Path(path), encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise ReaderNotFound("no transcript of that name", step="replay.open", term="录制会话") from None
     slots: dict[str, list[Exchange]] = {}

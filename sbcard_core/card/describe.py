@@ -10,7 +10,7 @@ from sbcard_core.card.profile import Profile
 
 def table(profile: Profile, path: str = "") -> str:
     """Every file of a profile, or one; see :func:`sbcard_core.card.profile.describe`."""
-    files = [profile.file(path)] if path else list(profile.all_files())
+    files = [profile.find(path)] if path else list(profile.all_files())
     blocks = ["\n".join(_file(file)) for file in files]
     return "\n".join(blocks) if path else "\n\n".join([_head(profile, files), *blocks])
 

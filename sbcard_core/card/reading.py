@@ -42,7 +42,8 @@ _END_REACHED = 0x6282
 """Warning: the file or record ended before Le; the data are whole (ISO/IEC 7816-4:2013 table 6)."""
 _FILE_SHUT = frozenset({0x6981, 0x6982, 0x6985, 0x6A81, 0x6A82})
 """Answers that mean the whole file, not the one record."""
-_NO_SHORT_IDENTIFIER = frozenset({0x6A81, 0x6A82, 0x6A86, 0x6B00})
+_NO_SHORT_IDENTIFIER = frozenset({0x6986, 0x6A81, 0x6A82, 0x6A86, 0x6B00})
+"""6986, no current file: the card looked for one instead of at the short identifier."""
 _EF05 = "SSSE/EF05"
 _BASIC_FIELDS = frozenset(FIELDS)
 _FULL_NAME = NAME_BYTES - 3

@@ -5,6 +5,8 @@ are found in the field, and none of them can end a GB18030 character.
 """
 
 from sbcard_core.card.errors import RecordMalformed
+from sbcard_core.fields.encodings import GB18030, contradicts
+from sbcard_core.messages import message
 
 PADDING = b"\x00\xff "
 NAME_BYTES = 30
@@ -59,14 +61,17 @@ def decode(value: bytes) -> str:
     """Decode padded text.
 
     Raises:
-        RecordMalformed: not GB18030.
+        RecordMalformed: not GB18030, or Chinese text in UTF-8, which in GB18030 is somebody else's name.
 
     Example:
         >>> decode(bytes.fromhex("C0EEAB7CFFFF"))
         '李珅'
     """
+    text = strip(value)
+    if contradicts(text, GB18030):
+        raise RecordMalformed(message("cards.text.utf8"), step="card.text", term="非法字符")
     try:
-        return strip(value).decode("gb18030")
+        return text.decode("gb18030")
     except UnicodeDecodeError:
         raise RecordMalformed("the text is not GB18030", step="card.text", term="非法字符") from None
 

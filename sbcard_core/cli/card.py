@@ -154,14 +154,15 @@ def read(
             _recorded(raw, trace, openly=openly) as devices,
         ):
             if hasattr(raw.card, "read_basic"):  # the vendor's driver reads the whole card itself
+                if files:
+                    raise InvalidValue(message("cards.files_of_driver"), step="card read", term="文件地址")
                 _show_basic(raw.card.read_basic(), None, full=full, as_json=as_json)
                 return
             session = CardSession(
                 devices.card, devices.psam, profile=_profile(profile, made_up=demo or reader.startswith("sim:"))
             )
             if files:
-                for name in files:
-                    _show_file(session, name, full=full)
+                _show_files(session, files, full=full, as_json=as_json, proved=devices.psam is not None)
             else:
                 basic = session.read_authenticated(None) if devices.psam else session.read_basic()
                 _show_basic(basic, devices.psam is not None, full=full, as_json=as_json)
@@ -199,7 +200,7 @@ def trace(
     from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
 
     try:
-        exchanges = list(parse(read_text(file).splitlines()))
+        exchanges = list(parse(read_text(file, encoding="utf-8-sig").splitlines()))
         for exchange in exchanges:
             words = describe(exchange, _file_names())
             time_ms = "" if exchange.elapsed is None else f"{exchange.elapsed * 1000:7.1f} ms"
@@ -228,7 +229,7 @@ def shell(
         with _devices(reader, "", demo=demo) as raw, _recorded(raw, record, openly=False) as devices:
             say(f"ATR {devices.card.atr.hex().upper()}")
             channel = GetResponseChannel(devices.card)
-            for line in _lines(typer.get_text_stream("stdin").readline):
+            for line in _lines(typer.get_binary_stream("stdin").readline):
                 command = _hex(line)
                 if command is None:
                     say("a command is hex, e.g. 00A40000023F00")
@@ -277,8 +278,9 @@ def serve(
         raise refuse(error) from error
 
 
-def _lines(readline: Callable[[], str]) -> Iterator[str]:
-    while (line := readline().strip()) and line.lower() not in ("quit", "exit"):
+def _lines(readline: Callable[[], bytes]) -> Iterator[str]:
+    """Lines of ASCII, whatever a console or a pipe may send instead."""
+    while (line := readline().decode("ascii", "replace").strip()) and line.lower() not in ("quit", "exit"):
         yield line
 
 
@@ -318,10 +320,23 @@ def _show_basic(basic: Any, proved: bool | None, *, full: bool, as_json: bool) -
         say(str(message("cards.not_read", what=error)))
 
 
-def _show_file(session: Any, name: str, *, full: bool) -> None:
-    file = session.profile.find(name)
+def _show_files(session: Any, names: list[str], *, full: bool, as_json: bool, proved: bool) -> None:
+    """Files in words one after the other, or as one JSON object by path: rows of a cyclic file are a list."""
+    if not as_json:
+        for name in names:
+            _show_file(session, session.profile.find(name), full=full)
+        return
+    found = {session.profile.find(name).path: session.read_file(name) for name in names}
+    say_json({"files": json.loads(json.dumps(found, default=_json_value)), "proved": proved})
+
+
+def _json_value(value: object) -> str:
+    return value.hex().upper() if isinstance(value, bytes) else str(value)
+
+
+def _show_file(session: Any, file: Any, *, full: bool) -> None:
     say(f"{file.path} {file.zh}")
-    found = session.read_file(name)
+    found = session.read_file(file.path)
     labels = {record.name: record.zh for record in file.records}
     for number, row in enumerate(found if isinstance(found, list) else [found], 1):
         if isinstance(found, list):

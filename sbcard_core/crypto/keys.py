@@ -128,7 +128,8 @@ class SecretKey:
         """Build a key from the parts (密钥分量) its custodians bring: the XOR of all of them.
 
         Raises:
-            KeyRefused: fewer than two parts, parts of different lengths, or a result of nothing but zeros.
+            KeyRefused: fewer than two parts, parts of different lengths, or a result of nothing but
+                zeros (and parity bits, in DES).
             KcvMismatch: ``expect_kcv`` is given and is not the key's.
             InvalidValue: it is no check value.
 
@@ -144,7 +145,8 @@ class SecretKey:
         total = 0
         for part in parts:
             total ^= int.from_bytes(part, "big")
-        if not total:
+        parity = int.from_bytes(b"\x01" * len(parts[0]), "big") if algorithm is Cipher.TDES else 0
+        if not total & ~parity:
             raise KeyRefused("the components cancel out", step="crypto.keys", term="密钥分量")
         made = cls(total.to_bytes(len(parts[0]), "big"), usage, algorithm)
         if expect_kcv:

@@ -120,6 +120,7 @@ class Pkcs11KeyHolder(HolderBase):
         self._session, self._labels, self._rules = session, labels or {}, auth_rules
         self._may_leave, self._sm4 = card_keys_may_leave, sm4_mechanism
         self._keys: dict[KeyUsage, tuple[Cipher, Any]] = {}
+        self._is_closed = False
 
     @classmethod
     def open(cls, module: str, token: str, pin: str, *, serial: str = "", **how: Any) -> Self:
@@ -164,21 +165,34 @@ class Pkcs11KeyHolder(HolderBase):
             if len(found) > 1:
                 what = message("cards.token.keys", count=len(found), usage=usage.value)
                 raise HolderFailed(what, step=_STEP, term="主密钥")
-            key = found[0]
+            self._keys[usage] = self._cipher_of(found[0], usage), found[0]
+        return self._keys[usage]
+
+    @staticmethod
+    def _cipher_of(key: Any, usage: KeyUsage) -> Cipher:
+        """The cipher of a key's type; SM4 has no standard one, so a type of the vendor's own is taken for it."""
+        types = package().KeyType
+        ciphers = {types.DES2: Cipher.TDES, types.DES3: Cipher.TDES, types.AES: Cipher.AES}
+        try:
             with asking("find a key"):
                 kind = key.key_type
-            ciphers = {pkcs11.KeyType.DES2: Cipher.TDES, pkcs11.KeyType.DES3: Cipher.TDES}
-            ciphers[pkcs11.KeyType.AES] = Cipher.AES
-            self._keys[usage] = ciphers.get(kind, Cipher.SM4), key
-        return self._keys[usage]
+        except ValueError:  # the package knows the standard's types only
+            return Cipher.SM4
+        if kind not in ciphers:
+            found = getattr(kind, "name", str(kind)).lstrip("_")
+            raise HolderFailed(message("cards.token.type", usage=usage.value, found=found), step=_STEP, term="主密钥")
+        return ciphers[kind]
 
     def _ecb(self, cipher: Cipher, key: Any, data: bytes) -> bytes:
         mechanism = package().Mechanism
         if cipher is Cipher.SM4 and self._sm4 is None:
             raise unset("token's SM4 mechanism is", "国密算法", _STEP)
         ways = {Cipher.TDES: mechanism.DES3_ECB, Cipher.AES: mechanism.AES_ECB, Cipher.SM4: self._sm4}
-        with asking("encrypt"):
-            made: bytes = key.encrypt(data, mechanism=ways[cipher])
+        try:
+            with asking("encrypt"):
+                made: bytes = key.encrypt(data, mechanism=ways[cipher])
+        except ValueError:  # as above: the package asks for the type again
+            raise HolderFailed(message("cards.token.vendor_type"), step=_STEP, term="国密算法") from None
         return made
 
     def _master(self, usage: KeyUsage) -> Any:
@@ -326,9 +340,12 @@ class Pkcs11KeyHolder(HolderBase):
             keys[:] = bytes(len(keys))
 
     def close(self) -> None:
-        """Close the session."""
+        """Close the session; closing twice does no harm."""
         self._keys.clear()
-        self._session.close()
+        if not self._is_closed:
+            self._is_closed = True
+            with asking("close the session"):
+                self._session.close()
 
 
 def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool = True) -> None:

@@ -183,3 +183,17 @@ def test_algorithm_identifier(fci: str, algorithm: int) -> None:
 
 def test_the_sample_differs_from_the_facts_only_in_what_is_assumed() -> None:
     assert replace(SAMPLE, name=V2.name, assumed=V2.assumed) == V2
+
+
+@pytest.mark.parametrize("name", ["张三", "李珅", "古丽·热合曼", "张三（小）", "欧阳春天"])
+def test_a_name_in_utf8_is_not_read_as_another_name(name: str) -> None:
+    assert name != name.encode("utf-8").decode("gb18030", "replace")
+    with pytest.raises(RecordMalformed) as refused:
+        text.decode(name.encode("utf-8").ljust(30, b"\x00"))
+    assert name not in str(refused.value)
+    assert text.decode(name.encode("gb18030").ljust(30, b"\x00")) == name
+
+
+@pytest.mark.parametrize("name", ["谢小平", "茅盾", "路遥", "José", "欧阳䶮", "翁帆"])
+def test_a_name_that_only_looks_like_utf8_is_read(name: str) -> None:
+    assert text.decode(name.encode("gb18030").ljust(30, b"\xff")) == name

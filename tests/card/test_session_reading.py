@@ -137,7 +137,7 @@ class NoShortIdentifiers:
         return self.sw if command[1] in (0xB2, 0xDC) and command[3] >> 3 else self.card.transmit(command)
 
 
-@pytest.mark.parametrize("sw", ["6A86", "6B00", "6A82", "6A81"])
+@pytest.mark.parametrize("sw", ["6986", "6A86", "6B00", "6A82", "6A81"])
 def test_a_card_without_short_identifiers_is_served_by_selecting(sw: str) -> None:
     session = open_session(NoShortIdentifiers(make_card(), sw), holder=make_holder())
     assert session.read_basic().name == NAME

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from readers import drivers
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.cli.app import app
 from sbcard_core.crypto.keys import KeyUsage, SecretKey
@@ -174,3 +175,53 @@ def test_a_stock_and_what_can_not_be_shown() -> None:
     assert run("read", "--reader", "sim:stock?seed=7#1001")[0] == 2
     code, text = run("serve", "--reader", "pcsc:")
     assert (code, "only sim: devices" in text) == (2, True)
+
+
+def test_a_file_is_shown_by_any_of_its_names_and_refused_by_others() -> None:
+    shown = {run("show", name) for name in ("DF01/EF06", "DF01EF06", "常住地文件")}
+    assert len(shown) == 1
+    code, text = run("show", "SSSE/EF99")
+    assert (code, "no file of that name" in text) == (2, True)
+
+
+def test_the_shell_takes_no_line_that_is_not_ascii() -> None:
+    lines = b"00B2\xff\n" + "退出\n".encode("gbk") + "００Ｂ２".encode() + b"\nquit\n"
+    result = CliRunner().invoke(app, ["card", "shell", "--demo"], input=lines)
+    assert result.exit_code == 0, result.exception
+    assert result.output.count("a command is hex") == 3
+
+
+def test_named_files_as_json() -> None:
+    code, text = run("read", "SSSE/EF06", "SSSEEF05", "--demo", "--json")
+    shown = json.loads(text)
+    assert (code, shown["proved"], list(shown["files"])) == (0, True, ["SSSE/EF06", "SSSE/EF05"])
+    assert (shown["files"]["SSSE/EF06"]["id_number"], shown["files"]["SSSE/EF05"]["version"]) == (NUMBER, "2.00")
+
+
+def test_a_driver_that_reads_the_whole_card_refuses_named_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Whole:
+        atr = b""
+
+        def __enter__(self) -> "Whole":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def connect(self) -> "Whole":
+            return self
+
+        def read_basic(self) -> None:
+            raise AssertionError("another file was asked for")
+
+    monkeypatch.setattr(drivers, "open", lambda *_, **__: Whole())
+    code, text = run("read", "DF01/EF06", "--reader", "sscard:any.so")
+    assert (code, "whole card" in text) == (2, True)
+
+
+def test_a_trace_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    run("read", "--demo", "--trace", tmp_path / "plain.jsonl", "--openly")
+    file = tmp_path / "marked.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + (tmp_path / "plain.jsonl").read_bytes().replace(b"\n", b"\r\n"))
+    assert run("trace", file) == run("trace", tmp_path / "plain.jsonl")
+    code, text = run("read", "--reader", f"replay:{file}", "--full")
+    assert (code == 0 or "recorded" in text, "JSON" in text) == (True, False)

@@ -23,7 +23,7 @@ from sbcard_core.crypto.errors import (
     WrongPassphrase,
 )
 from sbcard_core.crypto.kcv import check_kcv, check_value
-from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
+from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey, with_odd_parity
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import InvalidValue, SBCardError
 
@@ -303,3 +303,63 @@ def test_equality_tells_usage_and_algorithm_apart() -> None:
     assert key != MATERIAL
     with pytest.raises(TypeError):
         hash(key)
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        (f"caf\u00e9 {WORDS}", f"cafe\u0301 {WORDS}"),
+        (f"cafe\u0301 {WORDS}", f"caf\u00e9 {WORDS}"),
+        ("Passphrase-2026!", "Ｐａｓｓｐｈｒａｓｅ－２０２６！"),
+    ],
+)
+def test_one_passphrase_in_any_spelling_opens_the_file(tmp_path: Path, written: str, typed: str) -> None:
+    keyfile.save(tmp_path / "keys", masters(), written, cost=keyfile.LEAST_COST)
+    for words in (written, typed):
+        keyfile.load(tmp_path / "keys", words).close()
+    with pytest.raises(WrongPassphrase):
+        keyfile.load(tmp_path / "keys", typed + "x")
+
+
+def test_a_file_written_with_the_passphrase_as_typed_opens_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = f"cafe\u0301 {WORDS}"
+    with monkeypatch.context() as before:
+        before.setattr(keyfile, "_spellings", lambda words: (words.encode("utf-8"),))
+        keyfile.save(tmp_path / "keys", masters(), typed, cost=keyfile.LEAST_COST)
+    keyfile.load(tmp_path / "keys", typed).close()
+
+
+def test_half_a_character_is_no_passphrase(tmp_path: Path) -> None:
+    keyfile.save(tmp_path / "keys", masters(), WORDS, cost=keyfile.LEAST_COST)
+    for call in (
+        lambda: keyfile.save(tmp_path / "more", masters(), WORDS + "\udcff"),
+        lambda: keyfile.load(tmp_path / "keys", WORDS + "\udcff"),
+    ):
+        with pytest.raises(SBCardError, match="half a character") as refused:
+            call()
+        assert WORDS not in str(refused.value)
+        assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("material", ["404142434445464748494A4B4C4D4E4F", "00" * 16, "FF" * 16, "0123456789ABCDEF" * 2])
+def test_a_published_key_stays_one_in_every_form_a_cipher_takes_for_it(tmp_path: Path, material: str) -> None:
+    key = bytes.fromhex(material)
+    forms = {key, with_odd_parity(key), bytes(byte ^ 1 for byte in key), key + key[:8], with_odd_parity(key) + key[:8]}
+    if key[:8] == key[8:]:
+        forms |= {key[:8], with_odd_parity(key[:8])}
+    for form in forms:
+        keys = MasterKeys({KeyUsage.DLK: SecretKey(form, KeyUsage.DLK)})
+        with pytest.raises(TestKeyRefused):
+            keyfile.save(tmp_path / "keys", keys, WORDS, cost=keyfile.LEAST_COST)
+    other = MasterKeys({KeyUsage.DLK: SecretKey(bytes([key[0] ^ 2]) + key[1:], KeyUsage.DLK)})
+    keyfile.save(tmp_path / "keys", other, WORDS, cost=keyfile.LEAST_COST)
+
+
+def test_components_that_differ_in_parity_only_cancel_out() -> None:
+    parts = [MATERIAL, with_odd_parity(MATERIAL)]
+    assert parts[0] != parts[1]
+    with pytest.raises(KeyRefused, match="cancel out"):
+        SecretKey.from_components(parts, KeyUsage.DTK)
+    assert SecretKey.from_components(parts, KeyUsage.DTK, Cipher.SM4).algorithm is Cipher.SM4

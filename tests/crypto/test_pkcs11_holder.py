@@ -268,3 +268,40 @@ def test_a_token_that_is_not_there_is_told_with_those_that_are(library: str, tok
     with pytest.raises(HolderFailed, match="no token") as none:
         Pkcs11KeyHolder.open(library, "sbcard (UserPIN)", PIN)
     assert "'sbcard' serial" in none.value.advice
+
+
+def test_a_key_of_another_type_is_not_taken_for_sm4(open_token: Callable[..., Pkcs11KeyHolder]) -> None:
+    pkcs11 = pkcs11_tokens.package()
+    attribute = pkcs11.Attribute
+    labels = {KeyUsage.UK: "secret", KeyUsage.RK: "single"}
+    with open_token(labels=labels, sm4_mechanism=pkcs11.Mechanism.AES_ECB) as holder:
+        for label, kind, size in (("secret", pkcs11.KeyType.GENERIC_SECRET, 16), ("single", 0x13, 8)):
+            holder._session.create_object(
+                {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY, attribute.KEY_TYPE: kind, attribute.LABEL: label,
+                 attribute.VALUE: number(label, size), attribute.TOKEN: False, attribute.ENCRYPT: True}
+            )  # fmt: skip
+        for usage, found in ((KeyUsage.UK, "GENERIC_SECRET"), (KeyUsage.RK, "DES")):
+            with pytest.raises(HolderFailed, match=f"type {found},"):
+                holder.kcv(usage)
+
+
+def test_a_key_type_of_a_vendors_own_is_a_typed_refusal() -> None:
+    class Key:
+        handle = 1
+
+        @property
+        def key_type(self) -> int:
+            raise ValueError("2147483669 is not a valid KeyType")
+
+        def encrypt(self, _: bytes, **how: object) -> bytes:
+            return bytes(self.key_type for _ in how)
+
+    class Session:
+        def get_objects(self, _: object) -> list[Key]:
+            return [Key()]
+
+    with pytest.raises(AssumptionNotSet):
+        Pkcs11KeyHolder(Session()).kcv(KeyUsage.IRK)
+    with pytest.raises(HolderFailed, match="vendor") as refused:
+        Pkcs11KeyHolder(Session(), sm4_mechanism=object()).kcv(KeyUsage.IRK)
+    assert refused.value.__cause__ is None

@@ -655,3 +655,11 @@ def test_every_code_is_an_error_that_keeps_it(code: int) -> None:
 def test_functions_end_in_their_answer() -> None:
     assert all(kinds.endswith("o") and set(kinds) <= {"i", "s", "o"} for kinds, _ in FUNCTIONS.values())
     assert len(FUNCTIONS) == 25
+
+
+@pytest.mark.parametrize("name", ["张三（小）", "张三 Ｊｒ", "古丽·热合曼　"])
+def test_utf8_with_signs_of_chinese_text_is_refused_too(name: str) -> None:
+    raw = LINE.replace("李珅", name).encode("utf-8") + b"\x00"
+    with pytest.raises(AnswerMalformed, match="UTF-8"):
+        parse_basic(raw)
+    assert parse_basic(LINE.replace("李珅", name).encode("gb18030") + b"\x00").name == name.strip(" ")
