@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
-from readers.errors import CardRemoved, NoCard, ReaderLost, ReaderNotFound, ServiceLost
+from readers.errors import CardRemoved, NoCard, ReaderError, ReaderLost, ReaderNotFound, ServiceLost
 from readers.pcsc_service import ADVICE, TIMED_OUT, Context, check, error
 
 __all__ = ["ADVICE", "PcscConnection", "PcscReader", "PcscSlot", "names", "open"]
@@ -28,8 +28,12 @@ class PcscConnection(DeviceConnection):
         self._scard: Any = context.scard
         self._wish = _wish(wish, self._scard)
         self._share = _EXCLUSIVE if exclusive else _SHARED
-        code, self._card, protocol = self._scard.SCardConnect(context.handle(), name, self._share, self._wish)
-        check(code, "connect")
+        try:
+            code, self._card, protocol = self._scard.SCardConnect(context.handle(), name, self._share, self._wish)
+            check(code, "connect")
+        except ReaderError:
+            context.drop()  # the service has few, and a card that does not answer is tried many times a second
+            raise
         self._open = True
         self._set_protocol(protocol)
         super().__init__(self._read_atr(), _ANSWERS.get(protocol, CardProtocol.ANY), CAPABILITIES)
