@@ -13,6 +13,9 @@ from readers.online import BankLink, BankReply, BankRequest, Entry, Journal, Kin
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankAccount
+from sbcard_core.messages import message
 
 BANK_AID = bytes.fromhex("A000000333010101")
 """PBOC debit application of the bank on the same chip; three public sources."""
@@ -95,17 +98,17 @@ class BankTerminal(Terminal):
         return BankRequest(kind, self.terminal_no, next(self._traces), at, account, amount_fen, block)
 
 
-def read_account_no(card: CardChannel, session: CardSession) -> str:
+def read_account_no(card: CardChannel, session: CardSession) -> BankAccount:
     """Read the account number (主账号) from the bank's application; keep it out of logs.
 
     Raises:
         UnexpectedStatus: the card has no bank application.
-        MalformedData: no account number where the three public sources have it.
+        MalformedData: no account number where the three public sources have it, or one that none can be.
 
     Example:
         >>> from readers.sim.desk import Desk
         >>> desk = Desk(seed=1, account_no="6217000000000000016")
-        >>> read_account_no(desk.card, CardSession(desk.card))
+        >>> str(read_account_no(desk.card, CardSession(desk.card)))
         '6217000000000000016'
     """
     channel = GetResponseChannel(card)
@@ -115,5 +118,12 @@ def read_account_no(card: CardChannel, session: CardSession) -> str:
         answer = exchange(channel, read_record(1, sfi=sfi))
         found = find(parse_ber(answer.data), _PAN_TAG) if answer.sw.is_ok else None
         if found is not None:
-            return found.value.hex().upper().rstrip("F")
+            return _account(found.value)
     raise MalformedData("no account number in the bank application", step="read account", term="主账号")
+
+
+def _account(packed: bytes) -> BankAccount:
+    try:
+        return BankAccount.parse(packed.hex().upper().rstrip("F"))
+    except InvalidValue:  # its message is for a clerk who typed the number
+        raise MalformedData(message("readers.account"), step="read account", term="主账号") from None

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from readers.errors import HostRefused, ReaderError
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import reserve
+from sbcard_core.messages import message
 
 MAX_TRACE = 999_999
 """受卡方系统跟踪号 has six digits (ISO 8583 field 11)."""
@@ -193,6 +194,9 @@ class FileJournal:
     The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
     last line that was cut off by a power failure is dropped: what it announced had not been done yet.
 
+    Raises:
+        ReaderError: a line before the last is no entry; the message names it and repeats nothing of it.
+
     Example:
         >>> import tempfile
         >>> request = BankRequest(Kind.BALANCE, "430100000001", 1, datetime.fromisoformat("2014-07-31"), "622200000000")
@@ -229,7 +233,15 @@ class FileJournal:
         if cut:
             with self._path.open("r+b") as file:
                 file.truncate(len(whole) + 1 if whole else 0)
-        return [_from_json(json.loads(line)) for line in whole.split(b"\n") if line]
+        return [self._entry(line, number) for number, line in enumerate(whole.split(b"\n"), 1) if line]
+
+    def _entry(self, line: bytes, number: int) -> Entry:
+        """What a line says. One that cannot be read may be money on its way, so it is never passed over."""
+        try:
+            return _from_json(json.loads(line))
+        except (ValueError, TypeError, KeyError, InvalidValue):
+            what = message("readers.journal.line", file=self._path.name, line=number)
+            raise ReaderError(what, step="online", term="流水文件") from None
 
 
 def _keep(entries: dict[int, Entry], entry: Entry) -> None:

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apdu import tlv
 from apdu.errors import CardLost, MalformedData, UnexpectedStatus
-from readers.atm import ATMTerminal, InterfaceClosed
+from readers.atm import ATMTerminal, InterfaceClosed, read_account_no
 from readers.base import PinPurpose
-from readers.errors import HostRefused
+from readers.errors import HostRefused, ReaderError
 from readers.online import (
     MAX_TRACE,
     BankRequest,
@@ -340,6 +341,29 @@ class TestPhone:
         assert shop.debited == 0
 
 
+class TestAccountOfTheCard:
+    @pytest.mark.parametrize(
+        "packed",
+        ["", "0000000000000000", "62228000ABCD5678", "FFFFFFFFFFFFFFFFFFFF", "62228000", "6228480000000000018D49"],
+    )
+    def test_what_no_account_can_be_is_never_sent(
+        self, make_card: Callable[..., VirtualCard], order_line: dict[str, Any], packed: str
+    ) -> None:
+        record = tlv.ber(0x70, tlv.ber(0x5A, bytes.fromhex(packed)))
+        card = make_card(files={**order_line["files"], "BANK/EF02": [record.hex()]})
+        with pytest.raises(MalformedData) as refused:
+            read_account_no(card, CardSession(card, profile=SAMPLE))
+        assert not packed or packed not in str(refused.value)
+
+    @pytest.mark.parametrize("number", ["622848000000", ACCOUNT, "6222800012345678"])
+    def test_an_account_is_read_whatever_its_filling(
+        self, make_card: Callable[..., VirtualCard], order_line: dict[str, Any], number: str
+    ) -> None:
+        record = tlv.ber(0x70, tlv.ber(0x5A, bytes.fromhex(number.ljust(20, "F"))))
+        card = make_card(files={**order_line["files"], "BANK/EF02": [record.hex()]})
+        assert read_account_no(card, CardSession(card, profile=SAMPLE)) == number
+
+
 class TestJournal:
     def test_a_file_holds_no_pin_and_survives_a_cut(self, shop: Shop, tmp_path: Path) -> None:
         path = tmp_path / "atm.jsonl"
@@ -357,6 +381,25 @@ class TestJournal:
             journal.write(done)
             assert FileJournal(path).entries()[0].state is State.DONE
         assert lines == 3
+
+    @pytest.mark.parametrize(
+        "damage",
+        [bytes(200), b"\xff\xfe", b"[]", b"null", b"{}", b'{"request": 1}', b"hello", b'{"state": "DONE"}'],
+    )
+    def test_a_damaged_line_is_refused_by_its_number_and_never_passed_over(
+        self, shop: Shop, tmp_path: Path, damage: bytes
+    ) -> None:
+        path = tmp_path / "atm.jsonl"
+        shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
+        first, second, third, end = path.read_bytes().split(b"\n")
+        path.write_bytes(b"\n".join((first, damage, third, end)))
+        with pytest.raises(ReaderError, match=r"line 2 of the journal atm\.jsonl") as refused:
+            FileJournal(path)
+        assert (refused.value.__cause__, ACCOUNT in str(refused.value)) == (None, False)
+        assert path.read_bytes() == b"\n".join((first, damage, third, end))
+        path.write_bytes(b"\n".join((first, second.replace("出钞中".encode(), "出钞".encode()), third, end)))
+        with pytest.raises(ReaderError, match="line 2"):
+            FileJournal(path)
 
     def test_traces_go_around_and_skip_open_ones(self) -> None:
         journal = MemoryJournal()
