@@ -23,7 +23,7 @@ def _check(cipher: Cipher, padding: int, iv: object, length: int) -> None:
         raise InvalidValue(f"a MAC of {length} bytes from a block of {cipher.block}", step=_STEP)
 
 
-def _double(blocks: bytes | bytearray, block: int) -> bytes:
+def double(blocks: bytes | bytearray, block: int) -> bytes:
     """Multiply every block by x in its field, without a branch on a secret bit."""
     count = len(blocks) // block
     ones = int.from_bytes((bytes(block - 1) + b"\x01") * count, "big")
@@ -99,8 +99,8 @@ def cmac_many(
 
 def _ready(batch: bulk.Batch, encrypted_zeros: bytearray, block: int) -> bulk.Batch:
     """The messages as whole blocks with the subkey in the last one, so that CBC-MAC alone finishes the work."""
-    first = _double(encrypted_zeros, block)
-    second = _double(first, block)
+    first = double(encrypted_zeros, block)
+    second = double(first, block)
     parts, places, at = [], array("q", [0]), 0
     many = len(first) > block
     for i in range(batch.count):

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sbcard_core.crypto import keyfile
+from sbcard_core.crypto.cmac import cmac
 from sbcard_core.crypto.errors import (
     KcvMismatch,
     KeyRefused,
@@ -363,3 +366,25 @@ def test_components_that_differ_in_parity_only_cancel_out() -> None:
     with pytest.raises(KeyRefused, match="cancel out"):
         SecretKey.from_components(parts, KeyUsage.DTK)
     assert SecretKey.from_components(parts, KeyUsage.DTK, Cipher.SM4).algorithm is Cipher.SM4
+
+
+@given(st.sampled_from(Cipher.AES.key_lengths).flatmap(lambda size: st.binary(min_size=size, max_size=size)))
+def test_an_aes_key_has_its_check_value_by_encryption_and_by_cmac(material: bytes) -> None:
+    key = SecretKey(material, KeyUsage.ENC, Cipher.AES)
+    by_cmac = cmac(material, bytes(16), cipher=Cipher.AES, length=8).hex()
+    for digits in (4, 6, 10, 16):
+        check_kcv(key, by_cmac[:digits])
+        check_kcv(key, check_value(key, digits=digits))
+    wrong = f"{int(by_cmac, 16) ^ 1:016x}"
+    with pytest.raises(KcvMismatch):
+        check_kcv(key, wrong)
+    if len(material) == 16:
+        with pytest.raises(KcvMismatch):
+            check_kcv(SecretKey(material, KeyUsage.ENC, Cipher.SM4), by_cmac)
+
+
+def test_published_check_values_of_the_aes_key_of_zeros() -> None:
+    """By CMAC as public payment documentation prints it, by encryption as everywhere."""
+    key = SecretKey(bytes(16), KeyUsage.MAC, Cipher.AES)
+    for value in ("763CBC", "763cbcde81df9131", "66E94B"):
+        check_kcv(key, value)
