@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.eligibility.question import ACCOUNT_PURPOSES, Use
 from sbcard_core.eligibility.rules import Facts, Half
-from sbcard_core.fields import CitizenNumber, card_number
+from sbcard_core.fields import BankAccount, CitizenNumber, card_number
 from sbcard_core.store import schema
 from sbcard_core.values import CardState, LifeStatus
 
@@ -42,6 +42,7 @@ class _Known:
     cards: dict[str, Any] = field(default_factory=dict)  # as the caller spells them
     people: dict[int, Any] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)  # as the caller spells them
+    written: dict[str, str] = field(default_factory=dict)  # form of each account the caller names
     accounts: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
     opened: set[tuple[int, str]] = field(default_factory=set)
     moves: Moves = field(default_factory=dict)
@@ -73,6 +74,9 @@ def _read(connection: sa.Connection, uses: Sequence[Use]) -> _Known:
     known.people = {row.person_id: row for row in people}
     by_number = {row.id_number: row.person_id for row in people}
     known.numbers = {raw: by_number[form or raw] for raw, form in written.items() if (form or raw) in by_number}
+    accounts = list({use.account_no for use in uses if use.account_no})
+    forms = zip(accounts, BankAccount.column(accounts), strict=True)
+    known.written = {raw: form or raw for raw, form in forms}
     payees = {known.numbers[use.id_number] for use in uses if use.account_no and use.id_number in known.numbers}
     carriers = list(_named(connection, _CARDS, _CARD.person_id, payees))
     for row in carriers:
@@ -116,13 +120,13 @@ def _facts(known: _Known, use: Use) -> Facts:
 
 def _account(known: _Known, use: Use, person_id: int) -> tuple[Half, ...]:
     """An account as payouts were told of it, else on the cards that carry it, else as opened and on no card yet."""
-    who = known.people[person_id]
-    if who.account_no == use.account_no:
+    who, account_no = known.people[person_id], known.written[use.account_no]
+    if who.account_no == account_no:
         return (Half((CardState(who.account_state),)),)
-    cards = known.accounts.get((person_id, use.account_no))
+    cards = known.accounts.get((person_id, account_no))
     if cards is not None:
         return tuple([_half(known.moves, use, card) for card in cards])
-    return (Half((CardState.SEALED,)),) if (person_id, use.account_no) in known.opened else ()
+    return (Half((CardState.SEALED,)),) if (person_id, account_no) in known.opened else ()
 
 
 def _half(moves: Mapping[tuple[str, bool], Sequence[tuple[str, int, int]]], use: Use, card: Any) -> Half:

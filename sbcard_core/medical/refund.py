@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,9 +61,8 @@ def refund_in(
     if original is None or (psn_no is not None and person_number(psn_no) != original.psn_no):
         raise _refused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id, "none of this number, or another person's")
     after = taken_from(connection, [setl_id]).get(setl_id, [])
-    asked = _asked(setl_id, returned, at)
     if refund_id in found:
-        return _again(found[refund_id], original, after, asked)
+        return _again(found[refund_id], original, after, returned, at)
     if original.reverses is not None or not original.bill or cancellation_of(after) is not None:
         raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, "cancelled, or itself a cancellation or refund")
     if fault := message_fault({}, at, original.at):
@@ -83,7 +81,7 @@ def refund_in(
     now = split(lines, policy, Accumulators(*made_of["before"]), visit)
     difference = combined(now, there, -1)
     difference = replace(difference, steps=net(difference.steps))
-    bill = encode({"digest": asked, "returned": _plain(returned)})
+    bill = encode({"returned": _plain(returned)})
     row = taking_row(original, refund_id, at, difference, bill)
     take(ledger, connection, [Taking(original, row, f"refund:{refund_id}")], REFUNDED_CODE)
     return Refund(SettleStatus.SETTLED, refund_id, difference, now)
@@ -105,14 +103,11 @@ def _refused(status: SettleStatus, setl_id: str, detail: str | Message = "") -> 
     return SettlementRefused(status, setl_id, detail, step=REFUNDED_CODE)
 
 
-def _again(row: Row, original: Row, after: Sequence[Row], asked: str) -> Refund:
-    if row.reverses != original.setl_id or not row.bill or json.loads(row.bill)["digest"] != asked:
+def _again(row: Row, original: Row, after: Sequence[Row], returned: Mapping[int, Decimal | None], at: str) -> Refund:
+    is_refund = row.reverses == original.setl_id and row.bill and not reinstated(row)
+    if not is_refund or (row.at, _returned(row)) != (at, dict(returned)):
         raise _refused(SettleStatus.EXISTS_DIFFERENT, row.setl_id)
     return Refund(SettleStatus.EXISTS, row.setl_id, row.split, standing(original, after))
-
-
-def _asked(setl_id: str, returned: Mapping[int, Decimal | None], at: str) -> str:
-    return blake2b(encode([setl_id, at, _plain(returned)]).encode(), digest_size=16).hexdigest()
 
 
 def _plain(returned: Mapping[int, Decimal | None]) -> list[list[Any]]:

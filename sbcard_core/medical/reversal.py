@@ -15,6 +15,7 @@ from sbcard_core.medical.records import (
     find,
     is_cancellation,
     reinstating_bill,
+    reversed_among,
     taken_from,
     taking_row,
 )
@@ -88,8 +89,14 @@ def _trades(row: Row) -> frozenset[str]:
 
 
 def _reinstate(ledger: Ledger, connection: sa.Connection, row: Row, msgid: str, at: str) -> None:
-    """Take a cancellation back: what it gave back is paid again, and the settlement stands as before it."""
+    """Take a cancellation back: what it gave back is paid again, and the settlement stands as before it.
+
+    Not that of a settlement which was itself taken back: its sender was answered that it is gone.
+    """
     original = find(connection, [row.reverses or ""])[row.reverses or ""]
+    if reversed_among(connection, [original.setl_id]):
+        what = message("medical.message.taken_back")
+        raise SettlementRefused(SettleStatus.NOT_CANCELLABLE, row.setl_id, what, step=STEP)
     standing = cancellation_of(taken_from(connection, [original.setl_id]).get(original.setl_id, []))
     if standing is None or standing.setl_id != row.setl_id or msgid in find(connection, [msgid]):
         raise SettlementRefused(SettleStatus.EXISTS_DIFFERENT, row.setl_id, step=STEP)

@@ -14,7 +14,7 @@ from sbcard_core.payout.checks import stored_period
 from sbcard_core.payout.due import death_of, is_due, period_of
 from sbcard_core.payout.lines import Books, RollLine
 from sbcard_core.payout.programmes import Programme
-from sbcard_core.payout.states import BACK_ITEM, HELD_ITEM, RecoverySource, RollLineState
+from sbcard_core.payout.states import BACK_ITEM, HELD_ITEM, RecoverySource, RollLineState, RollState
 from sbcard_core.store import schema
 
 
@@ -73,7 +73,9 @@ def _taken_back(connection: sa.Connection, programme: Programme, id_number: str 
         query = query.where(person.id_number == id_number)
     rows = []
     for row in connection.execute(query).all():
-        household, area, period = _origin(connection, row)
+        household, area, period, state = _origin(connection, row)
+        if row.source == RecoverySource.DEDUCTION and state == RollState.RELEASING:
+            continue  # its line may still be withdrawn, and is then due whole on another roll
         mark = sha256(f"{len(row.recovery_id)}:{row.recovery_id}:{row.reference}".encode()).hexdigest()[:16]
         item = f"{BACK_ITEM}{mark}:{period}"
         there = sa.select(sa.literal(1)).where(_on_a_roll(programme, sa.literal(row.person_id), sa.literal(item)))
@@ -82,10 +84,10 @@ def _taken_back(connection: sa.Connection, programme: Programme, id_number: str 
     return rows
 
 
-def _origin(connection: sa.Connection, row: Any) -> tuple[str, str, str]:
-    """Household, area and period of the roll line from which a part of a recovery was taken."""
+def _origin(connection: sa.Connection, row: Any) -> tuple[str, str, str, int]:
+    """Household, area and period of the roll line from which a part of a recovery was taken; state of its roll."""
     line, roll, sent = schema.payout_roll_line.c, schema.payout_roll.c, schema.payout_line.c
-    query = sa.select(line.household, line.area, line.item, roll.period).join_from(
+    query = sa.select(line.household, line.area, line.item, roll.period, roll.state).join_from(
         schema.payout_roll_line, schema.payout_roll, roll.roll_id == line.roll_id
     )
     if row.source == RecoverySource.DEDUCTION:
@@ -98,9 +100,9 @@ def _origin(connection: sa.Connection, row: Any) -> tuple[str, str, str]:
     if found is None:  # a line of the first version, which knew no rolls
         batch = schema.payout_batch.c
         of_batch = sa.select(batch.period).where(batch.batch_no == row.batch_no)
-        return "", "", stored_period(connection.execute(of_batch).scalar_one())
-    household, area, item, period = found
-    return household, area, period_of(item, period)
+        return "", "", stored_period(connection.execute(of_batch).scalar_one()), int(RollState.RELEASED)
+    household, area, item, period, state = found
+    return household, area, period_of(item, period), state
 
 
 def _running(programme: Programme, person_id: Any) -> Any:

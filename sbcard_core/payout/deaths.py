@@ -14,7 +14,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, deductions, people, recovery, returns, rolls
 from sbcard_core.payout.checks import stored_period
-from sbcard_core.payout.due import death_of, is_due, period_of
+from sbcard_core.payout.due import death_of, is_due, last_event, period_of
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import DEATH_REASON, LineState, RecoveryMode, RollLineState, RollState
@@ -62,7 +62,7 @@ def report(
         raise InvalidValue(message("payout.death.later", died_on=died_on, on=on), step="payout.death", term="死亡日期")
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
-        before = _last(connection, person_id)
+        before = last_event(connection, person_id)
         if before is None or before.died_on != died_on.isoformat():
             number = checks.decision(decision) if before is not None and before.died_on is not None else decision
             _event(connection, person_id, died_on, number, on)
@@ -80,19 +80,13 @@ def withdraw(books: Books, known: dict[str, Programme], id_number: str, decision
     number = checks.decision(decision)
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
-        before = _last(connection, person_id)
+        before = last_event(connection, person_id)
         if not death_of(connection, person_id)[0] and (before is None or before.died_on is not None):
             raise InvalidValue(message("payout.death.none"), step="payout.death", term="死亡")
         if before is None or before.died_on is not None:
             _event(connection, person_id, None, number, on)
         _set_life(connection, person_id, LifeStatus.NORMAL, None, on)
         return _settle(books, connection, known, person_id, number, on)
-
-
-def _last(connection: sa.Connection, person_id: int) -> Any:
-    death = schema.payout_death.c
-    query = sa.select(death.event_id, death.died_on).where(death.person_id == person_id)
-    return connection.execute(query.order_by(death.event_id.desc()).limit(1)).one_or_none()
 
 
 def _event(connection: sa.Connection, person_id: int, died_on: date | None, decision: str, on: date) -> None:

@@ -67,6 +67,13 @@ def period_of(item: str, roll_period: str) -> Period:
     return Period(named) if Period.is_valid(named) else stored_period(roll_period)
 
 
+def last_event(connection: sa.Connection, person_id: int) -> Any:
+    """The latest report of a person's death, its correction or withdrawal (``died_on`` None); None if there is none."""
+    death = schema.payout_death.c
+    query = sa.select(death.event_id, death.died_on).where(death.person_id == person_id)
+    return connection.execute(query.order_by(death.event_id.desc()).limit(1)).one_or_none()
+
+
 def death_of(connection: sa.Connection, person_id: int) -> tuple[bool, date | None]:
     """Whether a person is known to be dead, and the day, where that is known."""
     standing = schema.payout_standing.c

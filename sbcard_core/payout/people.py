@@ -12,7 +12,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankAccount, BankCode, CitizenNumber
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, recovery, rolls
-from sbcard_core.payout.due import is_suspended
+from sbcard_core.payout.due import is_suspended, last_event
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import LineState, RollLineState, RollState
@@ -63,7 +63,8 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
 
     Raises:
         InvalidValue: unknown person, half an account, an account or bank that is none, a day of death of somebody who
-            lives, a death after ``on``, or life of somebody whose death was reported.
+            lives, a death after ``on``, another day than was reported by :mod:`.deaths`, or life of somebody whose
+            death was reported.
     """
     table, count = schema.payout_standing, 0
     with books.writing() as connection:
@@ -77,19 +78,43 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
             person_id = find(connection, one.id_number)
             if one.living is not LifeStatus.DEAD and is_dead(connection, person_id):
                 raise InvalidValue(message("payout.tell.dead"), step="payout.tell", term="死亡")
+            died_on = _day_of_death(connection, person_id, one)
+            since = _life_since(connection, person_id, one.living, died_on, on)
             connection.execute(sa.delete(table).where(table.c.person_id == person_id))
             values = {
                 "person_id": person_id,
                 "living": int(one.living),
-                "died_on": None if one.died_on is None else one.died_on.isoformat(),
+                "died_on": died_on,
                 "bank": bank,
                 "account_no": account_no,
                 "account_state": None if one.account_state is None else int(one.account_state),
-                "told_on": on.isoformat(),
+                "told_on": since,
             }
             connection.execute(sa.insert(table).values(values))
             count += 1
     return count
+
+
+def _day_of_death(connection: sa.Connection, person_id: int, one: Standing) -> str | None:
+    """The day a standing names; a day that was reported by :mod:`.deaths` stays, and only a decision changes it."""
+    named = None if one.died_on is None else one.died_on.isoformat()
+    event = last_event(connection, person_id) if one.living is LifeStatus.DEAD else None
+    if event is None or event.died_on is None:
+        return named
+    if named not in (None, event.died_on):
+        what = message("payout.tell.other_day", reported=event.died_on)
+        raise InvalidValue(what, step="payout.tell", term="死亡日期")
+    return str(event.died_on)
+
+
+def _life_since(connection: sa.Connection, person_id: int, living: LifeStatus, died_on: str | None, on: date) -> str:
+    """The day from which a life status is known: that of its first report, whatever is told of the account later."""
+    standing = schema.payout_standing.c
+    query = sa.select(standing.living, standing.died_on, standing.told_on).where(standing.person_id == person_id)
+    before = connection.execute(query).one_or_none()
+    if before is None or (before.living, before.died_on) != (living, died_on):
+        return on.isoformat()
+    return min(str(before.told_on), on.isoformat())
 
 
 def _account(one: Standing) -> tuple[BankCode | None, BankAccount | None]:

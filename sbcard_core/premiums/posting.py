@@ -295,6 +295,8 @@ def _judge_refund(
         return RefundStatus.EXISTS if before == _kept_refund(one) else RefundStatus.EXISTS_DIFFERENT
     if one.payment_id not in paid:
         return RefundStatus.UNKNOWN_PAYMENT
+    if timestamp(one.at) < paid[one.payment_id].at:
+        return RefundStatus.MALFORMED
     left = int(paid[one.payment_id].amount_fen) - sum(given[one.payment_id])
     return RefundStatus.REFUNDED if one.amount_fen <= left else RefundStatus.MORE_THAN_PAID
 

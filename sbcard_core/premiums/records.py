@@ -88,6 +88,7 @@ class RefundStatus(IntEnum):
     EXISTS = 1
     EXISTS_DIFFERENT = 2
     MALFORMED = 3
+    """Not a refund, or dated before its payment."""
     UNKNOWN_PAYMENT = 4
     MORE_THAN_PAID = 5
     """Together with earlier refunds it would be more than was paid."""

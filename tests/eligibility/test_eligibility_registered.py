@@ -163,6 +163,26 @@ def test_a_person_is_known_in_any_spelling(spelling: Callable[[str], str]) -> No
             assert found.reason is reason
 
 
+@pytest.mark.parametrize("purpose", [Purpose.CREDIT, Purpose.DEBIT])
+def test_an_account_is_known_in_any_spelling(connection: sa.Connection, purpose: Purpose) -> None:
+    """On a card, as reported, or opened and on no card yet; all in one call."""
+    of = {ONE: "6228480000000000018", TWO: "6217000000000000017", THREE: "6222020000000000016"}
+    card, opened = schema.card, schema.opening_line
+    connection.execute(sa.update(card).where(card.c.card_no == "A").values(account_no=of[ONE]))
+    told(connection, 2, LifeStatus.NORMAL, bank="103", account_no=of[TWO], account_state=int(S.NORMAL))
+    connection.execute(sa.update(opened).where(opened.c.person_id == 3).values(account_no=of[THREE]))
+    wide = {ord("0") + n: 0xFF10 + n for n in range(10)}
+    for holder, no in of.items():
+        spellings = [no, f" {no}", f"{no}\u200b", f"{no[:4]} {no[4:8]} {no[8:]}", no.translate(wide)]
+        uses = [Use(purpose, DAY, id_number=holder, account_no=text) for text in spellings]
+        first, *others = Eligibility().may_many(connection, uses)
+        assert others == [first] * 4
+        assert first.is_allowed is (purpose is Purpose.CREDIT or holder != THREE)
+        for other in of.keys() - {holder}:
+            strange = Eligibility().may(connection, purpose, on=DAY, id_number=other, account_no=spellings[3])
+            assert strange.reason is Reason.ACCOUNT_UNKNOWN
+
+
 def test_days_of_one_call_do_not_disturb_each_other(connection: sa.Connection) -> None:
     """Two cards, days before, between and behind all their events, in every order."""
     days = [date(2014, 1, 1), date(2014, 2, 1), date(2014, 8, 18), date(2014, 8, 19), date(2015, 1, 1)]

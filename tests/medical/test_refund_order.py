@@ -171,3 +171,22 @@ def test_each_payer_gets_back_what_it_paid(tmp_path: Path) -> None:
             billing.refund(number(1), part, msgid=number(serial), at=LATER)
         nets = {name: one.net_fen for name, one in books.balances([ME, FAMILY, "CASH", "POOLED_FUND"]).items()}
         assert nets == {ME: 5_001, FAMILY: 3_003, "CASH": 0, "POOLED_FUND": 0}
+
+
+@given(st.integers(1, 59), st.integers(0, 6))
+@settings(max_examples=20)
+def test_the_same_quantity_with_other_decimals_is_the_same_refund(pieces: int, zeros: int) -> None:
+    """A message sent again is answered again, whether it writes 3 or 3.00; another quantity or time is refused."""
+    line = FeeLine("片", Grade.A, 73, Decimal("1.24"), Decimal(59))
+    written = Decimal(f"{pieces}.{'0' * zeros}" if zeros else pieces)
+    with Store.open("sqlite://", sample=True) as store:
+        billing = MedicalBilling(store, Ledger(store), samples())
+        billing.settle(Bill(number(1), "P1", "employee", AT, (line,), VisitKind.PHARMACY, "0"))
+        first = billing.refund(number(1), {1: Decimal(pieces)}, msgid=number(2), at=LATER)
+        again = billing.refund(number(1), {1: written}, msgid=number(2), at=LATER)
+        assert (again.status.name, again.difference) == ("EXISTS", first.difference)
+        assert amounts(again.remaining) == amounts(first.remaining)
+        for other in ({"returned": {1: None}}, {"at": "2014-07-31T12:00:00"}, {"returned": {1: written, 2: None}}):
+            asked = {"returned": {1: written}, "at": LATER} | other
+            with pytest.raises(SettlementRefused, match="EXISTS_DIFFERENT"):
+                billing.refund(number(1), asked["returned"], msgid=number(2), at=asked["at"])

@@ -115,6 +115,23 @@ def test_a_number_of_another_kind_or_person_is_not_taken_back(billing: MedicalBi
     assert nets(store) == before
 
 
+@pytest.mark.parametrize("by_reversal", [True, False])
+def test_a_settlement_that_was_taken_back_never_stands_again(
+    billing: MedicalBilling, store: Store, by_reversal: bool
+) -> None:
+    """Whatever cancelled it: whoever took it back was answered that it is gone, and gets that answer for good."""
+    empty = nets(store)
+    billing.settle(bill(1))
+    if not by_reversal:
+        billing.cancel(number(1), msgid=number(3), at=LATER)
+    assert reverse(billing, number(1), "2304", 4).cancelled
+    for oinfno in ("2103", "2208", "2305"):
+        assert refusal(reverse, billing, number(4 if by_reversal else 3), oinfno, 5) == "NOT_CANCELLABLE"
+    assert reverse(billing, number(1), "2304", 6) == reverse(billing, number(1), "2304", 7)
+    assert refusal(billing.settle, bill(1)) == "CANCELLED"
+    assert (nets(store), years(store)) == (empty, {})
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["settle", "cancel", "undo", "refund", "reverse"]), st.integers(1, 2)), max_size=14
 )

@@ -567,6 +567,24 @@ def test_a_death_is_not_ended_by_a_standing(town) -> None:
     town.engine.tell([Standing(who, **account)], on=DAY)
 
 
+def test_the_day_of_a_reported_death_is_changed_by_a_decision_alone(town) -> None:
+    town.fund(100_000)
+    who, died_on = town.number(1), date(2014, 7, 1)
+    town.engine.death(who, died_on, on=DAY)
+    before = town.everything()
+    with pytest.raises(InvalidValue, match="2014-07-01"):
+        town.engine.tell([Standing(town.number(2)), Standing(who, LifeStatus.DEAD, date(2014, 7, 31))], on=DAY)
+    assert town.everything() == before
+    for named in (died_on, None):  # a list without days takes none away: the month of death is still due
+        town.engine.tell([Standing(who, LifeStatus.DEAD, named)], on=DAY)
+        with town.store.begin() as connection:
+            assert connection.execute(sa.text("SELECT died_on FROM payout_standing")).scalar_one() == "2014-07-01"
+    rolls = [town.engine.draft("pension", month, town.roll([1]), on=DAY, by="d") for month in ("2014-07", "2014-08")]
+    assert [town.engine.status(roll.roll_no).refused for roll in rolls] == [0, 1]
+    town.engine.withdraw_death(who, decision="撤1", on=DAY)
+    town.engine.tell([Standing(who, LifeStatus.DEAD, date(2014, 7, 31))], on=DAY)  # nothing is reported any more
+
+
 def test_a_held_line_that_death_made_undue_is_no_back_pay(town) -> None:
     who = town.number(1)
     town.engine.suspend("pension", who, since="2014-05", reason="x", on=DAY)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -303,3 +303,11 @@ def test_a_premium_year_on_postgresql(postgres_url: str) -> None:
         url = postgres_url
 
     run_state_machine_as_test(OnPostgres, settings=settings(max_examples=4, stateful_step_count=12, deadline=None))
+
+
+def test_money_is_not_given_back_before_it_was_paid(book: Premiums) -> None:
+    (bill,) = book.issue("2015", BEGINS, [person(1)]).bills
+    book.pay(payment(book, bill))
+    early, same = (Refund(f"R{n}", "P1", 1, AT - timedelta(seconds=n), "多缴") for n in (1, 0))
+    assert book.refund_many([early, same]) == [RefundStatus.MALFORMED, RefundStatus.REFUNDED]
+    assert book.receipt("P1").refunded_fen == 1

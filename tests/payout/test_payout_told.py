@@ -1,0 +1,71 @@
+"""From when a life status is known, and back pay of a release that stopped on the way."""
+
+from datetime import date
+
+import pytest
+
+from sbcard_core.eligibility import Eligibility, Purpose, Reason
+from sbcard_core.payout import RecoveryMode, RollState, Standing, release
+from sbcard_core.values import CardState, LifeStatus
+from tests.payout.test_payout_back import DAY, paid, still_out
+
+FIRST, ACT, LATER = date(2014, 7, 1), date(2014, 8, 20), date(2014, 9, 1)
+ACCOUNT = {"bank": "103", "account_no": "6217000000000000017", "account_state": CardState.NORMAL}
+
+
+@pytest.mark.parametrize(
+    ("living", "reason"),
+    [(LifeStatus.IMPRISONED, Reason.PERSON_IMPRISONED), (LifeStatus.DEAD, Reason.PERSON_DEAD)],
+)
+def test_a_life_status_told_again_is_known_since_the_first_time(quick_town, living: LifeStatus, reason: Reason) -> None:
+    """A new account of somebody in prison does not make last month's bill one of a free person."""
+    engine, who = quick_town.engine, quick_town.number(1)
+    told = [Standing(who, living), Standing(who, living, **ACCOUNT), Standing(who, living)]
+    for standing, on in zip(told, (FIRST, LATER, date(2014, 8, 30)), strict=True):
+        engine.tell([standing], on=on)
+        with quick_town.store.begin() as connection:
+            decision = Eligibility().may(connection, Purpose.MEDICAL, on=ACT, id_number=who)
+        assert decision.reason is reason
+    if living is not LifeStatus.DEAD:
+        engine.tell([Standing(who, LifeStatus.MISSING)], on=LATER)  # another status begins when it is told
+        with quick_town.store.begin() as connection:
+            assert Eligibility().may(connection, Purpose.MEDICAL, on=ACT, id_number=who).is_allowed
+
+
+def test_what_was_kept_back_from_a_line_not_sent_yet_is_no_back_pay(quick_town, monkeypatch) -> None:
+    """The line may still be withdrawn, and stands whole on the next roll: nothing of it is paid twice."""
+    town = quick_town
+    town.fund(100_000)
+    (may,) = paid(town, [3], "2014-05")
+    plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 60, "reason": "x", "on": DAY}
+    town.engine.recover("R1", (may, 1), 100, **plan)
+    roll_no = town.ready([1, 3])
+
+    def stops(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(release, "write_next", stops)
+    with pytest.raises(KeyboardInterrupt):
+        town.engine.release(roll_no, on=DAY, out_dir=town.folder)
+    monkeypatch.undo()
+    assert town.engine.status(roll_no).roll.state is RollState.RELEASING
+    signers = (town.by("a"), town.by("b"))
+    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, approved_by=signers)
+    assert (list(town.engine.held("pension")), still_out(town)) == ([], {"R1": 0})
+    town.engine.withdraw(roll_no, on=DAY)
+    again = town.engine.draft("pension", "2014-07", town.roll([1, 3]), on=DAY, by="d")
+    assert town.engine.status(again.roll_no).total_fen == 1001 + 1003
+    assert list(town.engine.held("pension")) == []
+
+
+def test_what_was_kept_back_from_a_line_sent_after_all_is_back_pay(quick_town, monkeypatch) -> None:
+    town = quick_town
+    town.fund(100_000)
+    (may,) = paid(town, [3], "2014-05")
+    plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 60, "reason": "x", "on": DAY}
+    town.engine.recover("R1", (may, 1), 100, **plan)
+    roll_no = town.ready([1, 3])
+    town.engine.release(roll_no, on=DAY, out_dir=town.folder)
+    signers = (town.by("a"), town.by("b"))
+    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, approved_by=signers)
+    assert [(line.id_number, line.amount_fen) for line in town.engine.held("pension")] == [(town.number(3), 60)]
