@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from sbcard_core.cli.spool import Spool
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import Results, check_output, make_folder, open_text, read_cell, write_rows
+from sbcard_core.files import Results, check_name, check_output, make_folder, open_text, read_cell, write_rows
 from sbcard_core.messages import message, printable
 from sbcard_core.validation import conflicts, kickback, known_list, layouts, messages, repair, results
 from sbcard_core.validation.check import check_files
@@ -210,6 +210,8 @@ def run(request: Request, ticker: Ticker) -> Outcome:
     """
     if request.submitter and not _SUBMITTER.fullmatch(request.submitter):
         raise InvalidValue(message("check.submitter", found=request.submitter), step="check", term="报送单位")
+    for path in request.files:  # now, not when the file's turn comes
+        check_name(f"{path.name}.quarantine")  # the longest name made of it
     inputs = [*request.files, *filter(None, [request.known])]
     with Results(request.out, "check", MAKES, inputs=inputs) as results:
         outcome = Outcome(begun_anew=results.begun_anew, has_known=request.known is not None)

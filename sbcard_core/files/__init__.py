@@ -6,7 +6,7 @@ most of it holds people.
 
 from sbcard_core.files.cells import read_cell, write_cell, write_rows
 from sbcard_core.files.errors import FileRefused
-from sbcard_core.files.folders import MARKER, OwnFolder, Results
+from sbcard_core.files.folders import MARKER, OwnFolder, Results, check_name
 from sbcard_core.files.inputs import HEAD, check_input, foreign, open_input, open_text, read_input, read_text
 from sbcard_core.files.outputs import (
     check_output,
@@ -29,6 +29,7 @@ __all__ = [
     "OwnFolder",
     "Results",
     "check_input",
+    "check_name",
     "check_output",
     "clear_broken",
     "database_files",

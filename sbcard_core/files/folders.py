@@ -21,6 +21,8 @@ STAGE: Final = ".unfinished"
 """Name of the folder a run writes into before its results appear."""
 
 _MARKER_SIZE: Final = 4096
+_LONGEST_NAME: Final = 255
+"""Bytes of a name in any file system that is in use."""
 _RESERVED: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789")}
 )
@@ -32,7 +34,12 @@ def check_name(name: str) -> str:
     Raises:
         FileRefused: it is none.
     """
-    odd = not name or name in (".", "..") or any(mark in name for mark in "/\\\0") or name.startswith((MARKER, STAGE))
+    odd = (
+        not 0 < len(name.encode(errors="surrogatepass")) <= _LONGEST_NAME
+        or name in (".", "..")
+        or any(mark in name for mark in "/\\\0")
+        or name.startswith((MARKER, STAGE))
+    )
     if odd or name.partition(".")[0].strip().casefold() in _RESERVED:
         raise refused("name", Path(name or "?"))
     return name

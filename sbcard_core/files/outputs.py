@@ -33,6 +33,7 @@ _NEW: Final = (
     | getattr(os, "O_BINARY", 0)
 )
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+_NO_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _SHOWN: Final = 48
 """Characters of a name in the name of its part: at four bytes each they leave place for the rest."""
 
@@ -247,12 +248,15 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable, where folders can be opened."""
+    """Make the names in a folder durable, where a file system can: some shares know no such thing."""
     if os.name != "posix":
         return
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(handle)
 

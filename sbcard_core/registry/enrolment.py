@@ -76,13 +76,14 @@ def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
     differs.
     """
     report = EnrolmentReport()
-    name = ""
+    name, path = "", None
     skip = False
     count = FileCount()
     digest = ""
     for batch in batches:
-        is_first = batch.file != name
+        is_first = batch.path != path
         if is_first:
+            path = batch.path
             name, count, digest = batch.file, FileCount(), _sha256(batch.path)
             skip = False
         if skip:

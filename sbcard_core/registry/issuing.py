@@ -43,7 +43,19 @@ _BEFORE_LOSS = (
     .order_by(_EVENT.event_id)
 )
 """Of a half that is lost, the last such event is the one that reported it."""
-_REQUESTS = sa.select(_EVENT.card_no, _EVENT.on_date).where(_EVENT.operation == Operation.REPLACE.value)
+_NEW = schema.card.alias("new").c
+_DESTROYED = (
+    sa.select(sa.func.count())
+    .where(_NEW.replaces == _EVENT.card_no, _NEW.app_state == int(CardState.CANCELLED), _NEW.issued_on.is_(None))
+    .scalar_subquery()
+)
+_REQUESTS = (
+    sa.select(_EVENT.card_no, sa.func.max(_EVENT.on_date))
+    .where(_EVENT.operation == Operation.REPLACE.value)
+    .group_by(_EVENT.card_no)
+    .having(sa.func.count() > _DESTROYED)
+)
+"""Requests that brought a card or will: where the new card was cancelled before its handover, another may be made."""
 
 
 class ReplacementRefused(Refused):
@@ -170,7 +182,7 @@ class _Chunk:
         self._events.append((number, self._day, operation.value, half.value, int(before), int(after)))
 
     def request(self, number: str, policy: LifecyclePolicy) -> TransitionStatus:
-        """Request a new card for one card, unless one was requested before."""
+        """Request a new card for one card, unless one was requested before and is made, on its way or handed over."""
         card = self.cards.get(number)
         if card is None:
             return TransitionStatus.UNKNOWN_CARD
@@ -235,7 +247,7 @@ class Issuing:
         return self._each([card_no], on, lambda chunk, number: chunk.cancel(number, self.policy))[0]
 
     def replace(self, card_no: str, on: date) -> ReplacementRequest:
-        """补卡申请: request a new card; a second request is the first one again.
+        """补卡申请: request a new card; a second request is the first one again, unless its new card was destroyed.
 
         Raises:
             ReplacementRefused: no such card, or its state (by the policy) or the date does not allow it.

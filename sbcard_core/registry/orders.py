@@ -63,15 +63,27 @@ def first_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]:
 
 
 def replacement_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]:
-    """Cards with a replacement request and no new card yet; rows as in :func:`first_cards`."""
+    """Cards with a replacement request that brought no new card yet; rows as in :func:`first_cards`.
+
+    Each request brings one card, and none where the card was cancelled after it.
+    """
     event, new = schema.card_event.c, schema.card.alias("new").c
+    later, request = schema.card_event.alias("later").c, schema.card_event.alias("request").c
+    replace, ends = str(Operation.REPLACE), [str(Operation.REPLACE), str(Operation.CANCEL)]
+    requests = sa.select(sa.func.count()).where(request.card_no == _card.card_no, request.operation == replace)
+    brought = sa.select(sa.func.count()).where(new.replaces == _card.card_no)
     return (
         sa.select(*_HOLDER, _card.account_no, _card.card_no)
         .join_from(schema.card_event, schema.card, event.card_no == _card.card_no)
         .join(schema.person, _card.person_id == _person.person_id)
-        .where(event.operation == str(Operation.REPLACE))
+        .where(event.operation == replace)
         .where(_card.bank == bank, _person.city == city, _person.person_id > after)
-        .where(~sa.exists().where(new.replaces == _card.card_no))
+        .where(
+            ~sa.exists().where(
+                later.card_no == event.card_no, later.event_id > event.event_id, later.operation.in_(ends)
+            )
+        )
+        .where(brought.scalar_subquery() < requests.scalar_subquery())
         .order_by(_person.person_id)
         .limit(limit)
     )

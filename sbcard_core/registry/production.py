@@ -119,11 +119,12 @@ class Production:
                     rows = connection.execute(select(city, bank, after, size)).all()
                     if not rows:
                         break
-                    left -= len(rows)
                     after = rows[-1][0]
                     order_no = orders.next_order_no(connection, f"{city}{bank}{day}")
                     path = out_dir / f"{order_no}.jsonl"
-                    if write(connection, self._factory, place, rows, path):
+                    ordered = write(connection, self._factory, place, rows, path)
+                    left -= ordered
+                    if ordered:
                         paths.append(path)
                 if len(rows) < size:
                     break

@@ -92,6 +92,8 @@ class FixedWidth:
         return cutter.cells(body)
 
 
+_END = b"\x1a\0 \t\r\n"
+"""What lies behind the last row."""
 _HEAD = struct.Struct("<B3xIHH20x")
 _FIELD = struct.Struct("<11sc4xBB14x")
 
@@ -130,7 +132,7 @@ class Dbf:
         """See :class:`~sbcard_core.validation.blocks.Source`; rows are counted from 1, deleted ones too.
 
         Raises:
-            SourceRefused: no table header, or fewer bytes than its first row needs.
+            SourceRefused: no table header, or fewer or more rows than it counts.
         """
         encoding = codec(self.encoding)
         with open_input(self.path) as file:
@@ -142,15 +144,21 @@ class Dbf:
             while first <= count:
                 raw = _read(file, width * min(per_block, count - first + 1), digest)
                 raws = [raw[at : at + width] for at in range(0, len(raw), width)]
+                if raws and len(raws[-1]) < width and not raws[-1].strip(_END):  # the mark behind the last row
+                    raws.pop()
                 if not raws:
                     raise SourceRefused(
                         "fewer rows than the table's header counts", code="file.damaged", advice="export it anew"
                     )
                 yield RowBlock(first, [self._cells(row, cutter) for row in raws], layout, raws, encoding=encoding)
                 first += len(raws)
-            while rest := file.read(sources.BLOCK):
-                if digest is not None:
-                    digest.update(rest)
+            behind = rest = _read(file, sources.BLOCK, digest)
+            while rest:
+                rest = _read(file, sources.BLOCK, digest)
+        if behind.split(b"\x1a")[0].strip(_END):  # a program that ended before it wrote the number of rows
+            raise SourceRefused(
+                "more rows than the table's header counts", code="file.damaged", advice="export it anew"
+            )
 
     @staticmethod
     def _cells(raw: bytes, cutter: _Cutter) -> list[str] | None:

@@ -14,6 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Final
 
@@ -41,13 +43,15 @@ _LONGEST_TAG: Final = 1 << 20
 _PREFIX: Final = rb"(?:[^\s<>/!?]*:)?"
 _ATTRIBUTES: Final = rb"""((?:[^<>"']|"[^"]*"|'[^']*')*)"""
 _DATA: Final = re.compile(rb"<" + _PREFIX + rb"sheetData[\s/>]")
+_ROW_BITS: Final = 20
+"""A place of a cell is one number: its row, with these bits for its column below."""
+
 _PREFIXED: Final = (b":c", b":row")
 _ODD: Final = (
     re.compile(rb'<c(?! r="[A-Z]{1,3}[0-9]{1,7}"[ />]|[a-zA-Z])'),
     re.compile(rb'<row(?! r="[0-9]{1,7}"[ />]|[a-zA-Z])'),
 )
-_COLUMNS: Final = re.compile(rb'<c r="([A-Z]+)')
-_ROWS: Final = re.compile(rb'<c r="[A-Z]+([0-9]+)')
+_PLACES: Final = re.compile(rb'<c r="([A-Z]+)([0-9]+)')
 _TAG: Final = re.compile(rb"<" + _PREFIX + rb"(c|row)(?=[\s/>])" + _ATTRIBUTES + rb">(\s*</)?")
 _PLACE: Final = re.compile(rb"""(?:^|\s)r\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _REFERENCE: Final = re.compile(rb"([A-Za-z]{1,7})([0-9]{1,10})")
@@ -77,6 +81,8 @@ class Extent:
     cells: int = 0
     unpacked: int = 0
     longest_text: int = 0
+    in_order: bool = True
+    """Every cell of a sheet stands behind the one before it; else two may have one place, and one of them is lost."""
 
 
 def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_UNPACKED) -> Extent:
@@ -133,6 +139,7 @@ def _archive(archive: zipfile.ZipFile, max_cells: int, max_unpacked: int) -> Ext
             scan = _Exact(max_cells)
             for piece in _pieces(archive, member):
                 scan.feed(piece)
+        found.in_order = found.in_order and (not isinstance(scan, _Data) or scan.in_order)
         found.cells = _within(found.cells + scan.cells, max_cells)
         found.longest_text = max(found.longest_text, scan.longest)
     if found.longest_text * found.cells > max_unpacked:
@@ -176,7 +183,7 @@ class _Data(_Scan):
 
     def __init__(self) -> None:
         super().__init__()
-        self._begun = False
+        self._begun, self._last, self.in_order = False, 0, True
 
     def take(self, seen: bytes) -> None:
         if not self._begun:
@@ -189,6 +196,11 @@ class _Data(_Scan):
     def scan(self, seen: bytes) -> None:
         """Scan whole tags of cells."""
 
+    def follow(self, places: list[int]) -> None:
+        """Notice a cell that does not stand behind the one before it."""
+        self.in_order = self.in_order and self._last < places[0] and all(map(lt, places, islice(places, 1, None)))
+        self._last = places[-1]
+
 
 class _Sheet(_Data):
     """A sheet whose tags are written as spreadsheet programs write them; where they are not, it says so."""
@@ -196,21 +208,26 @@ class _Sheet(_Data):
     def __init__(self, max_cells: int) -> None:
         super().__init__()
         self._max, self._odd = max_cells, False
-        self._columns, self._rows, self._count = set[bytes](), 0, 0
+        self._columns, self._rows, self._count = dict[bytes, int](), 0, 0
 
     def scan(self, seen: bytes) -> None:
         self._odd = self._odd or any(mark in seen for mark in _PREFIXED) or any(odd.search(seen) for odd in _ODD)
         if self._odd:
             return
-        columns = _COLUMNS.findall(seen)
-        self._count += len(columns)
-        self._columns.update(columns)
-        self._rows = max(self._rows, max(map(int, set(_ROWS.findall(seen))), default=0))
-        self.cells = max(self._rows * max(map(_column, self._columns), default=0), self._count)
+        found = _PLACES.findall(seen)
+        if not found:
+            return
+        new = {letters for letters, _ in found}.difference(self._columns)
+        self._columns |= {letters: _column(letters) for letters in new}
+        places = [(int(row) << _ROW_BITS) + self._columns[letters] for letters, row in found]
+        self.follow(places)
+        self._count += len(places)
+        self._rows = max(self._rows, max(places) >> _ROW_BITS)
+        self.cells = max(self._rows * max(self._columns.values()), self._count)
 
     def is_doubtful(self) -> bool:
         """Whether the tags must be read one by one: odd ones, or more than a limit, empty cells counted."""
-        beyond = self._rows > MAX_ROWS or max(map(_column, self._columns), default=0) > WIDEST
+        beyond = self._rows > MAX_ROWS or max(self._columns.values(), default=0) > WIDEST
         return self._odd or beyond or self.cells > self._max
 
 
@@ -241,6 +258,7 @@ class _Exact(_Data):
                 self._column += 1
             if self._column > WIDEST or row > MAX_ROWS:
                 raise damaged("a cell at no place of a sheet")
+            self.follow([(row << _ROW_BITS) + self._column])
             if not (tag[2].rstrip().endswith(b"/") or tag[3]):
                 self._rows, self._columns = max(self._rows, row), max(self._columns, self._column)
             self.cells = max(self._rows * self._columns, self._count)

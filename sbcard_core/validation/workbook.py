@@ -72,7 +72,9 @@ class Workbook:
         except ImportError as error:
             what = "workbooks need python-calamine"
             raise MissingPart(what, step="validation.workbook", advice="pip install 'sbcard-core[bulk]'") from error
-        measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
+        extent = measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
+        if not extent.in_order:
+            raise damaged("cells out of order, or two at one place")
         with _typed(), open_input(self.path) as file:  # by its bytes: from a path, the suffix would choose the reader
             return python_calamine.CalamineWorkbook.from_filelike(file)
 

@@ -36,6 +36,8 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _COLUMN = re.compile("[A-Z]{1,3}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 _BUILT_IN_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_DAYS = 2_958_466
+"""The first number that no program shows as a date."""
 _PHANTOM = 60
 """The 29 February 1900 that spreadsheet programs count and that never was."""
 
@@ -156,7 +158,7 @@ class _Reader:
         return self._number(float(text), int(cell.get("s") or 0) in self._dates)
 
     def _number(self, number: float, is_date: bool) -> Value:
-        if not is_date:
+        if not is_date or number >= _DAYS:  # digits in a cell for dates, which a program shows as #####
             return number
         since = self._first_day
         if since.year < 1904 and number >= _PHANTOM:

@@ -74,6 +74,14 @@ def test_a_clean_file_ends_with_0(tmp_path: Path) -> None:
     assert rows(tmp_path / "out/findings.csv") == []
 
 
+@pytest.mark.parametrize("name", ["长" * 83 + ".tsv", "nul.csv"])
+def test_a_name_that_no_result_can_have_is_refused_before_anything_is_read(tmp_path: Path, name: str) -> None:
+    files = [write(tmp_path / "a.csv", record(1)), write(tmp_path / name, record(2))]
+    code, said = run("check", *files, "--on", "2014-07-31", "--out", tmp_path / "out")
+    assert (code, "255" in said) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_accepted_records_lie_under_their_files_names(tmp_path: Path) -> None:
     files = [write(tmp_path / name, record(at)) for at, name in enumerate(("a", "a.csv", "B.CSV", "c.txt"), 1)]
     code, _ = run("check", *files, "--on", "2014-07-31", "--out", tmp_path / "out")

@@ -69,6 +69,27 @@ def test_without_hard_links_a_file_appears_and_keeps_to_the_same_rules(
 
 
 @posix
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_share_that_cannot_sync_a_folder_takes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real, of_folders = os.fsync, number
+
+    def sync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(of_folders, os.strerror(of_folders))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with files.new_file(tmp_path / "a") as out:
+        out.write(b"1")
+    assert (tmp_path / "a").read_bytes() == b"1"
+    of_folders = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        files.sync_folder(tmp_path)
+
+
+@posix
 @pytest.mark.parametrize("replace", [False, True])
 @pytest.mark.parametrize("target", ["victim", "absent"])
 def test_no_link_is_followed_and_none_is_replaced(tmp_path: Path, target: str, replace: bool) -> None:

@@ -72,6 +72,15 @@ def test_other_content_under_an_enrolled_name_is_refused_whole(world: ModuleType
     assert rows(store, schema.finding) == 1
 
 
+def test_files_of_one_name_in_one_call_are_told_apart(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first, second = world.batch(tmp_path / "a", [1, 2]), world.batch(tmp_path / "b", [3])
+    report = enrolment.enrol(store, [first, second])
+    assert (report.changed, report.repeated) == (["c1.csv"], [])
+    assert rows(store, schema.person) == 2
+
+
 def test_a_person_of_an_earlier_file_is_a_finding(world: ModuleType, store: Store, tmp_path: Path) -> None:
     enrolment.enrol(store, check(collected(world, tmp_path / "a.csv", [1, 2])))
     report = enrolment.enrol(store, check(collected(world, tmp_path / "b.csv", [2, 3])))

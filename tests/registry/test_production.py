@@ -18,7 +18,7 @@ from sbcard_core.registry import back_file, enrolment
 from sbcard_core.registry.back_file import BackFileRefused
 from sbcard_core.registry.card_numbers import NumbersExhausted
 from sbcard_core.registry.issuing import Issuing
-from sbcard_core.registry.lifecycle import Half, Operation
+from sbcard_core.registry.lifecycle import Half, Operation, TransitionStatus
 from sbcard_core.registry.openings import Openings
 from sbcard_core.registry.production import Production
 from sbcard_core.store import Store, schema
@@ -308,6 +308,61 @@ def test_a_cancelled_card_is_not_ordered_again(
     assert Issuing(store).cancel(lines[1]["card_no"], BACK).is_success
     (again,) = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path)
     assert [json.loads(text)["card_no"] for text in again.read_text("utf-8").splitlines()] == [lines[2]["card_no"]]
+
+
+def replacing(world: ModuleType, store: Store, production: Production, folder: Path) -> tuple[Issuing, str]:
+    """A card that was handed over, reported lost, and is to be replaced."""
+    opened(world, store, folder)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=folder)
+    production.read_back_file(world.factory_answer(order, holders(store)), read_on=BACK)
+    old = json.loads(order.read_text("utf-8").splitlines()[0])["card_no"]
+    issuing = Issuing(store)
+    issuing.issue([old], BACK)
+    issuing.report_loss(old, BACK, formal=True)
+    issuing.replace(old, BACK)
+    return issuing, old
+
+
+def test_no_new_card_is_made_for_one_cancelled_after_its_request(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    """The holder died or moved away while the request waited."""
+    issuing, old = replacing(world, store, production, tmp_path)
+    assert issuing.cancel(old, BACK).is_success
+    assert production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+    assert len(holders(store)) == 5
+
+
+def test_a_new_card_destroyed_before_its_handover_may_be_requested_again(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    issuing, old = replacing(world, store, production, tmp_path)
+    for _ in range(2):
+        (order,) = production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+        assert issuing.request_replacements([old], BACK) == [TransitionStatus.ALREADY]
+        (line,) = [json.loads(text) for text in order.read_text("utf-8").splitlines()]
+        assert issuing.cancel(line["card_no"], BACK).is_success
+        assert production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+        assert issuing.request_replacements([old], BACK) == [TransitionStatus.OK]
+    (order,) = production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+    production.read_back_file(world.factory_answer(order, holders(store), name="new.csv"), read_on=BACK)
+    new = json.loads(order.read_text("utf-8"))["card_no"]
+    assert issuing.issue([new], BACK) == [TransitionStatus.OK]
+    assert issuing.cancel(new, BACK).is_success  # used to its end: nothing is made of its own accord
+    assert issuing.request_replacements([old], BACK) == [TransitionStatus.ALREADY]
+    assert production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+
+
+def test_whoever_fits_no_card_takes_nothing_of_a_quota(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    with store.begin() as connection:
+        person = schema.person
+        first = connection.execute(sa.select(sa.func.min(person.c.person_id))).scalar_one()
+        connection.execute(sa.update(person).where(person.c.person_id == first).values(name="名" * 60))
+    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, quotas={"103": 1})
+    assert list(holders(store).values()) == [world.id_number(2)]
 
 
 def test_new_cards_for_lost_ones_are_ordered_bank_by_bank(

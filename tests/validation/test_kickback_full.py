@@ -252,6 +252,19 @@ def _is_open_on(number: int, path: Path) -> bool:
         return False
 
 
+@pytest.mark.parametrize("digits", [13800138000, 19491231, 430102194912310])
+def test_digits_in_a_cell_for_dates_cost_neither_the_row_nor_the_workbook(case: Case, digits: int) -> None:
+    """A program shows such a cell as ##### and keeps the number."""
+
+    def change(sheet: Any) -> None:
+        cell = sheet.cell(sheet.max_row, AT["phone"])
+        cell.value, cell.number_format = digits, "yyyy-mm-dd"
+
+    back = case.edit(change)
+    assert [row.values[AT["phone"] - 3] for row in back.rows] == [str(digits)]
+    assert (back.unchanged, kinds(back)) == (5, [])
+
+
 def test_a_sheet_with_other_columns_is_not_read(case: Case) -> None:
     back = case.edit(lambda sheet: sheet.delete_cols(AT["phone"]))
     assert kinds(back) == ["sheet"] + ["unread"] * 6

@@ -242,6 +242,29 @@ def test_a_reader_never_makes_more_cells_than_were_measured(tmp_path: Path, rows
     assert sum(map(len, table)) <= measure(path).cells
 
 
+def numbered(rows: list[int], cells: bool) -> str:
+    """A header and three records in rows of these numbers, which their cells repeat or leave out."""
+    out = ""
+    for at, values in zip(rows, [[one.header for one in COLLECTION.fields], ["1"], ["2"], ["3"]], strict=True):
+        places = [f' r="{chr(65 + n)}{at}"' if cells else "" for n in range(len(values))]
+        row = [f'<c{place} t="str"><v>{value}</v></c>' for place, value in zip(places, values, strict=True)]
+        out += f'<row r="{at}">{"".join(row)}</row>'
+    return out
+
+
+@given(st.lists(st.integers(1, 6), min_size=4, max_size=4) | st.just([1, 2, 4, 6]), st.booleans())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_two_rows_in_one_place_none_is_lost_in_silence(tmp_path: Path, rows: list[int], cells: bool) -> None:
+    path = books.xlsx(tmp_path / "a.xlsx", books.sheet(numbered(rows, cells)))
+    batches = list(check_files([path], on=date(2014, 7, 31)))
+    assert batches[-1].summary is not None
+    if rows == sorted(set(rows)):
+        assert batches[-1].summary.records == 3
+    else:
+        assert batches[-1].summary.header_refused
+        assert [one.code for batch in batches for one in batch.findings] == ["file.damaged"]
+
+
 def test_a_line_of_a_million_columns_costs_little(tmp_path: Path) -> None:
     header = ",".join(one.header for one in COLLECTION.fields)
     wide = "," * 1_000_000

@@ -193,6 +193,23 @@ def test_dbf_cells_are_those_of_dbfread(rows: Rows) -> None:
     assert ours == theirs
 
 
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.integers(-3, 3), st.sampled_from([b"\x1a", b"", b"\x1a\0\0", b"\0", b"\x1aold"]))
+def test_a_dbf_with_other_rows_than_it_counts_says_so(rows: Rows, off: int, end: bytes) -> None:
+    """The number of rows is written last, so a program that ended early leaves an old one."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = as_dbf(rows, Path(folder))
+        path = Path(folder, "file.dbf")
+        whole, counted = path.read_bytes(), max(0, len(rows) + off)
+        path.write_bytes(whole[:4] + struct.pack("<I", counted) + whole[8:-1] + end)
+        batches = list(check_sources([source], SPEC, on=ON))
+    codes = [one.code for batch in batches for one in batch.findings if not one.line]
+    filled = sum(any(cells) for cells in rows[:counted])
+    assert codes == ([] if counted == len(rows) else ["file.damaged"])
+    if end != b"\x1aold" or counted <= len(rows):
+        assert sum(batch.records for batch in batches) == filled
+
+
 @settings(max_examples=50, deadline=None)
 @given(ROWS, st.integers(1, 80))
 def test_block_size_does_not_matter_inside_quotes(rows: Rows, block: int) -> None:
