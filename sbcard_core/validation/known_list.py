@@ -11,7 +11,7 @@ from sbcard_core.validation import sources
 from sbcard_core.validation.blocks import decode_line
 from sbcard_core.validation.quotes import cells
 from sbcard_core.validation.spec import COLLECTION
-from sbcard_core.validation.titles import plain_header
+from sbcard_core.validation.titles import MAX_TITLES, plain_header
 from sbcard_core.validation.utf16 import Utf16, encoding_of
 
 _FIELD = COLLECTION.fields[COLLECTION.index("id_number")]
@@ -44,13 +44,13 @@ def read(path: Path) -> Iterator[str]:
         InvalidValue: no line holds a number; a list that can match nothing is refused.
         OSError: the file cannot be read.
     """
-    column, delimiter, is_first, found = -1, ",", True, 0
+    column, delimiter, above, found = -1, ",", MAX_TITLES, 0
     for text in _texts(path):
         line = text.lstrip("\ufeff").strip()
         if not line:
             continue
-        if is_first:
-            is_first = False
+        if column < 0 <= above:  # titles may stand above the header
+            above -= 1
             delimiter = max(sources.DELIMITERS, key=line.count)
             header = [plain_header(cell) for cell in cells(line, delimiter) or []]
             column = next((at for at, name in enumerate(header) if name in _WORDS), -1)

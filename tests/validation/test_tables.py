@@ -85,6 +85,16 @@ def test_a_list_without_any_number_is_refused(tmp_path: Path, text: str) -> None
         known(tmp_path, text.encode())
 
 
+@pytest.mark.parametrize("titles", [["已发卡人员名单"], ["长沙市,,,", "制表日期：2014年7月31日", ""]])
+def test_titles_above_the_header_of_a_list_hide_no_column(tmp_path: Path, titles: list[str]) -> None:
+    header = "序号,申领表编码,社会保障号码,姓名"
+    rows = [*titles, header, f"1,F00000001,{number(1)},张三", f"2,F00000002,{number(2)},李四"]
+    (tmp_path / "list.csv").write_bytes("\r\n".join(rows).encode("gb18030"))
+    found = list(known_list.read(tmp_path / "list.csv"))
+    assert found[-2:] == [number(1), number(2)]
+    assert not {"F00000001", "F00000002"} & set(found)
+
+
 def test_accepted_records_of_one_check_are_known_to_the_next(tmp_path: Path) -> None:
     headers = ",".join(field.header for field in COLLECTION.fields)
     record = f"1,F1,{number(2)},张三,2,01,19491231,13800138000,4,430102,103,20140701"
