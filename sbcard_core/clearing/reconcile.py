@@ -122,7 +122,7 @@ def write_statement(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def read_statement(path: Path) -> Iterator[Entry]:
-    """Read a statement line by line.
+    """Read a statement line by line; blank lines are passed over.
 
     Raises:
         StatementRefused: not UTF-8, another header, or a line that is not a key and whole fen.
@@ -133,6 +133,8 @@ def read_statement(path: Path) -> Iterator[Entry]:
             if next(rows, None) != STATEMENT_HEADER:
                 raise _refused(path, 1)
             for row in rows:
+                if not "".join(row).strip():
+                    continue  # blank lines behind the table
                 if len(row) != len(STATEMENT_HEADER) or not _is_amount(row[1]):
                     raise _refused(path, rows.line_num)
                 yield Entry(read_cell(row[0]), int(row[1]))

@@ -56,7 +56,7 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Programmes of which one person, or household, may have only one in the same period (不得重复享受)."""
+    """Programmes of which one person, or household, may have only one in periods that share a day (不得重复享受)."""
 
     codes: frozenset[str]
     per_household: bool = False

@@ -103,10 +103,13 @@ def _refuse_shared(connection: sa.Connection, roll: Roll) -> None:
     update_many(connection, schema.payout_roll_line, ("state", "reason"), ("roll_id", "line"), rows)
 
 
-def _runs(connection: sa.Connection, codes: frozenset[str], period: str) -> str:
+def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> str:
+    """Runs of some programmes whose period shares a day with this one: a year and its quarters do."""
     roll = schema.payout_roll.c
-    query = sa.select(roll.run_id).where(roll.programme.in_(sorted(codes)), roll.period == period).distinct()
-    return ", ".join(str(run_id) for run_id in connection.execute(query).scalars())
+    query = sa.select(roll.run_id, roll.period).where(roll.programme.in_(sorted(codes))).distinct()
+    periods = ((run_id, stored_period(text)) for run_id, text in connection.execute(query))
+    same = (run_id for run_id, one in periods if one.begin <= period.end and period.begin <= one.end)
+    return ", ".join(map(str, same))
 
 
 _CLAIM = f"l.run_id = :run AND l.roll_id = :roll AND l.state < 50 AND l.state = {int(RollLineState.READY)}"

@@ -58,14 +58,16 @@ def select_bills(
 def _accounts(
     connection: sa.Connection, eligibility: Eligibility, numbers: Sequence[str], on: date
 ) -> dict[str, tuple[str, str]]:
-    """Bank and number of each person's account that money may be taken from on a day."""
+    """Bank and number of the account of each person's latest card that money may be taken from on a day."""
     person, card = schema.person, schema.card
     joined = sa.select(person.c.id_number, card.c.bank, card.c.account_no)
     joined = joined.join(card, card.c.person_id == person.c.person_id).where(card.c.account_no != "")
     found: dict[str, tuple[str, str]] = {}
     for start in range(0, len(numbers), 900):
         some = person.c.id_number.in_(list(numbers[start : start + 900]))
-        rows = connection.execute(joined.where(some).order_by(card.c.card_no)).all()
+        rows = connection.execute(
+            joined.where(some).order_by(sa.func.coalesce(card.c.issued_on, ""), card.c.card_no)
+        ).all()
         uses = [Use(Purpose.DEBIT, on, id_number=row.id_number, account_no=row.account_no) for row in rows]
         decisions = eligibility.may_many(connection, uses) if uses else []
         for row, decision in zip(rows, decisions, strict=True):

@@ -72,6 +72,12 @@ def test_a_bad_statement_is_refused_with_its_line(tmp_path: Path, content: bytes
         list(read_statement(tmp_path / "s.csv"))
 
 
+@pytest.mark.parametrize("tail", ["\n", "\r\n\r\n", " \n", ",\n", ",,,\n \n"])
+def test_blank_lines_behind_a_statement_are_passed_over(tmp_path: Path, tail: str) -> None:
+    (tmp_path / "s.csv").write_bytes(f"key,amount_fen\nA,1\n{tail}".encode())
+    assert list(read_statement(tmp_path / "s.csv")) == [Entry("A", 1)]
+
+
 def test_differences_become_findings(store: Store) -> None:
     with store.begin() as connection:
         assert (

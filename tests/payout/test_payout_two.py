@@ -251,6 +251,25 @@ def test_exclusions_look_at_the_same_period_and_the_other_programme(new_town, st
     assert codes(town, twice) == {2: "payout.duplicate"}
 
 
+@pytest.mark.parametrize(
+    ("period", "excluded"),
+    [("2014", True), ("2014-H2", True), ("2014-Q3", True), ("2014-08", True), ("2014-Q2", False), ("2015", False)],
+)
+@pytest.mark.parametrize("first", ["2014-08", "2014-Q3"])
+def test_programmes_that_exclude_each_other_do_so_in_periods_of_unlike_form(
+    quick_town, period: str, excluded: bool, first: str
+) -> None:
+    """A yearly and a monthly subsidy that share a day are in the same period, whichever is drafted first."""
+    rules = [Exclusion(frozenset({"plain", "other"}))]
+    engine = type(quick_town.engine)(quick_town.store, quick_town.ledger, exclusions=rules)
+    for one, other in ((first, period), (period, first)):
+        there = engine.draft(PLAIN, one, quick_town.roll([1, 2]), on=DAY)
+        late = engine.draft(OTHER, other, quick_town.roll([2, 3]), on=DAY)
+        assert [found.code for found in engine.refused(late.roll_no)] == ["payout.excluded"] * excluded
+        for roll in (late, there):
+            engine.withdraw(roll.roll_no)
+
+
 def test_what_was_taken_out_and_who_has_no_household_excludes_nobody(new_town, store: Store, tmp_path) -> None:
     rules = [Exclusion(frozenset({"plain", "other"})), Exclusion(frozenset({"noticed", "pension"}), per_household=True)]
     town = new_town(store, tmp_path, 8, exclusions=rules)

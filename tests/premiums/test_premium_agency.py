@@ -26,8 +26,8 @@ from sbcard_core.premiums import (
     Refund,
 )
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import Disposition, PersonCategory
-from tests.people import name, number
+from sbcard_core.values import CardState, Disposition, PersonCategory
+from tests.people import enrol, name, number
 
 ON, BEGINS = date(2015, 2, 2), date(2015, 1, 1)
 AT = datetime.fromisoformat("2015-03-02T09:30:15")
@@ -277,6 +277,25 @@ def test_a_bank_asks_for_its_own_card_holders(store: Store, book: Premiums, tmp_
     ]
     assert book.pay_many([by_card, by_card]) == [PaymentStatus.PAID, PaymentStatus.EXISTS]
     assert "社会保障卡号 B00000002" in book.receipt("P1").text
+
+
+@pytest.mark.parametrize("state", [CardState.NORMAL, CardState.SEALED])
+def test_the_account_of_the_latest_card_is_debited(
+    store: Store, book: Premiums, tmp_path: Path, state: CardState
+) -> None:
+    """Not that of the highest card number; of the earlier card, where the latest may not be debited."""
+    late, early = ("A00000011", "6228480000000000026"), ("B00000022", "6228480000000000018")
+    enrol(store, early[0], "00" * 8, 1, account_no=early[1])
+    columns = [column for column in schema.card.c if column.name in ("person_id", "order_no", "made_on", "app_state")]
+    with store.begin() as connection:
+        there = connection.execute(sa.select(*columns)).mappings().one()
+        card = {"card_no": late[0], "identification_code": "9" * 32, "order_line": 2, "factor": "11" * 8, "bank": "402"}
+        card |= {"account_no": late[1], "issued_on": "2014-09-01", "account_state": int(state), **there}
+        connection.execute(sa.insert(schema.card).values(card))
+        connection.execute(sa.update(schema.card).values(bank="402"))
+    book.issue("2015", BEGINS, [Insured(number(1), "测试", PersonCategory.RURAL, "resident-medical")])
+    (path,) = book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)
+    assert [row[4] for row in bankfile.read(path, BILLS).rows] == [late[1] if state else early[1]]
 
 
 def test_files_are_cut_and_written_again_after_a_break(book: Premiums, tmp_path: Path, monkeypatch) -> None:
