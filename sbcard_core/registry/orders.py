@@ -67,30 +67,37 @@ def replacement_cards(city: str, bank: str, after: int, limit: int) -> sa.Select
 
     Each request brings one card, and none where the card was cancelled after it.
     """
-    event, new = schema.card_event.c, schema.card.alias("new").c
-    later, request = schema.card_event.alias("later").c, schema.card_event.alias("request").c
-    replace, ends = str(Operation.REPLACE), [str(Operation.REPLACE), str(Operation.CANCEL)]
-    requests = sa.select(sa.func.count()).where(request.card_no == _card.card_no, request.operation == replace)
+    new, event = schema.card.alias("new").c, schema.card_event.c
+    requested = event.operation == str(Operation.REPLACE)
+    requests = sa.select(sa.func.count()).where(event.card_no == _card.card_no, requested)
     brought = sa.select(sa.func.count()).where(new.replaces == _card.card_no)
     return (
         sa.select(*_HOLDER, _card.account_no, _card.card_no)
-        .join_from(schema.card_event, schema.card, event.card_no == _card.card_no)
-        .join(schema.person, _card.person_id == _person.person_id)
-        .where(event.operation == replace)
+        .join_from(schema.card, schema.person, _card.person_id == _person.person_id)
+        .where(_card.card_no.in_(sa.select(event.card_no).where(requested)))
         .where(_card.bank == bank, _person.city == city, _person.person_id > after)
-        .where(
-            ~sa.exists().where(
-                later.card_no == event.card_no, later.event_id > event.event_id, later.operation.in_(ends)
-            )
-        )
-        .where(brought.scalar_subquery() < requests.scalar_subquery())
+        .where(~_given_up(_card.card_no), brought.scalar_subquery() < requests.scalar_subquery())
         .order_by(_person.person_id)
         .limit(limit)
     )
 
 
+def _given_up(card_no: sa.ColumnElement[str | None]) -> sa.ColumnElement[bool]:
+    """Whether a card was cancelled after the last request to replace it: its holder needs no new one."""
+    end, request = schema.card_event.alias("end").c, schema.card_event.alias("request").c
+    again = sa.exists().where(
+        request.card_no == end.card_no,
+        request.operation == str(Operation.REPLACE),
+        request.event_id > end.event_id,
+    )
+    return sa.exists().where(end.card_no == card_no, end.operation == str(Operation.CANCEL), ~again)
+
+
 def unmade_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]:
-    """Cards an answered order did not bring, without cancelled ones; rows end with card number and factor instead."""
+    """Cards an answered order did not bring, without cancelled ones; rows end with card number and factor instead.
+
+    Nor those made for a card that was cancelled meanwhile.
+    """
     order = schema.production_order.c
     return (
         sa.select(*_HOLDER, _card.card_no, _card.factor)
@@ -98,7 +105,7 @@ def unmade_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]
         .join(schema.production_order, order.order_no == _card.order_no)
         .where(order.city == city, _card.bank == bank, _person.person_id > after)
         .where(_card.made_on.is_(None), order.returned_on.is_not(None))
-        .where(_card.app_state != int(CardState.CANCELLED))
+        .where(_card.app_state != int(CardState.CANCELLED), ~_given_up(_card.replaces))
         .order_by(_person.person_id)
         .limit(limit)
     )

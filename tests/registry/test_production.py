@@ -333,6 +333,18 @@ def test_no_new_card_is_made_for_one_cancelled_after_its_request(
     assert len(holders(store)) == 5
 
 
+def test_a_new_card_the_factory_failed_is_not_made_again_once_the_old_one_is_cancelled(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    issuing, old = replacing(world, store, production, tmp_path)
+    (order,) = production.order_replacements(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+    production.read_back_file(world.factory_answer(order, holders(store), fail={1}, name="new.csv"), read_on=BACK)
+    (again,) = production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path)
+    production.read_back_file(world.factory_answer(again, holders(store), fail={1}, name="new2.csv"), read_on=BACK)
+    assert issuing.cancel(old, BACK).is_success
+    assert production.reorder_unmade(world.CITY, ordered_on=BACK, out_dir=tmp_path) == []
+
+
 def test_a_new_card_destroyed_before_its_handover_may_be_requested_again(
     world: ModuleType, store: Store, production: Production, tmp_path: Path
 ) -> None:
