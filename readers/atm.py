@@ -16,6 +16,7 @@ from readers.online import BankLink, Entry, HostLost, Journal, Kind, State, refu
 from readers.terminal import TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 __all__ = [
     "BANK_AID",
@@ -185,10 +186,14 @@ class ATMTerminal(BankTerminal):
         """Tell what a count of the cassettes found for a transaction in COUNT_NEEDED (长短款处理).
 
         Raises:
-            InvalidValue: no such transaction, or more than was asked for.
+            InvalidValue: no such transaction, or more than was asked for: what the holder got beyond it is no part of
+                this transaction but the machine's shortage (短款).
         """
+        whole_fen("dispensed_fen", dispensed_fen, "counted")
         for entry in self._journal.entries():
             if entry.request.trace_no == trace_no and entry.state is State.COUNT_NEEDED:
+                if not 0 <= dispensed_fen <= entry.request.amount_fen:
+                    raise InvalidValue(message("readers.count.over"), step="counted", term="长短款")
                 return self._account_for(entry, dispensed_fen)
         raise InvalidValue(f"no transaction {trace_no} waits for a count", step="counted", term="清点")
 
@@ -201,12 +206,10 @@ class ATMTerminal(BankTerminal):
         return self._account_for(entry, given)
 
     def _account_for(self, entry: Entry, given: int | None) -> Entry:
-        """End a transaction whose cash is known, or leave it for a count."""
+        """End a transaction whose cash is known; leave it for a count where the dispenser knows nothing or is wrong."""
         asked = entry.request.amount_fen
-        if given is None:
+        if type(given) is not int or not 0 <= given <= asked:
             ended = replace(entry, state=State.COUNT_NEEDED)
-        elif not 0 <= given <= asked:
-            raise InvalidValue("the dispenser gave more than was asked for", step="withdraw", term="长款")
         elif given < asked:
             return take_back(self._host, self._journal, _reversing(entry, asked - given, given))
         else:

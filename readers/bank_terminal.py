@@ -8,7 +8,7 @@ from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.errors import MalformedData
 from apdu.instructions import read_record, select_aid
 from apdu.tlv import find, parse_ber
-from readers.base import PinPad, PinPurpose
+from readers.base import PinPad, PinPurpose, whole_fen
 from readers.online import BankLink, BankReply, BankRequest, Entry, Journal, Kind, State, Traces, refused
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
@@ -73,11 +73,12 @@ class BankTerminal(Terminal):
         Raises:
             HostLost: no answer; nothing has changed.
             HostRefused: the bank said no.
+            InvalidValue: the link gave no whole fen.
         """
         reply = self._enquire(self._request(Kind.BALANCE, at))
         if not reply.approved or reply.balance_fen is None:
             raise refused(reply, "balance")
-        return reply.balance_fen
+        return whole_fen("balance_fen", reply.balance_fen, "balance")
 
     def _enquire(self, request: BankRequest) -> BankReply:
         """Send what moves no money; its trace number is taken too, and never used for a withdrawal after it.

@@ -20,6 +20,7 @@ from readers.base import PinPurpose
 from readers.errors import HostRefused, ReaderError
 from readers.online import (
     MAX_TRACE,
+    BankReply,
     BankRequest,
     Entry,
     FileJournal,
@@ -192,8 +193,38 @@ class TestATM:
         shop.dispenser = SimDispenser(jams={1: 3}, forgets={1})
         terminal = shop.atm()
         terminal.withdraw(120_000, AT)
+        for wrong in (130_000, -1, 30_000.0, True, None):
+            with pytest.raises(InvalidValue):
+                terminal.counted(1, wrong)
+        assert [entry.state for entry in shop.journal.entries()] == [State.COUNT_NEEDED]
+
+    @pytest.mark.parametrize("wrong", [20_000, -10_000, 10_000.0, "10000", True])
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_a_dispenser_that_cannot_be_right_leaves_a_count_and_blocks_no_other(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch, wrong: Any, restarted: bool
+    ) -> None:
+        def dispense(*_: int) -> Any:
+            if restarted:
+                raise Crash
+            return wrong
+
+        with monkeypatch.context() as broken:
+            broken.setattr(shop.dispenser, "dispense", dispense)
+            broken.setattr(shop.dispenser, "dispensed", lambda _: wrong)
+            with suppress(Crash):
+                shop.atm().withdraw(10_000, AT)
+            [entry] = shop.atm().close_open()
+        assert (entry.state, entry.done_fen, shop.debited) == (State.COUNT_NEEDED, 0, 10_000)
+        assert shop.atm().withdraw(20_000, AT).state is State.DONE
+        assert shop.atm().counted(entry.request.trace_no, 10_000).state is State.DONE
+        assert shop.atm().close_open() == []
+        assert shop.debited == 30_000
+
+    @pytest.mark.parametrize("wrong", [100.0, "100", True])
+    def test_a_balance_is_whole_fen(self, shop: Shop, monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
+        monkeypatch.setattr(shop.bank, "send", lambda _: BankReply("00", wrong))
         with pytest.raises(InvalidValue):
-            terminal.counted(1, 130_000)
+            shop.atm().balance(AT)
 
 
 class Fault:
