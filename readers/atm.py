@@ -12,7 +12,7 @@ from apdu.channel import CardChannel
 from readers.bank_terminal import BANK_AID, BankTerminal, EncryptingPinPad, read_account_no
 from readers.base import PinPurpose, whole_fen
 from readers.errors import ReaderError
-from readers.online import BankLink, Entry, HostLost, Journal, Kind, State, refused, take_back
+from readers.online import BankLink, Entry, Journal, Kind, State, refused, take_back
 from readers.terminal import TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.errors import InvalidValue
@@ -153,9 +153,8 @@ class ATMTerminal(BankTerminal):
         started = Entry(request, State.STARTED)
         self._journal.write(started)
         with self._moving_money():
-            try:
-                reply = self._host.send(request)
-            except HostLost:
+            reply = self._sent(request)
+            if reply is None:
                 return self._end(take_back(self._host, self._journal, _reversing(started, amount_fen, 0)))
             if not reply.approved:
                 self._journal.write(replace(started, state=State.REFUSED, code=reply.code))

@@ -9,7 +9,7 @@ from apdu.errors import MalformedData
 from apdu.instructions import read_record, select_aid
 from apdu.tlv import find, parse_ber
 from readers.base import PinPad, PinPurpose, whole_fen
-from readers.online import BankLink, BankReply, BankRequest, Entry, Journal, Kind, State, Traces, refused
+from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, refused
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
@@ -92,6 +92,14 @@ class BankTerminal(Terminal):
         state = State.DONE if reply.approved else State.REFUSED
         self._journal.write(replace(started, state=state, code=reply.code))
         return reply
+
+    def _sent(self, request: BankRequest) -> BankReply | None:
+        """The bank's answer to what moves money; None where there is none, or the bank does not know itself."""
+        try:
+            reply = self._host.send(request)
+        except HostLost:
+            return None
+        return None if reply.is_unknown else reply
 
     def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
         account = self.account_no()

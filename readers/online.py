@@ -23,6 +23,15 @@ MAX_TRACE = 999_999
 """受卡方系统跟踪号 has six digits (ISO 8583 field 11)."""
 
 
+DONE_CODES = frozenset({"00", "11", "16", "A2", "A4", "A5", "A6"})
+"""Field 39 of class A, after which the account is booked (two public code tables)."""
+UNKNOWN_CODES = frozenset({"09", "10", "68", "98"})
+"""In progress, approved in part (how much is not said), answered too late, no answer of the card's bank: money may have
+moved, so it is taken back or asked for, and never called refused."""
+TAKEN_BACK_CODES = frozenset({"00", "12", "25"})
+"""Answers that end a reversal: done; nothing to reverse; never seen."""
+
+
 class HostLost(ReaderError):
     """No answer from the host: it may or may not have done what it was asked (无应答)."""
 
@@ -74,7 +83,7 @@ class BankRequest:
 
 @dataclass(frozen=True, slots=True)
 class BankReply:
-    """The bank's answer; ``code`` is its own word for why (ISO 8583 field 39), "00" = done."""
+    """The bank's answer; ``code`` is its own word for why (ISO 8583 field 39), see :data:`DONE_CODES`."""
 
     code: str
     balance_fen: int | None = None
@@ -83,7 +92,12 @@ class BankReply:
     @property
     def approved(self) -> bool:
         """Whether it was done."""
-        return self.code == "00"
+        return self.code in DONE_CODES
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the bank itself does not know what was done."""
+        return self.code in UNKNOWN_CODES
 
 
 class BankLink(Protocol):
@@ -306,7 +320,7 @@ def take_back(link: BankLink, journal: Journal, entry: Entry) -> Entry:
         reply = link.reverse(entry.request, entry.reverse_fen)
     except HostLost:
         return entry
-    if not (reply.approved or reply.code == "25"):  # 25: the bank never saw it, so nothing is to be taken back
+    if reply.code not in TAKEN_BACK_CODES:
         return entry
     state = State.REVERSED if entry.done_fen == 0 else State.DONE
     ended = replace(entry, state=state, reverse_fen=0, code=reply.code)

@@ -12,6 +12,7 @@ from readers.bank_terminal import BankTerminal
 from readers.base import whole_fen
 from readers.online import BankReply, Entry, HostLost, Kind, State, refused
 from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankAccount
 
 
 class PhoneTerminal(BankTerminal):
@@ -38,12 +39,10 @@ class PhoneTerminal(BankTerminal):
             DONE, or STARTED where nobody answered: do not send it again, let :meth:`close_open` ask for it.
 
         Raises:
-            InvalidValue: no amount, or an account that is no number.
+            InvalidValue: no amount, or what no account number can be.
             HostRefused: the bank said no; nothing moved.
         """
-        if not (to_account.isascii() and to_account.isdigit()):
-            raise InvalidValue("an account is a number", step="transfer", term="转入账号")
-        return self._move(Kind.TRANSFER, amount_fen, at, to_account=to_account)
+        return self._move(Kind.TRANSFER, amount_fen, at, to_account=BankAccount.parse(to_account))
 
     def pay(self, bill_no: str, amount_fen: int, at: datetime) -> Entry:
         """Pay a bill, e.g. of a social-insurance premium (持卡缴费). Results and errors as :meth:`transfer`."""
@@ -68,9 +67,8 @@ class PhoneTerminal(BankTerminal):
         started = Entry(request, State.STARTED)
         self._journal.write(started)
         with self._moving_money():
-            try:
-                reply = self._host.send(request)
-            except HostLost:
+            reply = self._sent(request)
+            if reply is None:
                 self.show("结果未知,请勿重复操作")
                 return self._ask(started)
         ended = self._end(started, reply)
@@ -81,9 +79,10 @@ class PhoneTerminal(BankTerminal):
 
     def _ask(self, entry: Entry) -> Entry:
         try:
-            return self._end(entry, self._host.ask(entry.request))
+            reply = self._host.ask(entry.request)
         except HostLost:
             return entry
+        return entry if reply.is_unknown else self._end(entry, reply)
 
     def _end(self, entry: Entry, reply: BankReply) -> Entry:
         state, done = (State.DONE, entry.request.amount_fen) if reply.approved else (State.REFUSED, 0)

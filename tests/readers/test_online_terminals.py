@@ -193,7 +193,8 @@ class TestATM:
         shop.dispenser = SimDispenser(jams={1: 3}, forgets={1})
         terminal = shop.atm()
         terminal.withdraw(120_000, AT)
-        for wrong in (130_000, -1, 30_000.0, True, None):
+        wrongs: list[Any] = [130_000, -1, 30_000.0, True, None]
+        for wrong in wrongs:
             with pytest.raises(InvalidValue):
                 terminal.counted(1, wrong)
         assert [entry.state for entry in shop.journal.entries()] == [State.COUNT_NEEDED]
@@ -370,6 +371,77 @@ class TestPhone:
         with pytest.raises(HostRefused, match="14"):
             shop.phone().transfer(100, "999999999999", AT)
         assert shop.debited == 0
+
+
+class Link:
+    """A bank that gives one answer to each kind of question."""
+
+    def __init__(self, send: str, *, reverse: str = "00", ask: str = "00") -> None:
+        self.codes = {"send": send, "reverse": reverse, "ask": ask}
+        self.asked: list[str] = []
+
+    def _reply(self, what: str) -> BankReply:
+        self.asked.append(what)
+        return BankReply(self.codes[what])
+
+    def send(self, _: BankRequest) -> BankReply:
+        return self._reply("send")
+
+    def reverse(self, _: BankRequest, __: int) -> BankReply:
+        return self._reply("reverse")
+
+    def ask(self, _: BankRequest) -> BankReply:
+        return self._reply("ask")
+
+
+class TestCodesOfTheBank:
+    @pytest.mark.parametrize("code", ["09", "10", "68", "98"])
+    def test_what_the_bank_does_not_know_is_taken_back_and_never_called_refused(self, shop: Shop, code: str) -> None:
+        link: Any = Link(code)
+        shop.bank = link
+        entry = shop.atm().withdraw(10_000, AT)
+        assert (entry.state, link.asked, shop.dispenser.given_fen) == (State.REVERSED, ["send", "reverse"], 0)
+
+    @pytest.mark.parametrize("code", ["11", "16", "A2", "A4", "A5", "A6"])
+    def test_every_code_after_which_the_account_is_booked_gives_the_cash(self, shop: Shop, code: str) -> None:
+        link: Any = Link(code)
+        shop.bank = link
+        assert (shop.atm().withdraw(10_000, AT).done_fen, shop.dispenser.given_fen) == (10_000, 10_000)
+        assert shop.phone().transfer(100, OTHER, AT).done_fen == 100
+
+    @pytest.mark.parametrize("code", ["", "0", "000", "05", "51", "91", "96", "A0", "99"])
+    def test_any_other_code_is_a_refusal(self, shop: Shop, code: str) -> None:
+        link: Any = Link(code)
+        shop.bank = link
+        with pytest.raises(HostRefused):
+            shop.atm().withdraw(10_000, AT)
+        with pytest.raises(HostRefused):
+            shop.phone().transfer(100, OTHER, AT)
+        assert [entry.state for entry in shop.journal.entries()] == [State.REFUSED] * 2
+        assert (link.asked, shop.dispenser.given_fen) == (["send", "send"], 0)
+
+    @pytest.mark.parametrize("code", ["09", "10", "68", "98"])
+    def test_a_transfer_that_the_bank_does_not_know_stays_open_until_it_does(self, shop: Shop, code: str) -> None:
+        link: Any = Link(code, ask=code)
+        shop.bank = link
+        assert shop.phone().transfer(100, OTHER, AT).state is State.STARTED
+        assert [entry.state for entry in shop.phone().close_open()] == [State.STARTED]
+        link.codes["ask"] = "00"
+        assert [entry.done_fen for entry in shop.phone().close_open()] == [100]
+        assert link.asked.count("send") == 1
+
+    @pytest.mark.parametrize(("code", "ends"), [("12", True), ("25", True), ("00", True), ("96", False), ("51", False)])
+    def test_a_reversal_ends_where_nothing_is_left_to_reverse(self, shop: Shop, code: str, ends: bool) -> None:
+        link: Any = Link("98", reverse=code)
+        shop.bank = link
+        assert shop.atm().withdraw(10_000, AT).state is (State.REVERSED if ends else State.REVERSING)
+        assert bool(shop.atm().close_open()) is not ends
+
+    @pytest.mark.parametrize("account", ["12", "0" * 16, "6.22848E+18", "62284800000000000189999", ""])
+    def test_a_transfer_to_what_no_account_can_be_is_not_sent(self, shop: Shop, account: str) -> None:
+        with pytest.raises(InvalidValue):
+            shop.phone().transfer(100, account, AT)
+        assert shop.journal.entries() == []
 
 
 class TestAccountOfTheCard:
