@@ -55,6 +55,8 @@ REASONS = {
 """Finding codes (``payout.<code>``) of lines not taken on, and what a clerk reads."""
 FOLDED = "姓名与登记的写法不同,按登记的姓名发放"
 """Of lines that are taken on (``payout.name_folded``): the names agree only in their search form."""
+OVERLAP = "本项目另有重叠的所属期,请核对是否重复发放"
+"""Of lines that are taken on (``payout.overlap``): the person stands on a roll of a period that shares a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ def draft(books: Books, order: Draft) -> rolls.Roll:
         folded = _match(books, connection, order, roll, count)
         rules.apply(connection, rules.Rules(programme, order.period, order.exclusions), roll)
         deductions.keep_back(connection, programme.code, roll, order.on)
-        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll, folded))
+        warned = [(number, "payout.name_folded", FOLDED) for number in folded]
+        overlapping = rules.overlapping(connection, programme, order.period, roll)
+        warned += [(number, "payout.overlap", OVERLAP) for number in overlapping]
+        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll, warned))
         _INPUT.drop(connection)
         ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
         return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready))
@@ -325,7 +330,9 @@ def refused(connection: sa.Connection, roll: rolls.Roll) -> list[RefusedLine]:
     ]
 
 
-def _findings(connection: sa.Connection, roll: rolls.Roll, folded: Sequence[int]) -> Iterator[PayoutFinding]:
+def _findings(
+    connection: sa.Connection, roll: rolls.Roll, warned: Sequence[tuple[int, str, str]]
+) -> Iterator[PayoutFinding]:
     line = schema.payout_roll_line.c
     query = (
         sa.select(line.line, line.reason, _INPUT.c.id_number)
@@ -336,6 +343,6 @@ def _findings(connection: sa.Connection, roll: rolls.Roll, folded: Sequence[int]
     for number, code, id_number in connection.execute(query).all():
         yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {REASONS[code]}")
     mine = sa.select(_INPUT.c.id_number).where(_INPUT.c.line == sa.bindparam("n"))
-    for number in folded:
+    for number, code, text in warned:
         who = mask_id(connection.execute(mine, {"n": number}).scalar_one())
-        yield PayoutFinding(number, "payout.name_folded", f"{who} {FOLDED}", severity=Severity.WARNING)
+        yield PayoutFinding(number, code, f"{who} {text}", severity=Severity.WARNING)

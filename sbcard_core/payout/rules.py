@@ -68,7 +68,7 @@ def apply(connection: sa.Connection, order: Rules, roll: Roll) -> None:
         refuse("item", f"item = '' AND person_id IN ({_BACK_PAID})", programme=programme.code, held=held_item)
     for rule in order.exclusions:
         if programme.code in rule.codes:
-            others = _runs(connection, rule.codes - {programme.code}, period)
+            others = ", ".join(map(str, _runs(connection, rule.codes - {programme.code}, period)))
             key = "household" if rule.per_household else "person_id"
             if others:
                 there = f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({others}) AND state < 50"  # noqa: S608
@@ -103,13 +103,24 @@ def _refuse_shared(connection: sa.Connection, roll: Roll) -> None:
     update_many(connection, schema.payout_roll_line, ("state", "reason"), ("roll_id", "line"), rows)
 
 
-def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> str:
+def overlapping(connection: sa.Connection, programme: Programme, period: Period, roll: Roll) -> list[int]:
+    """Lines for a due that may be paid already: the person stands on a roll of another period that shares a day."""
+    others = [run_id for run_id in _runs(connection, frozenset({programme.code}), period) if run_id != roll.run_id]
+    if not others:
+        return []
+    line = schema.payout_roll_line.c
+    due = sa.and_(line.item == "", sa.text("payout_roll_line.state < 50"))
+    there = sa.select(line.person_id).where(line.run_id.in_(others), due)
+    mine = sa.select(line.line).where(line.run_id == roll.run_id, line.roll_id == roll.roll_id, due)
+    return list(connection.execute(mine.where(line.person_id.in_(there)).order_by(line.line)).scalars())
+
+
+def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> list[int]:
     """Runs of some programmes whose period shares a day with this one: a year and its quarters do."""
     roll = schema.payout_roll.c
     query = sa.select(roll.run_id, roll.period).where(roll.programme.in_(sorted(codes))).distinct()
     periods = ((run_id, stored_period(text)) for run_id, text in connection.execute(query))
-    same = (run_id for run_id, one in periods if one.begin <= period.end and period.begin <= one.end)
-    return ", ".join(map(str, same))
+    return [run_id for run_id, one in periods if one.begin <= period.end and period.begin <= one.end]
 
 
 _CLAIM = f"l.run_id = :run AND l.roll_id = :roll AND l.state < 50 AND l.state = {int(RollLineState.READY)}"

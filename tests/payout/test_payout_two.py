@@ -270,6 +270,30 @@ def test_programmes_that_exclude_each_other_do_so_in_periods_of_unlike_form(
             engine.withdraw(roll.roll_no)
 
 
+def test_who_may_be_paid_for_the_same_days_already_is_named(quick_town) -> None:
+    """A month and its quarter are two periods of one programme: the line is taken on, and is to be looked at."""
+    engine = quick_town.engine
+
+    def warned(period: str, lines: list[RollLine]) -> list[int]:
+        before = len(quick_town.findings())
+        roll = engine.draft(PLAIN, period, lines, on=DAY)
+        assert engine.refused(roll.roll_no) == []
+        found = quick_town.findings()[before:]
+        assert {code for code, _ in found} <= {"payout.overlap"}
+        with quick_town.store.begin() as connection:
+            query = sa.select(schema.finding.c.line).order_by(schema.finding.c.finding_id)
+            return list(connection.execute(query).scalars())[before:]
+
+    assert warned("2014-08", quick_town.roll([1, 2])) == []
+    assert warned("2014-08", quick_town.roll([3])) == []  # the same period, another roll
+    assert warned("2014-Q3", [*quick_town.roll([4, 2, 1]), held_line(quick_town, 3, "aid")]) == [2, 3]
+    assert warned("2014", quick_town.roll([4, 5])) == [1]
+    assert warned("2014-Q2", quick_town.roll([1])) == warned("2015", quick_town.roll([1, 4])) == []
+    for roll in engine.rolls(PLAIN, "2014-08"):
+        engine.withdraw(roll.roll_no)
+    assert warned("2014-07", quick_town.roll([5, 6])) == [1]  # the year; nobody's August
+
+
 def test_what_was_taken_out_and_who_has_no_household_excludes_nobody(new_town, store: Store, tmp_path) -> None:
     rules = [Exclusion(frozenset({"plain", "other"})), Exclusion(frozenset({"noticed", "pension"}), per_household=True)]
     town = new_town(store, tmp_path, 8, exclusions=rules)
