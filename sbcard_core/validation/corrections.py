@@ -114,8 +114,8 @@ class ReadBack:
     def save(self, path: Path, *, spec: RecordSpec = COLLECTION) -> int:
         """Write the corrected records as a file for :func:`~sbcard_core.validation.check.check_files`.
 
-        GB 18030, CR LF, header first; record n of ``rows`` (from 0) is line n + 2. A line end inside a cell becomes
-        a blank.
+        GB 18030, CR LF, header first, then the records in the order of ``rows``. Line ends around a cell's text go;
+        those in it stay, for two names in one cell are not one.
 
         Returns:
             How many records were written.
@@ -126,5 +126,5 @@ class ReadBack:
         """
         with new_text(path, encoding="gb18030", errors="replace") as file:
             write_rows(file, [[one.header for one in spec.fields]])
-            write_rows(file, ([value.replace("\n", " ") for value in row.values] for row in self.rows))
+            write_rows(file, ([value.strip("\r\n") for value in row.values] for row in self.rows))
         return len(self.rows)

@@ -265,6 +265,17 @@ def test_digits_in_a_cell_for_dates_cost_neither_the_row_nor_the_workbook(case: 
     assert (back.unchanged, kinds(back)) == (5, [])
 
 
+def test_two_lines_in_a_cell_are_not_made_one_name(case: Case, tmp_path: Path) -> None:
+    def change(sheet: Any) -> None:
+        for row, name in ((sheet.max_row, "张三\n李四"), (sheet.max_row - 1, "王五\n")):
+            sheet.cell(row, AT["name"]).value, sheet.cell(row, AT["county"]).value = name, "430102"
+
+    case.edit(change).save(tmp_path / "again.csv")
+    (batch,) = check_files([tmp_path / "again.csv"], on=ON)
+    assert [row.name for row in batch.accepted] == ["王五"]
+    assert [one.code for one in batch.findings] == ["name.character"]
+
+
 def test_a_sheet_with_other_columns_is_not_read(case: Case) -> None:
     back = case.edit(lambda sheet: sheet.delete_cols(AT["phone"]))
     assert kinds(back) == ["sheet"] + ["unread"] * 6
