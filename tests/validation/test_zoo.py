@@ -354,9 +354,8 @@ ZOO: dict[str, Beast] = {
     "dbf": Beast(dbf(CLEAN), OK3, {}, ".dbf", spec=DBF_SPEC),
     "dbf with a deleted row": Beast(dbf(CLEAN, deleted=1), (2, 0, 0), {}, ".dbf", spec=DBF_SPEC),
     "dbf cut off in a row": Beast(dbf(CLEAN, cut=40), (2, 0, 1), {"record.undecodable": 1}, ".dbf", spec=DBF_SPEC),
-    "dbf that counts too many": Beast(
-        dbf(CLEAN, count=9), (3, 0, 1), {"record.undecodable": 1, **DAMAGED}, ".dbf", spec=DBF_SPEC
-    ),
+    "dbf that counts too many": Beast(dbf(CLEAN, count=9), (3, 0, 0), DAMAGED, ".dbf", spec=DBF_SPEC),
+    "dbf that counts too few": Beast(dbf(CLEAN, count=2), (2, 0, 0), DAMAGED, ".dbf", spec=DBF_SPEC),
     "dbf of noise": Beast(bytes(range(256)), NONE, DAMAGED, ".dbf", spec=DBF_SPEC),
     "fixed width": Beast(fixed(CLEAN), OK3, {}, ".txt", as_fixed),
     "fixed width with a short line": Beast(fixed(CLEAN)[:-9], (2, 0, 1), {"record.undecodable": 1}, ".txt", as_fixed),
