@@ -47,7 +47,7 @@ def nets(store: Store) -> dict[str, int]:
 
 def assert_sound(store: Store) -> list[Row]:
     """Each row has its postings and no posting is without its row; the years are what the rows add up to."""
-    kept, names = rows(store), moved(store).keys()
+    kept, called = rows(store), {name.rpartition(":")[0] for name in moved(store)}
     expected: dict[str, int] = {}
     added: dict[tuple[Any, ...], Counter[int]] = {}
     for row in kept:
@@ -56,13 +56,12 @@ def assert_sound(store: Store) -> list[Row]:
         if row.reverses is not None:
             prefix = f"refund:{row.setl_id}"
             if is_cancellation(row):  # the first of a settlement is called by it, one after a reversal by itself
-                again = any(name.startswith(f"cancel:{row.setl_id}:") for name in names)
-                prefix = f"cancel:{row.setl_id if again else row.reverses}"
+                own = f"cancel:{row.setl_id}"
+                prefix = own if own in called else f"cancel:{row.reverses}"
             elif undone := reinstated(row):
                 prefix = f"reinstate:{undone}"
         expected |= {f"{prefix}:{part}": fen for part in PAID_PARTS if (fen := getattr(split, part))}
-        own, shared = split.added[:OWN], split.added[OWN:]
-        for bucket, values, first in ((row.bucket, own, 0), ("", shared, OWN)):
+        for bucket, values, first in ((row.bucket, split.added[:OWN], 0), ("", split.added[OWN:], OWN)):
             year = added.setdefault((row.psn_no, row.insutype, row.year, bucket), Counter())
             for place, value in enumerate(values, start=first):
                 year[place] += value
