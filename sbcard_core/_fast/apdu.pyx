@@ -27,7 +27,9 @@ cdef extern from "csrc/apdu.h":
     int64_t sbc_apdu_same_length(const int64_t *, size_t, int64_t, int64_t *) noexcept nogil
     int64_t sbc_apdu_total(const sbc_apdu_batch *) noexcept nogil
     int sbc_apdu_encode(const sbc_apdu_batch *, uint8_t *, int64_t, int64_t *) noexcept nogil
-    int sbc_apdu_decode(const uint8_t *, int64_t, const int64_t *, int64_t, size_t, int64_t *, uint16_t *) noexcept nogil
+    int sbc_apdu_decode(
+        const uint8_t *, int64_t, const int64_t *, int64_t, size_t, int64_t *, uint16_t *
+    ) noexcept nogil
 
 LEVELS = ("portable",)
 
