@@ -139,15 +139,13 @@ def clear_journal(
 
 
 def _earlier(connection: sa.Connection, prefix: str) -> str | None:
-    """The name under which rows or findings of a file with these contents are there."""
+    """The name under which lines of a file with these contents are there."""
     first, last = f"{prefix}:", f"{prefix};"  # ';' follows ':', so this is a range of the index
-    purchase, finding = schema.offline_purchase.c, schema.finding.c
-    queries = (
-        sa.select(purchase.source).where(purchase.source >= first, purchase.source < last),
-        sa.select(finding.source).where(finding.stage == STAGE, finding.source >= first, finding.source < last),
-    )
-    found = (connection.execute(query.limit(1)).scalar() for query in queries)
-    return next((source for source in found if source is not None), None)
+    for source in (schema.offline_purchase.c.source, schema.clearing_suspense.c.source):
+        found = connection.execute(sa.select(source).where(source >= first, source < last).limit(1)).scalar()
+        if found is not None:
+            return str(found)
+    return None
 
 
 Line = Purchase | Unreadable

@@ -26,6 +26,8 @@ OFFICERS: Final = 2
 REASON_MAX: Final = 200
 """Longest reason in characters."""
 _HELD: Final = schema.clearing_suspense.c
+_RECORD: Final = ("source", "line", "card_no", "offline_no", "amount_fen", "at")
+_SLOT: Final = ("terminal_no", "terminal_txn_no")
 
 
 class SuspenseState(IntEnum):
@@ -62,6 +64,7 @@ class Held:
         line: 1-based line.
         status: the newest verdict.
         terminal_no: empty where the line cannot be read.
+        at: the terminal's time, ``YYYY-MM-DDTHH:MM:SS``.
     """
 
     source: str
@@ -71,6 +74,7 @@ class Held:
     terminal_no: str
     terminal_txn_no: int
     card_no: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,9 @@ def leave_suspense(
 ) -> int:
     """Release lines to their merchants or return them, in one transaction: all of them or none.
 
+    A purchase is paid once. A terminal whose counter has begun anew gives a serial number again: a genuine purchase
+    under a number that paid another one is a duplicate until it is released, and is paid under its card and time too.
+
     Args:
         store: the database.
         ledger: the books over the same database.
@@ -183,37 +190,61 @@ def leave_suspense(
     lines = sorted(set(lines), key=lambda one: (one.source, one.line))
     with store.begin() as connection:
         lock_for_posting(connection)
-        _check(connection, lines, way)
+        rows = _check(connection, lines, way)
         require(connection, officers, act, signers, needed=OFFICERS)
         accounts = {merchant_account(one.terminal_no) for one in lines if one.terminal_no}
         ledger.open_accounts([(name, AccountKind.MERCHANT_PAYABLE) for name in sorted(accounts)], connection=connection)
+        renumbered = _renumbered(connection, lines) if way is Exit.RELEASE else set()
         moved = [one for one in lines if one.amount_fen]
-        statuses = ledger.post_many([_transfer(way, one, on) for one in moved], connection)
+        transfers = [_transfer(way, one, on, is_renumbered=one in renumbered) for one in moved]
+        statuses = ledger.post_many(transfers, connection)
         for one, status in zip(moved, statuses, strict=True):
             if status is not TransferStatus.POSTED:
                 raise _refused(one, status)
         _keep(connection, lines, way, reason_of(reason), on)
+        if way is Exit.RELEASE:  # the same record in another journal is a duplicate now
+            _store_paid(connection, [rows[one] for one in lines if one not in renumbered])
     return sum(one.amount_fen for one in lines)
 
 
-def _check(connection: sa.Connection, lines: Sequence[Held], way: Exit) -> None:
+def _check(connection: sa.Connection, lines: Sequence[Held], way: Exit) -> dict[Held, Any]:
+    """The rows of lines that may leave."""
     wanted = rows_as_table(connection, (_HELD.source, _HELD.line), [(one.source, one.line) for one in lines])
     same = sa.and_(_HELD.source == wanted.c.source, _HELD.line == wanted.c.line)
     query = sa.select(schema.clearing_suspense).join_from(wanted, schema.clearing_suspense, same)
     rows = connection.execute(query.where(_HELD.state == int(SuspenseState.HELD)))
-    there = {(row.source, row.line): _of(row) for row in rows}
+    there = {_of(row): row._mapping for row in rows}
     for one in lines:
-        if there.get((one.source, one.line)) != one:
+        if one not in there:
             raise _no("clearing.not_held", one)
         if way is Exit.RELEASE and not one.terminal_no:
             raise _no("clearing.no_terminal", one)
+    return there
 
 
-def _transfer(way: Exit, one: Held, on: date) -> Transfer:
+def _renumbered(connection: sa.Connection, lines: Sequence[Held]) -> set[Held]:
+    """Genuine purchases whose terminal had used their serial number before, for another purchase that was paid."""
+    paid = schema.offline_purchase.c
+    slots = {(one.terminal_no, one.terminal_txn_no) for one in lines}
+    wanted = rows_as_table(connection, (paid.terminal_no, paid.terminal_txn_no), slots)
+    same = sa.and_(paid.terminal_no == wanted.c.terminal_no, paid.terminal_txn_no == wanted.c.terminal_txn_no)
+    query = sa.select(*wanted.c, paid.card_no, paid.at, paid.amount_fen).join_from(
+        wanted, schema.offline_purchase, same
+    )
+    rows = connection.execute(query.where(paid.status == int(TacStatus.VERIFIED)))
+    others = {(row[0], row[1]): tuple(row[2:]) for row in rows}
+    duplicates = [one for one in lines if one.status is ClearingStatus.DUPLICATE]
+    mine = {one: (one.card_no, one.at, one.amount_fen) for one in duplicates}
+    return {one for one in duplicates if others.get((one.terminal_no, one.terminal_txn_no), mine[one]) != mine[one]}
+
+
+def _transfer(way: Exit, one: Held, on: date, *, is_renumbered: bool) -> Transfer:
     at = timestamp(on)
     if way is Exit.RELEASE:
         merchant = merchant_account(one.terminal_no)
         number = purchase_id(one.terminal_no, one.terminal_txn_no)
+        if is_renumbered:
+            number = f"{number}:{one.card_no}:{one.at}"
         return Transfer(number, SUSPENSE, merchant, one.amount_fen, "purse.released", at, one.card_no)
     number = f"return:{one.source[:16]}:{one.line}"
     return Transfer(number, SUSPENSE, PURSE_FLOAT, one.amount_fen, "purse.returned", at, one.source)
@@ -226,18 +257,22 @@ def _keep(connection: sa.Connection, lines: Sequence[Held], way: Exit, reason: s
     verdict = schema.clearing_verdict.c
     for one in lines:
         number = sa.select(sa.func.max(verdict.number)).where(verdict.source == one.source, verdict.line == one.line)
-        count = connection.execute(number).scalar() or 0
+        count = connection.execute(number).scalar_one()
         values = (one.source, one.line, count + 1, int(one.status), on.isoformat(), f"{way}: {reason}")
         insert_many(connection, schema.clearing_verdict, tuple(c.name for c in verdict), [values])
-    if way is Exit.RELEASE:  # the purchase is paid: the same record in another journal is a duplicate
-        slots = [(int(TacStatus.VERIFIED), one.terminal_no, one.terminal_txn_no) for one in lines]
-        columns = ("terminal_no", "terminal_txn_no")
-        update_many(connection, schema.offline_purchase, ("status",), columns, slots)
+
+
+def _store_paid(connection: sa.Connection, lines: Iterable[Any]) -> None:
+    """Keep the released records as those that hold their serial numbers."""
+    verified = int(TacStatus.VERIFIED)
+    rows = [(verified, *(one[name] for name in (*_RECORD, *_SLOT))) for one in lines]
+    update_many(connection, schema.offline_purchase, ("status", *_RECORD), _SLOT, rows)
 
 
 def _of(row: Any) -> Held:
     status = ClearingStatus(row.status)
-    return Held(row.source, row.line, row.amount_fen, status, row.terminal_no, row.terminal_txn_no, row.card_no)
+    slot = (row.terminal_no, row.terminal_txn_no)
+    return Held(row.source, row.line, row.amount_fen, status, *slot, row.card_no, row.at)
 
 
 def _no(code: str, one: Held) -> SuspenseRefused:

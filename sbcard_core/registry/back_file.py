@@ -1,8 +1,9 @@
 """The factory's back-file (制卡回盘文件): CSV, GB18030, CRLF, behind a prefix line ``<批次号><人数>``.
 
-Public vendor code shows the columns in two orders, so they are found by their header, never by position. The
-prefix is known by its two names only; both ``<批次号>B1</批次号><人数>20</人数>`` and ``<B1><20>`` are read and the
-first is written (assumed).
+Public vendor code shows the columns in two orders, so they are found by their header, never by position, and without
+the notes in brackets that some writers add (``失败原因(50字节内)``). The prefix is known by its two names, which may
+carry the star of a required field; elements of an envelope before them are passed over. Both
+``<批次号>B1</批次号><人数>20</人数>`` and ``<B1><20>`` are read and the first is written (assumed).
 """
 
 import csv
@@ -34,7 +35,13 @@ NEEDED = ("社保卡号", "社会保障号码", "卡识别码", "失败环节", 
 
 END_OF_FILE = "\r\n\x1a\0 "
 """What old programs leave behind the last line."""
-_PREFIX = re.compile(r"<批次号>([^<>]+)(?:</批次号>)?<人数>(\d+)(?:</人数>)?|<([0-9A-Za-z-]+)><(\d+)>", re.ASCII)
+_PREFIX = re.compile(
+    r"(?:<([^<>]+)>[^<>]*</\1>)*<批次号\*?>([^<>]+)(?:</批次号\*?>)?<人数\*?>(\d+)(?:</人数\*?>)?"
+    r"|<([0-9A-Za-z-]+)><(\d+)>",
+    re.ASCII,
+)
+_NOTE = re.compile(r"[(（][^()（）]*[)）]$")
+"""A note behind the name of a column."""
 
 
 class BackFileRefused(Refused):
@@ -74,8 +81,9 @@ def read(path: Path) -> BackFile:
     match = _PREFIX.fullmatch(lines[0].strip())
     if match is None:
         raise refused(path, "prefix")
-    order_no, count = match[1] or match[3], int(match[2] or match[4])
-    header = [name.strip() for name in (quotes.cells(lines[1]) if len(lines) > 1 else None) or []]
+    order_no, count = match[2] or match[4], int(match[3] or match[5])
+    names = (quotes.cells(lines[1]) if len(lines) > 1 else None) or []
+    header = [_NOTE.sub("", name.strip()).rstrip() for name in names]
     for name in NEEDED:
         if header.count(name) != 1:
             raise refused(path, "header", column=name, times=header.count(name))

@@ -26,6 +26,8 @@ from sbcard_core.clearing import (
     write_journal,
 )
 from sbcard_core.clearing.journal import digest
+from sbcard_core.clearing.offline import ClearingRefused
+from sbcard_core.clearing.suspense import SuspenseState
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
@@ -382,3 +384,83 @@ def test_an_old_journal_sent_again_months_later_pays_only_what_is_new(
     assert (merchants(ledger), balance(ledger, "SUSPENSE")) == (paid + 107, paid)
     assert leave(store, ledger, officers, Exit.RETURN, held(store), reason="重复报送") == paid
     assert balance(ledger, "PURSE_FLOAT") == -merchants(ledger)
+
+
+def test_a_serial_number_that_a_terminal_uses_again_pays_both_purchases_each_once(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """The terminal was replaced or its counter began anew: another card, or the same one at another time."""
+    first = purchase(1, keys)
+    august = datetime(2014, 8, 9, 10)  # noqa: DTZ001
+    other = purchase(1, keys, at=august, card_no="B00000029", factor=bytes(8), amount_fen=5000)
+    later = purchase(1, keys, at=august)
+    for name, records in (("a", [first]), ("b", [other, first]), ("c", [later]), ("d", [other])):
+        clear_journal(store, ledger, journal(tmp_path, records, f"{name}.csv"), keys, on=LATER)
+    new, copy, again, twice = sorted(held(store), key=lambda one: (one.source[-5:], one.line))
+    assert {one.status for one in held(store)} == {ClearingStatus.DUPLICATE}
+    assert [new.at, copy.at] == ["2014-08-09T10:00:00", "2014-07-31T09:01:00"]
+    assert leave(store, ledger, officers, Exit.RELEASE, [new, again]) == 5000 + 101
+    for paid in (copy, twice):
+        with pytest.raises(SuspenseRefused, match="was paid before"):
+            leave(store, ledger, officers, Exit.RELEASE, [paid])
+    assert merchants(ledger) == 101 + 5000 + 101
+    assert clear_journal(store, ledger, journal(tmp_path, [first, later], "e.csv"), keys, on=LATER).cleared == 0
+    assert leave(store, ledger, officers, Exit.RETURN, [copy, twice]) == 101 + 5000
+    assert ledger.recompute() == []
+
+
+def test_a_released_record_holds_its_serial_number(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """Two damaged records under one number, and one under another: the one that is paid is kept, with all it names."""
+    wrong = [purchase(n, keys, terminal_no=bytes.fromhex(TERMINALS[0]), terminal_txn_no=7) for n in (1, 2)]
+    records = [dataclasses.replace(one, tac=bytes(4)) for one in (*wrong, purchase(4, keys))]
+    clear_journal(store, ledger, journal(tmp_path, records), keys, on=ON)
+    one, two, _ = held(store)
+    with store.begin() as connection:
+        kept = connection.execute(sa.select(schema.offline_purchase.c.line).order_by("line")).scalars().all()
+    assert kept == [2, 4]  # of records with one number, none of them paid, the first
+    leave(store, ledger, officers, Exit.RELEASE, [two])
+    with pytest.raises(SuspenseRefused, match="was paid before"):  # it is no genuine purchase under a number used again
+        leave(store, ledger, officers, Exit.RELEASE, [one])
+    with store.begin() as connection:
+        rows = connection.execute(sa.select(schema.offline_purchase).order_by(schema.offline_purchase.c.line)).all()
+    assert [tuple(row) for row in rows] == [
+        (two.source, 3, TERMINALS[0], 7, two.card_no, 2, 102, "2014-07-31T09:02:00", 0),
+        (two.source, 4, TERMINALS[0], 4, "B00000049", 4, 104, "2014-07-31T09:04:00", 1),
+    ]
+
+
+def test_a_line_in_suspense_says_where_its_money_went(
+    store: Store, ledger: Ledger, keys: MasterKeys, others: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """Two journals: one checked again, of the other two lines left by decision and one still lies there."""
+    other = journal(tmp_path, [purchase(n, keys) for n in (1, 2)], "k.csv")
+    path = journal(tmp_path, [purchase(n, others) for n in (3, 4, 5)])
+    source = clear_journal(store, ledger, path, keys, on=ON).source
+    wrong = clear_journal(store, ledger, other, others, on=ON).source
+    assert [one.source for one in held(store)] == sorted([source] * 3 + [wrong] * 2)
+    assert [one.source for one in held(store, wrong)] == [wrong] * 2
+    one, two, _ = held(store, source)
+    leave(store, ledger, officers, Exit.RELEASE, [one])
+    leave(store, ledger, officers, Exit.RETURN, [two])
+    clear_journal(store, ledger, other, keys, on=LATER, again="密钥有误")
+    table = schema.clearing_suspense.c
+    with store.begin() as connection:
+        rows = connection.execute(sa.select(table.source, table.line, table.state)).all()
+    state = {(row.source, row.line): SuspenseState(row.state).name for row in rows}
+    assert [state[source, line] for line in (2, 3, 4)] == ["RELEASED", "RETURNED", "HELD"]
+    assert [state[wrong, line] for line in (2, 3)] == ["CLEARED", "CLEARED"]
+
+
+def test_nothing_is_paid_from_suspense_into_a_closed_period(
+    store: Store, ledger: Ledger, keys: MasterKeys, others: MasterKeys, tmp_path: Path
+) -> None:
+    path = journal(tmp_path, [purchase(n, keys) for n in (1, 2)])
+    clear_journal(store, ledger, path, others, on=ON)
+    ledger.close_period("2014-08", at="2014-09-01T00:00:00")
+    lines, money = held(store), ledger.totals()
+    with pytest.raises(ClearingRefused, match="PERIOD_CLOSED"):
+        clear_journal(store, ledger, path, keys, on=LATER, again="密钥有误")
+    assert (held(store), ledger.totals()) == (lines, money)
+    assert clear_journal(store, ledger, path, keys, on=date(2014, 9, 2), again="密钥有误").cleared == 2

@@ -79,17 +79,15 @@ def test_blank_lines_behind_a_statement_are_passed_over(tmp_path: Path, tail: st
 
 
 def test_differences_become_findings(store: Store) -> None:
+    ours, theirs = [Entry("A", 1), Entry("C", -5)], [Entry("A", 3), Entry("B", 2)]
     with store.begin() as connection:
-        assert (
-            record_differences(connection, "2014-07-31", reconcile([Entry("A", 1)], [Entry("A", 3), Entry("B", 2)]))
-            == 2
-        )
-        rows = connection.execute(
-            sa.select(schema.finding.c.code, schema.finding.c.amount_fen, schema.finding.c.detail)
-        )
+        assert record_differences(connection, "2014-07-31", reconcile(ours, theirs)) == 3
+        found = schema.finding.c
+        rows = connection.execute(sa.select(found.source, found.line, found.code, found.amount_fen, found.detail))
         assert [tuple(row) for row in rows] == [
-            ("recon.amount_differs", 2, "金额不符:A,我方0.01,对方0.03"),
-            ("recon.only_theirs", 2, "对方单边:B,我方无,对方0.02"),
+            ("2014-07-31", 0, "recon.amount_differs", 2, "金额不符:A,我方0.01,对方0.03"),
+            ("2014-07-31", 0, "recon.only_theirs", 2, "对方单边:B,我方无,对方0.02"),
+            ("2014-07-31", 0, "recon.only_ours", 5, "我方单边:C,我方-0.05,对方无"),
         ]
 
 

@@ -191,6 +191,26 @@ def test_both_forms_of_the_prefix(tmp_path: Path) -> None:
     assert back_file.read(path).order_no == "B1"
 
 
+@pytest.mark.parametrize("envelope", ["", "<操作*>即制卡回盘</操作*><用户名*>u</用户名*>", "<ERR>00</ERR>"])
+@pytest.mark.parametrize(
+    ("star", "notes"), [("", ("", "")), ("*", ("(银行/制卡)", "(50字节内)")), ("*", ("（银行）", " (50)"))]
+)
+def test_a_back_file_in_its_envelope_with_starred_names_and_notes(
+    tmp_path: Path, envelope: str, star: str, notes: tuple[str, str]
+) -> None:
+    path = tmp_path / "b.csv"
+    back_file.write(path, "B1", [{"社保卡号": "A", "失败环节": "制卡", "失败原因": "损"}])
+    prefix, header, rest = path.read_bytes().decode("gb18030").split("\r\n", 2)
+    prefix = envelope + prefix.replace("批次号>", f"批次号{star}>").replace("人数>", f"人数{star}>")
+    header = header.replace("失败环节", f"失败环节{notes[0]}").replace("失败原因", f"失败原因{notes[1]}")
+    path.write_bytes("\r\n".join([prefix, header, rest]).encode("gb18030"))
+    file = back_file.read(path)
+    assert (file.order_no, file.rows) == ("B1", [("A", "", "", "制卡", "损")])
+    path.write_bytes(("x" + prefix + "\r\n" + header + "\r\n" + rest).encode("gb18030"))
+    with pytest.raises(BackFileRefused):
+        back_file.read(path)
+
+
 def test_a_long_reason_is_cut_between_characters(tmp_path: Path) -> None:
     back_file.write(tmp_path / "b", "B1", [{"失败原因": "a" + "损" * 40}])
     assert back_file.read(tmp_path / "b").rows[0][-1] == "a" + "损" * 24
