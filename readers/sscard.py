@@ -13,6 +13,7 @@ from pathlib import Path
 
 from apdu.errors import CardLost, UnexpectedStatus
 from apdu.purse import pack_datetime
+from apdu.status import StatusWord
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
@@ -22,7 +23,9 @@ from readers.sscard_guard import MEMORY, Guard
 from readers.sscard_text import (
     BASIC_ITEMS,
     HSM_ITEMS,
+    WHOLE_FILE,
     DriverBasic,
+    DriverFiles,
     decode,
     file_address,
     parse_basic,
@@ -31,6 +34,7 @@ from readers.sscard_text import (
 )
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.errors import CardError, PsamMissing
+from sbcard_core.card.files import FileDecl, Format, Structure
 from sbcard_core.card.identification import parse_code
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.messages import message
@@ -52,6 +56,8 @@ _CARD_NO = 9
 _LARGEST_FEN = 0xFFFF_FFFF
 _FILLER = "F"
 """What fills unused digits of a cn record; stripped where a driver returns it."""
+
+_NO_RECORD = StatusWord(0x6A83)
 
 HsmHost = Callable[[Mapping[str, str]], str]
 """Takes the items of Step1 by name, returns ``pKey`` of Step2."""
@@ -114,10 +120,10 @@ class WholeCard(DeviceConnection):
         with self._alone("read_basic"):
             basic = self._basic()
             parse_code(basic.identification_code)
-            unread: dict[str, SBCardError] = {}
+            unread: dict[str, SBCardError] = dict(basic.unread)
             rest = self._rest(basic, unread)
         for name in ("card_no", "id_number", "name"):
-            if not getattr(basic, name):
+            if not getattr(basic, name) and name not in unread:
                 unread[name] = PsamMissing(message("readers.item.empty"), step="iReadCardBas", term="数据项")
         return CardBasic(
             identification_code=basic.identification_code.upper(),
@@ -132,42 +138,54 @@ class WholeCard(DeviceConnection):
         )
 
     def _rest(self, basic: DriverBasic, unread: dict[str, SBCardError]) -> dict[str, str]:
-        """The items of ``iReadCard`` by name: all at once, one by one where the driver refuses them together."""
+        """The items of ``iReadCard`` by name."""
         files: dict[str, list[int]] = {}
         for path, tag in _REST:
             files.setdefault(path, []).append(tag)
-        try:
-            found = {
-                (path, tag): value
-                for path, values in self._files(basic, files).items()
-                for tag, value in values.items()
-            }
-        except CardLost:
-            raise
-        except NotSupported as missing:  # no such function: asking again is of no use
-            found = {}
-            unread.update(dict.fromkeys(_REST.values(), missing))
-        except SBCardError:
-            found = {}
-            for (path, tag), name in _REST.items():
-                try:
-                    found[path, tag] = self._files(basic, {path: [tag]})[path][tag]
-                except CardLost:
-                    raise
-                except SBCardError as error:
-                    unread[name] = error
-        values = {name: found.get(place, "") for place, name in _REST.items()}
+        found = self._files(basic, files)
+        unread.update({_REST[place]: error for place, error in found.unread.items()})
+        values = {name: found.values.get(path, {}).get(tag, "") for (path, tag), name in _REST.items()}
         return {name: value.rstrip(_FILLER) if name in _PACKED else value for name, value in values.items()}
 
-    def read(self, files: Mapping[str, Sequence[int]]) -> dict[str, dict[int, str]]:
-        """Read records by path and tag, as the driver writes them.
+    def read(self, files: Mapping[str, Sequence[int]]) -> DriverFiles:
+        """Read records by path and tag, as the driver writes them; no tag for a file that is one value.
+
+        What the driver does not give is named in ``unread``; it costs nothing else.
 
         Raises:
-            AnswerMalformed: the answer does not mirror the question.
-            SBCardError: see :meth:`Driver.call`.
+            CardLost: the card or the reader went away.
+            SBCardError: nothing at all was read; see :meth:`Driver.call`.
         """
         with self._alone("iReadCard"):
-            return self._files(self.first, files)
+            found = self._files(self.first, files)
+        if found.unread and not any(found.values.values()):
+            raise next(iter(found.unread.values()))
+        return found
+
+    def read_file(self, file: FileDecl) -> tuple[dict[str, str], dict[str, SBCardError]]:
+        """Read a declared file as the driver writes it.
+
+        Returns:
+            Values by the names of its records, and what could not be read with the error of each. A record the card
+            does not have is in neither. A file without tags is one value, under the file's own name.
+
+        Raises:
+            CardLost: the card or the reader went away.
+        """
+        names = {record.tag: record for record in file.records} if file.structure is Structure.RECORDS else {}
+        with self._alone("iReadCard"):
+            found = self._files(self.first, {file.path: list(names)})
+        values: dict[str, str] = {}
+        for tag, value in found.values.get(file.path, {}).items():
+            record = names.get(tag)
+            packed = record is not None and record.format is Format.CN
+            values[record.name if record else file.path] = value.rstrip(_FILLER) if packed else value
+        unread = {
+            names[tag].name if tag in names else file.path: error
+            for (_, tag), error in found.unread.items()
+            if getattr(error, "sw", None) != _NO_RECORD
+        }
+        return values, unread
 
     def write(self, path: str, values: Mapping[int, str]) -> None:
         """Write records of one file (the interface's drivers handle only the first file of a call).
@@ -177,7 +195,7 @@ class WholeCard(DeviceConnection):
         """
         address = file_address({path: list(values)})
         text = f"{path.replace('/', '')}|" + "".join(f"{value}|" for value in values.values()) + "$"
-        self._call("iWriteCard", self._interface, self._card_info(self.first), address, text)
+        self._call("iWriteCard", self._interface, self.first.card_info, address, text)
 
     def verify_pin(self) -> None:
         """Have the driver's PIN pad ask for the PIN and the card check it."""
@@ -189,11 +207,11 @@ class WholeCard(DeviceConnection):
 
     def reload_pin(self) -> None:
         """Give the card a new PIN with the authority of the PSAM."""
-        self._call("iReloadPIN", self._interface, self._card_info(self.first))
+        self._call("iReloadPIN", self._interface, self.first.card_info)
 
     def unblock_pin(self) -> None:
         """Give the PIN its tries back."""
-        self._call("iUnblockPIN", self._interface, self._card_info(self.first))
+        self._call("iUnblockPIN", self._interface, self.first.card_info)
 
     def debit(self, total_fen: int, insured_fen: int, at: datetime) -> str:
         """Pay with the social-security account (one source for the argument; the answer's items are not public).
@@ -215,7 +233,7 @@ class WholeCard(DeviceConnection):
             raise InvalidValue("not an amount the account takes", step="iDoDebit", term="消费金额")
         yuan = [f"{fen // 100}.{fen % 100:02d}" for fen in (total_fen, insured_fen)]
         pay = "|".join((*yuan, pack_datetime(at).hex())) + "|"
-        return self._call("iDoDebit", self._interface, self._card_info(self.first), pay)
+        return self._call("iDoDebit", self._interface, self.first.card_info, pay)
 
     def read_debit_record(self) -> str:
         """The account's log as the driver writes it (its items are not public)."""
@@ -241,21 +259,42 @@ class WholeCard(DeviceConnection):
             step, encoding = "iReadCardBas_HSM_Step1", self._driver.encoding
             asked = self._driver.call(step, int(self._interface))
             layout = (*HSM_ITEMS, "terminal_no")
-            items, _ = parse_items(asked, layout, least=len(HSM_ITEMS) - 2, step=step, encoding=encoding)
-            answer = self._hsm(items)
+            items = parse_items(asked, layout, least=len(HSM_ITEMS) - 2, step=step, encoding=encoding)
+            answer = self._hsm(items.named)
             if not isinstance(answer, str):
                 raise InvalidValue(message("readers.hsm_text", found=type(answer).__name__), step=step) from error
             raw = self._driver.call("iReadCardBas_HSM_Step2", answer)
         return parse_basic(raw, layout=self._layout, encoding=self._driver.encoding)
 
-    def _files(self, basic: DriverBasic, files: Mapping[str, Sequence[int]]) -> dict[str, dict[int, str]]:
-        card = self._card_info(basic)
-        raw = self._driver.call("iReadCard", int(self._interface), int(self._right), card, file_address(files))
-        return parse_files(raw, files, encoding=self._driver.encoding)
+    def _files(self, basic: DriverBasic, files: Mapping[str, Sequence[int]]) -> DriverFiles:
+        """All at once; one by one what the driver refuses, or writes wrongly, together."""
+        try:
+            found = self._asked(basic, files)
+        except CardLost:
+            raise
+        except NotSupported as missing:  # no such function: asking again is of no use
+            return DriverFiles({}, dict.fromkeys(_places(files), missing))
+        except SBCardError as error:
+            found = DriverFiles({}, dict.fromkeys(_places(files), error))
+        if len(_places(files)) == 1:
+            return found
+        for path, tag in list(found.unread):
+            try:
+                alone = self._asked(basic, {path: [tag] if files[path] else []})
+            except CardLost:
+                raise
+            except SBCardError as error:
+                found.unread[path, tag] = error
+                continue
+            found.unread.pop((path, tag))
+            found.unread.update(alone.unread)
+            found.values.setdefault(path, {}).update(alone.values.get(path, {}))
+        return found
 
-    @staticmethod
-    def _card_info(basic: DriverBasic) -> str:
-        return f"{basic.identification_code}|{basic.card_no}|"
+    def _asked(self, basic: DriverBasic, files: Mapping[str, Sequence[int]]) -> DriverFiles:
+        card, address = basic.card_info, file_address(files)
+        raw = self._driver.call("iReadCard", int(self._interface), int(self._right), card, address)
+        return parse_files(raw, files, encoding=self._driver.encoding)
 
     def _transmit(self, command: bytes) -> bytes:  # noqa: ARG002 - there is none
         self._need(Capability.APDU, "transmit")
@@ -263,6 +302,10 @@ class WholeCard(DeviceConnection):
 
     def _disconnect(self) -> None:
         """The driver closes the card after each call by itself."""
+
+
+def _places(files: Mapping[str, Sequence[int]]) -> list[tuple[str, int]]:
+    return [(path, tag) for path, tags in files.items() for tag in tags or [WHOLE_FILE]]
 
 
 def _plain(argument: int | str) -> int | str:

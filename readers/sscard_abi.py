@@ -27,6 +27,8 @@ from sbcard_core.errors import SBCardError
 
 OUT_SIZE = 1024
 """Bytes of ``pOutInfo``."""
+FILES_SIZE = 16_000
+"""Bytes of it where whole files come back: a photo in hex is longer than the rest."""
 
 READ_SECONDS = 15.0
 """Limit of a call that only talks to the card (assumed)."""

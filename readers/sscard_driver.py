@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from readers.sscard_abi import FUNCTIONS, OUT_SIZE, failure
+from readers.sscard_abi import FILES_SIZE, FUNCTIONS, OUT_SIZE, failure
 from readers.sscard_guard import Argument, Guard, Out
 from readers.sscard_text import encode, text_encoding
 from sbcard_core.errors import InvalidValue
@@ -30,7 +30,7 @@ class Driver:
             arguments: all but the out buffer.
 
         Returns:
-            The out buffer, 1024 bytes.
+            The out buffer: 1024 bytes, 16,000 where files come back.
 
         Raises:
             NoCard, CardLost, ReaderLost, NotSupported, CardError, UnexpectedStatus, PinEntryFailed: by code, see
@@ -48,7 +48,8 @@ class Driver:
             one if isinstance(one, int) else encode(one, name, self.encoding) for one in arguments
         ]
         limit = self._limits.get(name, limit)
-        code, (out,) = self.guard.call(name, [*passed, Out(OUT_SIZE)], limit=limit, step=name)
+        out_size = FILES_SIZE if name in ("iReadCard", "iReadCard_HSM_Step2") else OUT_SIZE
+        code, (out,) = self.guard.call(name, [*passed, Out(out_size)], limit=limit, step=name)
         if code != 0:
             raise failure(code, name, out[: out.find(b"\x00")].decode(self.encoding or "gb18030", "replace"))
         return out

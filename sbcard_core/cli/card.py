@@ -153,14 +153,14 @@ def read(
             _devices(reader, psam, demo=demo, keys=keys, replay_seed=replay_seed) as raw,
             _recorded(raw, trace, openly=openly) as devices,
         ):
+            declared = _profile(profile, made_up=demo or reader.startswith("sim:"))
             if hasattr(raw.card, "read_basic"):  # the vendor's driver reads the whole card itself
                 if files:
-                    raise InvalidValue(message("cards.files_of_driver"), step="card read", term="文件地址")
-                _show_basic(raw.card.read_basic(), None, full=full, as_json=as_json)
+                    _show_driver_files(raw.card, declared, files, full=full, as_json=as_json)
+                else:
+                    _show_basic(raw.card.read_basic(), None, full=full, as_json=as_json)
                 return
-            session = CardSession(
-                devices.card, devices.psam, profile=_profile(profile, made_up=demo or reader.startswith("sim:"))
-            )
+            session = CardSession(devices.card, devices.psam, profile=declared)
             if files:
                 _show_files(session, files, full=full, as_json=as_json, proved=devices.psam is not None)
             else:
@@ -328,6 +328,27 @@ def _show_files(session: Any, names: list[str], *, full: bool, as_json: bool, pr
         return
     found = {session.profile.find(name).path: session.read_file(name) for name in names}
     say_json({"files": json.loads(json.dumps(found, default=_json_value)), "proved": proved})
+
+
+def _show_driver_files(card: Any, profile: Any, names: list[str], *, full: bool, as_json: bool) -> None:
+    """Files that a vendor's driver reads, and what of them it did not give."""
+    from sbcard_core.card.errors import driver_code  # noqa: PLC0415
+
+    read = {file.path: (file, *card.read_file(file)) for file in map(profile.find, names)}
+    if as_json:
+        unread = {
+            f"{path}/{name}": driver_code(error) for path, (_, _, missing) in read.items()
+            for name, error in missing.items()
+        }  # fmt: skip
+        say_json({"files": {path: values for path, (_, values, _) in read.items()}, "proved": None, "unread": unread})
+        return
+    for file, values, missing in read.values():
+        say(f"{file.path} {file.zh}")
+        labels = {record.name: record.zh for record in file.records}
+        for key, value in values.items():
+            _line(labels.get(key, key), key, value, full=full, personal=not file.path.endswith("EF05"))
+        for error in dict.fromkeys(map(str, missing.values())):
+            say(str(message("cards.not_read", what=error)))
 
 
 def _json_value(value: object) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from readers import drivers
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.cli.app import app
 from sbcard_core.crypto.keys import KeyUsage, SecretKey
@@ -196,26 +195,6 @@ def test_named_files_as_json() -> None:
     shown = json.loads(text)
     assert (code, shown["proved"], list(shown["files"])) == (0, True, ["SSSE/EF06", "SSSE/EF05"])
     assert (shown["files"]["SSSE/EF06"]["id_number"], shown["files"]["SSSE/EF05"]["version"]) == (NUMBER, "2.00")
-
-
-def test_a_driver_that_reads_the_whole_card_refuses_named_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Whole:
-        atr = b""
-
-        def __enter__(self) -> "Whole":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def connect(self) -> "Whole":
-            return self
-
-        def read_basic(self) -> None:
-            raise AssertionError("another file was asked for")
-
-    monkeypatch.setattr(drivers, "open", lambda *_, **__: Whole())
-    code, text = run("read", "DF01/EF06", "--reader", "sscard:any.so")
-    assert (code, "whole card" in text) == (2, True)
 
 
 def test_a_trace_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

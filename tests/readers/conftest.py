@@ -23,6 +23,7 @@ from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
+from tests.readers.driver_line import LINE, RECORDS
 from tests.readers.service import DRIVER, PCSCD_SOCKET, Plug, StartService, run_pcscd, wait_until
 
 TERMINAL_NO = bytes.fromhex("430100000001")
@@ -144,4 +145,14 @@ def vendor_library(real_part: RealPart, tmp_path_factory: pytest.TempPathFactory
     target = tmp_path_factory.mktemp("vendor") / "libsscard.so"
     flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC"]
     subprocess.run(["cc", *flags, "-o", target, source], check=True)
+    return target
+
+
+@pytest.fixture
+def library(vendor_library: Path, tmp_path: Path) -> Path:
+    """The driver in a folder of its own, with a card."""
+    target = tmp_path / "libsscard.so"
+    shutil.copy(vendor_library, target)
+    (tmp_path / "basic.txt").write_bytes(LINE.encode("gb18030"))
+    (tmp_path / "records.txt").write_bytes(RECORDS.encode("gb18030"))
     return target
