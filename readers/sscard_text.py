@@ -242,13 +242,20 @@ def _items(
     for place, (name, item) in enumerate(zip(layout, items, strict=False)):
         if place not in odd and not _fits(name, item):
             odd[place] = AnswerMalformed(message("readers.item.shape", item=name, place=place + 1), step=step)
+    _refuse_moved(items, odd, layout, may_be_odd, step)
+    named = dict(zip(layout, items, strict=False))
+    return Items(named, items[len(layout) :], {layout[place]: error for place, error in odd.items()})
+
+
+def _refuse_moved(
+    items: list[str], odd: Mapping[int, AnswerMalformed], layout: Sequence[str], may_be_odd: Collection[str], step: str
+) -> None:
+    """Raise where an odd item may not be one, or shows that items stand in other places than theirs."""
     for place in sorted(odd):
         if place >= len(layout) or layout[place] not in may_be_odd:
             raise odd[place]
         if place + 1 in odd or _have_moved(items, place, layout):
             raise AnswerMalformed(message("readers.answer.shape", item=layout[place], place=place + 1), step=step)
-    named = dict(zip(layout, items, strict=False))
-    return Items(named, items[len(layout) :], {layout[place]: error for place, error in odd.items()})
 
 
 def _fits(name: str, item: str) -> bool:
