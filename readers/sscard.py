@@ -19,19 +19,10 @@ from readers.device import Capability, CardProtocol, Clock, DeviceConnection, De
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
 from readers.sscard_abi import HSM_NEEDED
 from readers.sscard_driver import Driver
+from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, parse_files
 from readers.sscard_guard import MEMORY, Guard
-from readers.sscard_text import (
-    BASIC_ITEMS,
-    HSM_ITEMS,
-    WHOLE_FILE,
-    DriverBasic,
-    DriverFiles,
-    decode,
-    file_address,
-    parse_basic,
-    parse_files,
-    parse_items,
-)
+from readers.sscard_items import BASIC_ITEMS, HSM_ITEMS, DriverBasic, parse_basic, parse_items
+from readers.sscard_text import decode
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.errors import CardError, PsamMissing
 from sbcard_core.card.files import FileDecl, Format, Structure

@@ -21,7 +21,7 @@ from readers.errors import (
 from readers.sscard import Interface, SSCardReader
 from readers.sscard_abi import CODES, FUNCTIONS, failure
 from readers.sscard_guard import Out
-from readers.sscard_text import parse_basic
+from readers.sscard_items import parse_basic
 from sbcard_core.card.errors import (
     AlgorithmNeedsVendor,
     CardDiffers,

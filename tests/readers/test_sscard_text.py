@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 from readers.errors import (
     AnswerMalformed,
 )
-from readers.sscard_text import (
-    BASIC_ITEMS,
-    STATUS_FIRST,
-    WHOLE_FILE,
-    DriverFiles,
-    Items,
-    file_address,
-    parse_basic,
-    parse_files,
-    parse_items,
-)
+from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, parse_files
+from readers.sscard_items import BASIC_ITEMS, STATUS_FIRST, Items, parse_basic, parse_items
 from sbcard_core.card.basic import CardBasic
 from tests.readers.driver_line import LINE
 
