@@ -70,7 +70,7 @@ class ATMTerminal(BankTerminal):
         reads_social_data: False where the bank has not opened that side of the card (some had not, in 2014).
 
     Example:
-        >>> from readers.online import MemoryJournal
+        >>> from readers.journal import MemoryJournal
         >>> from readers.sim.bank import SimBank, SimDispenser
         >>> from readers.sim.desk import Desk
         >>> desk = Desk(seed=1, account_no="6217000000000000016")
@@ -137,8 +137,9 @@ class ATMTerminal(BankTerminal):
 
         Returns:
             What stands in the journal: DONE with ``done_fen`` given out (less than asked where the dispenser broke
-            down and the bank took the rest back), REVERSED where the bank's answer was lost, or still open:
-            REVERSING (:meth:`close_open` goes on with it) or COUNT_NEEDED (:meth:`counted`).
+            down and the bank took the rest back), REVERSED where the bank's answer was lost or was for a part, or still
+            open: REVERSING (:meth:`close_open` goes on with it, :func:`readers.by_hand.settle` where the bank refuses)
+            or COUNT_NEEDED (:meth:`counted`).
 
         Raises:
             InvalidValue: no whole notes.
@@ -159,6 +160,9 @@ class ATMTerminal(BankTerminal):
             if not reply.approved:
                 self._journal.write(replace(started, state=State.REFUSED, code=reply.code))
                 raise refused(reply, "withdraw")
+            booked = reply.booked_fen(amount_fen) or 0
+            if booked < amount_fen:  # a part that the holder did not ask for
+                return self._end(take_back(self._host, self._journal, _reversing(started, booked, 0)))
             return self._end(self._pay_out(replace(started, state=State.DISPENSING, code=reply.code)))
 
     def close_open(self) -> list[Entry]:

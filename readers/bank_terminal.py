@@ -9,7 +9,8 @@ from apdu.errors import MalformedData
 from apdu.instructions import read_record, select_aid
 from apdu.tlv import find, parse_ber
 from readers.base import PinPad, PinPurpose, whole_fen
-from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, Traces, refused
+from readers.journal import Traces
+from readers.online import BankLink, BankReply, BankRequest, Entry, HostLost, Journal, Kind, State, refused
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.card.session import CardSession
@@ -84,22 +85,25 @@ class BankTerminal(Terminal):
         """Send what moves no money; its trace number is taken too, and never used for a withdrawal after it.
 
         Raises:
-            HostLost: no answer.
+            HostLost: no answer, or one that says so.
         """
         started = Entry(request, State.STARTED)
         self._journal.write(started)
         reply = self._host.send(request)
+        if reply.is_unknown:
+            self._journal.write(replace(started, code=reply.code))
+            raise HostLost(message("readers.bank.unknown", code=reply.code or "-"), step="online", term="无应答")
         state = State.DONE if reply.approved else State.REFUSED
         self._journal.write(replace(started, state=state, code=reply.code))
         return reply
 
     def _sent(self, request: BankRequest) -> BankReply | None:
-        """The bank's answer to what moves money; None where there is none, or the bank does not know itself."""
+        """The bank's answer to what moves money; None where there is none, or it does not say what was booked."""
         try:
             reply = self._host.send(request)
         except HostLost:
             return None
-        return None if reply.is_unknown else reply
+        return None if reply.booked_fen(request.amount_fen) is None else reply
 
     def _request(self, kind: Kind, at: datetime, amount_fen: int = 0) -> BankRequest:
         account = self.account_no()

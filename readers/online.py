@@ -1,33 +1,35 @@
-"""Online transactions of a terminal: what it asks its bank, and what it writes down before it asks.
+"""Online transactions of a terminal: what it asks its bank, what the answers mean, and how a transaction is taken back.
 
-A line to a bank loses answers. So every transaction has a trace number, stands in a journal before it is
-sent, and stays open there until its end is known. Message layouts of ATMs and transfer telephones are not
+A line to a bank loses answers. So every transaction has a trace number, stands in a journal (:mod:`readers.journal`)
+before it is sent, and stays open there until its end is known. Message layouts of ATMs and transfer telephones are not
 public: the link is a port, and the integrator's own messages stand behind it.
 """
 
-import json
-import os
+import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from readers.errors import HostRefused, ReaderError
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import reserve
-from sbcard_core.messages import message
 
 MAX_TRACE = 999_999
 """受卡方系统跟踪号 has six digits (ISO 8583 field 11)."""
 
 
-DONE_CODES = frozenset({"00", "11", "16", "A2", "A4", "A5", "A6"})
+DONE_CODES = frozenset({"00", "10", "11", "16", "A2", "A4", "A5", "A6"})
 """Field 39 of class A, after which the account is booked (two public code tables)."""
-UNKNOWN_CODES = frozenset({"09", "10", "68", "98"})
-"""In progress, approved in part (how much is not said), answered too late, no answer of the card's bank: money may have
-moved, so it is taken back or asked for, and never called refused."""
+PART_CODE = "10"
+"""Booked for a part of what was asked (部分承兑); how much stands in the reply's amount (field 4)."""
+UNKNOWN_CODES = frozenset({"09", "68", "98"})
+"""In progress, answered too late, no answer of the card's bank: money may have moved, so it is taken back or asked for,
+and never called refused."""
+UNASKED_CODES = frozenset({"06", "30", "40", "96", "97", "A0"})
+"""A question after a transaction failed itself (error, format, not offered, system, terminal, MAC; assumed): the answer
+says nothing of the transaction."""
+_CODE = re.compile("[0-9A-Z]{2}")
 TAKEN_BACK_CODES = frozenset({"00", "12", "25"})
 """Answers that end a reversal: done; nothing to reverse; never seen."""
 
@@ -83,21 +85,52 @@ class BankRequest:
 
 @dataclass(frozen=True, slots=True)
 class BankReply:
-    """The bank's answer; ``code`` is its own word for why (ISO 8583 field 39), see :data:`DONE_CODES`."""
+    """The bank's answer.
+
+    Args:
+        code: its own word for why (ISO 8583 field 39), see :data:`DONE_CODES`.
+        balance_fen: of the account.
+        reference: the bank's number of the transaction.
+        amount_fen: the amount in the reply (field 4); needed where the code is :data:`PART_CODE`.
+    """
 
     code: str
     balance_fen: int | None = None
     reference: str = ""
+    amount_fen: int | None = None
 
     @property
     def approved(self) -> bool:
-        """Whether it was done."""
+        """Whether it was done, in whole or in part."""
         return self.code in DONE_CODES
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the bank itself does not know what was done."""
-        return self.code in UNKNOWN_CODES
+        """Whether the bank itself does not know what was done, or the reply has no code."""
+        return self.code in UNKNOWN_CODES or _CODE.fullmatch(self.code) is None
+
+    def booked_fen(self, asked_fen: int) -> int | None:
+        """How much of what was asked the bank has booked: nothing where it refused.
+
+        Returns:
+            None where nobody can tell: the bank does not know, approved a part and not how much, or names another
+            amount.
+
+        Example:
+            >>> [BankReply(code, amount_fen=300).booked_fen(500) for code in ("10", "00", "51")]
+            [300, None, 0]
+            >>> [BankReply(code).booked_fen(500) for code in ("10", "00", "", "98")]
+            [None, 500, None, None]
+        """
+        if self.is_unknown:
+            return None
+        if not self.approved:
+            return 0
+        if self.amount_fen is None and self.code != PART_CODE:
+            return asked_fen
+        part = self.amount_fen
+        fits = type(part) is int and 0 <= part <= asked_fen and (part == asked_fen or self.code == PART_CODE)
+        return part if fits else None
 
 
 class BankLink(Protocol):
@@ -120,7 +153,7 @@ class BankLink(Protocol):
         ...
 
     def ask(self, request: BankRequest) -> BankReply:
-        """Ask what became of a transaction, without doing it; "25" = never seen.
+        """Ask what became of a transaction, without doing it; the code is the transaction's own, "25" = never seen.
 
         Raises:
             HostLost: no answer.
@@ -142,6 +175,8 @@ class State(StrEnum):
     DONE = "完成"
     REFUSED = "拒绝"
     REVERSED = "已冲正"
+    BY_HAND = "人工处理"
+    """Ended by an officer, see :mod:`readers.by_hand`."""
 
 
 OPEN_STATES = frozenset({State.STARTED, State.DISPENSING, State.REVERSING, State.COUNT_NEEDED})
@@ -160,6 +195,8 @@ class Entry:
         done_fen: fen that stayed moved: notes given out, or the amount transferred or paid.
         reverse_fen: fen to be taken back, while reversing.
         code: the bank's last word.
+        reason: why it was ended by hand.
+        approval: of that end, as JSON.
     """
 
     request: BankRequest
@@ -167,6 +204,8 @@ class Entry:
     done_fen: int = 0
     reverse_fen: int = 0
     code: str = ""
+    reason: str = ""
+    approval: str = field(default="", repr=False)
 
     @property
     def is_open(self) -> bool:
@@ -187,142 +226,23 @@ class Journal(Protocol):
         ...
 
 
-class MemoryJournal:
-    """A journal for tests and demonstrations: gone with the process."""
-
-    def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
-
-    def write(self, entry: Entry) -> None:
-        """Keep the newest state."""
-        _keep(self._entries, entry)
-
-    def entries(self) -> list[Entry]:
-        """The newest states, in the order in which the transactions began."""
-        return list(self._entries.values())
-
-
-class FileJournal:
-    """A journal in a file of JSON lines; every entry is on the disk when ``write`` returns.
-
-    The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
-    last line that was cut off by a power failure is dropped: what it announced had not been done yet.
-
-    Raises:
-        ReaderError: a line before the last is no entry; the message names it and repeats nothing of it.
-
-    Example:
-        >>> import tempfile
-        >>> request = BankRequest(Kind.BALANCE, "430100000001", 1, datetime.fromisoformat("2014-07-31"), "622200000000")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     FileJournal(Path(folder, "atm.jsonl")).write(Entry(request, State.STARTED))
-        ...     [entry.state.name for entry in FileJournal(Path(folder, "atm.jsonl")).entries()]
-        ['STARTED']
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._entries: dict[int, Entry] = {}
-        for entry in self._read():
-            _keep(self._entries, entry)
-
-    def write(self, entry: Entry) -> None:
-        """Append and flush to the disk."""
-        entry = replace(entry, request=_without_pins(entry.request))
-        reserve(self._path)
-        with self._path.open("ab") as file:
-            file.write(json.dumps(_as_json(entry), ensure_ascii=False).encode("utf-8") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _keep(self._entries, entry)
-
-    def entries(self) -> list[Entry]:
-        """The newest states, in the order in which the transactions began."""
-        return list(self._entries.values())
-
-    def _read(self) -> list[Entry]:
-        if not self._path.exists():
-            return []
-        whole, _, cut = self._path.read_bytes().rpartition(b"\n")
-        if cut:
-            with self._path.open("r+b") as file:
-                file.truncate(len(whole) + 1 if whole else 0)
-        return [self._entry(line, number) for number, line in enumerate(whole.split(b"\n"), 1) if line]
-
-    def _entry(self, line: bytes, number: int) -> Entry:
-        """What a line says. One that cannot be read may be money on its way, so it is never passed over."""
-        try:
-            return _from_json(json.loads(line))
-        except (ValueError, TypeError, KeyError, InvalidValue):
-            what = message("readers.journal.line", file=self._path.name, line=number)
-            raise ReaderError(what, step="online", term="流水文件") from None
-
-
-def _keep(entries: dict[int, Entry], entry: Entry) -> None:
-    """Take the newest state of a transaction in its place; another one under a number used before goes to the end."""
-    number = entry.request.trace_no
-    if number in entries and entries[number].request != entry.request:
-        del entries[number]
-    entries[number] = entry
-
-
-def _without_pins(request: BankRequest) -> BankRequest:
-    return replace(request, pin_block=b"", new_pin_block=b"")
-
-
-def _as_json(entry: Entry) -> dict[str, Any]:
-    request = asdict(entry.request) | {"at": entry.request.at.isoformat()}
-    del request["pin_block"], request["new_pin_block"]
-    return {**asdict(entry), "request": request}
-
-
-def _from_json(data: dict[str, Any]) -> Entry:
-    asked = data["request"]
-    request = BankRequest(**{**asked, "kind": Kind(asked["kind"]), "at": datetime.fromisoformat(asked["at"])})
-    return Entry(**{**data, "request": request, "state": State(data["state"])})
-
-
-class Traces:
-    """Hands out trace numbers, going on behind the journal's last transaction and around after 999999.
-
-    Every request stands in the journal before it is sent, so no number that a host has seen is used for another one
-    until all others were; one of a transaction that is still open is passed over.
-
-    Example:
-        >>> [next(Traces(MemoryJournal())) for _ in range(2)]
-        [1, 1]
-    """
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._last = 0
-        for entry in journal.entries():
-            self._last = entry.request.trace_no
-
-    def __next__(self) -> int:
-        taken = {entry.request.trace_no for entry in self._journal.entries() if entry.is_open}
-        for _ in range(MAX_TRACE):
-            self._last = self._last % MAX_TRACE + 1
-            if self._last not in taken:
-                return self._last
-        raise ReaderError("every trace number belongs to an open transaction", step="online", term="跟踪号")
-
-
 def refused(reply: BankReply, step: str) -> HostRefused:
     """The error of a bank's no; raise it."""
     return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")
 
 
 def take_back(link: BankLink, journal: Journal, entry: Entry) -> Entry:
-    """Reverse ``entry.reverse_fen`` and write down how it ended; still REVERSING where the bank did not answer."""
+    """Reverse ``entry.reverse_fen`` and write down how it ended; still REVERSING without the bank's word that it has.
+
+    A bank that refuses for good leaves it to :func:`readers.by_hand.settle`.
+    """
     journal.write(entry)
     try:
         reply = link.reverse(entry.request, entry.reverse_fen)
     except HostLost:
         return entry
-    if reply.code not in TAKEN_BACK_CODES:
-        return entry
-    state = State.REVERSED if entry.done_fen == 0 else State.DONE
-    ended = replace(entry, state=state, reverse_fen=0, code=reply.code)
+    ended = replace(entry, code=reply.code)
+    if reply.code in TAKEN_BACK_CODES:
+        ended = replace(ended, state=State.REVERSED if entry.done_fen == 0 else State.DONE, reverse_fen=0)
     journal.write(ended)
     return ended

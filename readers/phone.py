@@ -10,7 +10,7 @@ from datetime import datetime
 
 from readers.bank_terminal import BankTerminal
 from readers.base import whole_fen
-from readers.online import BankReply, Entry, HostLost, Kind, State, refused
+from readers.online import UNASKED_CODES, BankReply, Entry, HostLost, Kind, State, refused
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankAccount
 
@@ -22,7 +22,7 @@ class PhoneTerminal(BankTerminal):
         card, psam, pin_pad, host, journal, options: see :class:`readers.bank_terminal.BankTerminal`.
 
     Example:
-        >>> from readers.online import MemoryJournal
+        >>> from readers.journal import MemoryJournal
         >>> from readers.sim.bank import SimBank
         >>> from readers.sim.desk import Desk
         >>> desk = Desk(seed=1, account_no="6217000000000000016")
@@ -36,7 +36,8 @@ class PhoneTerminal(BankTerminal):
         """Transfer money to another account.
 
         Returns:
-            DONE, or STARTED where nobody answered: do not send it again, let :meth:`close_open` ask for it.
+            DONE with ``done_fen`` (less than asked where the bank approved a part), or STARTED where nobody answered:
+            do not send it again, let :meth:`close_open` ask for it.
 
         Raises:
             InvalidValue: no amount, or what no account number can be.
@@ -74,7 +75,7 @@ class PhoneTerminal(BankTerminal):
         ended = self._end(started, reply)
         if ended.state is State.REFUSED:
             raise refused(reply, kind.name.lower())
-        self.show("交易成功")
+        self.show("交易成功" if ended.done_fen == amount_fen else "部分金额成功,请核对")
         return ended
 
     def _ask(self, entry: Entry) -> Entry:
@@ -82,10 +83,14 @@ class PhoneTerminal(BankTerminal):
             reply = self._host.ask(entry.request)
         except HostLost:
             return entry
-        return entry if reply.is_unknown else self._end(entry, reply)
+        return entry if reply.code in UNASKED_CODES else self._end(entry, reply)
 
     def _end(self, entry: Entry, reply: BankReply) -> Entry:
-        state, done = (State.DONE, entry.request.amount_fen) if reply.approved else (State.REFUSED, 0)
+        """Write down what the bank has booked, which may be a part; the same entry where it does not say."""
+        done = reply.booked_fen(entry.request.amount_fen)
+        if done is None:
+            return entry
+        state = State.DONE if reply.approved else State.REFUSED
         ended = replace(entry, state=state, done_fen=done, code=reply.code)
         self._journal.write(ended)
         return ended

@@ -79,8 +79,8 @@ def virtual_terminal(virtual_desk: Any, virtual_bank: Any, request: pytest.Fixtu
     ``virtual_terminal.change_initial_pin()``.
     """
     from readers.atm import ATMTerminal  # noqa: PLC0415
+    from readers.journal import MemoryJournal  # noqa: PLC0415
     from readers.medical import MedicalTerminal  # noqa: PLC0415
-    from readers.online import MemoryJournal  # noqa: PLC0415
     from readers.phone import PhoneTerminal  # noqa: PLC0415
     from readers.pos import POSTerminal  # noqa: PLC0415
     from readers.sim.bank import SimDispenser  # noqa: PLC0415

@@ -25,6 +25,7 @@ from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 from tests.readers.driver_line import LINE, RECORDS
 from tests.readers.service import DRIVER, PCSCD_SOCKET, Plug, StartService, run_pcscd, wait_until
+from tests.readers.shop import PAN_RECORD, Shop
 
 TERMINAL_NO = bytes.fromhex("430100000001")
 AT = datetime.fromisoformat("2014-07-31T09:30:15")
@@ -156,3 +157,16 @@ def library(vendor_library: Path, tmp_path: Path) -> Path:
     (tmp_path / "basic.txt").write_bytes(LINE.encode("gb18030"))
     (tmp_path / "records.txt").write_bytes(RECORDS.encode("gb18030"))
     return target
+
+
+# --- terminals on a bank's line
+
+
+@pytest.fixture
+def bank_card(make_card: Callable[..., VirtualCard], order_line: dict[str, Any]) -> VirtualCard:
+    return make_card(files={**order_line["files"], "BANK/EF02": [PAN_RECORD.hex()]})
+
+
+@pytest.fixture
+def shop(bank_card: VirtualCard, make_psam: Callable[..., VirtualPSAM]) -> Shop:
+    return Shop(bank_card, make_psam())

@@ -3,36 +3,26 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from apdu import tlv
 from apdu.errors import CardLost, MalformedData, UnexpectedStatus
-from readers.atm import ATMTerminal, InterfaceClosed, read_account_no
+from readers.atm import InterfaceClosed
 from readers.base import PinPurpose
-from readers.errors import HostRefused, ReaderError
+from readers.errors import HostRefused
+from readers.journal import MemoryJournal
 from readers.online import (
     MAX_TRACE,
     BankReply,
     BankRequest,
     Entry,
-    FileJournal,
     HostLost,
-    Journal,
     Kind,
-    MemoryJournal,
     State,
-    Traces,
 )
-from readers.phone import PhoneTerminal
-from readers.sim.bank import SimBank, SimDispenser, SimPinPad
+from readers.sim.bank import SimBank, SimDispenser
 from readers.sim.card import VirtualCard
 from readers.sim.psam import VirtualPSAM
 from readers.visit import Visit, VisitEnded
@@ -40,55 +30,7 @@ from sbcard_core.card.errors import PinWrong
 from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.card.session import CardSession
 from sbcard_core.errors import InvalidValue
-
-AT = datetime.fromisoformat("2014-07-31T09:30:15")
-ACCOUNT, OTHER = "6228480000000000018", "6228480000000000026"
-PAN_RECORD = bytes.fromhex("700C5A0A" + ACCOUNT + "F")
-KEY = bytes(range(16))
-START = 500_000
-
-
-class Crash(BaseException):
-    """The machine lost power here; nothing catches it."""
-
-
-@pytest.fixture
-def bank_card(make_card: Callable[..., VirtualCard], order_line: dict[str, Any]) -> VirtualCard:
-    return make_card(files={**order_line["files"], "BANK/EF02": [PAN_RECORD.hex()]})
-
-
-def bank(**options: Any) -> SimBank:
-    return SimBank({ACCOUNT: START, OTHER: 0}, {ACCOUNT: "246810", OTHER: "000000"}, KEY, **options)
-
-
-def pad(pin: str = "246810") -> SimPinPad:
-    return SimPinPad(dict.fromkeys(PinPurpose, pin), KEY)
-
-
-class Shop:
-    """Makes one terminal after the other around the same journal, bank and dispenser: a machine and its visits."""
-
-    def __init__(self, card: VirtualCard, psam: VirtualPSAM) -> None:
-        self.card, self.psam = card, psam
-        self.bank, self.dispenser, self.journal = bank(), SimDispenser(), MemoryJournal()
-
-    def atm(self, pin: str = "246810", **options: Any) -> ATMTerminal:
-        journal: Journal = options.pop("journal", self.journal)
-        return ATMTerminal(
-            self.card, self.psam, pad(pin), self.bank, self.dispenser, journal, profile=SAMPLE, **options
-        )
-
-    def phone(self, **options: Any) -> PhoneTerminal:
-        return PhoneTerminal(self.card, self.psam, pad(), self.bank, self.journal, profile=SAMPLE, **options)
-
-    @property
-    def debited(self) -> int:
-        return START - self.bank.balances[ACCOUNT]
-
-
-@pytest.fixture
-def shop(bank_card: VirtualCard, make_psam: Callable[..., VirtualPSAM]) -> Shop:
-    return Shop(bank_card, make_psam())
+from tests.readers.shop import ACCOUNT, AT, KEY, OTHER, START, Crash, Shop, bank
 
 
 class TestATM:
@@ -371,192 +313,6 @@ class TestPhone:
         with pytest.raises(HostRefused, match="14"):
             shop.phone().transfer(100, "999999999999", AT)
         assert shop.debited == 0
-
-
-class Link:
-    """A bank that gives one answer to each kind of question."""
-
-    def __init__(self, send: str, *, reverse: str = "00", ask: str = "00") -> None:
-        self.codes = {"send": send, "reverse": reverse, "ask": ask}
-        self.asked: list[str] = []
-
-    def _reply(self, what: str) -> BankReply:
-        self.asked.append(what)
-        return BankReply(self.codes[what])
-
-    def send(self, _: BankRequest) -> BankReply:
-        return self._reply("send")
-
-    def reverse(self, _: BankRequest, __: int) -> BankReply:
-        return self._reply("reverse")
-
-    def ask(self, _: BankRequest) -> BankReply:
-        return self._reply("ask")
-
-
-class TestCodesOfTheBank:
-    @pytest.mark.parametrize("code", ["09", "10", "68", "98"])
-    def test_what_the_bank_does_not_know_is_taken_back_and_never_called_refused(self, shop: Shop, code: str) -> None:
-        link: Any = Link(code)
-        shop.bank = link
-        entry = shop.atm().withdraw(10_000, AT)
-        assert (entry.state, link.asked, shop.dispenser.given_fen) == (State.REVERSED, ["send", "reverse"], 0)
-
-    @pytest.mark.parametrize("code", ["11", "16", "A2", "A4", "A5", "A6"])
-    def test_every_code_after_which_the_account_is_booked_gives_the_cash(self, shop: Shop, code: str) -> None:
-        link: Any = Link(code)
-        shop.bank = link
-        assert (shop.atm().withdraw(10_000, AT).done_fen, shop.dispenser.given_fen) == (10_000, 10_000)
-        assert shop.phone().transfer(100, OTHER, AT).done_fen == 100
-
-    @pytest.mark.parametrize("code", ["", "0", "000", "05", "51", "91", "96", "A0", "99"])
-    def test_any_other_code_is_a_refusal(self, shop: Shop, code: str) -> None:
-        link: Any = Link(code)
-        shop.bank = link
-        with pytest.raises(HostRefused):
-            shop.atm().withdraw(10_000, AT)
-        with pytest.raises(HostRefused):
-            shop.phone().transfer(100, OTHER, AT)
-        assert [entry.state for entry in shop.journal.entries()] == [State.REFUSED] * 2
-        assert (link.asked, shop.dispenser.given_fen) == (["send", "send"], 0)
-
-    @pytest.mark.parametrize("code", ["09", "10", "68", "98"])
-    def test_a_transfer_that_the_bank_does_not_know_stays_open_until_it_does(self, shop: Shop, code: str) -> None:
-        link: Any = Link(code, ask=code)
-        shop.bank = link
-        assert shop.phone().transfer(100, OTHER, AT).state is State.STARTED
-        assert [entry.state for entry in shop.phone().close_open()] == [State.STARTED]
-        link.codes["ask"] = "00"
-        assert [entry.done_fen for entry in shop.phone().close_open()] == [100]
-        assert link.asked.count("send") == 1
-
-    @pytest.mark.parametrize(("code", "ends"), [("12", True), ("25", True), ("00", True), ("96", False), ("51", False)])
-    def test_a_reversal_ends_where_nothing_is_left_to_reverse(self, shop: Shop, code: str, ends: bool) -> None:
-        link: Any = Link("98", reverse=code)
-        shop.bank = link
-        assert shop.atm().withdraw(10_000, AT).state is (State.REVERSED if ends else State.REVERSING)
-        assert bool(shop.atm().close_open()) is not ends
-
-    @pytest.mark.parametrize("account", ["12", "0" * 16, "6.22848E+18", "62284800000000000189999", ""])
-    def test_a_transfer_to_what_no_account_can_be_is_not_sent(self, shop: Shop, account: str) -> None:
-        with pytest.raises(InvalidValue):
-            shop.phone().transfer(100, account, AT)
-        assert shop.journal.entries() == []
-
-
-class TestAccountOfTheCard:
-    @pytest.mark.parametrize(
-        "packed",
-        ["", "0000000000000000", "62228000ABCD5678", "FFFFFFFFFFFFFFFFFFFF", "62228000", "6228480000000000018D49"],
-    )
-    def test_what_no_account_can_be_is_never_sent(
-        self, make_card: Callable[..., VirtualCard], order_line: dict[str, Any], packed: str
-    ) -> None:
-        record = tlv.ber(0x70, tlv.ber(0x5A, bytes.fromhex(packed)))
-        card = make_card(files={**order_line["files"], "BANK/EF02": [record.hex()]})
-        with pytest.raises(MalformedData) as refused:
-            read_account_no(card, CardSession(card, profile=SAMPLE))
-        assert not packed or packed not in str(refused.value)
-
-    @pytest.mark.parametrize("number", ["622848000000", ACCOUNT, "6222800012345678"])
-    def test_an_account_is_read_whatever_its_filling(
-        self, make_card: Callable[..., VirtualCard], order_line: dict[str, Any], number: str
-    ) -> None:
-        record = tlv.ber(0x70, tlv.ber(0x5A, bytes.fromhex(number.ljust(20, "F"))))
-        card = make_card(files={**order_line["files"], "BANK/EF02": [record.hex()]})
-        assert read_account_no(card, CardSession(card, profile=SAMPLE)) == number
-
-
-class TestJournal:
-    def test_a_file_holds_no_pin_and_survives_a_cut(self, shop: Shop, tmp_path: Path) -> None:
-        path = tmp_path / "atm.jsonl"
-        done = shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
-        text = path.read_text("utf-8")
-        assert done.request.pin_block.hex() not in text
-        assert "pin" not in text
-        assert [entry.state for entry in FileJournal(path).entries()] == [State.DONE]
-        whole = path.read_bytes()
-        lines = whole.count(b"\n")
-        for cut in range(len(whole)):
-            path.write_bytes(whole[:cut])
-            journal = FileJournal(path)
-            assert len(journal.entries()) == (1 if whole[:cut].count(b"\n") else 0)
-            journal.write(done)
-            assert FileJournal(path).entries()[0].state is State.DONE
-        assert lines == 3
-
-    @pytest.mark.parametrize(
-        "damage",
-        [bytes(200), b"\xff\xfe", b"[]", b"null", b"{}", b'{"request": 1}', b"hello", b'{"state": "DONE"}'],
-    )
-    def test_a_damaged_line_is_refused_by_its_number_and_never_passed_over(
-        self, shop: Shop, tmp_path: Path, damage: bytes
-    ) -> None:
-        path = tmp_path / "atm.jsonl"
-        shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
-        first, second, third, end = path.read_bytes().split(b"\n")
-        path.write_bytes(b"\n".join((first, damage, third, end)))
-        with pytest.raises(ReaderError, match=r"line 2 of the journal atm\.jsonl") as refused:
-            FileJournal(path)
-        assert (refused.value.__cause__, ACCOUNT in str(refused.value)) == (None, False)
-        assert path.read_bytes() == b"\n".join((first, damage, third, end))
-        path.write_bytes(b"\n".join((first, second.replace("出钞中".encode(), "出钞".encode()), third, end)))
-        with pytest.raises(ReaderError, match="line 2"):
-            FileJournal(path)
-
-    def test_traces_go_around_and_skip_open_ones(self) -> None:
-        journal = MemoryJournal()
-
-        def entry(number: int, state: State) -> Entry:
-            return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), state)
-
-        journal.write(entry(999_999, State.DONE))
-        journal.write(entry(1, State.REVERSING))
-        traces = Traces(journal)
-        assert [next(traces), next(traces)] == [2, 3]
-
-    def test_a_restored_journal_goes_on_behind_the_last_transaction_around_the_wrap(self, tmp_path: Path) -> None:
-        for journal in (MemoryJournal(), FileJournal(tmp_path / "a.jsonl")):
-            for number in (999_998, 999_999, 1, 2):
-                journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), State.DONE))
-            assert next(Traces(journal)) == 3
-        assert next(Traces(FileJournal(tmp_path / "a.jsonl"))) == 3
-
-    @given(
-        st.integers(MAX_TRACE - 6, MAX_TRACE),
-        st.lists(st.tuples(st.sampled_from(State), st.booleans(), st.integers(0, 9)), max_size=24),
-        st.booleans(),
-    )
-    def test_no_number_comes_again_before_all_others_but_open_ones(
-        self, first: int, steps: list[tuple[State, bool, int]], in_file: bool
-    ) -> None:
-        """Whatever state transactions are left in, whichever ends later, and wherever the machine starts anew."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "journal.jsonl"
-            journal: Journal = FileJournal(path) if in_file else MemoryJournal()
-            journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", first, AT, ACCOUNT), State.DONE))
-            traces, last, entries = Traces(journal), first, dict[int, Entry]()
-            for second, (state, restarts, ends) in enumerate(steps):
-                if restarts:
-                    journal = FileJournal(path) if in_file else journal
-                    traces = Traces(journal)
-                if ends in entries:  # an older transaction comes to its end: it is not the last one by that
-                    entries[ends] = replace(entries[ends], state=State.DONE)
-                    journal.write(entries[ends])
-                number = next(traces)
-                assert number == last % MAX_TRACE + 1
-                at = AT + timedelta(seconds=second)
-                entry = Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, at, ACCOUNT), State.STARTED)
-                for one in (entry, replace(entry, state=state)):
-                    journal.write(one)
-                entries[number], last = one, number
-
-    def test_a_number_that_is_still_open_is_passed_over_by_a_machine_that_runs_on(self) -> None:
-        journal = MemoryJournal()
-        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 999_999, AT, ACCOUNT), State.DONE))
-        traces = Traces(journal)
-        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 1, AT, ACCOUNT), State.REVERSING))
-        assert next(traces) == 2
 
 
 class TestVisit:

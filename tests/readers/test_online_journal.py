@@ -1,0 +1,144 @@
+"""The journal of a terminal and its trace numbers."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readers.errors import ReaderError
+from readers.journal import FileJournal, MemoryJournal, Traces
+from readers.online import (
+    MAX_TRACE,
+    BankRequest,
+    Entry,
+    Journal,
+    Kind,
+    State,
+)
+from tests.readers.shop import ACCOUNT, AT, Shop
+
+
+class TestJournal:
+    def test_a_file_holds_no_pin_and_survives_a_cut(self, shop: Shop, tmp_path: Path) -> None:
+        path = tmp_path / "atm.jsonl"
+        done = shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
+        text = path.read_text("utf-8")
+        assert done.request.pin_block.hex() not in text
+        assert "pin" not in text
+        assert [entry.state for entry in FileJournal(path).entries()] == [State.DONE]
+        whole = path.read_bytes()
+        lines = whole.count(b"\n")
+        for cut in range(len(whole)):
+            path.write_bytes(whole[:cut])
+            journal = FileJournal(path)
+            assert len(journal.entries()) == (1 if whole[:cut].count(b"\n") else 0)
+            journal.write(done)
+            assert FileJournal(path).entries()[0].state is State.DONE
+        assert lines == 3
+
+    @pytest.mark.parametrize(
+        "damage",
+        [bytes(200), b"\xff\xfe", b"[]", b"null", b"{}", b'{"request": 1}', b"hello", b'{"state": "DONE"}'],
+    )
+    def test_a_damaged_line_is_refused_by_its_number_and_never_passed_over(
+        self, shop: Shop, tmp_path: Path, damage: bytes
+    ) -> None:
+        path = tmp_path / "atm.jsonl"
+        shop.atm(journal=FileJournal(path)).withdraw(10_000, AT)
+        first, second, third, end = path.read_bytes().split(b"\n")
+        path.write_bytes(b"\n".join((first, damage, third, end)))
+        with pytest.raises(ReaderError, match=r"line 2 of the journal atm\.jsonl") as refused:
+            FileJournal(path)
+        assert (refused.value.__cause__, ACCOUNT in str(refused.value)) == (None, False)
+        assert path.read_bytes() == b"\n".join((first, damage, third, end))
+        path.write_bytes(b"\n".join((first, second.replace("出钞中".encode(), "出钞".encode()), third, end)))
+        with pytest.raises(ReaderError, match="line 2"):
+            FileJournal(path)
+
+    def test_traces_go_around_and_skip_open_ones(self) -> None:
+        journal = MemoryJournal()
+
+        def entry(number: int, state: State) -> Entry:
+            return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), state)
+
+        journal.write(entry(999_999, State.DONE))
+        journal.write(entry(1, State.REVERSING))
+        traces = Traces(journal)
+        assert [next(traces), next(traces)] == [2, 3]
+
+    def test_a_restored_journal_goes_on_behind_the_last_transaction_around_the_wrap(self, tmp_path: Path) -> None:
+        for journal in (MemoryJournal(), FileJournal(tmp_path / "a.jsonl")):
+            for number in (999_998, 999_999, 1, 2):
+                journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT), State.DONE))
+            assert next(Traces(journal)) == 3
+        assert next(Traces(FileJournal(tmp_path / "a.jsonl"))) == 3
+
+    @given(
+        st.integers(MAX_TRACE - 6, MAX_TRACE),
+        st.lists(st.tuples(st.sampled_from(State), st.booleans(), st.integers(0, 9)), max_size=24),
+        st.booleans(),
+    )
+    def test_no_number_comes_again_before_all_others_but_open_ones(
+        self, first: int, steps: list[tuple[State, bool, int]], in_file: bool
+    ) -> None:
+        """Whatever state transactions are left in, whichever ends later, and wherever the machine starts anew."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "journal.jsonl"
+            journal: Journal = FileJournal(path) if in_file else MemoryJournal()
+            journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", first, AT, ACCOUNT), State.DONE))
+            traces, last, entries = Traces(journal), first, dict[int, Entry]()
+            for second, (state, restarts, ends) in enumerate(steps):
+                if restarts:
+                    journal = FileJournal(path) if in_file else journal
+                    traces = Traces(journal)
+                if ends in entries:  # an older transaction comes to its end: it is not the last one by that
+                    entries[ends] = replace(entries[ends], state=State.DONE)
+                    journal.write(entries[ends])
+                number = next(traces)
+                assert number == last % MAX_TRACE + 1
+                at = AT + timedelta(seconds=second)
+                entry = Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, at, ACCOUNT), State.STARTED)
+                for one in (entry, replace(entry, state=state)):
+                    journal.write(one)
+                entries[number], last = one, number
+
+    def test_a_number_that_is_still_open_is_passed_over_by_a_machine_that_runs_on(self) -> None:
+        journal = MemoryJournal()
+        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 999_999, AT, ACCOUNT), State.DONE))
+        traces = Traces(journal)
+        journal.write(Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", 1, AT, ACCOUNT), State.REVERSING))
+        assert next(traces) == 2
+
+    def test_what_another_program_appends_is_seen(self, tmp_path: Path) -> None:
+        """Its entries, and its trace numbers: two programs on one journal never use one for two transactions."""
+        path = tmp_path / "a.jsonl"
+        one, two = FileJournal(path), FileJournal(path)
+        traces, others = Traces(one), Traces(two)
+
+        def entry(number: int, fen: int) -> Entry:
+            return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT, fen), State.STARTED)
+
+        first = entry(next(traces), 100)
+        one.write(first)
+        assert two.entries() == [first]
+        assert next(others) == 2
+        taken = next(traces)
+        two.write(entry(2, 200))
+        with pytest.raises(ReaderError, match="another program"):
+            one.write(entry(taken, 300))
+        assert next(traces) == 3
+        two.write(replace(first, state=State.REVERSED))
+        assert [one.state for one in one.entries()] == [State.REVERSED, State.STARTED]
+        assert FileJournal(path).entries() == one.entries()
+
+    def test_a_file_that_was_replaced_is_read_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        journal = FileJournal(path)
+        for number in (1, 2, 3):
+            journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", number, AT, ACCOUNT), State.DONE))
+        path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
+        assert [entry.request.trace_no for entry in journal.entries()] == [1]
