@@ -25,6 +25,10 @@ _PERIOD = re.compile(
 )
 
 
+_PARTS = ("H1", "H2", "Q1", "Q2", "Q3", "Q4", *(f"{month:02d}" for month in range(1, 13)))
+"""Ends of the written forms of a year's parts, the longest first."""
+
+
 class Period(str):
     """A month, quarter, half-year or year (费款所属期, 发放期), in its one written form; ordered by time.
 
@@ -127,6 +131,16 @@ class Period(str):
             (True, False)
         """
         return day < self.begin
+
+    def overlapping(self) -> list["Period"]:
+        """Every period that shares a day with it, itself too, the longest first.
+
+        Example:
+            >>> Period("2014-08").overlapping()
+            [Period('2014'), Period('2014-H2'), Period('2014-Q3'), Period('2014-08')]
+        """
+        every = map(Period, (self[:4], *(f"{self[:4]}-{part}" for part in _PARTS)))
+        return [one for one in every if one.begin <= self.end and self.begin <= one.end]
 
     def pay_day(self, day_of_month: int) -> date:
         """The given day of its last month (assumed for quarters and longer); of a shorter month, the last day.

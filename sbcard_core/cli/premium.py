@@ -77,6 +77,7 @@ _ZH = {
     "ISSUED": "已核定",
     "DEAD": "已死亡,未核定",
     "INELIGIBLE": "资格不符或待核实,未核定",
+    "OVERLAPS": "另有重叠所属期的缴费单,未核定",
     "PAID": "已入账",
     "REFUNDED": "已退费",
     "EXISTS": "此前已办理",

@@ -57,8 +57,9 @@ def give_back(connection: sa.Connection, roll: rolls.Roll, lines: Iterable[int])
     """Undo the deductions of lines that are not paid after all."""
     entry = schema.payout_recovery_entry
     rows = [{"name": reference(roll.roll_no, line)} for line in lines]
+    kept = sa.and_(entry.c.reference == sa.bindparam("name"), entry.c.source == int(RecoverySource.DEDUCTION))
     if rows:
-        connection.execute(sa.delete(entry).where(entry.c.reference == sa.bindparam("name")), rows)
+        connection.execute(sa.delete(entry).where(kept), rows)
 
 
 def lift(connection: sa.Connection, recovery_id: str) -> set[str]:

@@ -47,6 +47,7 @@ REASONS = {
     "account": "账号与登记不符",
     "duplicate": "本期已发放,不重复发放",
     "item": "该项目已发放,不重复发放",
+    "overlap": "本项目另有重叠的所属期,不重复发放",
     "excluded": "同期享受互斥项目",
     "account_shared": "同一账号对应多人",
     "living": "生存状态不符合发放条件",
@@ -55,8 +56,6 @@ REASONS = {
 """Finding codes (``payout.<code>``) of lines not taken on, and what a clerk reads."""
 FOLDED = "姓名与登记的写法不同,按登记的姓名发放"
 """Of lines that are taken on (``payout.name_folded``): the names agree only in their search form."""
-OVERLAP = "本项目另有重叠的所属期,请核对是否重复发放"
-"""Of lines that are taken on (``payout.overlap``): the person stands on a roll of a period that shares a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,7 @@ def draft(books: Books, order: Draft) -> rolls.Roll:
         folded = _match(books, connection, order, roll, count)
         rules.apply(connection, rules.Rules(programme, order.period, order.exclusions), roll)
         deductions.keep_back(connection, programme.code, roll, order.on)
-        warned = [(number, "payout.name_folded", FOLDED) for number in folded]
-        overlapping = rules.overlapping(connection, programme, order.period, roll)
-        warned += [(number, "payout.overlap", OVERLAP) for number in overlapping]
-        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll, warned))
+        record(connection, f"{programme.code}:{order.period}", _findings(connection, roll, folded))
         _INPUT.drop(connection)
         ready = RollState.DRAFTED if programme.approvals else RollState.APPROVED
         return rolls.save(connection, roll, digest=rolls.digest(connection, roll), state=int(ready))
@@ -330,9 +326,7 @@ def refused(connection: sa.Connection, roll: rolls.Roll) -> list[RefusedLine]:
     ]
 
 
-def _findings(
-    connection: sa.Connection, roll: rolls.Roll, warned: Sequence[tuple[int, str, str]]
-) -> Iterator[PayoutFinding]:
+def _findings(connection: sa.Connection, roll: rolls.Roll, folded: Sequence[int]) -> Iterator[PayoutFinding]:
     line = schema.payout_roll_line.c
     query = (
         sa.select(line.line, line.reason, _INPUT.c.id_number)
@@ -343,6 +337,6 @@ def _findings(
     for number, code, id_number in connection.execute(query).all():
         yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {REASONS[code]}")
     mine = sa.select(_INPUT.c.id_number).where(_INPUT.c.line == sa.bindparam("n"))
-    for number, code, text in warned:
+    for number in folded:
         who = mask_id(connection.execute(mine, {"n": number}).scalar_one())
-        yield PayoutFinding(number, code, f"{who} {text}", severity=Severity.WARNING)
+        yield PayoutFinding(number, "payout.name_folded", f"{who} {FOLDED}", severity=Severity.WARNING)

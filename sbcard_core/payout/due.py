@@ -42,9 +42,11 @@ def days(period: Period) -> dict[str, str]:
 
 SUSPENDED = (
     "SELECT person_id FROM payout_hold WHERE programme = :programme "
-    "AND since <= :end AND (until IS NULL OR until > :begin)"
+    "AND since <= :end AND (until IS NULL OR (until > :begin AND until > since))"
 )
-"""Whose due of the period is held: the suspension began before its end, and had not ended before its begin."""
+"""Whose due of the period is held: the suspension began before its end, and had not ended before its begin.
+
+One that ended where it began, or before, holds nothing."""
 SUSPENDED_NOW = "SELECT person_id FROM payout_hold WHERE programme = :programme AND until IS NULL"
 """Who is suspended now: arrears wait while a suspension runs, whatever the period of their roll."""
 

@@ -141,16 +141,21 @@ def is_dead(connection: sa.Connection, person_id: int) -> bool:
 def suspend(books: Books, programme: Programme, id_number: str, since: Period, reason: str, on: date) -> int:
     """Hold the due of periods from ``since`` on; returns how many lines of rolls not yet released are held for it.
 
-    Such a roll needs approval anew. A running suspension stays as it is.
+    Such a roll needs approval anew. A suspension that runs already begins earlier then, never later.
     """
     hold = schema.payout_hold
     with books.writing() as connection:
         person_id = find(connection, id_number)
         mine = sa.and_(hold.c.person_id == person_id, hold.c.programme == programme.code, hold.c.until.is_(None))
-        if connection.execute(sa.select(hold.c.hold_id).where(mine)).first() is not None:
+        begin = since.begin.isoformat()
+        running = connection.execute(sa.select(hold.c.since).where(mine)).scalar()
+        if running is not None and running <= begin:
             return 0
-        row = {"person_id": person_id, "programme": programme.code, "since": since.begin.isoformat()}
-        connection.execute(sa.insert(hold).values({**row, "reason": reason, "on_date": on.isoformat()}))
+        told = {"since": begin, "reason": reason, "on_date": on.isoformat()}
+        if running is not None:
+            connection.execute(sa.update(hold).where(mine).values(told))
+        else:
+            connection.execute(sa.insert(hold).values(person_id=person_id, programme=programme.code, **told))
         held = 0
         for roll_no, period, number, item in connection.execute(_waiting(programme, person_id)).all():
             if is_suspended(connection, programme, person_id, checks.stored_period(period), item):

@@ -27,15 +27,9 @@ class Rules:
 _READY = f"state < 50 AND state = {int(RollLineState.READY)}"  # "state < 50" lets the claim index be used
 _OF_ROLL = f"run_id = :run AND roll_id = :roll AND {_READY}"
 
-_PAID_ITSELF = (
-    "EXISTS (SELECT 1 FROM payout_roll r JOIN payout_roll_line o ON o.run_id = r.run_id AND o.roll_id = r.roll_id "  # noqa: S608 - ours
-    f"WHERE r.programme = :programme AND r.period = substr(payout_roll_line.item, {len(HELD_ITEM) + 1}) "
-    "AND o.person_id = payout_roll_line.person_id AND o.item = '' AND o.state < 50 "
-    f"AND o.state <> {int(RollLineState.HELD)})"
-)
 _BACK_PAID = (
     "SELECT b.person_id FROM payout_roll_line b JOIN payout_roll q ON q.roll_id = b.roll_id "  # noqa: S608 - ours
-    f"WHERE b.item <> '' AND b.item = :held AND b.state < 50 AND b.state <> {int(RollLineState.HELD)} "
+    f"WHERE b.item <> '' AND b.item IN ({{items}}) AND b.state < 50 AND b.state <> {int(RollLineState.HELD)} "
     "AND q.programme = :programme"
 )
 """A period is due once: by its own line, or as back pay of it (``held:<period>``), whichever roll has it first."""
@@ -60,18 +54,24 @@ def apply(connection: sa.Connection, order: Rules, roll: Roll) -> None:
             "AND o.roll_id <> :roll AND r.programme = :programme)"
         )
         refuse("item", f"item <> '' AND {before}", programme=programme.code)
-        of_period = f"substr(item, 1, {len(HELD_ITEM)}) = '{HELD_ITEM}'"
-        refuse("item", f"{of_period} AND {_PAID_ITSELF}", programme=programme.code)
-    back_paid = sa.text(_BACK_PAID)
-    held_item = HELD_ITEM + period
-    if connection.execute(back_paid, {"programme": programme.code, "held": held_item}).first() is not None:
-        refuse("item", f"item = '' AND person_id IN ({_BACK_PAID})", programme=programme.code, held=held_item)
+        for held in _held_periods(connection):
+            runs = _runs(connection, frozenset({programme.code}), held)
+            paid = _of_runs(runs, f"item = '' AND state <> {int(RollLineState.HELD)}")
+            refuse("item", f"item = :held AND person_id IN ({paid})", held=HELD_ITEM + held)
+    back_paid = _BACK_PAID.format(items=", ".join(f"'{HELD_ITEM}{one}'" for one in period.overlapping()))
+    if connection.execute(sa.text(back_paid), {"programme": programme.code}).first() is not None:
+        refuse("item", f"item = '' AND person_id IN ({back_paid})", programme=programme.code)
+    others = [one for one in _runs(connection, frozenset({programme.code}), period) if one != roll.run_id]
+    if others:
+        for key in ("person_id", "household") if programme.household else ("person_id",):
+            there = _of_runs(others, "item = ''", key)
+            refuse("overlap", f"item = '' AND {key} IN ({there})")
     for rule in order.exclusions:
         if programme.code in rule.codes:
-            others = ", ".join(map(str, _runs(connection, rule.codes - {programme.code}, period)))
+            excluding = _runs(connection, rule.codes - {programme.code}, period)
             key = "household" if rule.per_household else "person_id"
-            if others:
-                there = f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({others}) AND state < 50"  # noqa: S608
+            if excluding:
+                there = _of_runs(excluding, "1 = 1", key)
                 refuse("excluded", f"{key} IN ({there}) AND ('{key}' = 'person_id' OR household <> '')")
     _refuse_shared(connection, roll)
     dead = f"SELECT person_id FROM payout_standing WHERE {not_living(programme, period)}"  # noqa: S608
@@ -103,16 +103,17 @@ def _refuse_shared(connection: sa.Connection, roll: Roll) -> None:
     update_many(connection, schema.payout_roll_line, ("state", "reason"), ("roll_id", "line"), rows)
 
 
-def overlapping(connection: sa.Connection, programme: Programme, period: Period, roll: Roll) -> list[int]:
-    """Lines for a due that may be paid already: the person stands on a roll of another period that shares a day."""
-    others = [run_id for run_id in _runs(connection, frozenset({programme.code}), period) if run_id != roll.run_id]
-    if not others:
-        return []
-    line = schema.payout_roll_line.c
-    due = sa.and_(line.item == "", sa.text("payout_roll_line.state < 50"))
-    there = sa.select(line.person_id).where(line.run_id.in_(others), due)
-    mine = sa.select(line.line).where(line.run_id == roll.run_id, line.roll_id == roll.roll_id, due)
-    return list(connection.execute(mine.where(line.person_id.in_(there)).order_by(line.line)).scalars())
+def _held_periods(connection: sa.Connection) -> list[Period]:
+    """The periods for which the roll that is drafted brings back pay."""
+    query = sa.text("SELECT DISTINCT item FROM payout_input WHERE substr(item, 1, :length) = :head")
+    items = connection.execute(query, {"length": len(HELD_ITEM), "head": HELD_ITEM}).scalars()
+    return [Period(text) for item in items if Period.is_valid(text := item.removeprefix(HELD_ITEM))]
+
+
+def _of_runs(runs: Sequence[int], rule: str, key: str = "person_id") -> str:
+    """SQL: people, or households, with a claim in some runs of rolls."""
+    numbers = ", ".join(map(str, runs)) or "-1"
+    return f"SELECT {key} FROM payout_roll_line WHERE run_id IN ({numbers}) AND state < 50 AND {rule}"  # noqa: S608
 
 
 def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> list[int]:

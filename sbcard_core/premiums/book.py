@@ -99,6 +99,9 @@ class Premiums:
     def issue(self, period: str, begins: date, people: Iterable[Insured]) -> IssueReport:
         """Issue one bill per person for a period; issued again, nothing changes.
 
+        Nobody is billed twice for one month: a bill for another period that shares a day, open or paid, stands against
+        it.
+
         Args:
             period: e.g. ``"2014"`` or ``"2014-09"`` (:class:`~sbcard_core.calendar.Period`); part of the bill's number.
             begins: the day of the period from which it is due; it chooses the rate and counts the days to payment.
@@ -154,8 +157,8 @@ class Premiums:
     def refund_many(self, refunds: Iterable[Refund]) -> list[RefundStatus]:
         """Give money back to where it was paid; one status each, in order.
 
-        All refunds of a payment together never exceed it. Each is taken from the funds in proportion to what
-        they still hold of the payment.
+        All refunds of a payment together never exceed it, and are taken from the funds in proportion to what these
+        got of the payment, whatever the refunds it is given back by.
         """
         statuses: list[RefundStatus] = []
         source = iter(refunds)
@@ -356,13 +359,13 @@ class Premiums:
         rows, accounts, amount = [], dict[str, AccountKind](), 0
         for person in people:
             rate = self.tariff.find(person.insurance, person.category, begins)
-            status = issuing.judge(person, rate, (person.insurance, person.id_number) in there)
+            status = issuing.judge(person, rate, there.get((person.insurance, person.id_number)))
             if status is IssueStatus.ISSUED:
                 status = refused.get(person.id_number, status)
             report.statuses.append(status)
             if status is not IssueStatus.ISSUED or rate is None:
                 continue
-            there.add((person.insurance, person.id_number))
+            there[person.insurance, person.id_number] = IssueStatus.EXISTS
             serial += 1
             bill_no = issuing.bill_number(period, serial)
             rows.append(issuing.bill_row(bill_no, period, person, rate, begins, begins))

@@ -53,13 +53,13 @@ def bill_row(bill_no: str, period: str, person: Insured, rate: Rate, begins: dat
     return (bill_no, period, *whose, rate.amount_fen, *dates)
 
 
-def judge(person: Insured, rate: Rate | None, exists: bool) -> IssueStatus:
-    """What can be said of one parsed person by the tariff, and by whether there is a bill."""
+def judge(person: Insured, rate: Rate | None, there: IssueStatus | None) -> IssueStatus:
+    """What can be said of one parsed person by the tariff, and by what an earlier bill stands for."""
     if not is_well_formed(person):
         return IssueStatus.MALFORMED
-    if exists:
-        return IssueStatus.EXISTS
-    return IssueStatus.NO_RATE if rate is None else IssueStatus.ISSUED
+    if there is IssueStatus.EXISTS:
+        return there
+    return IssueStatus.NO_RATE if rate is None else there or IssueStatus.ISSUED
 
 
 def is_well_formed(person: Insured) -> bool:

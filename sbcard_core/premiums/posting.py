@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,16 @@ from sbcard_core.eligibility import Eligibility, Purpose, Use
 from sbcard_core.fields import BankCode, card_number
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, timestamp
 from sbcard_core.ledger.transfers import is_id, is_storable
-from sbcard_core.premiums.records import BillState, Channel, Insured, Payment, PaymentStatus, Refund, RefundStatus
+from sbcard_core.premiums.records import (
+    BillState,
+    Channel,
+    Insured,
+    IssueStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from sbcard_core.premiums.tariff import Rate
 from sbcard_core.store import insert_many, schema
 
@@ -66,17 +76,20 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def known_bills(connection: sa.Connection, period: Period, people: Sequence[Insured]) -> set[tuple[str, str]]:
-    """(insurance, citizen number) of those who have a bill of the period."""
-    found = set()
-    for insurance in {person.insurance for person in people}:
-        numbers = [person.id_number for person in people if person.insurance == insurance]
-        of_it = sa.select(_BILL.c.insurance, _BILL.c.id_number).where(
-            _BILL.c.period == period, _BILL.c.insurance == insurance
-        )
-        for start in range(0, len(numbers), _LOOKUP):
-            rows = connection.execute(of_it.where(_BILL.c.id_number.in_(numbers[start : start + _LOOKUP])))
-            found |= {(row.insurance, row.id_number) for row in rows}
+def known_bills(
+    connection: sa.Connection, period: Period, people: Sequence[Insured]
+) -> dict[tuple[str, str], IssueStatus]:
+    """What bills there are stands against another one, by insurance and citizen number: EXISTS or OVERLAPS."""
+    found: dict[tuple[str, str], IssueStatus] = {}
+    live = (int(BillState.OPEN), int(BillState.PAID))
+    stands = sa.or_(_BILL.c.period == period, _BILL.c.state.in_(live))
+    wanted = sa.select(_BILL.c.insurance, _BILL.c.id_number, _BILL.c.period).where(stands)
+    numbers = list(dict.fromkeys(person.id_number for person in people))
+    for start in range(0, len(numbers), _LOOKUP):
+        some = _BILL.c.id_number.in_(numbers[start : start + _LOOKUP])
+        for insurance, number, of in connection.execute(wanted.where(some, _BILL.c.period.in_(period.overlapping()))):
+            status = IssueStatus.EXISTS if of == period else IssueStatus.OVERLAPS
+            found[insurance, number] = min(status, found.get((insurance, number), status))
     return found
 
 
@@ -118,7 +131,7 @@ def pay(
     known = {row.payment_id: row for row in find(connection, _PAYMENT, "payment_id", [p.payment_id for p in payments])}
     bills = {row.bill_no: row for row in find(connection, _BILL, "bill_no", [p.bill_no for p in payments])}
     usable = _usable_cards(connection, eligibility, payments)
-    sources = {} if source else {source_of(p.channel, p.agent): 1 for p in payments if _may_be_taken(p, bills)}
+    sources = {source_of(p.channel, p.agent): 1 for p in payments if _may_be_taken(p, bills)}
     ledger.open_accounts(sources, connection=connection)
     taken: dict[str, Payment] = {}
 
@@ -309,23 +322,29 @@ def _is_refund(one: Refund) -> bool:
     return isinstance(one.reason, str) and is_storable(one.reason)
 
 
-def apportion(held: Sequence[int], amount_fen: int) -> list[int]:
-    """Take an amount from several holdings in proportion; the odd fen from where most of one was cut off.
+def apportion(shares: Sequence[int], given: Sequence[int], amount_fen: int) -> list[int]:
+    """The part of each fund in a refund, so that all refunds together are in proportion to what was paid.
+
+    A divisor method (Webster): the sum given back alone decides, whatever refunds it came together by.
 
     Args:
-        held: fen in each.
-        amount_fen: at most their sum.
+        shares: fen paid to each fund.
+        given: fen each has given back.
+        amount_fen: of this refund; with ``given`` at most the sum of ``shares``.
 
     Example:
-        >>> apportion([11000, 1000], 6001), apportion([1, 1, 1], 2)
-        ([5501, 500], [1, 1, 0])
+        >>> apportion([11000, 1000], [0, 0], 6001), apportion([1, 1, 1], [1, 0, 0], 1)
+        ([5501, 500], [0, 1, 0])
     """
-    whole = sum(held)
-    parts = [one * amount_fen // whole for one in held]
-    cut_off = sorted(range(len(held)), key=lambda at: (-(held[at] * amount_fen % whole), at))
-    for at in cut_off[: amount_fen - sum(parts)]:
-        parts[at] += 1
-    return parts
+    whole, total = sum(shares), sum(given) + amount_fen
+    now = [max(back, (2 * one * total + whole) // (2 * whole)) for one, back in zip(shares, given, strict=True)]
+    while sum(now) > total:
+        more = (at for at in range(len(now)) if now[at] > given[at])
+        now[min(more, key=lambda at: (Fraction(shares[at], 2 * now[at] - 1), -at))] -= 1
+    while sum(now) < total:
+        less = (at for at in range(len(now)) if now[at] < shares[at])
+        now[max(less, key=lambda at: (Fraction(shares[at], 2 * now[at] + 1), -at))] += 1
+    return [after - back for after, back in zip(now, given, strict=True)]
 
 
 def _shares_paid(connection: sa.Connection, ledger: Ledger, payment_id: str) -> list[Transfer]:
@@ -348,7 +367,7 @@ def _post_refund(
         return RefundStatus.NO_RATE
     before = given[one.payment_id]
     before = before if len(before) == len(shares) else [0] * len(shares)
-    parts = apportion([share.amount_fen - back for share, back in zip(shares, before, strict=True)], one.amount_fen)
+    parts = apportion([share.amount_fen for share in shares], before, one.amount_fen)
     target, _ = source_of(Channel(payment.channel), payment.agent)
     moves = [
         Transfer(

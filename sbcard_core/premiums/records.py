@@ -51,6 +51,8 @@ class IssueStatus(IntEnum):
     """The person died before the period, or on an unknown day."""
     INELIGIBLE = 5
     """Eligibility refuses the person, or leaves it to a clerk, for another reason than a death."""
+    OVERLAPS = 6
+    """A bill of the insurance for another period that shares a day is open or paid."""
 
 
 class PaymentStatus(IntEnum):

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 import sqlalchemy as sa
 
 from sbcard_core.payout import Adjustment, Entitlement, LifeStatus, PensionPayout, RollLine, Standing
@@ -74,6 +75,28 @@ def test_who_is_suspended_again_waits_with_the_back_pay(town) -> None:
     status = town.engine.status(july.roll_no)
     assert (status.total_fen, status.refused) == (2 * 1001, 0)
     assert list(town.engine.held("pension")) == []
+
+
+def test_a_suspension_begins_earlier_when_it_is_told_so_and_never_later(town) -> None:
+    engine = town.engine
+    for since in ("2014-10", "2014-08", "2014-09"):
+        engine.suspend("pension", town.number(1), since=since, reason="未认证", on=DAY)
+    held = {period: engine.status(town.ready([1, 2], period=period)).held_fen for period in ("2014-07", "2014-08")}
+    assert held == {"2014-07": 0, "2014-08": 1001}
+    waiting = town.ready([2], period="2014-12")
+    assert engine.suspend("pension", town.number(2), since="2015-01", reason="未认证", on=DAY) == 0
+    assert engine.suspend("pension", town.number(2), since="2014-12", reason="未认证", on=DAY) == 1
+    assert engine.status(waiting).held_fen == 1002
+    assert [engine.resume("pension", town.number(n), since="2015-01") for n in (1, 2)] == [1, 1]
+
+
+@pytest.mark.parametrize("until", ["2014-08", "2014-07", "2014-09"])
+def test_a_suspension_that_ended_where_it_began_holds_nothing(town, until: str) -> None:
+    """Two suspensions of which one was a mistake: the quarter is paid unless a day of it was suspended."""
+    town.engine.suspend("pension", town.number(1), since="2014-08", reason="误登", on=DAY)
+    town.engine.resume("pension", town.number(1), since=until)
+    roll = town.ready([1, 2], period="2014-Q3")
+    assert town.engine.status(roll).held_fen == (1001 if until == "2014-09" else 0)
 
 
 def test_a_death_keeps_the_account_that_was_told(town) -> None:

@@ -77,20 +77,20 @@ def test_who_is_dead_without_a_day_is_paid_nothing(town) -> None:
 )
 def test_the_period_of_death_is_due_where_the_programme_says_so(town, pays: bool, due: list[str]) -> None:
     """The same by draft, by what is stale, and by what is recovered."""
-    rule = Programme("rule", "补贴", "FISCAL_PROGRAMME:rule", AccountKind.FISCAL_PROGRAMME, pays_month_of_death=pays)
-    town.fund(1_000_000, rule.fund_account)
     periods = ("2014-06", "2014-07", "2014-08", "2014-Q2", "2014-Q3", "2014-Q4", "2014")
     expected = {period: period in due or period == "2014-Q2" for period in periods}
-    for period in periods:
+    fund = ("补贴", "FISCAL_PROGRAMME:rule", AccountKind.FISCAL_PROGRAMME)
+    rules = {one: Programme(f"rule{n}", *fund, pays_month_of_death=pays) for n, one in enumerate(periods)}
+    town.fund(1_000_000, fund[1])
+    for period, rule in rules.items():
         paid(town, rule, [1, 2], period)
     report = town.engine.death(town.number(1), date(2014, 7, 31), on=date(2014, 9, 1))
-    recovered = {name.removeprefix("death:rule-").removesuffix("-103-001:1") for name in report.recoveries}
-    assert recovered == {period for period, is_due in expected.items() if not is_due}
-    for period in periods:
+    recovered = {f"death:{rules[one].code}-{one}-103-001:1" for one, is_due in expected.items() if not is_due}
+    assert set(report.recoveries) == recovered
+    for n, (period, rule) in enumerate(rules.items()):
         roll = town.engine.draft(rule, period, town.roll([1, 4]), on=DAY)
         assert codes(town, roll) == {1: "payout.duplicate"}
-    other = Programme("other", "补贴", "FISCAL_PROGRAMME:other", AccountKind.FISCAL_PROGRAMME, pays_month_of_death=pays)
-    for period in periods:
+        other = Programme(f"other{n}", *fund, pays_month_of_death=pays)
         roll = town.engine.draft(other, period, town.roll([1, 2]), on=DAY)
         assert codes(town, roll) == ({} if expected[period] else {1: "payout.living"}), period
 
@@ -270,28 +270,52 @@ def test_programmes_that_exclude_each_other_do_so_in_periods_of_unlike_form(
             engine.withdraw(roll.roll_no)
 
 
-def test_who_may_be_paid_for_the_same_days_already_is_named(quick_town) -> None:
-    """A month and its quarter are two periods of one programme: the line is taken on, and is to be looked at."""
+def test_nobody_is_paid_twice_for_one_month_by_periods_that_share_it(quick_town) -> None:
+    """A month and its quarter are two periods of one programme: whichever is first stands against the other."""
     engine = quick_town.engine
 
-    def warned(period: str, lines: list[RollLine]) -> list[int]:
-        before = len(quick_town.findings())
-        roll = engine.draft(PLAIN, period, lines, on=DAY)
-        assert engine.refused(roll.roll_no) == []
-        found = quick_town.findings()[before:]
-        assert {code for code, _ in found} <= {"payout.overlap"}
-        with quick_town.store.begin() as connection:
-            query = sa.select(schema.finding.c.line).order_by(schema.finding.c.finding_id)
-            return list(connection.execute(query).scalars())[before:]
+    def overlapping(period: str, lines: list[RollLine]) -> list[int]:
+        there = engine.refused(engine.draft(PLAIN, period, lines, on=DAY).roll_no)
+        assert {one.code for one in there} <= {"payout.overlap"}
+        return [one.line for one in there]
 
-    assert warned("2014-08", quick_town.roll([1, 2])) == []
-    assert warned("2014-08", quick_town.roll([3])) == []  # the same period, another roll
-    assert warned("2014-Q3", [*quick_town.roll([4, 2, 1]), held_line(quick_town, 3, "aid")]) == [2, 3]
-    assert warned("2014", quick_town.roll([4, 5])) == [1]
-    assert warned("2014-Q2", quick_town.roll([1])) == warned("2015", quick_town.roll([1, 4])) == []
+    assert overlapping("2014-08", quick_town.roll([1, 2])) == []
+    assert overlapping("2014-08", quick_town.roll([3])) == []  # the same period, another roll
+    assert overlapping("2014-Q3", [*quick_town.roll([4, 2, 1]), held_line(quick_town, 3, "aid")]) == [2, 3]
+    assert overlapping("2014", quick_town.roll([4, 5])) == [1]
+    assert overlapping("2014-Q2", quick_town.roll([1])) == overlapping("2015", quick_town.roll([1, 4])) == []
     for roll in engine.rolls(PLAIN, "2014-08"):
         engine.withdraw(roll.roll_no)
-    assert warned("2014-07", quick_town.roll([5, 6])) == [1]  # the year; nobody's August
+    assert overlapping("2014-07", quick_town.roll([5, 6])) == [1]  # the year; nobody's August
+
+
+def test_a_month_whose_quarter_was_paid_is_no_arrears(quick_town) -> None:
+    """Back pay of a period that was paid within another one is refused, and so is the other one after the back pay."""
+    engine = quick_town.engine
+
+    def refused(period: str, lines: list[RollLine]) -> list[int]:
+        there = engine.refused(engine.draft(PLAIN, period, lines, on=DAY).roll_no)
+        assert {one.code for one in there} <= {"payout.item"}
+        return [one.line for one in there]
+
+    assert refused("2014-Q2", quick_town.roll([1, 2])) == []
+    back = [
+        held_line(quick_town, n, item) for n, item in ((1, "held:2014-05"), (1, "held:2014-07"), (3, "held:2014-05"))
+    ]
+    assert refused("2014-08", back) == [1]
+    assert refused("2014-H1", quick_town.roll([3, 4])) == [1]
+
+
+def test_one_household_is_paid_once_for_a_month(quick_town) -> None:
+    """Whoever is its head now: a year and a half-year of it are six months twice."""
+    engine = quick_town.engine
+
+    def home(n: int, household: str) -> RollLine:
+        return quick_town.roll([n])[0]._replace(household=household)
+
+    assert codes(quick_town, engine.draft(HOUSE, "2014", [home(1, "H1"), home(2, "H2")], on=DAY)) == {}
+    late = engine.draft(HOUSE, "2014-H2", [home(3, "H1"), home(2, "H4"), home(4, "H3")], on=DAY)
+    assert codes(quick_town, late) == {1: "payout.overlap", 2: "payout.overlap"}
 
 
 def test_what_was_taken_out_and_who_has_no_household_excludes_nobody(new_town, store: Store, tmp_path) -> None:

@@ -1,13 +1,16 @@
 """Premiums at their corners: a tariff that was changed, deaths, chains of categories, odd arguments, GB18030 names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sbcard_core.backend import Backend
+from sbcard_core.eligibility import Eligibility, Facts, Use
+from sbcard_core.eligibility.registered import registered
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger
@@ -89,6 +92,39 @@ def test_a_rate_of_many_funds_comes_back_to_the_fen(book: Premiums) -> None:
     assert {one.net_fen for one in book.ledger.balances([name for name, *_ in funds]).values()} == {0}
     again = book.pay_many([replace(PAID, payment_id="P2", bill_no=bill, amount_fen=whole)])
     assert again == [PaymentStatus.ALREADY_PAID]  # given back in full: owed only by a new bill
+
+
+def test_a_bill_of_another_category_is_paid_to_funds_of_its_own(book: Premiums) -> None:
+    """They are opened with the bill; a tariff that is no sample bills in a book of real money."""
+    own = (Share("POOLED_FUND:students", AccountKind.POOLED_FUND, 6000),)
+    rates = [replace(rate, shares=own) if rate.category is PersonCategory.STUDENT else rate for rate in SAMPLE.rates]
+    with Store.open("sqlite://") as store:
+        real = Premiums(store, Ledger(store), Tariff("of a place", tuple(rates)))
+        (bill,) = real.issue("2015", BEGINS, [PERSON]).bills
+        (changed_to,) = real.change_category_many([CategoryChange(bill, PersonCategory.STUDENT, BEGINS)])
+        assert real.pay(replace(PAID, bill_no=changed_to.bill_no, amount_fen=6000)) is PaymentStatus.PAID
+        assert real.ledger.balance("POOLED_FUND:students").net_fen == 6000
+
+
+def test_nobody_is_shown_in_full() -> None:
+    shown = repr([PERSON, replace(PAID, bill_no="2015.000000001")])
+    assert PERSON.id_number not in shown
+    assert PERSON.name not in shown
+
+
+def test_of_nobody_and_no_card_nothing_is_asked(book: Premiums) -> None:
+    """Where a place answers for its own people and cards, each question costs it a call."""
+    asked: list[int] = []
+
+    def source(connection: sa.Connection, uses: Sequence[Use]) -> list[Facts]:
+        asked.append(len(uses))
+        return registered(connection, uses)
+
+    there = Premiums(book.store, book.ledger, SAMPLE, eligibility=Eligibility(source=source))
+    (bill,) = there.issue("2015", BEGINS, [PERSON]).bills
+    assert there.issue("2015", BEGINS, [replace(PERSON, name="")]).statuses == [IssueStatus.MALFORMED]
+    assert there.pay(replace(PAID, bill_no=bill)) is PaymentStatus.PAID
+    assert asked == [1]
 
 
 def test_a_time_of_a_time_zone_stops_no_other(book: Premiums) -> None:
@@ -173,7 +209,9 @@ def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: 
         **{bills[year][1]: (False, None) for year in (2014, 2015, 2016, 2017)},
     }
     assert book.refund(Refund("R1", "P1", 12000, AT)) is RefundStatus.REFUNDED
-    again = {year: book.issue(f"{year}-Q1", date(year, 1, 1), [PERSON, lived]).statuses for year in (2015, 2018)}
+    pension = {"insurance": "flexible-pension", "category": PersonCategory.FLEXIBLE}
+    both = [replace(one, **pension) for one in (PERSON, lived)]
+    again = {year: book.issue(f"{year}-Q1", date(year, 1, 1), both).statuses for year in (2015, 2018)}
     assert again == {2015: [IssueStatus.ISSUED] * 2, 2018: [IssueStatus.DEAD, IssueStatus.ISSUED]}
     assert backend.ledger.recompute() == []
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from sbcard_core.calendar import Period
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind, Bounds, Ledger
 from sbcard_core.premiums import (
@@ -33,6 +34,8 @@ from sbcard_core.values import PersonCategory
 from tests import people
 
 AT = datetime.fromisoformat("2015-03-02T09:30:15")
+COUNTER = (Channel.COUNTER, "1", AT)
+FLEXIBLE = PersonCategory.FLEXIBLE
 BEGINS = date(2015, 1, 1)
 
 
@@ -81,6 +84,43 @@ class TestIssue:
     def test_a_period_that_is_none(self, book: Premiums, period: str) -> None:
         with pytest.raises(InvalidValue):
             book.issue(period, BEGINS, [])
+
+
+class TestOverlap:
+    """Nobody is billed twice for one month of one insurance."""
+
+    @pytest.mark.parametrize(
+        ("second", "status"),
+        [
+            ("2015", IssueStatus.OVERLAPS),
+            ("2015-H1", IssueStatus.OVERLAPS),
+            ("2015-Q1", IssueStatus.OVERLAPS),
+            ("2015-03", IssueStatus.EXISTS),
+            ("2015-02", IssueStatus.ISSUED),
+            ("2015-H2", IssueStatus.ISSUED),
+            ("2014", IssueStatus.ISSUED),
+        ],
+    )
+    def test_a_period_that_shares_a_day_is_billed_once(self, second: str, status: IssueStatus) -> None:
+        for one, other in (("2015-03", second), (second, "2015-03")):
+            with Store.open("sqlite://", sample=True) as store:
+                fresh = Premiums(store, Ledger(store), SAMPLE)
+                (bill,) = fresh.issue(one, Period(one).begin, [person(1)]).bills
+                asked = [person(1), person(2), replace(person(1), insurance="flexible-pension", category=FLEXIBLE)]
+                found = fresh.issue(other, Period(other).begin, asked)
+                assert found.statuses == [status, IssueStatus.ISSUED, IssueStatus.ISSUED]
+                if status is IssueStatus.OVERLAPS:
+                    fresh.pay(Payment("P1", bill, 12000, *COUNTER))
+                    assert fresh.issue(other, Period(other).begin, asked[:1]).statuses == [status]
+
+    def test_a_bill_that_is_cancelled_or_given_back_stands_against_no_other_period(self, book: Premiums) -> None:
+        year = book.issue("2015", BEGINS, [person(1), person(2)]).bills
+        book.cancel(year[:1])
+        book.pay(payment(book, year[1]))
+        book.refund(Refund("R1", "P1", 12000, AT))
+        issued = [IssueStatus.ISSUED] * 2
+        assert book.issue("2015-03", date(2015, 3, 1), [person(1), person(2)]).statuses == issued
+        assert book.issue("2015", BEGINS, [person(1), person(2)]).statuses == [IssueStatus.EXISTS] * 2
 
 
 class TestPay:
@@ -174,14 +214,51 @@ class TestRefund:
         assert book.totals("2015") == {BillState.REFUNDED: (1, 12000)}
         assert "已退 120.00元" in book.receipt("P1").text
 
-    @given(held=st.lists(st.integers(0, 10**12), min_size=1, max_size=6), part=st.floats(0, 1))
-    def test_apportioning_is_exact_and_never_overdraws(self, held: list[int], part: float) -> None:
-        if not sum(held):
-            return
-        amount = int(sum(held) * part)
-        parts = apportion(held, amount)
-        assert sum(parts) == amount
-        assert all(0 <= taken <= there for taken, there in zip(parts, held, strict=True))
+    @given(
+        shares=st.lists(st.integers(1, 10**12), min_size=1, max_size=6),
+        cuts=st.lists(st.floats(0, 1), max_size=6),
+    )
+    def test_any_refunds_of_one_sum_take_the_same_from_each_fund(self, shares: list[int], cuts: list[float]) -> None:
+        """One by one or at once, in any order: in proportion, less than a fen off, and nothing is left at the end."""
+        whole, given = sum(shares), [0] * len(shares)
+        for total in sorted({*(int(whole * cut) for cut in cuts), whole}):
+            parts = apportion(shares, given, total - sum(given))
+            assert min(parts) >= 0
+            given = [back + part for back, part in zip(given, parts, strict=True)]
+            assert given == apportion(shares, [0] * len(shares), total)
+            assert all(
+                abs(back * whole - share * total) < len(shares) * whole
+                for back, share in zip(given, shares, strict=True)
+            )
+        assert given == shares
+
+    @pytest.mark.parametrize(("shares", "total", "parts"), [
+        ((11000, 1000), 6000, [5500, 500]),
+        ((11000, 1000), 6001, [5501, 500]),
+        ((11000, 1000), 6, [6, 0]),
+        ((11000, 1000), 7, [6, 1]),
+        ((1, 1, 1), 2, [1, 1, 0]),
+        ((3, 3, 1), 3, [2, 1, 0]),
+        ((600, 300, 100), 5, [3, 2, 0]),
+    ])  # fmt: skip
+    def test_a_refund_is_split_as_was_paid(self, shares: tuple[int, ...], total: int, parts: list[int]) -> None:
+        assert apportion(shares, [0] * len(shares), total) == parts
+
+    @given(back=st.integers(0, 1000), fen=st.integers(0, 9000))
+    def test_what_earlier_versions_split_otherwise_is_made_up_for(self, back: int, fen: int) -> None:
+        """Refunds booked before stand; later ones bring the sums back to their proportion, and take nothing twice."""
+        parts = apportion([11000, 1000], [0, back], fen)
+        assert sum(parts) == fen
+        assert min(parts) >= 0
+        assert parts[1] <= 1000 - back
+        assert apportion([11000, 1000], [11000, back], 1000 - back) == [0, 1000 - back]
+
+    def test_small_refunds_leave_the_funds_as_one_does(self, book: Premiums) -> None:
+        bills = book.issue("2015", BEGINS, [person(1)]).bills
+        book.pay(payment(book, bills[0]))
+        assert {book.refund(Refund(f"R{at}", "P1", 100, AT)) for at in range(60)} == {RefundStatus.REFUNDED}
+        paid = [net(book, fund) for fund in ("POOLED_FUND:resident", "CATASTROPHIC_FUND:resident")]
+        assert paid == [5500, 500]
 
 
 def test_receipt_and_arrears(book: Premiums) -> None:
