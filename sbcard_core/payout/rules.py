@@ -54,10 +54,10 @@ def apply(connection: sa.Connection, order: Rules, roll: Roll) -> None:
             "AND o.roll_id <> :roll AND r.programme = :programme)"
         )
         refuse("item", f"item <> '' AND {before}", programme=programme.code)
-        for held in _held_periods(connection):
-            runs = _runs(connection, frozenset({programme.code}), held)
+        for due in _held_periods(connection):
+            runs = _runs(connection, frozenset({programme.code}), due)
             paid = _of_runs(runs, f"item = '' AND state <> {int(RollLineState.HELD)}")
-            refuse("item", f"item = :held AND person_id IN ({paid})", held=HELD_ITEM + held)
+            refuse("item", f"item = :held AND person_id IN ({paid})", held=HELD_ITEM + due)
     back_paid = _BACK_PAID.format(items=", ".join(f"'{HELD_ITEM}{one}'" for one in period.overlapping()))
     if connection.execute(sa.text(back_paid), {"programme": programme.code}).first() is not None:
         refuse("item", f"item = '' AND person_id IN ({back_paid})", programme=programme.code)
