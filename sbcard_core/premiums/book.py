@@ -36,6 +36,7 @@ from sbcard_core.premiums.records import (
     RefundStatus,
     Stopped,
 )
+from sbcard_core.premiums.refunds import give_back
 from sbcard_core.premiums.tariff import Tariff
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import PersonCategory, mask_id
@@ -165,7 +166,7 @@ class Premiums:
         while chunk := list(islice(source, CHUNK)):
             with self.store.begin() as connection:
                 lock_for_posting(connection)
-                statuses += posting.refund(connection, self.ledger, chunk)
+                statuses += give_back(connection, self.ledger, chunk)
         return statuses
 
     def refund(self, refund: Refund) -> RefundStatus:

@@ -76,16 +76,6 @@ def test_what_was_kept_back_from_a_month_that_was_not_due_counts_no_more(owing) 
     assert still_out(owing) == {"R1": 900}
 
 
-def test_what_a_bank_gave_back_stays_booked_whatever_its_reference_reads_like(town) -> None:
-    town.fund(1_000_000)
-    (may,) = paid(town, [1, 2], "2014-05")
-    town.engine.recover("R1", (may, 1), 900, mode=RecoveryMode.RETURN, reason="多发", on=DAY)
-    town.engine.receive("pension", "R1", 300, reference="pension-2014-06-R001:1", on=DAY)
-    june = town.engine.draft("pension", "2014-06", town.roll([1, 2]), on=DAY, by="d")
-    town.engine.remove(june.roll_no, [1], reason="迁出")
-    assert still_out(town) == {"R1": 600}
-
-
 def test_the_heirs_pay_what_is_still_out_under_a_decision(owing) -> None:
     owing.engine.death(owing.number(1), date(2014, 8, 25), on=date(2014, 9, 20))
     fund, bank = owing.net("PENSION_FUND"), owing.net("BANK_CLEARING:103")

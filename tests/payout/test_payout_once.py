@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from sbcard_core.hosts import bankfile
-from sbcard_core.payout import RollLine
+from sbcard_core.payout import RecoveryMode, RollLine
 
 DAY = date(2014, 8, 1)
 
@@ -59,3 +59,14 @@ def test_a_month_is_paid_by_its_own_line_or_as_back_pay(town, first: str) -> Non
         go(town, "2014-07", july)
     assert (sent_fen(town, 1), sent_fen(town, 2)) == (2 * 1001, 2 * 1002)
     assert town.findings()[-1] == ("payout.item", 0)
+
+
+def test_what_a_bank_gave_back_stays_booked_whatever_its_reference_reads_like(town) -> None:
+    town.fund(1_000_000)
+    (may,) = town.engine.release(town.ready([1, 2], period="2014-05"), on=DAY, out_dir=town.folder)
+    town.engine.read_result(town.answer(may), on=DAY)
+    town.engine.recover("R1", (may, 1), 900, mode=RecoveryMode.RETURN, reason="多发", on=DAY)
+    town.engine.receive("pension", "R1", 300, reference="pension-2014-06-R001:1", on=DAY)
+    june = town.engine.draft("pension", "2014-06", town.roll([1, 2]), on=DAY, by="d")
+    town.engine.remove(june.roll_no, [1], reason="迁出")
+    assert town.engine.still_out("R1") == 600

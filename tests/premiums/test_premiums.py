@@ -28,7 +28,7 @@ from sbcard_core.premiums import (
     Tariff,
     load,
 )
-from sbcard_core.premiums.posting import apportion
+from sbcard_core.premiums.refunds import apportion
 from sbcard_core.store import Store, schema
 from sbcard_core.values import PersonCategory
 from tests import people
