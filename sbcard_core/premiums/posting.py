@@ -12,7 +12,7 @@ from sbcard_core.calendar import Period
 from sbcard_core.eligibility import Eligibility, Purpose, Use
 from sbcard_core.fields import BankCode, card_number
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, timestamp
-from sbcard_core.ledger.transfers import is_id, is_storable
+from sbcard_core.ledger.transfers import is_id
 from sbcard_core.premiums.records import (
     BillState,
     Channel,
