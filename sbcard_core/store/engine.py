@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock, get_ident
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,8 @@ from sbcard_core.store import address, migrate, schema
 from sbcard_core.store.failures import StoreFailed, typed
 
 SCHEMA_VERSION = migrate.VERSION
+_MAKING = 0x5B_CA_4D
+"""Of the lock on PostgreSQL under which one process makes or upgrades the tables."""
 BUSY_MS = 30_000
 """How long SQLite waits for another writer, in milliseconds."""
 
@@ -42,7 +44,18 @@ def _lock_schema(connection: sa.Connection) -> None:
         if not _driver(connection).in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        connection.exec_driver_sql("LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})")
+
+
+@cache
+def _making(driver: str) -> tuple[str, ...]:
+    """The statements that make the tables of an empty database, triggers and indexes among them."""
+    made: list[str] = []
+    engine = sa.create_mock_engine(
+        f"{driver}://", lambda ddl, *_: made.append(str(ddl.compile(dialect=engine.dialect)))
+    )
+    schema.metadata.create_all(engine, checkfirst=False)
+    return tuple(made)
 
 
 def _on_connect(connection: Any, _record: object) -> None:
@@ -148,12 +161,13 @@ class Store:
             found = self._version()
             if found == SCHEMA_VERSION:
                 return
-            if found is None:
-                schema.metadata.create_all(self.engine)
         with self.bulk() as connection:
             _lock_schema(connection)
             found = self._version(connection)
             if found is None:
+                driver = _driver(connection)
+                for statement in _making(self.engine.url.drivername):
+                    driver.execute(statement)
                 revision = migrate.REVISION_OF[SCHEMA_VERSION]
                 connection.execute(sa.insert(schema.schema_version).values(version=SCHEMA_VERSION))
                 connection.execute(sa.insert(schema.alembic_version).values(version_num=revision))
