@@ -32,13 +32,27 @@ def lock(handle: int) -> bool:
     return _take(handle) is not False
 
 
-def is_locked_elsewhere(path: Path) -> bool:
-    """Whether somebody may be writing to a file: also where it can't be opened or locked."""
+def remove_unlocked(path: Path) -> bool:
+    """Remove a file that no process is writing to.
+
+    Returns:
+        Whether it was removed: not so where it can't be opened or locked, as somebody may be writing to it.
+    """
     try:
         handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
-        return True
+        return False
     try:
-        return _take(handle) is not True
+        if _take(handle) is not True:
+            return False
+        if os.name == "posix":  # held, so that nobody begins to write to it; elsewhere an open file can't be removed
+            if not os.path.samestat(os.fstat(handle), path.lstat()):
+                return False
+            path.unlink()
+            return True
+    except FileNotFoundError:
+        return False
     finally:
         os.close(handle)
+    path.unlink(missing_ok=True)
+    return True

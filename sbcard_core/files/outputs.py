@@ -1,7 +1,8 @@
 """Output files: created exclusively, reached through no link, under their name only when all of them is on the disk.
 
-A file is written beside its place as ``.<name>.<token>.sbcard-part``, which its writer holds locked: two writers never
-share one, and a part that nobody holds is what a killed run left.
+A file is written beside its place as ``.<name>.<12 digits>.sbcard-part``, which its writer holds locked: two writers
+never share one, and a part that nobody holds is what a killed run left. The digits are of the whole name and a count,
+so that what was left of a file is found without reading its folder, which may hold a hundred thousand.
 """
 
 import errno
@@ -11,13 +12,14 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO, TextIOWrapper
+from itertools import chain
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, BinaryIO, Final
+from zlib import crc32
 
 from sbcard_core.files.errors import refused
 from sbcard_core.files.inputs import HEAD, open_input
-from sbcard_core.files.locking import is_locked_elsewhere, lock
+from sbcard_core.files.locking import lock, remove_unlocked
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
@@ -34,6 +36,8 @@ _NEW: Final = (
 )
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_TOGETHER: Final = 4
+"""Writers of one file at once, e.g. two and what two killed ones left, that a next one looks for."""
 _SHOWN: Final = 48
 """Characters of a name in the name of its part: at four bytes each they leave place for the rest."""
 
@@ -101,11 +105,8 @@ def clear_broken(folder: Path, name: str = "") -> bool:
     with suppress(OSError):
         for part in sorted(folder.iterdir()):
             match = _PART_NAME.fullmatch(part.name)
-            if match is None or (name and match["name"] != name[:_SHOWN]):
-                continue
-            if not part.is_symlink() and not is_locked_elsewhere(part):
-                part.unlink(missing_ok=True)
-                found = True
+            if match is not None and (not name or match["name"] == name[:_SHOWN]):
+                found |= remove_unlocked(part)
     return found
 
 
@@ -135,7 +136,6 @@ def new_file(path: Path, *, keep: Iterable[Path] = (), replace: bool | Own = Fal
         (3, False, b'1,2')
     """
     check_output(path, keep=keep, replace=replace)
-    clear_broken(path.parent, path.name)
     part, handle = _part_of(path)
     try:
         with os.fdopen(handle, "w+b") as out:
@@ -262,14 +262,23 @@ def sync_folder(path: Path) -> None:
 
 
 def _part_of(path: Path) -> tuple[Path, int]:
-    """A part of a file, made and locked; another writer's sweep may take it away in between, then there is another."""
-    while True:
-        part = path.with_name(f".{path.name[:_SHOWN]}.{token_hex(6)}{PART}")
-        handle = create(part)
+    """A part of a file, made and locked; what killed runs left of it is removed."""
+    of_name = crc32(path.name.encode("utf-8", "surrogateescape"))
+    parts = (path.with_name(f".{path.name[:_SHOWN]}.{of_name:08x}{count:04x}{PART}") for count in range(0x10000))
+    tried = [next(parts) for _ in range(_TOGETHER)]
+    for part in tried:
+        if part.exists():
+            remove_unlocked(part)
+    for part in chain(tried, parts):
+        try:
+            handle = create(part)
+        except FileExistsError:
+            continue
         lock(handle)
         if os.name != "posix" or os.fstat(handle).st_nlink:
             return part, handle
-        os.close(handle)
+        os.close(handle)  # another writer took it for a part left behind, before it was locked
+    raise refused("exists", path)
 
 
 def hand_over(staged: Path, path: Path, *, own: Own) -> None:

@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -197,13 +198,27 @@ def test_foreign_parts_and_parts_being_written_stay(tmp_path: Path) -> None:
     foreign = [tmp_path / ".a.csv.download.part", tmp_path / ".a.csv.0123456789ab.part", tmp_path / "a.csv.part"]
     for path in foreign:
         path.write_text("another program's")
-    dead = tmp_path / f".a.csv.0123456789ab{outputs.PART}"
-    dead.write_text("half")
+    dead = [tmp_path / f".a.csv.{crc32(b'a.csv'):08x}{count:04x}{outputs.PART}" for count in (1, 3)]
+    for path in dead:
+        path.write_text("half")
     with files.new_file(tmp_path / "a.csv") as held:
         held.write(b"1")
-        assert not dead.exists()
+        assert not any(path.exists() for path in dead)
         assert not files.clear_broken(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", *(path.name for path in foreign)}
+
+
+def test_no_file_costs_the_reading_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("the folder was read")
+
+    with monkeypatch.context() as patched:
+        for name in ("listdir", "scandir"):
+            patched.setattr(os, name, read)
+        files.replace_file(tmp_path / "a", b"1")
+        with files.new_file(tmp_path / "b") as out:
+            out.write(b"2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 @posix
