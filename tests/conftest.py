@@ -2,6 +2,7 @@
 that the processes of a run share."""
 
 import fcntl
+import gc
 import importlib.util
 import itertools
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from sbcard_core.store import Store
+from sbcard_core.store import Store, schema
 from tests.plans import Plans
 
 # The run draws the same examples each time, so that it fails for what was changed; `make explore` draws fresh ones.
@@ -37,6 +38,8 @@ PLANS.listen()
 
 REQUIRED = os.environ.get("SBCARD_REQUIRE", "")
 _absent: dict[str, str] = {}
+FIXED = {"schema_version", "alembic_version", "book"}
+"""Tables with what a database is, not with rows of its work."""
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +118,7 @@ def pa(real_part: Callable[[str, bool, str], None]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(real_part: Callable[[str, bool, str], None]) -> Iterator[str]:
+def _postgres(real_part: Callable[[str, bool, str], None]) -> Iterator[str]:
     """A private PostgreSQL server on a Unix socket, gone at the end of the session."""
     bins = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     real_part("PostgreSQL", bool(bins), "apt install postgresql")
@@ -139,35 +142,98 @@ def postgres_url(real_part: Callable[[str, bool, str], None]) -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def new_database(postgres_url: str) -> Callable[[str], AbstractContextManager[str]]:
-    """``with new_database("with_tables") as url``, or "" for an empty one: a copy, dropped at the end."""
-    server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    names = itertools.count()
+SHAPE = """
+    SELECT md5(string_agg(part, '|' ORDER BY part)) FROM (
+        SELECT concat_ws(' ', relname, relkind, relnatts) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT concat_ws(' ', tgname, tgrelid::regclass, tgenabled) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT concat_ws(' ', conname, conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT concat('version ', schema_version::text) FROM schema_version
+        UNION ALL SELECT concat('revision ', alembic_version::text) FROM alembic_version
+        UNION ALL SELECT concat('book ', book::text) FROM book
+    ) AS shape (part)
+"""
+EMPTY = "".join(
+    (
+        "SET session_replication_role = replica;",  # neither triggers nor references
+        *(f'DELETE FROM "{name}";' for name in sorted({*schema.metadata.tables} - FIXED)),
+        "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S';",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        " WHERE datname = current_database() AND pid <> pg_backend_pid();",
+    )
+)
 
-    def address(name: str) -> str:
-        return postgres_url.replace("/postgres?", f"/{name}?")
 
-    def do(command: str) -> None:
-        with server.connect() as connection:
-            connection.exec_driver_sql(command)
+class _Databases:
+    """Databases on a server; those with tables are emptied and used again: making one takes longer than most tests."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._names = itertools.count()
+        self._idle: list[str] = []
+        self._do("postgres", "CREATE DATABASE with_tables")
+        Store.open(self.address("with_tables"), sample=True).close()
+        self._shape = self._do("with_tables", SHAPE)
+
+    def address(self, name: str) -> str:
+        return self._server.replace("/postgres?", f"/{name}?")
+
+    def _do(self, name: str, command: str) -> Any:
+        engine = sa.create_engine(self.address(name), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            done = connection.exec_driver_sql(command)
+            return done.scalar() if done.returns_rows else None
+
+    def _is_as_new(self, name: str) -> bool:
+        """Whether a used database could be emptied: not one that a test has altered."""
+        with suppress(sa.exc.DBAPIError):
+            if self._do(name, SHAPE) == self._shape:
+                self._do(name, EMPTY)
+                return True
+        return False
 
     @contextmanager
-    def make(template: str) -> Iterator[str]:
-        name = f"test{next(names)}"
-        do(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
+    def make(self, template: str) -> Iterator[str]:
+        """``with make("with_tables") as url``: one without a row in it; ``make("")``: one without a table."""
+        if template and self._idle:
+            name = self._idle.pop()
+        else:
+            name = f"test{next(self._names)}"
+            self._do("postgres", f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
         try:
-            yield address(name)
+            yield self.address(name)
         finally:
-            do(f"DROP DATABASE {name} WITH (FORCE)")
+            if template and self._is_as_new(name):
+                self._idle.append(name)
+            else:
+                self._do("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
-    do("CREATE DATABASE with_tables")
-    Store.open(address("with_tables"), sample=True).close()
-    return make
+
+@pytest.fixture(scope="session")
+def new_database(_postgres: str) -> Callable[[str], AbstractContextManager[str]]:
+    """``with new_database("with_tables") as url``, or "" for an empty one: a test's own while it lasts."""
+    return _Databases(_postgres).make
+
+
+@pytest.fixture
+def postgres_url(new_database: Callable[[str], AbstractContextManager[str]]) -> Iterator[str]:
+    """The address of a database on PostgreSQL without a row in it, to be opened as a store."""
+    with new_database("with_tables") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _empty_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of SQLite without a row in it."""
+    path = tmp_path_factory.mktemp("empty") / "books.sqlite"
+    Store.open(f"sqlite:///{path}", sample=True).close()
+    return path
 
 
 def _address(template: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
+        if template:
+            shutil.copy(request.getfixturevalue("_empty_book"), folder / "books.sqlite")
         yield f"sqlite:///{folder}/books.sqlite"
         return
     with request.getfixturevalue("new_database")(template) as url:
@@ -206,6 +272,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if large:
         config.hook.pytest_deselected(items=large)
         items[:] = [item for item in items if item not in large]
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: the collector of garbage need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
