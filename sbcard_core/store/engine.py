@@ -51,7 +51,7 @@ def _lock_schema(connection: sa.Connection) -> None:
 def _making(driver: str) -> tuple[str, ...]:
     """The statements that make the tables of an empty database, triggers and indexes among them."""
     made: list[str] = []
-    engine = sa.create_mock_engine(
+    engine: Any = sa.create_mock_engine(
         f"{driver}://", lambda ddl, *_: made.append(str(ddl.compile(dialect=engine.dialect)))
     )
     schema.metadata.create_all(engine, checkfirst=False)
