@@ -5,36 +5,12 @@ so a caller who cares only about that catches one class.
 """
 
 from apdu.errors import CardLost
-from sbcard_core.card.errors import DriverCode
-from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.messages import Message
+from sbcard_core.card.errors import DeviceError, DriverCode
+from sbcard_core.errors import InvalidValue
 
 
-class ReaderError(SBCardError):
-    """Root of the errors of ``readers``.
-
-    Attributes:
-        driver_code: the terminal driver interface's number for it (:class:`sbcard_core.card.errors.DriverCode`),
-            whatever is behind the reader.
-        service_code: the PC/SC return code behind it (unsigned 32 bits, 8010xxxx); None where there is none.
-    """
-
-    driver_code: int = DriverCode.BAD_PARAMETER
-
-    def __init__(
-        self,
-        what: str | Message,
-        *,
-        step: str = "",
-        advice: str = "",
-        term: str = "",
-        driver_code: int | None = None,
-        service_code: int | None = None,
-    ) -> None:
-        if driver_code is not None:
-            self.driver_code = driver_code
-        self.service_code = service_code
-        super().__init__(what, step=step, advice=advice, term=term)
+class ReaderError(DeviceError):
+    """Root of the errors of ``readers``."""
 
 
 class ReaderNotFound(ReaderError):

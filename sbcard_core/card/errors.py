@@ -1,4 +1,4 @@
-"""What a card session can run into, with the number the terminal driver interface returns for it."""
+"""Errors of card sessions and readers, with the number the terminal driver interface returns for each."""
 
 from enum import IntEnum
 
@@ -47,12 +47,13 @@ class DriverCode(IntEnum):
     NO_HSM_NEEDED = -2204
 
 
-class CardError(SBCardError):
-    """Root of the errors of a card session.
+class DeviceError(SBCardError):
+    """Root of the errors of a card session and of the readers.
 
     Attributes:
-        sw: the status word behind it, if one came.
-        driver_code: the number for callers of the driver interface.
+        driver_code: the number for callers of the driver interface, whatever is behind the reader.
+        sw: the status word behind it; None where none came.
+        service_code: the PC/SC return code behind it (unsigned 32 bits, 8010xxxx); None where there is none.
     """
 
     driver_code: int = DriverCode.BAD_PARAMETER
@@ -66,11 +67,17 @@ class CardError(SBCardError):
         term: str = "",
         sw: StatusWord | None = None,
         driver_code: int | None = None,
+        service_code: int | None = None,
     ) -> None:
         self.sw = sw
+        self.service_code = service_code
         if driver_code is not None:
             self.driver_code = driver_code
         super().__init__(what, step=step, advice=advice, term=term)
+
+
+class CardError(DeviceError):
+    """Root of the errors of a card session."""
 
 
 class ProfileRefused(CardError, InvalidValue):

@@ -25,6 +25,10 @@ class TestKeyRefused(KeyRefused):
     __test__ = False  # its name is no test's name
 
 
+class WeakKey(KeyRefused):
+    """A 3DES key of no more strength than single DES (弱密钥): two of its parts are equal."""
+
+
 class KcvMismatch(KeyRefused):
     """A key does not give the check value (密钥校验值) that stands beside it."""
 

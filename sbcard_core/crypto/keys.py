@@ -3,9 +3,11 @@
 import hmac
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import pairwise
 from typing import NoReturn, Self
 
-from sbcard_core.crypto.errors import KeyClosed, KeyNotPortable, KeyRefused
+from sbcard_core.crypto.errors import KeyClosed, KeyNotPortable, KeyRefused, WeakKey
+from sbcard_core.messages import message
 
 
 class Cipher(StrEnum):
@@ -130,12 +132,14 @@ class SecretKey:
         Raises:
             KeyRefused: fewer than two parts, parts of different lengths, or a result of nothing but
                 zeros (and parity bits, in DES).
+            WeakKey: a 3DES key of no more strength than single DES.
             KcvMismatch: ``expect_kcv`` is given and is not the key's.
             InvalidValue: it is no check value.
 
         Example:
-            >>> SecretKey.from_components([b"\\x01" * 16, b"\\x02" * 16], KeyUsage.MAC).material()[:2].hex()
-            '0303'
+            >>> parts = [bytes(range(16)), b"\\x20" * 16]
+            >>> SecretKey.from_components(parts, KeyUsage.MAC).material()[:2].hex()
+            '2021'
         """
         from sbcard_core.crypto.kcv import check_kcv  # noqa: PLC0415 - check values need the cipher, that needs keys
 
@@ -149,6 +153,7 @@ class SecretKey:
         if not total & ~parity:
             raise KeyRefused("the components cancel out", step="crypto.keys", term="密钥分量")
         made = cls(total.to_bytes(len(parts[0]), "big"), usage, algorithm)
+        refuse_weak(made)
         if expect_kcv:
             check_kcv(made, expect_kcv)
         return made
@@ -203,6 +208,27 @@ class SecretKey:
 
 Key = SecretKey | bytes
 """A key, or raw key bytes (taken as DES/3DES unless a cipher is named)."""
+
+
+def refuse_weak(key: SecretKey) -> None:
+    """Refuse a 3DES key two of whose neighbouring parts are equal but for parity bits: it is single DES.
+
+    Raises:
+        WeakKey: it is one.
+
+    Example:
+        >>> refuse_weak(SecretKey(bytes(range(16)), KeyUsage.IRK))
+        >>> refuse_weak(SecretKey(bytes(8) + b"\\x01" * 8, KeyUsage.IRK))
+        Traceback (most recent call last):
+        ...
+        sbcard_core.crypto.errors.WeakKey: the IRK key is single DES in strength (弱密钥) [crypto.keys]; ...
+    """
+    if key.algorithm is not Cipher.TDES:
+        return
+    effective = bytes(byte & 0xFE for byte in key.buffer())
+    parts = [effective[at : at + 8] for at in range(0, len(effective), 8)]
+    if any(hmac.compare_digest(one, other) for one, other in pairwise(parts)):
+        raise WeakKey(message("cards.key.weak", usage=key.usage.value), step="crypto.keys", term="弱密钥")
 
 
 def need_usage(key: SecretKey, *usages: KeyUsage, step: str) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 
 from sbcard_core.crypto.diversify import city_factor, derive
 from sbcard_core.crypto.errors import KeyMissing, KeyRefused
-from sbcard_core.crypto.keys import KeyUsage, SecretKey
+from sbcard_core.crypto.keys import KeyUsage, SecretKey, refuse_weak
 
 CARD_USAGES = (
     KeyUsage.IRK,
@@ -28,6 +28,7 @@ class MasterKeys:
 
     Raises:
         KeyRefused: a key stands under a usage that is not its own.
+        WeakKey: a 3DES key of no more strength than single DES, where they are no test keys.
 
     Example:
         >>> with MasterKeys.simulation(1) as keys:
@@ -39,6 +40,8 @@ class MasterKeys:
         for usage, key in keys.items():
             if key.usage is not usage:
                 raise KeyRefused(f"a {key.usage.value} key filed as {usage.value}", step="crypto.keystore")
+            if not is_test:
+                refuse_weak(key)
         self._keys = dict(keys)
         self._cities: dict[tuple[KeyUsage, str], SecretKey] = {}
         self.is_test = is_test

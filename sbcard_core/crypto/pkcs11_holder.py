@@ -1,4 +1,4 @@
-"""A PKCS#11 token as a key holder (extra ``hsm``): 3DES and AES; SM4 needs its vendor's mechanism.
+"""A PKCS#11 token as a key holder (extra ``hsm``): 3DES and AES. SM4 has no standard key type there.
 
 City, card and process keys are derived inside the token (CKM_DES3_ECB_ENCRYPT_DATA)
 as session objects that can't be read, and destroyed after each call. A retail MAC
@@ -14,7 +14,6 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, Self
 
 from sbcard_core.crypto import auth, bulk, tac
@@ -32,12 +31,11 @@ from sbcard_core.crypto.holder import (
     whole,
 )
 from sbcard_core.crypto.kcv import check_value
-from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
+from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey, refuse_weak
 from sbcard_core.crypto.padding import pad
-from sbcard_core.crypto.pkcs11_tokens import asking, find_token, package
+from sbcard_core.crypto.pkcs11_tokens import asking, open_session, package
 from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import check_input
 from sbcard_core.messages import message
 
 _STEP = "crypto.pkcs11_holder"
@@ -103,7 +101,6 @@ class Pkcs11KeyHolder(HolderBase):
         labels: label of each usage's key; the usage's own name by default.
         auth_rules: the profile's rules for what is not public.
         card_keys_may_leave: whether policy lets the keys of single cards leave the token, for TACs.
-        sm4_mechanism: the vendor's mechanism for SM4 in ECB; without it SM4 keys are refused.
     """
 
     name = "PKCS#11 token"
@@ -115,10 +112,9 @@ class Pkcs11KeyHolder(HolderBase):
         labels: Mapping[KeyUsage, str] | None = None,
         auth_rules: AuthRules = auth.UNSET,
         card_keys_may_leave: bool = False,
-        sm4_mechanism: Any = None,
     ) -> None:
         self._session, self._labels, self._rules = session, labels or {}, auth_rules
-        self._may_leave, self._sm4 = card_keys_may_leave, sm4_mechanism
+        self._may_leave = card_keys_may_leave
         self._keys: dict[KeyUsage, tuple[Cipher, Any]] = {}
         self._is_closed = False
 
@@ -141,13 +137,7 @@ class Pkcs11KeyHolder(HolderBase):
             FileRefused: the library is no regular file.
             HolderFailed: no such library or token, several tokens of that label, or a wrong PIN.
         """
-        check_input(Path(module))
-        found = find_token(module, token, serial)
-        with asking("be opened"):
-            try:
-                return cls(found.open(rw=True, user_pin=pin), **how)
-            except package().exceptions.UserAlreadyLoggedIn:
-                return cls(found.open(rw=True), **how)
+        return cls(open_session(module, token, pin, serial=serial, rw=True, shares_login=True), **how)
 
     def _key(self, usage: KeyUsage) -> tuple[Cipher, Any]:
         """The key of a usage, and the cipher it is for."""
@@ -170,14 +160,15 @@ class Pkcs11KeyHolder(HolderBase):
 
     @staticmethod
     def _cipher_of(key: Any, usage: KeyUsage) -> Cipher:
-        """The cipher of a key's type; SM4 has no standard one, so a type of the vendor's own is taken for it."""
+        """The cipher of a key's type."""
         types = package().KeyType
         ciphers = {types.DES2: Cipher.TDES, types.DES3: Cipher.TDES, types.AES: Cipher.AES}
         try:
             with asking("find a key"):
                 kind = key.key_type
         except ValueError:  # the package knows the standard's types only
-            return Cipher.SM4
+            what = message("cards.token.vendor_type", usage=usage.value)
+            raise HolderFailed(what, step=_STEP, term="主密钥") from None
         if kind not in ciphers:
             found = getattr(kind, "name", str(kind)).lstrip("_")
             raise HolderFailed(message("cards.token.type", usage=usage.value, found=found), step=_STEP, term="主密钥")
@@ -185,14 +176,9 @@ class Pkcs11KeyHolder(HolderBase):
 
     def _ecb(self, cipher: Cipher, key: Any, data: bytes) -> bytes:
         mechanism = package().Mechanism
-        if cipher is Cipher.SM4 and self._sm4 is None:
-            raise unset("token's SM4 mechanism is", "国密算法", _STEP)
-        ways = {Cipher.TDES: mechanism.DES3_ECB, Cipher.AES: mechanism.AES_ECB, Cipher.SM4: self._sm4}
-        try:
-            with asking("encrypt"):
-                made: bytes = key.encrypt(data, mechanism=ways[cipher])
-        except ValueError:  # as above: the package asks for the type again
-            raise HolderFailed(message("cards.token.vendor_type"), step=_STEP, term="国密算法") from None
+        way = mechanism.AES_ECB if cipher is Cipher.AES else mechanism.DES3_ECB
+        with asking("encrypt"):
+            made: bytes = key.encrypt(data, mechanism=way)
         return made
 
     def _master(self, usage: KeyUsage) -> Any:
@@ -359,9 +345,11 @@ def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool
 
     Raises:
         KeyRefused: single DES and SM4: a token's standard mechanisms don't know them.
+        WeakKey: a 3DES key of no more strength than single DES.
         HolderFailed: the token refuses, or computes another check value.
     """
     pkcs11 = package()
+    refuse_weak(key)
     kinds = {(Cipher.TDES, 16): pkcs11.KeyType.DES2, (Cipher.TDES, 24): pkcs11.KeyType.DES3}
     kind = pkcs11.KeyType.AES if key.algorithm is Cipher.AES else kinds.get((key.algorithm, len(key.buffer())))
     if kind is None:

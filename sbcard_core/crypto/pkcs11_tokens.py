@@ -1,15 +1,17 @@
-"""The token behind a PKCS#11 key holder: package loaded on demand, errors by name, a token by label and serial."""
+"""PKCS#11 tokens: package loaded on demand, errors by name, a token by label and serial, a session with its login."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from sbcard_core.crypto.errors import HolderFailed
 from sbcard_core.errors import MissingPart
+from sbcard_core.files import check_input
 from sbcard_core.messages import message
 
-_STEP = "crypto.pkcs11_holder"
+_STEP = "crypto.pkcs11"
 _MOST_TOKENS = 64
 """So many are looked at."""
 
@@ -23,9 +25,7 @@ def package() -> Any:
     try:
         import pkcs11  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MissingPart(
-            "python-pkcs11 is not installed", step=_STEP, advice="run `pip install 'sbcard-core[hsm]'`"
-        ) from error
+        raise MissingPart(message("cards.token.package"), step=_STEP) from error
     return pkcs11
 
 
@@ -36,11 +36,7 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except (errors.PKCS11Error, AttributeError) as error:
-        raise HolderFailed(
-            f"the token can't {what}: {type(error).__name__}",
-            step=_STEP,
-            advice="check the token, its mechanisms and what the key is allowed to do",
-        ) from None
+        raise HolderFailed(message("cards.token.can_not", what=what, error=type(error).__name__), step=_STEP) from None
 
 
 def find_token(module: str, label: str, serial: str = "") -> Any:
@@ -58,6 +54,35 @@ def find_token(module: str, label: str, serial: str = "") -> Any:
         code = "cards.token.several" if there else "cards.token.none"
         raise HolderFailed(message(code, count=len(there), there=names), step=_STEP, term="密码机令牌")
     return there[0]
+
+
+def open_session(
+    module: str, token: str, pin: str, *, serial: str = "", rw: bool = False, shares_login: bool = False
+) -> Any:
+    """A session of the one token of a label, its user logged in.
+
+    Args:
+        module: path of the library.
+        token: label of the token.
+        pin: user PIN.
+        serial: serial number of the token, where several have the label.
+        rw: whether objects may be made.
+        shares_login: whether the login of another session of this process is as good, whatever its PIN.
+
+    Raises:
+        MissingPart: ``python-pkcs11`` is not installed.
+        FileRefused: the library is no regular file.
+        HolderFailed: no such library or token, several tokens of that label, or a wrong PIN.
+    """
+    check_input(Path(module))
+    found = find_token(module, token, serial)
+    with asking("be opened"):
+        try:
+            return found.open(rw=rw, user_pin=pin)
+        except package().exceptions.UserAlreadyLoggedIn:
+            if not shares_login:
+                raise
+            return found.open(rw=rw)
 
 
 def _words(text: str | bytes) -> str:

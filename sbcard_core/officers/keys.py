@@ -5,8 +5,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbcard_core.errors import InvalidValue, MissingPart
-from sbcard_core.files import check_input, read_input
+from sbcard_core.crypto.errors import HolderFailed
+from sbcard_core.crypto.pkcs11_tokens import asking, open_session, package
+from sbcard_core.errors import InvalidValue
+from sbcard_core.files import read_input
 from sbcard_core.messages import message
 from sbcard_core.officers.acts import Act, Approval, ApprovalRefused, Method, officer_id
 
@@ -104,16 +106,14 @@ class TokenKey:
 
         Raises:
             MissingPart: ``python-pkcs11`` is not installed.
-            ApprovalRefused: ``proof``: no such library or token, or a wrong PIN.
+            ApprovalRefused: ``proof``: no such library or token, several of that label, a wrong PIN, or somebody is
+                logged in there already: whose PIN was typed could not be told.
             FileRefused: the library is no regular file.
         """
-        package = _package()
-        check_input(Path(module))
         try:
-            session = package.lib(module).get_token(token_label=token).open(user_pin=pin)
-        except package.exceptions.PKCS11Error as error:
+            return cls(officer, open_session(module, token, pin), label)
+        except HolderFailed as error:
             raise _token_failed(error) from None
-        return cls(officer, session, label)
 
     def close(self) -> None:
         """Close the session."""
@@ -127,11 +127,12 @@ class TokenKey:
         """
         from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415
 
-        package = _package()
+        pkcs11 = package()
         try:
-            key = self._session.get_key(label=self._label, object_class=package.ObjectClass.PRIVATE_KEY)
-            raw = key.sign(sha256(act.message(self.officer)).digest(), mechanism=package.Mechanism.ECDSA)
-        except (package.exceptions.PKCS11Error, AttributeError) as error:
+            with asking("sign"):
+                key = self._session.get_key(label=self._label, object_class=pkcs11.ObjectClass.PRIVATE_KEY)
+                raw = key.sign(sha256(act.message(self.officer)).digest(), mechanism=pkcs11.Mechanism.ECDSA)
+        except HolderFailed as error:
             raise _token_failed(error) from None
         half = len(raw) // 2
         proof = encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
@@ -200,14 +201,5 @@ def _private(pem: bytes, passphrase: Callable[[], str]) -> "PrivateKey":
     return key
 
 
-def _package() -> Any:
-    try:
-        import pkcs11  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        advice = "run `pip install 'sbcard-core[hsm]'`"
-        raise MissingPart(message("officers.no_pkcs11"), step=_STEP, advice=advice) from error
-    return pkcs11
-
-
-def _token_failed(error: Exception) -> ApprovalRefused:
-    return ApprovalRefused("proof", message("officers.token", error=type(error).__name__))
+def _token_failed(error: HolderFailed) -> ApprovalRefused:
+    return ApprovalRefused("proof", message("officers.token", error=error.what))

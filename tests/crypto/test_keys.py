@@ -19,6 +19,7 @@ from sbcard_core.crypto.errors import (
     KeyNotPortable,
     KeyRefused,
     MacMismatch,
+    WeakKey,
 )
 from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey, with_odd_parity
 from sbcard_core.crypto.keystore import CARD_USAGES, MasterKeys
@@ -201,3 +202,41 @@ def test_zero_padding_is_not_iso_padding() -> None:
     assert mac.pad_iso2(b"") == b"\x80" + bytes(7)
     assert mac.cbc_mac(bytes(8), b"a", padding=1) == mac.cbc_mac(bytes(8), b"a\x00", padding=1)
     assert mac.cbc_mac(bytes(8), b"a") != mac.cbc_mac(bytes(8), b"a\x00")
+
+
+HALVES = st.binary(min_size=8, max_size=8)
+
+
+@given(HALVES, HALVES, HALVES, st.integers(0, 0xFFFFFF))
+def test_a_master_key_of_single_des_strength_is_refused(one: bytes, two: bytes, three: bytes, parity: int) -> None:
+    """Whatever its parity bits; only where its parts side by side are equal, as then two of the three steps cancel."""
+
+    def flipped(material: bytes) -> bytes:
+        return bytes(byte ^ (parity >> at & 1) for at, byte in enumerate(material))
+
+    same = [part.translate(bytes(byte & 0xFE for byte in range(256))) for part in (one, two, three)]
+    for parts, equal in (
+        ((one, one), True),
+        ((one, two), same[0] == same[1]),
+        ((one, one, three), True),
+        ((one, three, three), True),
+        ((one, two, one), same[0] == same[1]),
+        ((one, two, three), same[0] == same[1] or same[1] == same[2]),
+    ):
+        for usage in (KeyUsage.IRK, KeyUsage.DTK, KeyUsage.TRANSPORT):
+            made = SecretKey(flipped(b"".join(parts)), usage)
+            if equal:
+                with pytest.raises(WeakKey) as refused:
+                    MasterKeys({usage: made})
+                assert one.hex() not in str(refused.value).lower()
+            else:
+                MasterKeys({usage: made})
+            assert MasterKeys({usage: made}, is_test=True).is_test
+    components = [flipped(one + one), bytes(range(16))[::-1], bytes(range(16))[::-1]]
+    with pytest.raises(KeyRefused):
+        SecretKey.from_components(components, KeyUsage.IRK)
+
+
+def test_other_ciphers_and_single_des_keys_of_hosts_have_equal_parts_or_none() -> None:
+    for material, algorithm in ((b"A" * 16, Algorithm.SM4), (b"A" * 32, Algorithm.AES), (b"A" * 8, Algorithm.TDES)):
+        assert list(MasterKeys({KeyUsage.MAC: SecretKey(material, KeyUsage.MAC, algorithm)})) == [KeyUsage.MAC]

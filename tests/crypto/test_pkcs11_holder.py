@@ -19,6 +19,7 @@ from sbcard_core.crypto.errors import (
     HolderUnable,
     KeyMissing,
     KeyRefused,
+    WeakKey,
 )
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
@@ -274,7 +275,7 @@ def test_a_key_of_another_type_is_not_taken_for_sm4(open_token: Callable[..., Pk
     pkcs11 = pkcs11_tokens.package()
     attribute = pkcs11.Attribute
     labels = {KeyUsage.UK: "secret", KeyUsage.RK: "single"}
-    with open_token(labels=labels, sm4_mechanism=pkcs11.Mechanism.AES_ECB) as holder:
+    with open_token(labels=labels) as holder:
         for label, kind, size in (("secret", pkcs11.KeyType.GENERIC_SECRET, 16), ("single", 0x13, 8)):
             holder._session.create_object(
                 {attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY, attribute.KEY_TYPE: kind, attribute.LABEL: label,
@@ -293,15 +294,25 @@ def test_a_key_type_of_a_vendors_own_is_a_typed_refusal() -> None:
         def key_type(self) -> int:
             raise ValueError("2147483669 is not a valid KeyType")
 
-        def encrypt(self, _: bytes, **how: object) -> bytes:
-            return bytes(self.key_type for _ in how)
-
     class Session:
         def get_objects(self, _: object) -> list[Key]:
             return [Key()]
 
-    with pytest.raises(AssumptionNotSet):
-        Pkcs11KeyHolder(Session()).kcv(KeyUsage.IRK)
     with pytest.raises(HolderFailed, match="vendor") as refused:
-        Pkcs11KeyHolder(Session(), sm4_mechanism=object()).kcv(KeyUsage.IRK)
+        Pkcs11KeyHolder(Session()).kcv(KeyUsage.IRK)
     assert refused.value.__cause__ is None
+
+
+def test_a_weak_key_is_not_put_into_a_token(open_token: Callable[..., Pkcs11KeyHolder]) -> None:
+    with open_token() as holder, pytest.raises(WeakKey):
+        import_key(holder._session, SecretKey(bytes(range(8)) * 2, KeyUsage.RK), "weak", permanent=False)
+
+
+def test_a_login_is_shared_only_where_that_was_asked_for(library: str, token: str) -> None:
+    """An officer's PIN proves nothing while somebody else is logged in."""
+    with Pkcs11KeyHolder.open(library, token, PIN), Pkcs11KeyHolder.open(library, token, "000000") as second:
+        assert second.kcv(KeyUsage.DTK)
+        with pytest.raises(HolderFailed, match="UserAlreadyLoggedIn"):
+            pkcs11_tokens.open_session(library, token, PIN)
+    with pytest.raises(HolderFailed, match="PinIncorrect"):
+        pkcs11_tokens.open_session(library, token, "000000")
