@@ -123,6 +123,8 @@ def _number(check: Check, tables: bytes, cell: bytes) -> bool:
     if len(cell) != LENGTH:
         return False
     regions = memoryview(tables)[check.size : check.size + 125_000]
+    if cell.endswith(b"000"):
+        return False
     found = idcheck.check_one(cell, 0, regions, check.high)
     if found == idcheck.REGION:
         return tables[check.table + int(cell[:6])] >= int(cell[6:10]) - 1899

@@ -3,6 +3,7 @@
 import re
 
 from sbcard_core import values
+from sbcard_core.fields.encodings import FIRST_OF_KOREAN
 
 DOT = "·"
 """U+00B7, GB 18030 A1A4: the only separator inside a name (间隔号)."""
@@ -18,12 +19,13 @@ IS_HAN = re.compile(f"[{HAN}]")
 LOOK_ALIKE = re.compile(f"(?<=[{HAN}])[{re.escape(LOOK_ALIKES)}{HYPHENS}](?=[{HAN}])")
 BLANKS = " \t\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 INNER_BLANK = re.compile(f"(?<=[{HAN}{DOT}])[{BLANKS}]+(?=[{HAN}{DOT}])")
-WIDE_BLANK = re.compile(f"[{BLANKS[1:]}]")
+BLANK_RUN = re.compile(f"[{BLANKS}]+")
 
 MISSING_WORDS = frozenset(
     {
         *("NULL", "null", "(null)", "None", "NaN", "nan", "N/A", "n/a", "#N/A", "undefined"),
         *("无", "不详", "未知", "空", "暂无", "未填", "无姓名", "姓名不详", "姓名"),
+        *("同上", "同前", "待定", "待补", "待查", "不明", "空白", "缺", "略"),
     }
 )
 """What programs and clerks write where there is no name (own list)."""
@@ -35,7 +37,9 @@ def _first_of_wrecks() -> str:
     return bytes(byte for pair in pairs for byte in pair).decode("gb18030")
 
 
-NOT_FIRST = "".join(sorted({*_first_of_wrecks(), *(word[0] for word in MISSING_WORDS if not word.isascii()), *"烫屯"}))
+_NO_NAME = {word[0] for word in MISSING_WORDS if not word.isascii()}
+NOT_FIRST = "".join(sorted({*_first_of_wrecks(), *_NO_NAME, *FIRST_OF_KOREAN, *"烫屯"}))
+"""Characters a name seldom begins with; those that do are looked at closer."""
 _CLEAN = "[一-锞锠-龥]"  # 锟 is the first sign of bytes that were replaced
 
 CLEAN = f"(?![{NOT_FIRST}]){_CLEAN}{{1,12}}(?:{DOT}{_CLEAN}{{1,12}})?"

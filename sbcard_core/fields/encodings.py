@@ -22,6 +22,15 @@ _CHINESE = re.compile(f"[\x00-\x7f{_SIGNS}\u3400-\u4dbf\u4e00-\u9fff\U00020000-\
 _LETTERS_OF_TWO = re.compile("[\x00-\x7f\u0080-\u05ff]*")
 _MIXED = re.compile("[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u052f\u3040-\u312f]")
 _ASCII_LETTER = re.compile("[A-Za-z]")
+_LATIN_WORDS = re.compile(
+    "(?:[\x00-\x7f]|(?<=[A-Za-z])[\u00c0-\u024f\u0300-\u036f]+|[\u00c0-\u024f\u0300-\u036f]+(?=[A-Za-z]))*"
+)
+"""Text of ASCII in which other Latin letters stand only beside its letters, as in José."""
+_HANGUL = re.compile("[\uac00-\ud7a3]{2,4}")
+FIRST_OF_KOREAN = frozenset("김이박최정강조윤장오한신서권황안송고손양배류".encode("euc_kr").decode(GB18030)) - {
+    *"弥巩剧"
+}
+"""Surnames of most Koreans as GB 18030 reads their EUC-KR, without what are Chinese surnames (own list)."""
 _FILLED = re.compile("\ufffd|^(?:烫烫|屯屯)")  # the last two are memory nobody wrote to
 _REPLACED = "\ufffd".encode()  # it reads as 锟 and half a character in GB 18030
 
@@ -38,6 +47,7 @@ class Wreck(StrEnum):
     GB_AS_LATIN = "GB 18030 read as Latin-1"
     UTF8_AS_LATIN = "UTF-8 read as Latin-1"
     BIG5_AS_GB = "Big5 read as GB 18030"
+    EUC_KR_AS_GB = "EUC-KR read as GB 18030"
     REPLACED = "signs put in the place of bytes nobody could read"
     MIXED = "Han beside letters of another script"
 
@@ -81,6 +91,11 @@ def _is_chinese(text: str | None) -> bool:
     return text is not None and _CHINESE.fullmatch(text) is not None and _HAN.search(text) is not None
 
 
+def _is_latin(text: str) -> bool:
+    """Whether all that is not ASCII is a Latin letter beside an ASCII one: no text of GB 18030 reads so as UTF-8."""
+    return _LATIN_WORDS.fullmatch(text) is not None
+
+
 def is_ordinary(text: str | None) -> bool:
     """Whether text is Chinese in characters of GB 2312 only.
 
@@ -109,7 +124,7 @@ def decide(raw: bytes) -> str:
     for line in raw[:_SAMPLE].splitlines():
         if not line.isascii():
             as_utf8, as_gb = _decoded(line, UTF_8), _decoded(line, GB18030)
-            for_utf8 = _is_chinese(as_utf8) or (as_utf8 is not None and not is_ordinary(as_gb))
+            for_utf8 = _is_chinese(as_utf8) or (as_utf8 is not None and (_is_latin(as_utf8) or not is_ordinary(as_gb)))
             votes += 1 if for_utf8 else -1
     return UTF_8 if votes > 0 else GB18030
 
@@ -133,7 +148,9 @@ def contradicts(line: bytes, encoding: str) -> bool:
         return _is_chinese(_decoded(line, UTF_8)) and not is_ordinary(_decoded(line, GB18030))
     if encoding == UTF_8:
         own = _decoded(line, UTF_8)
-        return (own is None or _LETTERS_OF_TWO.fullmatch(own) is not None) and is_ordinary(_decoded(line, GB18030))
+        if own is not None and (not _LETTERS_OF_TWO.fullmatch(own) or _is_latin(own)):
+            return False
+        return is_ordinary(_decoded(line, GB18030))
     return False
 
 
@@ -155,6 +172,7 @@ def wreckage(text: str) -> Wreck | None:
         tests = {
             Wreck.UTF8_AS_GB: _is_chinese(_decoded(gb, UTF_8)),
             Wreck.BIG5_AS_GB: _is_of_big5(text, gb),
+            Wreck.EUC_KR_AS_GB: text[0] in FIRST_OF_KOREAN and bool(_HANGUL.fullmatch(_decoded(gb, "euc_kr") or "")),
             Wreck.MIXED: _MIXED.search(text) is not None,
         }
     else:

@@ -7,7 +7,7 @@ most of it holds people.
 from sbcard_core.files.cells import read_cell, write_cell, write_rows
 from sbcard_core.files.errors import FileRefused
 from sbcard_core.files.folders import MARKER, OwnFolder, Results, check_name
-from sbcard_core.files.inputs import HEAD, check_input, foreign, open_input, open_text, read_input, read_text
+from sbcard_core.files.inputs import HEAD, PAGES, check_input, foreign, open_input, open_text, read_input, read_text
 from sbcard_core.files.outputs import (
     check_output,
     clear_broken,
@@ -25,6 +25,7 @@ from sbcard_core.files.outputs import (
 __all__ = [
     "HEAD",
     "MARKER",
+    "PAGES",
     "FileRefused",
     "OwnFolder",
     "Results",

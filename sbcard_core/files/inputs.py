@@ -19,8 +19,17 @@ SMALL: Final = 64 << 20
 """Bytes of a file that is read whole, where nothing else limits it."""
 
 _FOREIGN: Final = (
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<table|<head|<meta|<style)", re.I), "HTML"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml"), "XML"),
+    (
+        re.compile(
+            rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|(?:html|head|meta|style|body|div|center|font|table)\b)",
+            re.I | re.S,
+        ),
+        "HTML",
+    ),
+    (re.compile(rb"\s*<\?xml"), "XML"),
+    (re.compile(rb"(?:[A-Z][A-Z-]*:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){0,20}MIME-Version:", re.I), "MHT"),
+    (re.compile(rb"ID;P"), "SYLK"),
+    (re.compile(rb"TABLE\r?\n0,1\r?\n"), "DIF"),
     (re.compile(rb"%PDF"), "PDF"),
     (re.compile(rb"\{\\rtf"), "RTF"),
     (re.compile(rb"\x1f\x8b|Rar!|7z\xbc\xaf\x27\x1c|BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd"), "archive"),
@@ -112,6 +121,10 @@ def read_text(path: Path, *, encoding: str = "utf-8", limit: int = SMALL) -> str
     return read_input(path, limit=limit).decode(encoding)
 
 
+PAGES: Final = ("HTML", "XML", "MHT")
+"""What programs save under a workbook's name because spreadsheet programs open it."""
+
+
 def foreign(head: bytes) -> str:
     """What a file that begins so is, where it holds no table: ``PDF``, ``picture`` …; "" = it may be a table.
 
@@ -119,4 +132,7 @@ def foreign(head: bytes) -> str:
         >>> foreign(b"%PDF-1.4"), foreign("序号,姓名".encode())
         ('PDF', '')
     """
+    if head[:1] in (b"<", b"\0", b"\xff", b"\xfe") and b"\0" in head[:4]:  # it may be a page in UTF-16
+        head = head.lstrip(b"\xff\xfe").replace(b"\0", b"")
+    head = head.removeprefix(b"\xef\xbb\xbf")
     return next((what for pattern, what in _FOREIGN if pattern.match(head)), "")

@@ -255,11 +255,13 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
         _check_end(path, lines)
     trailer = _read_edge(path, spec, "T", lines, len(lines) - 1)
     found = LoadedFile(spec, header, lines[1:-1], trailer, hashlib.sha256(raw).hexdigest())
-    if "lines" in trailer and trailer["lines"] != str(len(found.lines)):
+    if "lines" in trailer and (trailer["lines"].lstrip("0") or trailer["lines"][-1:]) != str(len(found.lines)):
         if _is_wide(trailer["lines"]):
             raise _refused(path, "count", "count_wide")
         _check_end(path, lines)
-        raise _refused(path, "count", found=_shown(trailer["lines"]), lines=len(found.lines))
+        blank = next((at for at, line in enumerate(lines, 1) if line is not None and not line.strip()), 0)
+        counts = {"found": _shown(trailer["lines"]), "lines": len(found.lines), "line": blank}
+        raise _refused(path, "count", "count_blank" if blank else "", **counts)
     return found
 
 

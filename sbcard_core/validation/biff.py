@@ -27,7 +27,7 @@ _MANY_CELLS: Final = 0x00BD
 
 
 def _damaged() -> SourceRefused:
-    return SourceRefused("not a whole workbook", code="file.damaged", advice="open it, save it anew, or send CSV")
+    return SourceRefused("file.damaged")
 
 
 def extent(file: BinaryIO) -> tuple[int, int]:

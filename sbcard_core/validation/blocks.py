@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sbcard_core import _kernels
 from sbcard_core.errors import Refused
+from sbcard_core.messages import message
 from sbcard_core.validation.line_columns import cut
 from sbcard_core.validation.quotes import cells, fitted
 from sbcard_core.validation.spec import NO_FAULT, HeaderFault, Layout, RecordSpec
@@ -43,11 +44,12 @@ _DOS_END = "\x1a"  # old programs end a file with it
 
 
 class SourceRefused(Refused):
-    """A whole source cannot be read; ``code`` is the finding code, e.g. ``"file.too_large"``."""
+    """A whole source cannot be read; ``code`` is the finding code, ``finer`` names a sentence below the code's own."""
 
-    def __init__(self, what: str, *, code: str, advice: str) -> None:
-        super().__init__(what, step="validation.sources", term="采集文件", advice=advice)
+    def __init__(self, code: str, finer: str = "", **parameters: object) -> None:
         self.code = code
+        self.sentence = message(".".join(filter(None, ("validation", code, finer))), **parameters)
+        super().__init__(self.sentence, step="validation.sources", term="采集文件")
 
 
 class Digest(Protocol):
@@ -182,7 +184,6 @@ class Block:
         overlong: the lines are pieces of an over-long one: unreadable.
         records: the bytes of each record, where one spans several lines; else None.
         numbers: the first line of each of ``records``, and the line behind them.
-        fault: of a refused header.
     """
 
     first: int
@@ -335,7 +336,6 @@ class RowBlock:
         refusal: finding code of a refused header.
         numbers: line of each row, where they do not simply follow ``first``.
         encoding: of ``raws``.
-        fault: of a refused header.
     """
 
     first: int

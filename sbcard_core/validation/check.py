@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Protocol
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import new_file
+from sbcard_core.messages import Message
+from sbcard_core.validation import messages
 from sbcard_core.validation.ahead import ReadAhead
 from sbcard_core.validation.blocks import Records, Source, SourceRefused
 from sbcard_core.validation.context import Context
@@ -31,6 +33,7 @@ from sbcard_core.validation.records import CheckedBatch, FileSummary, Finding, Q
 from sbcard_core.validation.repair import FORM_AT_ONCE, RepairPolicy
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import COLLECTION, NO_FAULT, HeaderFault, RecordSpec
+from sbcard_core.values import Disposition, Severity
 
 
 class Progress(Protocol):
@@ -50,9 +53,9 @@ class _Reading:
         self.refused = False
         self.lines = self.entries = self.continued = 0
 
-    def _refuse(self, line: int, code: str, fault: HeaderFault = NO_FAULT) -> None:
+    def _refuse(self, line: int, code: str, fault: HeaderFault = NO_FAULT, sentence: Message | None = None) -> None:
         self.refused = True
-        self.findings.append(line_finding(self._source.name, line, code, fault))
+        self.findings.append(line_finding(self._source.name, line, code, fault, sentence))
 
     def records(self) -> Iterator[Records]:
         """All blocks but the header's; a source that breaks off ends here and is marked refused."""
@@ -67,14 +70,22 @@ class _Reading:
                     continue
                 header_seen = True
                 self.lines += block.line(0) - 1 + block.physical_lines
+                if block.fault.passed_over:
+                    self.findings.append(_passed_over(self._source.name, block.fault.passed_over))
                 if block.layout is None:
                     self._refuse(block.line(0), block.refusal, block.fault)
                     self.quarantine.append(QuarantinedLine(block.line(0), block.raw_line(0)))
         except SourceRefused as refused:
             header_seen = True
-            self._refuse(0, refused.code)
+            self._refuse(0, refused.code, sentence=refused.sentence)
         if not header_seen:
             self._refuse(0, "file.header")
+
+
+def _passed_over(file: str, sheets: Sequence[str]) -> Finding:
+    """People on sheets that were not read: nobody may vanish without a word."""
+    text = messages.words("file.passed_over", sheets="、".join(sheets))
+    return Finding(file, 0, "", "file.passed_over", Severity.WARNING, Disposition.ACCEPTED, "", text.zh, text.en)
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ def _told(opened: Any, spec: RecordSpec, digest: Digest | None) -> Iterator[Reco
             table.close()
     except InvalidValue as error:
         code = "file.types" if "type" in error.what and not isinstance(error, StreamFailed) else "file.damaged"
-        raise SourceRefused(error.what, code=code, advice=error.advice or "export the table anew") from error
+        raise SourceRefused(code, "table", reason=error.what) from error
 
 
 _WHOLE_CHUNKS = 64 << 20
@@ -102,7 +102,7 @@ class Parquet:
         except (pa.ArrowException, OSError, UnicodeError) as error:  # UnicodeError: a name that is no text
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            raise SourceRefused("not a whole Parquet file", code="file.damaged", advice="export it anew") from error
+            raise SourceRefused("file.damaged") from error
 
 
 def digest_file(path: Path, digest: Digest | None) -> None:

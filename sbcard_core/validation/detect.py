@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
-from sbcard_core.files import HEAD, foreign, open_input
+from sbcard_core.files import HEAD, PAGES, foreign, open_input
 from sbcard_core.validation.archives import ZIP_ERRORS, is_damage
 from sbcard_core.validation.blocks import Digest, Records, Source, SourceRefused
 from sbcard_core.validation.columnar import Parquet, digest_file
@@ -39,8 +39,7 @@ class Foreign:
             SourceRefused: always.
         """
         digest_file(self.path, digest)
-        advice = "open it in a spreadsheet program and save it as .xlsx or CSV"
-        raise SourceRefused(f"no table but {self.what}", code="file.kind", advice=advice)
+        raise SourceRefused("file.kind", "page" if self.what in PAGES else "", what=self.what)
         yield  # a generator, as other sources are
 
 

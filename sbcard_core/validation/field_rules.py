@@ -10,10 +10,13 @@ from sbcard_core import _kernels
 from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name, phone, region
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.fields.legacy import is_legacy, only_reading
+from sbcard_core.fields.meant import likely
+from sbcard_core.validation import messages
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED
-from sbcard_core.validation.proposals import Proposal
+from sbcard_core.validation.proposals import Proof, Proposal
 from sbcard_core.validation.repair import ASK_ALWAYS, Change, Kind, repair_form
+from sbcard_core.validation.slips import Slip
 from sbcard_core.validation.spec import FieldSpec
 from sbcard_core.values import Severity
 
@@ -154,7 +157,9 @@ def _name(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Prob
         if problem is name.Problem.TOO_LONG and (limit, spec.bytes_in) != (name.MAX_BYTES, Encoding.GB18030):
             zh, en = f"姓名超过{limit}字节({spec.bytes_in})", f"more than {limit} bytes of {spec.bytes_in}"
         severity = Severity.WARNING if problem in name.MILD else spec.severity
-        found.append(Problem(f"name.{problem}", severity, zh=zh, en=en))
+        meant = likely(stored) if problem is name.Problem.CHARACTER else ""
+        proposals = (Proposal(meant, Slip.FORM, 0, Proof(0), 0, 0),) if meant else ()
+        found.append(Problem(f"name.{problem}", severity, zh=zh, en=en, proposals=proposals))
     return stored, found
 
 
@@ -167,6 +172,9 @@ _FORM_CODES = {
     Change.INVISIBLE: "id_number.wrapped",
 }
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]*)?[Ee]\+?1[0-9]")
+ROUNDED = "id_number.rounded"
+"""A spreadsheet program keeps 15 digits of a number and writes 0 for the others."""
+_ROUNDED = re.compile(r"[1-9][0-9]{14}000(?:\.0*)?")
 
 
 def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:
@@ -180,12 +188,18 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
         if is_legacy(plain):
             return plain, [*problems, Problem("id_number.length15", spec.severity, only_reading(plain, on=context.on))]
         if WELL_FORMED.fullmatch(plain) is None:
-            code = "id_number.scientific" if _SCIENTIFIC.fullmatch(plain) else "id_number.characters"
+            lost = {"id_number.scientific": _SCIENTIFIC, ROUNDED: _ROUNDED}
+            code = next((code for code, form in lost.items() if form.fullmatch(plain)), "id_number.characters")
             return value, [Problem(code, spec.severity)]
     bits = _bits(plain, context.on)
     if bits & citizen_id.DATE and plain[6:8] == "18" and citizen_id.is_day(plain[6:14]):  # the kernel begins with 1900
         bits &= ~citizen_id.DATE
         problems.append(CENTURY)
+    if _ROUNDED.fullmatch(plain):  # of eleven numbers that lost their digits, one is by chance a right one
+        words = messages.words("id_number.rounded.perhaps")
+        perhaps = Problem(ROUNDED, Severity.WARNING, zh=words.zh, en=words.en)
+        problems.append(Problem(ROUNDED, spec.severity) if bits & citizen_id.CHECK else perhaps)
+        bits &= ~citizen_id.CHECK
     problems += _by_bits(bits, spec.severity)
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):
         problems.append(place)

@@ -147,18 +147,14 @@ class Dbf:
                 if raws and len(raws[-1]) < width and not raws[-1].strip(_END):  # the mark behind the last row
                     raws.pop()
                 if not raws:
-                    raise SourceRefused(
-                        "fewer rows than the table's header counts", code="file.damaged", advice="export it anew"
-                    )
+                    raise SourceRefused("file.damaged", "fewer_rows", counted=count)
                 yield RowBlock(first, [self._cells(row, cutter) for row in raws], layout, raws, encoding=encoding)
                 first += len(raws)
             behind = rest = _read(file, sources.BLOCK, digest)
             while rest:
                 rest = _read(file, sources.BLOCK, digest)
         if behind.split(b"\x1a")[0].strip(_END):  # a program that ended before it wrote the number of rows
-            raise SourceRefused(
-                "more rows than the table's header counts", code="file.damaged", advice="export it anew"
-            )
+            raise SourceRefused("file.damaged", "more_rows", counted=count)
 
     @staticmethod
     def _cells(raw: bytes, cutter: _Cutter) -> list[str] | None:
@@ -170,7 +166,7 @@ class Dbf:
     def _header(
         head: bytes, file: object, digest: Digest | None, encoding: str
     ) -> tuple[list[str], list[int], int, int]:
-        damaged = SourceRefused("not a dBASE table", code="file.damaged", advice="export it anew")
+        damaged = SourceRefused("file.damaged")
         if len(head) < _HEAD.size:
             raise damaged
         _, count, start, width = _HEAD.unpack(head)

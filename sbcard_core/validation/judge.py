@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sbcard_core.fields.encodings import contradicts
 from sbcard_core.fields.legacy import is_legacy
+from sbcard_core.messages import Message
 from sbcard_core.validation import messages
 from sbcard_core.validation.accepted import Accepted
 from sbcard_core.validation.blocks import Records
@@ -250,7 +251,10 @@ class Checker:
         batch.records = batch.quarantined
 
 
-def line_finding(file: str, line: int, code: str, fault: HeaderFault = NO_FAULT) -> Finding:
-    text = messages.words(code)
+def line_finding(
+    file: str, line: int, code: str, fault: HeaderFault = NO_FAULT, sentence: Message | None = None
+) -> Finding:
+    """The finding on a line or file that is put aside; ``sentence`` says more than the code's own."""
+    text = sentence or messages.words(code)
     zh, en = text.zh + fault.zh, text.en + fault.en
     return Finding(file, line, "", code, Severity.ERROR, Disposition.QUARANTINED, "", zh, en)

@@ -64,14 +64,14 @@ _REPEATED: Final = re.compile(rb"""number-(?:rows|columns)-repeated\s*=\s*["']\s
 _HOLDS: Final = re.compile(rb"""value[\w-]*\s*=""")
 
 
-def too_large(what: str) -> SourceRefused:
+def too_large(finer: str, limit: int = 0) -> SourceRefused:
     """The refusal of a source that is larger than a limit."""
-    return SourceRefused(what, code="file.too_large", advice="split it, or save it as CSV and send that")
+    return SourceRefused("file.too_large", finer, limit=f"{limit:,}")
 
 
-def damaged(what: str) -> SourceRefused:
+def damaged(finer: str = "") -> SourceRefused:
     """The refusal of a source that is no whole file of its kind."""
-    return SourceRefused(what, code="file.damaged", advice="open it, save it anew, or send CSV")
+    return SourceRefused("file.damaged", finer)
 
 
 @dataclass(slots=True)
@@ -102,10 +102,10 @@ def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_U
         if file.read(2) != b"PK":
             size = file.seek(0, 2)
             if size > max_unpacked // 4:
-                raise too_large(f"more than {max_unpacked >> 22} MB")
+                raise too_large("bytes", max_unpacked >> 22)
             cells, characters = biff.extent(file)
             if characters * _WIDEST_CHARACTER > max_unpacked:
-                raise too_large(f"its cells hold more than {max_unpacked >> 20} MB of text")
+                raise too_large("text", max_unpacked >> 20)
             return Extent(_within(cells, max_cells), size)
         try:
             with zipfile.ZipFile(file) as archive:
@@ -113,19 +113,19 @@ def measure(path: Path, *, max_cells: int = MAX_CELLS, max_unpacked: int = MAX_U
         except ZIP_ERRORS as error:
             if not is_damage(error):
                 raise
-            raise damaged("not a whole workbook") from error
+            raise damaged() from error
 
 
 def _within(cells: int, limit: int) -> int:
     if cells > limit:
-        raise too_large(f"its sheets span more than {limit:,} cells")
+        raise too_large("cells", limit)
     return cells
 
 
 def _archive(archive: zipfile.ZipFile, max_cells: int, max_unpacked: int) -> Extent:
     names = [member.filename.lower().replace("\\", "/") for member in archive.infolist()]
     if any(name.endswith("xl/workbook.bin") for name in names):
-        raise too_large("a binary workbook (.xlsb), whose size can't be told")
+        raise too_large("binary")
     found = Extent()
     for member, name in zip(archive.infolist(), names, strict=True):
         texts = name.endswith("sharedstrings.xml")
@@ -133,7 +133,7 @@ def _archive(archive: zipfile.ZipFile, max_cells: int, max_unpacked: int) -> Ext
         for piece in _pieces(archive, member):
             found.unpacked += len(piece)
             if found.unpacked > max_unpacked:
-                raise too_large(f"more than {max_unpacked >> 20} MB unpacked")
+                raise too_large("unpacked", max_unpacked >> 20)
             scan.feed(piece)
         if isinstance(scan, _Sheet) and scan.is_doubtful():
             scan = _Exact(max_cells)
@@ -170,7 +170,7 @@ class _Scan:
         seen = self._held + data
         cut = seen.rfind(b"<")
         if len(seen) - cut > _LONGEST_TAG:
-            raise too_large("a text longer than any cell holds")
+            raise too_large("long_text")
         self._held = seen[max(cut, 0) :]
         self.take(seen[: max(cut, 0)])
 
@@ -252,12 +252,12 @@ class _Exact(_Data):
             if place:
                 match = _REFERENCE.fullmatch(where.strip())
                 if match is None:
-                    raise damaged("a cell at no place of a sheet")
+                    raise damaged("place")
                 self._column, row = _column(match[1]), self._number(match[2])
             else:
                 self._column += 1
             if self._column > WIDEST or row > MAX_ROWS:
-                raise damaged("a cell at no place of a sheet")
+                raise damaged("place")
             self.follow([(row << _ROW_BITS) + self._column])
             if not (tag[2].rstrip().endswith(b"/") or tag[3]):
                 self._rows, self._columns = max(self._rows, row), max(self._columns, self._column)
@@ -268,7 +268,7 @@ class _Exact(_Data):
     def _number(text: bytes) -> int:
         row = int(text) if text.strip().isdigit() and len(text) <= 10 else 0
         if not 0 < row <= MAX_ROWS:
-            raise damaged("a row no sheet has")
+            raise damaged("place")
         return row
 
 
@@ -318,7 +318,7 @@ class _Uses:
             at, number = value.end(), int(value[1])
             self.total += self.lengths[number] if number < len(self.lengths) else 0
         if self.total > self.limit:
-            raise too_large(f"its cells hold more than {self.limit >> 20} MB of text")
+            raise too_large("text", self.limit >> 20)
         self.held = seen[max(at, len(seen) - _LONGEST_TAG // 16) :]
 
 

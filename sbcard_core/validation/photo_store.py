@@ -97,10 +97,6 @@ def _walk(folder: Path, above: str, depth: int) -> Iterator[tuple[str, Path]]:
             yield name, Path(entry.path)
 
 
-def _refused(what: str, code: str) -> SourceRefused:
-    return SourceRefused(what, code=code, advice="pack it anew, in parts")
-
-
 def _title(member: zipfile.ZipInfo) -> str:
     """The name; Chinese programs write GBK without saying so, which zipfile reads as code page 437."""
     if member.flag_bits & 0x800:
@@ -113,27 +109,27 @@ def _title(member: zipfile.ZipInfo) -> str:
 
 def _unzipped(path: Path, limits: PhotoLimits) -> Iterator[Photo]:
     if path.stat().st_size > limits.most_unpacked:
-        raise _refused("a zip file over the limit", "file.too_large")
+        raise SourceRefused("file.too_large", "bytes", limit=limits.most_unpacked >> 20)
     try:
         archive = zipfile.ZipFile(path)
     except ZIP_ERRORS as error:
         if not is_damage(error):
             raise
-        raise _refused("no whole zip file", "file.damaged") from error
+        raise SourceRefused("file.damaged") from error
     with archive:
         left = [limits.most_unpacked]
         members = [
             member for member in archive.infolist() if not member.filename.endswith("/")
         ]  # is_dir() fails on an empty name
         if len(members) > limits.most_photos:
-            raise _refused(f"more than {limits.most_photos} photos", "file.too_large")
+            raise SourceRefused("file.too_large", "photos", limit=f"{limits.most_photos:,}")
         for member in members:
             name = _title(member)
             if name.rpartition("/")[2].lower() not in _NO_PHOTOS:
-                yield Photo(name, _of_member(archive, member, left), source_of(name, limits))
+                yield Photo(name, _of_member(archive, member, left, limits.most_unpacked), source_of(name, limits))
 
 
-def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int]) -> Callable[[int], bytes]:
+def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int], most: int) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         try:
             with archive.open(member) as file:
@@ -144,7 +140,7 @@ def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int
             raise Unreadable(type(error).__name__) from error
         left[0] -= len(data)
         if left[0] < 0:
-            raise _refused("more bytes unpacked than the limit", "file.too_large")
+            raise SourceRefused("file.too_large", "unpacked", limit=most >> 20)
         return data
 
     return read

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sbcard_core.fields import phone
+from sbcard_core.fields import name, phone
 from sbcard_core.validation.conflicts import Claim
 from sbcard_core.validation.proposals import Proposal
 from sbcard_core.validation.spec import Sensitivity
@@ -28,10 +28,10 @@ def masked(value: str, sensitivity: Sensitivity) -> str:
         ('****-**-**', '110105********002X')
         >>> [masked(value, Sensitivity.NONE) for value in ("13800138000", "张三丰", "=A1")]
         ['138****8000', '张**', '=A1']
-        >>> masked("张三", Sensitivity.NUMBER), masked("张三丰", Sensitivity.PHONE)
+        >>> masked("张三", Sensitivity.NUMBER), masked("\u202e张三丰", Sensitivity.PHONE)
         ('张*', '张**')
     """
-    value = value[:_SHOWN]
+    value = name.visible(value)[:_SHOWN]  # a direction mark at the front would turn the text around it
     has_digits = any(map(str.isdigit, value))
     match sensitivity:
         case Sensitivity.NAME:

@@ -5,6 +5,8 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from sbcard_core.fields import citizen_id, region
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.context import Context
@@ -73,6 +75,9 @@ class RowScreen:
         on = self.context.on
         masks = citizen_id.check_many(numbers, sex=sexes, on=on, regions=self.context.settled_regions)
         region.forgive(numbers, masks, on=on, bit=citizen_id.REGION)
+        ends = np.frombuffer(numbers, np.uint8).reshape(-1, citizen_id.LENGTH)[:, 15:]
+        for at in np.flatnonzero((ends == ord("0")).all(axis=1)).tolist():
+            masks[at] |= citizen_id.CHECK  # its check character is told, right or wrong (``field_rules.ROUNDED``)
         return zip(masks, self.duplicates.places(numbers) or repeat(-1), strict=False)
 
     def _holds(self, row: Sequence[str]) -> bool:

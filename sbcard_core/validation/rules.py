@@ -10,7 +10,7 @@ from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.validation import messages
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED, BoundRule
-from sbcard_core.validation.field_rules import BIT_CODES, RULES, WELL_FORMED, Problem, Rule, tidy
+from sbcard_core.validation.field_rules import BIT_CODES, ROUNDED, RULES, WELL_FORMED, Problem, Rule, tidy
 from sbcard_core.validation.proposals import Proof, Proposal
 from sbcard_core.validation.repair import Change, changes_between, is_protected, kind_of, repair_number
 from sbcard_core.validation.slips import Slip
@@ -35,6 +35,7 @@ RULE_CODES: dict[str, tuple[str, ...]] = {
         *(f"id_number.{code}" for code in ("fullwidth", "lowercase_x", "length15")),
         "birth.century",
         *(f"id_number.{code}" for code in ("separator", "county", "region_time", "wrapped", "scientific")),
+        ROUNDED,
     ),
 }
 """The codes a rule finds besides its field's own."""
@@ -144,6 +145,8 @@ class RecordRules:
             self._lengthen(stored, problems)
         right = self._number >= 0 and WELL_FORMED.fullmatch(stored[self._number]) is not None
         right = right and not (problems and any(problem.code in _NUMBER_IS_WRONG for _, problem in problems))
+        if right and problems and any(problem.code == ROUNDED for _, problem in problems):
+            right = number_is_right(stored[self._number], self.context)
         for bound in self.crosses:
             if bound.broken(stored):
                 problems.append((bound.blamed, Problem(bound.rule.code, bound.rule.severity)))

@@ -252,10 +252,14 @@ def _places(names: Sequence[str], field: FieldSpec, *, short: bool) -> list[int]
 
 
 class HeaderFault(NamedTuple):
-    """Why a row is no header of a layout: columns it lacks, and columns that stand there twice."""
+    """Why a row is no header of a layout: columns it lacks, and columns that stand there twice.
+
+    ``passed_over`` names other sheets of the workbook that hold people and were not read, whatever the header is.
+    """
 
     lacking: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     @property
     def zh(self) -> str:

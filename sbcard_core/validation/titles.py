@@ -13,7 +13,8 @@ LayoutT = TypeVar("LayoutT")
 MAX_TITLES = 10
 """Lines that are not blank above a header."""
 
-_PERSON = re.compile(r"[0-9]{15}(?:[0-9]{2}[0-9Xx])?|[0-9]{16}|[0-9]{19}")
+PERSON = re.compile(r"[0-9]{15}(?:[0-9]{2}[0-9Xx])?|[0-9]{16}|[0-9]{19}")
+"""A cell that stands for somebody: a citizen or account number."""
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
@@ -27,7 +28,7 @@ def is_title(cells: Sequence[str], columns: int) -> bool:
         (True, False)
     """
     filled = [cell.translate(_WIDE).strip() for cell in cells if cell and not cell.isspace()]
-    if 2 * len(filled) >= columns or any(map(_PERSON.fullmatch, filled)):
+    if 2 * len(filled) >= columns or any(map(PERSON.fullmatch, filled)):
         return False
     return len(filled) < 2 or not filled[0].isdigit()
 

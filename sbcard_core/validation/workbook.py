@@ -3,7 +3,7 @@
 A workbook is unpacked whole in memory by whoever reads it, so it is measured first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +16,9 @@ from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefus
 from sbcard_core.validation.columnar import digest_file
 from sbcard_core.validation.measuring import MAX_CELLS, MAX_UNPACKED, damaged, measure
 from sbcard_core.validation.spec import NO_FAULT, RecordSpec, header_fault, layout_of
-from sbcard_core.validation.titles import MAX_TITLES, header_row
+from sbcard_core.validation.titles import MAX_TITLES, PERSON, header_row
+
+Rows = Sequence[Sequence[str]]
 
 ROWS = 8192
 _EXACT = 10**15
@@ -74,7 +76,7 @@ class Workbook:
             raise MissingPart(what, step="validation.workbook", advice="pip install 'sbcard-core[bulk]'") from error
         extent = measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
         if not extent.in_order:
-            raise damaged("cells out of order, or two at one place")
+            raise damaged("order")
         with _typed(), open_input(self.path) as file:  # by its bytes: from a path, the suffix would choose the reader
             return python_calamine.CalamineWorkbook.from_filelike(file)
 
@@ -87,40 +89,48 @@ class Workbook:
         """
         digest_file(self.path, digest)
         book = self._book()
-        rows = self._rows(book, spec)
+        rows, passed_over = self._rows(book, spec)
         at, layout = header_row(rows, lambda cells: layout_of(cells, spec))
         if at < 0:
             return
         fault = header_fault(rows[: 2 * MAX_TITLES], spec) if layout is None else NO_FAULT
-        yield RowBlock(at + 1, [rows[at]], layout, fault=fault)
+        yield RowBlock(at + 1, [rows[at]], layout, fault=fault._replace(passed_over=passed_over))
         for start in range(at + 1, len(rows), ROWS):
             yield RowBlock(start + 1, rows[start : start + ROWS], layout)
 
-    def _rows(self, book: Any, spec: RecordSpec) -> Sequence[Sequence[str]]:
-        """The one sheet with records under the header; a sheet nobody sees counts only where no other one has any."""
-        seen = [self.sheet] if self.sheet else [one.name for one in book.sheets_metadata if _is_seen(one)]
-        hidden = [] if self.sheet else [name for name in book.sheet_names if name not in seen]
-        first: Sequence[Sequence[str]] = []
-        empty: list[Sequence[Sequence[str]]] = []
-        for names in (seen, hidden):
-            filled: list[Sequence[Sequence[str]]] = []
-            for name in names:
-                rows = _sheet(book, name)
-                first = first or rows
-                at, layout = header_row(rows, lambda cells: layout_of(cells, spec))
-                if layout is not None:
-                    is_filled = any(any(map(str.strip, row)) for row in rows[at + 1 :])
-                    (filled if is_filled else empty).append(rows)
-            if len(filled) > 1:
-                what = f"{len(filled)} sheets have the header and records"
-                raise SourceRefused(what, code="file.sheets", advice="keep one, or name it")
-            if filled:
-                return filled[0]
-        return empty[0] if empty else first
+    def _rows(self, book: Any, spec: RecordSpec) -> tuple[Rows, tuple[str, ...]]:
+        """The one sheet with records under the header, and the names of others that hold people.
+
+        A sheet nobody sees counts only where no other one has records.
+        """
+        if self.sheet:
+            return _sheet(book, self.sheet), ()
+        sheets = {one.name: one for one in book.sheets_metadata if str(one.typ).rpartition(".")[2] == "WorkSheet"}
+        rows = {name: _sheet(book, name) for name in sheets}
+        seen = [name for name, one in sheets.items() if str(one.visible).rpartition(".")[2] == "Visible"]
+        filled, empty = _with_header(rows, spec)
+        chosen = [name for name in filled if name in seen] or filled
+        if len(chosen) > 1:
+            raise SourceRefused("file.sheets", "named", sheets="、".join(chosen))
+        empty.sort(key=lambda name: name not in seen)
+        read = next((name for name in (*chosen, *empty, *seen, *rows) if rows[name]), "")
+        others = (name for name, cells in rows.items() if name != read and _holds_people(cells))
+        return rows.get(read, []), tuple(others)
 
 
-def _is_seen(sheet: Any) -> bool:
-    return str(sheet.visible).rpartition(".")[2] == "Visible" and str(sheet.typ).rpartition(".")[2] == "WorkSheet"
+def _with_header(rows: Mapping[str, Rows], spec: RecordSpec) -> tuple[list[str], list[str]]:
+    """Sheets whose header fits: those with something below it, and those without."""
+    filled: list[str] = []
+    empty: list[str] = []
+    for name, cells in rows.items():
+        at, layout = header_row(cells, lambda row: layout_of(row, spec))
+        if layout is not None:
+            (filled if any(any(map(str.strip, row)) for row in cells[at + 1 :]) else empty).append(name)
+    return filled, empty
+
+
+def _holds_people(rows: Rows) -> bool:
+    return any(PERSON.fullmatch(cell.strip()) for row in rows for cell in row)
 
 
 @contextmanager
@@ -131,16 +141,16 @@ def _typed() -> Iterator[None]:
     try:
         yield
     except python_calamine.PasswordError as error:
-        raise SourceRefused("a password", code="file.locked", advice="save it without a password") from error
+        raise SourceRefused("file.locked") from error
     except (python_calamine.CalamineError, ValueError, OSError) as error:
-        raise damaged("not a whole workbook") from error
+        raise damaged() from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise damaged("not a whole workbook") from error
+        raise damaged() from error
 
 
-def _sheet(book: Any, name: str) -> Sequence[Sequence[str]]:
+def _sheet(book: Any, name: str) -> Rows:
     with _typed():
         table = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     return [[cell_text(cell) for cell in row] for row in table]

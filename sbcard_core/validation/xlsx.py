@@ -65,7 +65,7 @@ class _Package:
             return
         with self._archive.open(name) as file:
             if b"<!DOCTYPE" in file.read(1 << 12):
-                raise damaged("a workbook that defines entities")
+                raise damaged("entities")
         with self._archive.open(name) as file:
             for _, element in ElementTree.iterparse(file):  # noqa: S314 - without entities, and measured before
                 yield element
@@ -199,7 +199,7 @@ def read(path: Path) -> Sheets:
     except (ElementTree.ParseError, KeyError, *ZIP_ERRORS) as error:
         if not is_damage(error):
             raise
-        raise damaged("not a whole workbook") from error
+        raise damaged() from error
 
 
 def plain(value: Any) -> str | BadCell:

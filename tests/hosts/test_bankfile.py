@@ -192,3 +192,29 @@ def test_no_repr_shows_a_person(tmp_path: Path) -> None:
 def test_layouts_are_told_apart_by_kind() -> None:
     assert all(isinstance(spec, FileSpec) and spec.kind == kind for kind, spec in SPECS.items())
     assert len(SPECS) == 6
+
+
+@pytest.mark.parametrize("count", ["3", "03", "000003"])
+def test_a_count_filled_up_with_zeros_is_the_same_count(tmp_path: Path, count: str) -> None:
+    path = write(tmp_path / "result.txt")
+    path.write_bytes(path.read_bytes().replace(b"T|3|", f"T|{count}|".encode()))
+    assert bankfile.read(path, OPENING_RESULT).delivered == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (b"T|3|", b"T|4|", "hosts.count"),
+        (b"T|3|", b"T|2|", "hosts.count"),
+        (b"T|3|", b"\nT|3|", "hosts.count_blank"),
+        (b"T|3|", b"T|-3|", "hosts.count"),
+    ],
+)
+def test_a_wrong_count_says_what_does_not_fit(tmp_path: Path, before: bytes, after: bytes, sentence: str) -> None:
+    path = write(tmp_path / "result.txt")
+    path.write_bytes(path.read_bytes().replace(before, after))
+    with pytest.raises(BankFileRefused) as refusal:
+        bankfile.read(path, OPENING_RESULT)
+    assert refusal.value.code == "count"
+    assert refusal.value.message is not None
+    assert refusal.value.message.code == sentence

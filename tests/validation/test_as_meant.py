@@ -18,6 +18,7 @@ from sbcard_core.validation.layouts import BACK_FILE, OPENING_RESULT
 from sbcard_core.validation.records import CheckedBatch, masked
 from sbcard_core.validation.spec import COLLECTION, RecordSpec, Sensitivity
 from sbcard_core.validation.titles import is_title
+from sbcard_core.values import Severity
 
 ON = date(2014, 7, 31)
 HEADERS = [field.header for field in COLLECTION.fields]
@@ -154,17 +155,24 @@ def book(*sheets: tuple[Sequence[Sequence[str]], bool]) -> bytes:
     return out.getvalue()
 
 
-def test_hidden_and_empty_sheets_do_not_refuse_a_workbook(tmp_path: Path) -> None:
+def test_hidden_and_empty_sheets_do_not_refuse_a_workbook_and_people_on_them_are_told_of(tmp_path: Path) -> None:
     pytest.importorskip("python_calamine")
     full, other, empty = [HEADERS, row(1)], [HEADERS, row(2)], [HEADERS]
-    for sheets, expected in (
-        ([(full, True), (other, False)], [row(1)]),
-        ([(empty, True), (full, True)], [row(1)]),
-        ([(empty, True), (other, False)], [row(2)]),
-        ([([["目录"]], True), (full, True), (empty, False)], [row(1)]),
+    passed_over = ["file.passed_over"]
+    for sheets, expected, told in (
+        ([(full, True), (other, False)], [row(1)], passed_over),
+        ([(full, True), ([HEADERS[1:], row(2)[1:]], True)], [row(1)], passed_over),
+        ([(full, True), ([["代码表"], ["430102", "芙蓉区"]], True)], [row(1)], []),
+        ([(empty, True), (full, True)], [row(1)], []),
+        ([(empty, True), (other, False)], [row(2)], []),
+        ([([["目录"]], True), (full, True), (empty, False)], [row(1)], []),
     ):
         batches = checked(tmp_path, book(*sheets), "a.xlsx")
-        assert (accepted(batches), codes(batches)) == (expected, [])
+        assert (accepted(batches), codes(batches)) == (expected, told)
+    batches = checked(tmp_path, book((full, True), (other, False)), "a.xlsx")
+    (finding,) = [one for batch in batches for one in batch.findings]
+    assert finding.severity is Severity.WARNING
+    assert finding.message_zh.endswith("未读取:Sheet2")
     assert codes(checked(tmp_path, book((full, True), (other, True)), "a.xlsx")) == ["file.sheets"]
 
 

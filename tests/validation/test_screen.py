@@ -248,7 +248,8 @@ def test_an_unknown_rule_is_asked_in_python(tmp_path: Path, monkeypatch: pytest.
     rows = [[*row[:4], f"{at}77" if at % 3 else "5", "x"] for at, row in enumerate(rows_of(spec, 300, rng, 0), 1)]
     path = tmp_path / "f.csv"
     path.write_bytes(text_of(spec, iter(rows), "gb18030", ",", rng, 0))
-    assert assert_lawful(lambda: Delimited(path), spec) == 100
+    clean = sum(row[4] == "5" and not row[3].endswith("000") for row in rows)
+    assert assert_lawful(lambda: Delimited(path), spec) == clean > 90
 
 
 def test_a_test_with_another_meaning_is_asked_in_python(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,8 @@ enum {
     SBC_DAY = 3,     /* YYYYMMDD whose bit is set, or the alternative word */
     SBC_TEXT = 4,    /* min..max units of a class, a multiple of step; up to `size` such parts with the unit between that
                       * the low half of alt holds; its high half, if any, less 1 is the place of the first unit's class */
-    SBC_NUMBER = 5,  /* citizen number: characters, date up to `day`, check; last birth year by region */
+    SBC_NUMBER = 5,  /* citizen number: characters, date up to `max`, check, none that ends in 000; last birth year by
+                      * region */
     SBC_LUHN = 6,    /* min..max digits with a right Luhn digit */
     SBC_CARD = 7,    /* card number: 8 of 0-9A-Z and the GB 11714 check character */
     SBC_KEY = 8      /* only the number's form: 17 digits and 0-9 or X */

@@ -50,6 +50,11 @@ static inline uint8_t LEVEL(number_fails)(const uint8_t *p, uint8_t found, const
     return found != 0;
 }
 
+/* Whether a number ends in 000, as one whose last digits a spreadsheet program dropped: right or wrong, it is told. */
+static inline uint8_t LEVEL(may_be_rounded)(const uint8_t *p) {
+    return p[15] == '0' && p[16] == '0' && p[17] == '0';
+}
+
 /* Numbers of a tile in contiguous rows, as the number's own kernel takes them. */
 static void LEVEL(numbers)(const sbc_check *check, const uint8_t *tables, sbc_tile *tile) {
     uint8_t numbers[SBC_TILE * SBC_ID_LENGTH + SBC_PAD], status[SBC_TILE];
@@ -74,7 +79,7 @@ static void LEVEL(numbers)(const sbc_check *check, const uint8_t *tables, sbc_ti
         if (check->options & SBC_GIVES_KEY && tile->keys && !(found & SBC_ID_CHARACTERS)) {
             tile->keys[row] = LEVEL(key)(p);
         }
-        tile->flags[row] |= LEVEL(number_fails)(p, found, until);
+        tile->flags[row] |= LEVEL(number_fails)(p, found, until) | LEVEL(may_be_rounded)(p);
     }
 }
 

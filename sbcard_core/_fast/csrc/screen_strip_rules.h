@@ -22,6 +22,9 @@ static void look_at_numbers(strips *s, const sbc_check *check, size_t rows, uint
     uint8_t status[SBC_STRIP];
     size_t row, base;
     SBC_IDCHECK(numbers, sexes, rows, tables + check->size, (uint32_t)check->max, status);
+    for (row = 0; row < rows; row++) {
+        flags[row] |= LEVEL(may_be_rounded)(numbers + row * SBC_ID_LENGTH);
+    }
     for (row = 0; keys && check->options & SBC_GIVES_KEY && row < rows; row++) {
         if (!(status[row] & SBC_ID_CHARACTERS)) {
             keys[row] = LEVEL(key)(numbers + row * SBC_ID_LENGTH);
