@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sbcard_core.errors import Refused
 from sbcard_core.fields import card_number
 from sbcard_core.messages import message
+from sbcard_core.registry.holders import is_dead
 from sbcard_core.registry.lifecycle import (
     LOST_STATES,
     Half,
@@ -30,6 +31,8 @@ _EVENT_COLUMNS = ("card_no", "on_date", "operation", "half", "from_state", "to_s
 _STATE = {int(state): state for state in CardState}
 _BEFORE_HANDOVER = frozenset({Operation.CANCEL, Operation.FORMAL_LOSS, Operation.RELEASE})
 """Operations on a card that is made and not handed over: it may be lost on its way, found again, or destroyed."""
+_IN_PERSON = frozenset({Operation.ACTIVATE, Operation.RELEASE, Operation.UNLOCK})
+"""Operations that only a living holder asks for, besides the handover and the request for a new card."""
 _CARD, _EVENT = schema.card.c, schema.card_event.c
 _CARDS = sa.select(
     *(_CARD.card_no, _CARD.person_id, _CARD.made_on, _CARD.issued_on, _CARD.app_state, _CARD.account_state),
@@ -106,6 +109,8 @@ class _Chunk:
         self._load(numbers)
         self._load([card.replaces for card in self.cards.values() if card.replaces is not None])
         self.requests = {row[0]: row[1] for row in self._of(_REQUESTS, numbers)}
+        dead = sa.select(_CARD.card_no).where(is_dead(_CARD.person_id, self._day))
+        self._of_dead = {row[0] for row in self._of(dead, numbers)}
 
     def _of(self, query: "sa.Select[Any]", numbers: Sequence[str]) -> Iterable[Any]:
         column = query.selected_columns.card_no
@@ -126,22 +131,28 @@ class _Chunk:
         card = self.cards.get(number)
         if card is None:
             return TransitionStatus.UNKNOWN_CARD
+        status = self._may_be_issued(number, card)
+        if status is not TransitionStatus.OK:
+            return status
+        card.issued_on = self._day
+        self._issued.append((self._day, number))
+        self.note(number, Operation.ISSUE, Half.APP, card.states[Half.APP], card.states[Half.APP])
+        if card.replaces is not None:
+            self.cancel(card.replaces, policy)
+        return TransitionStatus.OK
+
+    def _may_be_issued(self, number: str, card: _Card) -> TransitionStatus:
         if card.issued_on is not None:
             return TransitionStatus.ALREADY
         if card.made_on is None:
             return TransitionStatus.NOT_MADE
         if card.states[Half.APP] is CardState.CANCELLED or LOST_STATES & set(card.states.values()):
             return TransitionStatus.ILLEGAL
-        old = self.cards.get(card.replaces or "")
-        chain = [card] if old is None else [card, old]
-        if not all(each.may_act(half, self._day) for each in chain for half in BOTH):
-            return TransitionStatus.OUT_OF_ORDER
-        card.issued_on = self._day
-        self._issued.append((self._day, number))
-        self.note(number, Operation.ISSUE, Half.APP, card.states[Half.APP], card.states[Half.APP])
-        if card.replaces is not None and old is not None:
-            self.cancel(card.replaces, policy)
-        return TransitionStatus.OK
+        if number in self._of_dead:
+            return TransitionStatus.HOLDER_DEAD
+        chain = (card, self.cards.get(card.replaces or ""))
+        in_order = all(each.may_act(half, self._day) for each in chain if each is not None for half in BOTH)
+        return TransitionStatus.OK if in_order else TransitionStatus.OUT_OF_ORDER
 
     def cancel(self, number: str, policy: LifecyclePolicy) -> TransitionStatus:
         """Cancel both halves of one card, or neither."""
@@ -165,6 +176,8 @@ class _Chunk:
         status, after = transition(operation, before, policy, before_loss=before_loss)
         if status is TransitionStatus.OK and operation is Operation.RELEASE and number in self.requests:
             status = TransitionStatus.ILLEGAL  # a new card is on its way
+        if status is TransitionStatus.OK and operation in _IN_PERSON and number in self._of_dead:
+            status = TransitionStatus.HOLDER_DEAD
         if status is TransitionStatus.OK and not card.may_act(half, self._day):
             status = TransitionStatus.OUT_OF_ORDER
         if status is TransitionStatus.OK:
@@ -189,8 +202,13 @@ class _Chunk:
         if number in self.requests:
             return TransitionStatus.ALREADY
         state = card.states[Half.APP]
-        if state not in policy.replaceable:
+        may_be = state in policy.replaceable
+        if card.issued_on is None:
+            may_be = card.replaces is None and (may_be or state is CardState.CANCELLED)
+        if not may_be:
             return TransitionStatus.ILLEGAL
+        if number in self._of_dead:
+            return TransitionStatus.HOLDER_DEAD
         if not card.may_act(Half.APP, self._day):
             return TransitionStatus.OUT_OF_ORDER
         self.requests[number] = self._day

@@ -64,6 +64,8 @@ class TransitionStatus(IntEnum):
     """The state of the card does not allow the operation."""
     OUT_OF_ORDER = 14
     """Dated before an earlier act on the card: before it was made or handed over, or before the half's last act."""
+    HOLDER_DEAD = 15
+    """持卡人死亡: the holder died before that day, and only the holder may ask for it."""
 
     @property
     def is_success(self) -> bool:
@@ -97,7 +99,9 @@ class LifecyclePolicy:
         temporary_loss_days: how long 临时挂失 lasts (5, 7, 10 and 15 are seen); None: it does not end by itself.
         temporary_loss_end: what follows.
         replaceable: states of the application half in which a new card may be requested; places that exchange
-            damaged cards without a loss report add NORMAL and LOCKED.
+            damaged cards without a loss report add NORMAL and LOCKED. A first card that was cancelled before it was
+            handed over may always be replaced, one on its way that replaces another never: its holder asks with the
+            other.
 
     Raises:
         InvalidValue: a temporary loss of no days, or of more than :data:`MOST_DAYS`.
@@ -106,7 +110,7 @@ class LifecyclePolicy:
     release_formal_loss: bool = False
     temporary_loss_days: int | None = 10
     temporary_loss_end: LossEnd = LossEnd.RESTORE
-    replaceable: frozenset[CardState] = frozenset({CardState.LOST})
+    replaceable: frozenset[CardState] = frozenset({CardState.LOST, CardState.CANCELLED})
 
     def __post_init__(self) -> None:
         if self.temporary_loss_days is not None and not 0 < self.temporary_loss_days <= MOST_DAYS:

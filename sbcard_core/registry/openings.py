@@ -17,6 +17,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.messages import message
+from sbcard_core.registry.holders import is_dead
 from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result
 from sbcard_core.store import Store, insert_many, schema
 
@@ -68,7 +69,7 @@ class Openings:
     ) -> list[Path]:
         """Send every waiting person of one bank and city to the bank, one file per batch.
 
-        Waiting is whoever was submitted on or before ``through`` and is in no batch yet; with ``retry_failed``
+        Waiting is whoever lives, was submitted on or before ``through`` and is in no batch yet; with ``retry_failed``
         whoever only has failed lines waits again (失败清理后重送). A person is never in two unanswered batches,
         so a repeated call sends nothing.
 
@@ -93,7 +94,8 @@ class Openings:
         paths: list[Path] = []
         person = schema.person.c
         group = sa.and_(
-            person.bank == bank, person.city == city, person.submitted_on <= min(through, received_on).isoformat()
+            *(person.bank == bank, person.city == city, person.submitted_on <= min(through, received_on).isoformat()),
+            ~is_dead(person.person_id, received_on.isoformat()),
         )
         after = ("", 0)  # day and id of the last person sent: a later round never scans the earlier ones again
         while True:

@@ -19,6 +19,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.registry import orders
 from sbcard_core.registry.card_numbers import CITY_LETTERS
+from sbcard_core.registry.holders import is_dead
 from sbcard_core.registry.production_results import BackFileReport, read_back_file
 from sbcard_core.store import Store, schema
 
@@ -65,7 +66,7 @@ class Production:
         max_cards: int = MAX_CARDS,
         quotas: Mapping[str, int] | None = None,
     ) -> list[Path]:
-        """Order a card for everyone of ``city`` with an opened account and no card.
+        """Order a card for everyone of ``city`` who lives, with an opened account and no card.
 
         One file ``<order number>.jsonl`` per bank (a card carries its bank's name) and ``max_cards`` cards. A
         repeated call orders nothing twice. With ``quotas`` (a month's cards by bank code), no more than that are
@@ -108,6 +109,7 @@ class Production:
         write = orders.made_again if select is orders.unmade_cards else orders.new_cards
         day = ordered_on.isoformat().replace("-", "")
         expires_on = _years_later(ordered_on, self._validity_years).isoformat()
+        lives = ~is_dead(schema.person.c.person_id, ordered_on.isoformat())
         paths: list[Path] = []
         for bank in banks:
             place = orders.Place(city, bank, ordered_on.isoformat(), expires_on)
@@ -116,7 +118,7 @@ class Production:
             while left > 0:
                 size = min(max_cards, left)
                 with self._store.writing(schema.production_order) as connection:
-                    rows = connection.execute(select(city, bank, after, size)).all()
+                    rows = connection.execute(select(city, bank, after, size).where(lives)).all()
                     if not rows:
                         break
                     after = rows[-1][0]
