@@ -2,11 +2,12 @@
 
 import re
 import time
+from collections.abc import Collection
 from typing import Any
 
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import CardRemoved, NoCard, ReaderError, ReaderLost, ReaderNotFound, ServiceLost
-from readers.pcsc_service import ADVICE, TIMED_OUT, Context, check, error
+from readers.pcsc_service import ADVICE, TIMED_OUT, Context, check, error, transmit_error
 
 __all__ = ["ADVICE", "PcscConnection", "PcscReader", "PcscSlot", "names", "open"]
 
@@ -52,7 +53,7 @@ class PcscConnection(DeviceConnection):
     def _transmit(self, command: bytes) -> bytes:
         code, answer = self._transmit_raw(self._card, self._protocol, list(command))
         if code != 0:
-            raise error(code, "transmit")
+            raise transmit_error(code)
         return bytes(answer)
 
     def _reset(self, kind: ResetKind) -> bytes:
@@ -81,9 +82,11 @@ class PcscConnection(DeviceConnection):
 class PcscSlot(DeviceSlot):
     """One reader name of the service."""
 
-    def __init__(self, name: str, clock: Clock = time.monotonic) -> None:
+    def __init__(self, name: str, clock: Clock = time.monotonic, others: Collection[str] = ()) -> None:
         super().__init__(name, CAPABILITIES, clock)
         self._context = Context()
+        self._others = frozenset(others) - {name}
+        """Readers that were there beside it: none of them is this one, plugged in again."""
 
     def is_present(self) -> bool:
         """Whether a card is in the reader; a card in use is not disturbed.
@@ -132,7 +135,7 @@ class PcscSlot(DeviceSlot):
         except CardRemoved as lost:
             raise NoCard("no card in the reader", step="connect", term="无卡", advice="insert a card") from lost
         except ReaderLost:
-            renamed = same_reader(self.name, names())
+            renamed = same_reader(self.name, [one for one in names() if one not in self._others])
             if renamed is None:
                 raise
             self.name = renamed
@@ -209,7 +212,7 @@ def open(name: str = "", *, clock: Clock = time.monotonic) -> PcscReader:
         ReaderNotFound: no such reader; the message lists those there are.
     """
     there = names()
-    slots = tuple(PcscSlot(one, clock) for one in there if name in one)
+    slots = tuple(PcscSlot(one, clock, there) for one in there if name in one)
     if not slots:
         listed = ", ".join(there) or "none"
         advice = f"readers: {listed}"

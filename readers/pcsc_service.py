@@ -4,9 +4,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from apdu.errors import CardLost
 from readers.errors import (
     Busy,
     CardRemoved,
+    LostConnection,
     NoCard,
     NotSupported,
     ReaderError,
@@ -16,6 +18,7 @@ from readers.errors import (
 )
 from sbcard_core.card.errors import DriverCode
 from sbcard_core.errors import MissingPart
+from sbcard_core.messages import message
 
 ADVICE = (
     "on Linux: apt-get install pcscd libpcsclite-dev, pip install 'sbcard-core[pcsc]', then start pcscd; "
@@ -88,6 +91,23 @@ def error(code: int, step: str) -> ReaderError:
         return ReaderError(f"PC/SC error {code:08X}", step=step, driver_code=DriverCode.READER, service_code=code)
     kind, what, term, advice = row
     return kind(what, step=step, term=term, advice=advice, service_code=code)
+
+
+def transmit_error(code: int) -> ReaderError:
+    """The typed error of a command that was handed to the service: only "busy" means that nothing was done.
+
+    Windows passes on codes of the reader's own driver (0000001F, 00000016), and says 80100008 after an answer that is
+    longer than expected: the card may have done what it was asked.
+
+    Example:
+        >>> type(transmit_error(0x1F)).__name__, int(transmit_error(0x1F).driver_code)
+        ('LostConnection', -4)
+    """
+    known = error(code, "transmit")
+    if isinstance(known, CardLost | Busy):
+        return known
+    code &= 0xFFFFFFFF
+    return LostConnection(message("readers.pcsc.transmit", code=f"{code:08X}"), step="transmit", service_code=code)
 
 
 def check(code: int, step: str) -> None:

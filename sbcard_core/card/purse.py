@@ -17,7 +17,7 @@ from apdu import psam as sam
 from apdu import purse as pboc
 from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
-from apdu.errors import APDUError, CardLost, UnexpectedStatus
+from apdu.errors import CardLost, UnexpectedStatus
 from apdu.status import StatusCategory, StatusWord
 from sbcard_core.card.errors import OutcomeUnknown, RecordMalformed
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
@@ -27,6 +27,7 @@ from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.session import CardSession
 from sbcard_core.card.values import Values, decode_file
 from sbcard_core.crypto.diversify import city_factor
+from sbcard_core.errors import SBCardError
 
 __all__ = ["DebitUnproven", "LoadReceipt", "Proof", "PurchaseReceipt", "Purse"]
 
@@ -213,7 +214,7 @@ class Purse:
         receipt = PurchaseReceipt.of(record, done.tac)
         try:
             sw = exchange(channel, sam.credit_sam_for_purchase(done.mac2)).sw
-        except CardLost:
+        except SBCardError:
             sw = StatusWord(0x6F00)
         if not sw.is_ok:
             raise DebitUnproven(sw, receipt, step="PSAM: check MAC2")
@@ -300,7 +301,7 @@ class Purse:
         """Send the command that moves money; only a whole answer, or a refusal that the balance bears out, is known."""
         try:
             answer = exchange(self._channel, command)
-        except APDUError as error:
+        except SBCardError as error:  # whatever a reader's driver calls it, the command may have been done
             raise _unknown("the card went away while it moved money", step, record) from error
         if answer.sw.is_ok and len(answer.data) == size:
             return answer.data
@@ -311,7 +312,7 @@ class Purse:
     def _stands(self, balance_fen: int) -> bool:
         try:
             return self.read_balance() == balance_fen
-        except (APDUError, ValueError):
+        except (SBCardError, ValueError):
             return False
 
     def _send(self, command: CommandAPDU, step: str) -> bytes:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from apdu.errors import APDUError, CardLost, UnexpectedStatus
+from readers.errors import Busy, ReaderError
 from readers.sim.card import VirtualCard
 from readers.sim.faults import Tear, TornChannel
+from readers.sim.psam import VirtualPSAM
 from sbcard_core.card.errors import CardDiffers, OutcomeUnknown
 from sbcard_core.card.loadhost import KeyedLoadHost
 from sbcard_core.card.money import DebitUnproven, MoneyRecord, Movement
@@ -190,6 +192,32 @@ def test_a_psam_lost_after_the_debit_does_not_lose_the_receipt() -> None:
     card = make_card()
     with pytest.raises(DebitUnproven) as doubt:
         open_purse(card).purchase(AMOUNT, HERE, GonePSAM(), AT)
+    assert doubt.value.receipt.balance_fen == card.purse.balance() == START - AMOUNT
+
+
+class Failing:
+    """A channel of another package, whose driver fails at one instruction in its own way, after the card has acted."""
+
+    def __init__(self, inner: VirtualCard | VirtualPSAM, ins: int, error: SBCardError) -> None:
+        self.inner, self.ins, self.error, self.atr = inner, ins, error, b""
+        self.atr = getattr(inner, "atr", b"")
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self.inner.transmit(command)
+        if command[1] == self.ins:
+            raise self.error
+        return answer
+
+
+@pytest.mark.parametrize("error", [ReaderError("0000001F"), Busy("no"), SBCardError("x"), CardLost("y")])
+def test_whatever_a_driver_calls_its_failure_money_that_may_have_moved_is_unknown(error: SBCardError) -> None:
+    card = make_card()
+    with pytest.raises(OutcomeUnknown) as unknown:
+        buy(Failing(card, 0x54, error), make_psam())
+    assert (unknown.value.balance_before_fen, card.purse.balance()) == (START, START - AMOUNT)
+    card = make_card()
+    with pytest.raises(DebitUnproven) as doubt:
+        open_purse(card).purchase(AMOUNT, HERE, Failing(make_psam(), 0x72, error), AT)
     assert doubt.value.receipt.balance_fen == card.purse.balance() == START - AMOUNT
 
 

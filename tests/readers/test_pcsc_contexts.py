@@ -19,7 +19,8 @@ class Service(SimpleNamespace):
     SCARD_SCOPE_USER, SCARD_PROTOCOL_RAW = 0, 4
 
     def __init__(self) -> None:
-        super().__init__(contexts=set(), made=0, connect=0, status=0, answer=b"\x90\x00")
+        super().__init__(contexts=set(), made=0, connect=0, status=0, answer=b"\x90\x00", sent=0)
+        self.names, self.connected = ["Reader 00 00"], list[str]()
 
     def SCardEstablishContext(self, _: int) -> tuple[int, int]:  # noqa: N802
         self.made += 1
@@ -31,19 +32,20 @@ class Service(SimpleNamespace):
         return 0
 
     def SCardListReaders(self, *_: Any) -> tuple[int, list[str]]:  # noqa: N802
-        return 0, ["Reader 00 00"]
+        return 0, self.names
 
     def SCardGetStatusChange(self, _: int, __: int, asked: list[Any]) -> tuple[int, list[Any]]:  # noqa: N802
         return 0, [(name, 0x220, []) for name, _ in asked]
 
-    def SCardConnect(self, *_: Any) -> tuple[int, int, int]:  # noqa: N802
-        return self.connect, 1, 1
+    def SCardConnect(self, _: int, name: str, *__: Any) -> tuple[int, int, int]:  # noqa: N802
+        self.connected.append(name)
+        return self.connect if name in self.names else 0x80100009, 1, 1
 
     def SCardStatus(self, _: int) -> tuple[int, str, int, int, list[int]]:  # noqa: N802
         return self.status, "", 0, 1, list(ATR)
 
     def SCardTransmit(self, *_: Any) -> tuple[int, list[int]]:  # noqa: N802
-        return 0, list(self.answer)
+        return self.sent, list(self.answer)
 
     def SCardDisconnect(self, *_: Any) -> int:  # noqa: N802
         return 0
@@ -94,3 +96,29 @@ def test_a_connection_gives_its_context_back_when_it_ends(service: Service) -> N
         reader.connect()
         assert len(service.contexts) == 1
     assert not service.contexts
+
+
+def test_a_command_that_failed_in_the_readers_driver_is_a_loss(service: Service) -> None:
+    """0000001F comes from Windows drivers, 80100008 after an answer that is too long: the card may have acted."""
+    for code in (0x1F, 0x16, 0x80100008, 0x8010000F, 0x80100004):
+        card = pcsc.open("Reader").connect()
+        service.sent = code
+        with pytest.raises(CardLost) as lost:
+            card.transmit(bytes.fromhex("0084000008"))
+        assert lost.value.service_code == code  # type: ignore[attr-defined]
+        service.sent = 0
+        with pytest.raises(CardLost):  # and the connection is over
+            card.transmit(bytes.fromhex("0084000008"))
+
+
+def test_a_reader_that_was_there_all_along_is_not_another_one_plugged_in_again(service: Service) -> None:
+    """Two readers of one model, card and PSAM: the holder's PIN never goes to the other one."""
+    service.names = ["Reader 00 00", "Reader 01 00"]
+    reader = pcsc.open("Reader 00")
+    service.names = ["Reader 01 00"]
+    with pytest.raises(ReaderLost):
+        reader.connect()
+    assert set(service.connected) == {"Reader 00 00"}
+    service.names = ["Reader 01 00", "Reader 02 00"]
+    assert reader.connect().transmit(bytes.fromhex("0084000008")) == b"\x90\x00"
+    assert service.connected[-1] == "Reader 02 00"

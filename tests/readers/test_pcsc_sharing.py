@@ -217,6 +217,13 @@ def test_every_return_code_is_a_typed_error(code: int) -> None:
     assert error.step == "transmit"
 
 
+@given(st.integers(1, 0xFFFFFFFF) | st.integers(-(2**31), -1) | st.sampled_from([0x1F, 0x16, 0x80100008, 0x8010000F]))
+def test_a_command_that_failed_may_have_been_done_unless_the_reader_was_busy(code: int) -> None:
+    error = pcsc_service.transmit_error(code)
+    assert isinstance(error, CardLost) or (type(error), code & 0xFFFFFFFF) == (Busy, 0x8010000B)
+    assert (error.step, error.service_code) == ("transmit", code & 0xFFFFFFFF)
+
+
 @pytest.mark.parametrize(
     ("there", "found"),
     [
