@@ -7,7 +7,7 @@ proved goes to ``posting.judge``, which alone knows the statuses.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 from sbcard_core.errors import InvalidValue
@@ -233,7 +233,7 @@ def _runs_pass(doubtful: list[int], states: Sequence[Any], debits: Any, credits_
     order = np.lexsort((np.concatenate([out, into]), who))
     who, signed = who[order], signed[order]
     starts = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(who)], strict=True):
+    for start, end in pairwise([*starts.tolist(), len(who)]):
         account = states[int(who[start])]
         steps = signed[start:end]
         run = np.cumsum(steps)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferStatus, session
+from sbcard_core.ledger import AccountKind, Bounds, Ledger, Transfer, TransferStatus, book, session
 from sbcard_core.store import Store
 from sbcard_core.values import FEN_MAX
 
@@ -45,8 +45,8 @@ ODD: list[Row] = [
     *[("odd", "out", name, *FINE[3:]) for name in ("nobody", "\0", "out")],
     *[("odd", "out", "me", fen, *FINE[4:]) for fen in (0, -1, FEN_MAX - 800, FEN_MAX, FEN_MAX + 1, 1 << 62)],
     *[("odd", "me", "out", fen, *FINE[4:]) for fen in (0, 399, 400, 401)],  # 500 are there, 100 of them held
-    *[("odd", "out", "purse", fen, *FINE[4:]) for fen in (439, 440, 441)],  # 60 more are on their way in
-    *[("odd", "purse", "out", fen, *FINE[4:]) for fen in (50, 51)],
+    *[("odd", "out", "purse", fen, *FINE[4:]) for fen in (399, 400, 401)],  # 40 are there, 60 on their way in
+    *[("odd", "purse", "out", fen, *FINE[4:]) for fen in (90, 91)],
     *[("odd", "side", "out", fen, *FINE[4:]) for fen in (500, 501)],  # out holds FEN_MAX less 600, 100 on their way in
     *[("odd", "far", "me", fen, *FINE[4:]) for fen in (550, 551)],  # far has paid FEN_MAX less 600, 50 are held
     *[(*FINE[:5], at, "") for at in (CLOSED, "2014-06-30T00:00:00", "2014-07-01T00:00:00", "today", "")],
@@ -73,6 +73,7 @@ def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
         start = f"{mark}{way}:"
         ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
         before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
+        before.append(("there", "out", "purse", 40, 0))
         most = [("most", "far", "out", FEN_MAX - 600, 0), ("kept", "far", "side", 50, 2)]
         for name, debit, credit, fen, flags in (*before, *most):
             hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
@@ -131,6 +132,31 @@ def test_columns_may_be_arrays_and_a_second_delivery_exists(store: Store) -> Non
     with pytest.raises(InvalidValue):
         ledger.post_columns(["a"], ["out"] * 2, ["me"], [1], code="t", at=AT)
     assert ledger.recompute() == []
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Ledger]:
+    with Store.open("sqlite://") as store:
+        yield Ledger(store)
+
+
+def test_one_text_for_all_holds_in_every_part_of_a_long_column(
+    in_memory: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "CHUNK_COLUMNS", 2)
+    in_memory.open_accounts([("fund", AccountKind.EXTERNAL), ("one", AccountKind.EXTERNAL)])
+    ids = [f"T{i}" for i in range(5)]
+    found = in_memory.post_columns(ids, ["fund"] * 5, ["one"] * 5, [1, 2, 3, 4, 5], code="t", at=AT, memo="all")
+    assert set(found) == {TransferStatus.POSTED}
+    there = in_memory.transfers(ids)
+    assert [there[name] for name in ids] == [
+        Transfer(name, "fund", "one", fen, "t", AT, "all") for fen, name in enumerate(ids, 1)
+    ]
+
+
+def test_columns_of_unlike_lengths_are_named_with_them(in_memory: Ledger) -> None:
+    with pytest.raises(InvalidValue, match=r"lengths: ids 2, debits 1, credits 2, amounts 2, at 2 "):
+        in_memory.post_columns(["a", "b"], ["out"], ["me"] * 2, [1, 1], code="t", at=[AT, AT])
 
 
 PEOPLE = 400
