@@ -133,8 +133,8 @@ def _claims(person_id: int) -> "sa.Select[Any]":
         line.state.label("line_state"),
     )
     claims = (
-        every.join_from(schema.payout_roll, schema.payout_roll_line, line.run_id == roll.run_id)
-        .where(line.roll_id == roll.roll_id, line.person_id == person_id)
+        every.join_from(schema.payout_roll_line, schema.payout_roll, line.roll_id == roll.roll_id)
+        .where(line.run_id.in_(rolls.every_run()), line.person_id == person_id)
         .where(sa.text("payout_roll_line.state < 50"))
     )
     removed = (

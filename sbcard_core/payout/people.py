@@ -206,24 +206,26 @@ def payments(books: Books, id_number: str) -> list[Payment]:
     Raises:
         InvalidValue: nobody has this social security number.
     """
+    found = []
     with books.store.begin() as connection:
-        found = []
-        for code, period, batch_no, seq, state, fen in connection.execute(_sent(find(connection, id_number))).all():
-            open_fen = recovery.claimable(connection, batch_no, seq, fen) if state == LineState.PAID else 0
-            found.append(Payment(code, checks.stored_period(period), batch_no, seq, LineState(state), fen, open_fen))
+        for claim in connection.execute(_claims(find(connection, id_number))).all():
+            for code, period, batch_no, seq, state, fen in connection.execute(_sent(*claim)).all():
+                left = recovery.claimable(connection, batch_no, seq, fen) if state == LineState.PAID else 0
+                found.append(Payment(code, checks.stored_period(period), batch_no, seq, LineState(state), fen, left))
     return sorted(found, key=lambda one: (one.programme, one.period, one.batch_no, one.seq))
 
 
-def _sent(person_id: int) -> "sa.Select[Any]":
-    """Every sent line of a person, found by the claims: a few index look-ups per run."""
-    claim, roll = schema.payout_roll_line.c, schema.payout_roll.c
+def _claims(person_id: int) -> "sa.Select[Any]":
+    claim = schema.payout_roll_line.c
+    of_person = sa.and_(claim.run_id.in_(rolls.every_run()), claim.person_id == person_id)
+    return sa.select(claim.roll_id, claim.line).where(of_person, sa.text("payout_roll_line.state < 50"))
+
+
+def _sent(roll_id: int, number: int) -> "sa.Select[Any]":
+    """What was sent for one line of a roll."""
     line, batch = schema.payout_line.c, schema.payout_batch.c
     return (
         sa.select(batch.programme, batch.period, line.batch_no, line.seq, line.state, line.amount_fen)
-        .join_from(schema.payout_roll, schema.payout_roll_line, claim.run_id == roll.run_id)
-        .join(schema.payout_line, sa.and_(line.roll_id == claim.roll_id, line.roll_line == claim.line))
-        .join(schema.payout_batch, batch.batch_no == line.batch_no)
-        .where(claim.roll_id == roll.roll_id, claim.person_id == person_id)
-        .where(sa.text("payout_roll_line.state < 50"))
-        .order_by(line.batch_no, line.seq)
+        .join_from(schema.payout_line, schema.payout_batch, batch.batch_no == line.batch_no)
+        .where(line.roll_id == roll_id, line.roll_line == number)
     )

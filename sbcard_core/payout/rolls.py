@@ -76,6 +76,12 @@ def of_run(connection: sa.Connection, programme: str, period: str) -> list[Roll]
     return [_roll(row) for row in connection.execute(query)]
 
 
+def every_run() -> "sa.Select[Any]":
+    """The ids of all runs: with them a person's claims are found by the index, a few look-ups per run."""
+    runs = schema.payout_roll.alias("runs")
+    return sa.select(runs.c.run_id)
+
+
 def save(connection: sa.Connection, roll: Roll, **changes: object) -> Roll:
     """Change fields of a roll and return it as it is now."""
     table = schema.payout_roll
