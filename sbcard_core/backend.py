@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import TracebackType
@@ -24,6 +24,7 @@ from sbcard_core.payout import (
     SubsidyPayout,
 )
 from sbcard_core.premiums import SAMPLE, Premiums, Stopped, Tariff
+from sbcard_core.premiums.deaths import DEATH_REASON
 from sbcard_core.store import Store
 from sbcard_core.store.rehearsal import rehearse
 
@@ -57,7 +58,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """What a death did."""
+    """What a death, its correction or its withdrawal did."""
 
     payouts: DeathReport
     premiums: Stopped
@@ -173,7 +174,8 @@ class Backend:
     def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> "Death":
         """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.
 
-        Another day than was reported before is a correction, and takes the number of its ``decision``.
+        Another day than was reported before is a correction, and takes the number of its ``decision``; premiums that
+        the earlier day had cancelled are owed again.
 
         Raises:
             InvalidValue: unknown person, or a death after ``on``; nothing is changed.
@@ -187,7 +189,17 @@ class Backend:
             sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]; ...
         """
         payouts = self.payout.death(id_number, died_on, on=on, decision=decision)
-        return Death(payouts, self.premiums.stop(id_number, after=died_on, reason=f"{died_on} 死亡"))
+        stopped = self.premiums.stop(id_number, after=died_on, reason=f"{died_on} {DEATH_REASON}")
+        return Death(payouts, replace(stopped, reopened=self.premiums.reopen(id_number, until=died_on)))
+
+    def withdraw_death(self, id_number: str, *, decision: str, on: date) -> "Death":
+        """A reported death was a mistake: what it did to payouts and premiums goes back.
+
+        Raises:
+            InvalidValue: unknown person, no death reported, or no number of a decision; nothing is changed.
+        """
+        payouts = self.payout.withdraw_death(id_number, decision=decision, on=on)
+        return Death(payouts, Stopped(reopened=self.premiums.reopen(id_number)))
 
     @contextmanager
     def rehearsal(self) -> "Iterator[Backend]":

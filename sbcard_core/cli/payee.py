@@ -162,7 +162,7 @@ def death(
         lines = [
             f"{mask_id(person)} 死亡 {died_on.date()}",
             *_death(report),
-            f"  作废缴费单 {len(premiums.cancelled):,} 张",
+            f"  作废缴费单 {len(premiums.cancelled):,} 张,恢复缴费单 {len(premiums.reopened):,} 张",
             *(f"  仍欠保费 {name}" for name in premiums.owed),
             *(f"  应退保费 {name}" for name in premiums.paid),
         ]
@@ -195,12 +195,18 @@ def withdraw_death(
 ) -> None:
     """The reported death was a mistake: recoveries it opened fall away, and what it stopped is due again.
 
-    `sbcard pay held` lists the back payments, `repay` sends returned lines again. Cancelled premiums are issued anew.
+    `sbcard pay held` lists the back payments, `repay` sends returned lines again. Premiums it cancelled are owed again.
     """
     with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        report = found.payout.withdraw_death(person, decision=decision, on=day(on))
-        lines = [f"{mask_id(person)} 撤销死亡登记 ({decision})", *_death(report)]
-        tell(lines, {"id_number": mask_id(person), **plain(report)}, as_json=as_json, dry_run=dry_run)
+        done = found.withdraw_death(person, decision=decision, on=day(on))
+        bills = done.premiums.reopened
+        lines = [
+            f"{mask_id(person)} 撤销死亡登记 ({decision})",
+            *_death(done.payouts),
+            f"  恢复缴费单 {len(bills):,} 张",
+        ]
+        data = {"id_number": mask_id(person), **plain(done.payouts), "premiums": plain(done.premiums)}
+        tell(lines, data, as_json=as_json, dry_run=dry_run)
 
 
 @pay_app.command(epilog="sbcard pay reinstate pension BATCH 3 --db sqlite:///books.sqlite --dry-run")

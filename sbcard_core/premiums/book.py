@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,7 +38,7 @@ from sbcard_core.premiums.records import (
 from sbcard_core.premiums.refunds import give_back
 from sbcard_core.premiums.tariff import Tariff
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import PersonCategory, mask_id
+from sbcard_core.values import mask_id
 
 CHUNK = 2000
 """People, payments or refunds per transaction."""
@@ -225,6 +224,23 @@ class Premiums:
             lock_for_posting(connection)
             return deaths.stop(connection, number, after, reason)
 
+    def reopen(self, id_number: str, *, until: date | None = None) -> list[str]:
+        """Owe again what was cancelled because of a death (a reason that ends in ``死亡``); returns these bills.
+
+        Where another bill of the insurance shares a day meanwhile, the cancelled one stays so.
+
+        Args:
+            id_number: citizen number.
+            until: bills of periods begun by this day, that of the death by its correction; None: it was a mistake.
+
+        Raises:
+            InvalidValue: no citizen number.
+        """
+        number = CitizenNumber(id_number)
+        with self.store.begin() as connection:
+            lock_for_posting(connection)
+            return deaths.reopen(connection, number, until)
+
     def change_category_many(self, changes: Iterable[CategoryChange]) -> list[Change]:
         """Put bills of another category in the place of bills (人员类别变更); one outcome each, in order."""
         outcomes = []
@@ -254,7 +270,7 @@ class Premiums:
         if id_number:
             wanted = wanted.where(bill.c.id_number == CitizenNumber(id_number))
         with self.store.begin() as connection:
-            return [_bill(row) for row in connection.execute(wanted)]
+            return [issuing.bill_of(row) for row in connection.execute(wanted)]
 
     @cached_property
     def agency(self) -> Agency:
@@ -381,19 +397,3 @@ class Premiums:
 def _must_be_reason(reason: str) -> None:
     if not (isinstance(reason, str) and is_storable(reason)):
         raise InvalidValue(message("premiums.reason"), step="premiums.cancel", term="作废原因")
-
-
-def _bill(row: Any) -> Bill:
-    return Bill(
-        row.bill_no,
-        row.id_number,
-        row.name,
-        row.period,
-        row.insurance,
-        PersonCategory(row.category),
-        row.amount_fen,
-        date.fromisoformat(row.due_on),
-        BillState(row.state),
-        row.replaces or "",
-        row.reason or "",
-    )

@@ -5,10 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import Period
 from sbcard_core.premiums.records import BillState, Stopped
 from sbcard_core.store import schema
 from sbcard_core.values import LifeStatus
 
+DEATH_REASON = "死亡"
+"""Ends the reason of bills cancelled because of a death."""
 _BILL, _PAYMENT = schema.premium_bill, schema.premium_payment
 _PERSON, _TOLD = schema.person, schema.payout_standing
 
@@ -27,6 +30,26 @@ def stop(connection: sa.Connection, id_number: str, after: date, reason: str) ->
     if found.cancelled:
         gone = {"state": int(BillState.CANCELLED), "reason": reason}
         connection.execute(sa.update(_BILL).where(_BILL.c.bill_no.in_(found.cancelled)).values(gone))
+    return found
+
+
+def reopen(connection: sa.Connection, id_number: str, until: date | None) -> list[str]:
+    """Make a person's bills that a death cancelled owed again; the caller holds the posting lock."""
+    mine = sa.select(
+        _BILL.c.bill_no, _BILL.c.insurance, _BILL.c.period, _BILL.c.state, _BILL.c.issued_on, _BILL.c.reason
+    )
+    rows = connection.execute(mine.where(_BILL.c.id_number == id_number).order_by(_BILL.c.bill_no)).all()
+    live = {(row.insurance, row.period) for row in rows if row.state in (BillState.OPEN, BillState.PAID)}
+    found = []
+    for row in rows:
+        by_death = row.state == BillState.CANCELLED and (row.reason or "").endswith(DEATH_REASON)
+        if by_death and (until is None or row.issued_on <= until.isoformat()):
+            others = {(row.insurance, other) for other in Period(row.period).overlapping()}
+            if not others & live:
+                live.add((row.insurance, row.period))
+                found.append(row.bill_no)
+    back = {"state": int(BillState.OPEN), "reason": None}
+    connection.execute(sa.update(_BILL).where(_BILL.c.bill_no.in_(found)).values(back))
     return found
 
 

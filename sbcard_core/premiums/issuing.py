@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from sbcard_core.eligibility import Eligibility, Purpose, Reason, Use
 from sbcard_core.fields import CitizenNumber, PersonName
 from sbcard_core.ledger.transfers import is_storable
-from sbcard_core.premiums.records import BillState, Insured, IssueStatus
+from sbcard_core.premiums.records import Bill, BillState, Insured, IssueStatus
 from sbcard_core.premiums.tariff import Rate
+from sbcard_core.values import PersonCategory
 
 
 def parsed(people: Sequence[Insured]) -> list[Insured]:
@@ -51,6 +53,23 @@ def bill_row(bill_no: str, period: str, person: Insured, rate: Rate, begins: dat
     whose = (person.insurance, person.id_number, person.name, int(person.category))
     dates = (rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat())
     return (bill_no, period, *whose, rate.amount_fen, *dates)
+
+
+def bill_of(row: Any) -> Bill:
+    """The bill of a stored row."""
+    return Bill(
+        row.bill_no,
+        row.id_number,
+        row.name,
+        row.period,
+        row.insurance,
+        PersonCategory(row.category),
+        row.amount_fen,
+        date.fromisoformat(row.due_on),
+        BillState(row.state),
+        row.replaces or "",
+        row.reason or "",
+    )
 
 
 def judge(person: Insured, rate: Rate | None, there: IssueStatus | None) -> IssueStatus:

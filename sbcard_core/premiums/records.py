@@ -224,7 +224,7 @@ class Arrear:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What the end of a person's insurance did to the bills."""
+    """What the end of a person's insurance, or its correction, did to the bills."""
 
     cancelled: list[str] = field(default_factory=list)
     """Bills of later periods that were open."""
@@ -232,6 +232,8 @@ class Stopped:
     """Open bills of periods begun before: they stay, ``Premiums.cancel`` forgives them."""
     paid: list[str] = field(default_factory=list)
     """Payments of later periods: ``Premiums.refund`` gives them back."""
+    reopened: list[str] = field(default_factory=list)
+    """Bills that a death had cancelled, owed again: it was a mistake, or on a later day."""
 
 
 @dataclass(frozen=True, slots=True)

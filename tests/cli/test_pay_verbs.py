@@ -238,5 +238,10 @@ def test_a_person_is_suspended_resumed_and_dies(db: str, tmp_path: Path) -> None
     assert "移出名册 2 笔" in text
     assert "作废缴费单 1 张" in text
     assert who not in text
-    assert shown(db, "death", who, "2014-08-20", *ON)["premiums"] == {"cancelled": [], "owed": [], "paid": []}
+    assert shown(db, "death", who, "2014-08-20", *ON)["premiums"] == {
+        "cancelled": [],
+        "owed": [],
+        "paid": [],
+        "reopened": [],
+    }
     assert run(db, "death", STRANGER, "2014-08-20", *ON)[0] == 2

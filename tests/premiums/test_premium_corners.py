@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from sbcard_core.backend import Backend
+from sbcard_core.calendar import Period
 from sbcard_core.eligibility import Eligibility, Facts, Use
 from sbcard_core.eligibility.registered import registered
 from sbcard_core.errors import InvalidValue
@@ -214,6 +215,37 @@ def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: 
     again = {year: book.issue(f"{year}-Q1", date(year, 1, 1), both).statuses for year in (2015, 2018)}
     assert again == {2015: [IssueStatus.ISSUED] * 2, 2018: [IssueStatus.DEAD, IssueStatus.ISSUED]}
     assert backend.ledger.recompute() == []
+
+
+def test_premiums_that_a_death_cancelled_are_owed_again_when_it_is_corrected_or_withdrawn(store: Store) -> None:
+    """Of two people and two insurances: what another reason cancelled, or another bill replaced, stays cancelled."""
+    lived = replace(PERSON, id_number="430102198001010038")
+    register(store, PERSON, lived)
+    backend = Backend(store)
+    book = backend.premiums
+    pension = {"insurance": "flexible-pension", "category": PersonCategory.FLEXIBLE}
+    bills = {}
+    for period in ("2015-01", "2015-02", "2015-03", "2015-04"):
+        begins = Period(period).begin
+        bills[period] = book.issue(period, begins, [PERSON, replace(PERSON, **pension), lived]).bills
+    book.cancel([bills["2015-04"][0]], reason="误开")
+    book.cancel([bills["2015-03"][2]], reason="2015-01-10 死亡")
+    first = backend.death(PERSON.id_number, date(2015, 1, 10), on=date(2015, 5, 4))
+    later = [*bills["2015-02"][:2], *bills["2015-03"][:2], bills["2015-04"][1]]
+    assert (first.premiums.cancelled, first.premiums.reopened) == (later, [])
+    second = backend.death(PERSON.id_number, date(2015, 2, 1), on=date(2015, 5, 5), decision="更正1号")
+    assert (second.premiums.cancelled, second.premiums.reopened) == ([], bills["2015-02"][:2])
+    assert book.issue("2015-Q2", date(2015, 4, 1), [lived]).statuses == [IssueStatus.OVERLAPS]
+    with store.begin() as connection:  # billed for the quarter while the month was cancelled
+        quarter = {"bill_no": "2015-Q2.000000001", "period": "2015-Q2", "id_number": PERSON.id_number, "state": 10}
+        row = connection.execute(sa.select(schema.premium_bill).where(schema.premium_bill.c.bill_no == later[-1])).one()
+        connection.execute(sa.insert(schema.premium_bill).values({**row._asdict(), **quarter, "reason": None}))
+    third = backend.withdraw_death(PERSON.id_number, decision="撤销2号", on=date(2015, 5, 6))
+    assert third.premiums == Stopped(reopened=bills["2015-03"][:2])
+    owed = {one.bill_no for one in book.bills(id_number=PERSON.id_number) if one.state is BillState.OPEN}
+    assert owed == {*bills["2015-01"][:2], *bills["2015-02"][:2], *bills["2015-03"][:2], "2015-Q2.000000001"}
+    assert {one.reason for one in book.bills(id_number=PERSON.id_number) if one.bill_no in owed} == {""}
+    assert book.bills(id_number=lived.id_number)[1].state is BillState.CANCELLED
 
 
 def test_a_bank_file_carries_every_name(book: Premiums, tmp_path: Path) -> None:
