@@ -43,7 +43,7 @@ class Eligibility:
     Example:
         >>> from sbcard_core.store import Store
         >>> with Store.open("sqlite://") as store, store.begin() as connection:
-        ...     Eligibility().may(connection, Purpose.MEDICAL, on=date(2014, 8, 20), card_no="A00000014")
+        ...     Eligibility().may(connection, Purpose.PREMIUM, on=date(2014, 8, 20), card_no="A00000014")
         Decision(answer=<Answer.REFUSE: 2>, reason=<Reason.CARD_UNKNOWN: 'card.unknown'>)
         >>> gone = Eligibility(source=lambda connection, uses: [Facts(is_known=False) for use in uses])
         >>> with Store.open("sqlite://") as store, store.begin() as connection:

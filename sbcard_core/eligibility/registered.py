@@ -1,5 +1,6 @@
 """What the registry knows for each use: holder, life status, and the card's state on the day of the act."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from sbcard_core.eligibility.question import ACCOUNT_PURPOSES, Use
 from sbcard_core.eligibility.rules import Facts, Half
-from sbcard_core.fields import BankAccount, CitizenNumber, card_number
+from sbcard_core.fields import BankAccount, CitizenNumber, card_number, citizen_id
 from sbcard_core.store import schema
 from sbcard_core.values import CardState, LifeStatus
 
@@ -19,6 +20,8 @@ OPENED = 20
 """State of an opening line whose account was opened."""
 
 _STATE = {int(state): state for state in CardState}
+_NUMBER = re.compile(r"\d{14}(\d{3})?[\dX]", re.ASCII)
+"""Written like a citizen number, right or wrong."""
 _PERSON, _CARD, _TOLD = schema.person.c, schema.card.c, schema.payout_standing.c
 _EVENT, _LINE = schema.card_event.c, schema.opening_line.c
 _CARDS = sa.select(
@@ -29,6 +32,7 @@ _PEOPLE = sa.select(
     *(_TOLD.account_no, _TOLD.account_state),
 ).join_from(schema.person, schema.payout_standing, _TOLD.person_id == _PERSON.person_id, isouter=True)
 _EVENTS = sa.select(_EVENT.card_no, _EVENT.half, _EVENT.on_date, _EVENT.from_state, _EVENT.to_state)
+_ANYBODY = sa.select(sa.func.max(_PERSON.person_id))
 _OPENED = sa.select(_LINE.person_id, _LINE.account_no).where(_LINE.state == OPENED)
 
 Moves = dict[tuple[str, bool], list[tuple[str, int, int]]]
@@ -46,12 +50,14 @@ class _Known:
     accounts: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
     opened: set[tuple[int, str]] = field(default_factory=set)
     moves: Moves = field(default_factory=dict)
+    has_nobody: bool = False
 
 
 def registered(connection: sa.Connection, uses: Sequence[Use]) -> list[Facts]:
     """The facts for many uses, from the registry's tables and what payouts were told of people.
 
-    A card's state on a past day comes from its events: it is what the first later event found.
+    A card's state on a past day comes from its events: it is what the first later event found. A person's number of
+    another kind than citizen numbers goes by the card that was shown.
     """
     facts: list[Facts] = []
     for start in range(0, len(uses), LOOKUP):
@@ -72,6 +78,7 @@ def _read(connection: sa.Connection, uses: Sequence[Use]) -> _Known:
     holders = {row.person_id for row in known.cards.values()} - {row.person_id for row in people}
     people += _named(connection, _PEOPLE, _PERSON.person_id, holders)
     known.people = {row.person_id: row for row in people}
+    known.has_nobody = not known.people and connection.execute(_ANYBODY).scalar() is None
     by_number = {row.id_number: row.person_id for row in people}
     known.numbers = {raw: by_number[form or raw] for raw, form in written.items() if (form or raw) in by_number}
     accounts = list({use.account_no for use in uses if use.account_no})
@@ -103,16 +110,20 @@ def _named(connection: sa.Connection, query: "sa.Select[Any]", column: Any, keys
 def _facts(known: _Known, use: Use) -> Facts:
     card = known.cards.get(use.card_no)
     named = known.numbers.get(use.id_number)
-    person_id = named if use.id_number else None if card is None else card.person_id
+    is_number = named is not None or _NUMBER.fullmatch(citizen_id.compact(use.id_number)) is not None
+    if known.has_nobody or (use.id_number and not is_number and not use.card_no):
+        return Facts(is_known=False, is_listed=False)
+    id_number = use.id_number if is_number else ""  # else whoever shows a card is its holder
+    person_id = named if id_number else None if card is None else card.person_id
     who = None if person_id is None else known.people[person_id]
     halves: tuple[Half, ...] = ()
     if card is not None:
         halves = (_half(known.moves, use, card),)
     elif use.account_no and named is not None:
         halves = _account(known, use, named)
-    is_holder = not (use.id_number and card is not None) or card.person_id == named
+    is_holder = not (id_number and card is not None) or card.person_id == named
     if who is None or who.living is None:
-        return Facts(is_known=who is not None, is_holder=is_holder, halves=halves)
+        return Facts(is_known=who is not None or not id_number, is_holder=is_holder, halves=halves)
     died_on = None if who.died_on is None else date.fromisoformat(who.died_on)
     life, since = LifeStatus(who.living), date.fromisoformat(who.told_on)
     return Facts(is_holder=is_holder, life=life, died_on=died_on, life_since=since, halves=halves)

@@ -28,6 +28,8 @@ class Rule:
         changed_that_day: answer where the state allowed the use for a part of the day only, and no longer at its end.
         unknown_person: answer for a person the registry does not have.
         unknown_card: answer for a card or account the registry does not have.
+        unlisted: answer where the registry cannot know: it has nobody at all, or the person goes by a number of another
+            kind than the citizen numbers it keeps (人员编号 of the national platform) and no card was shown.
     """
 
     states: Mapping[CardState, Answer]
@@ -36,6 +38,7 @@ class Rule:
     changed_that_day: Answer = REFER
     unknown_person: Answer = REFUSE
     unknown_card: Answer = REFUSE
+    unlisted: Answer = REFUSE
 
 
 _NORMAL_ONLY: Mapping[CardState, Answer] = MappingProxyType({CardState.NORMAL: ALLOW})
@@ -53,8 +56,11 @@ def _life(dead: Answer, imprisoned: Answer, missing: Answer, unknown: Answer) ->
 
 DEFAULT_RULES: Mapping[Purpose, Rule] = MappingProxyType(
     {
-        Purpose.MEDICAL: Rule(_NORMAL_ONLY, _life(REFUSE, REFER, REFER, ALLOW)),
-        Purpose.PREMIUM_BILL: Rule(_NORMAL_ONLY, _life(REFUSE, ALLOW, ALLOW, ALLOW), unknown_person=ALLOW),
+        # The medical centre knows its insured people by numbers of its own: a registry of cards cannot refuse them.
+        Purpose.MEDICAL: Rule(_NORMAL_ONLY, _life(REFUSE, REFER, REFER, ALLOW), unlisted=ALLOW),
+        Purpose.PREMIUM_BILL: Rule(
+            *(_NORMAL_ONLY, _life(REFUSE, ALLOW, ALLOW, ALLOW)), unknown_person=ALLOW, unlisted=ALLOW
+        ),
         Purpose.PREMIUM: Rule(_NORMAL_ONLY, _life(REFUSE, ALLOW, ALLOW, ALLOW)),
         # A merchant holds a genuine record of the card: it is suspended for a clerk, never simply refused. Cards of
         # another province are not in the registry.
@@ -63,6 +69,7 @@ DEFAULT_RULES: Mapping[Purpose, Rule] = MappingProxyType(
             not_issued=REFER,
             changed_that_day=ALLOW,
             unknown_card=ALLOW,
+            unlisted=ALLOW,
         ),
         Purpose.CREDIT: Rule(_NOT_CANCELLED, _life(REFUSE, REFER, REFER, REFER), not_issued=ALLOW),
         # Nothing is taken from a dead person's account without the bank's reply.
@@ -90,6 +97,7 @@ class Facts:
 
     Attributes:
         is_known: somebody has this number; for a card, it is in the registry.
+        is_listed: the registry has somebody, and goes by numbers of this kind.
         is_holder: the card belongs to the person named.
         life: AAC060.
         died_on: day of death, where it is known.
@@ -98,6 +106,7 @@ class Facts:
     """
 
     is_known: bool = True
+    is_listed: bool = True
     is_holder: bool = True
     life: LifeStatus = LifeStatus.NORMAL
     died_on: date | None = None
@@ -133,6 +142,9 @@ def decide(rules: Mapping[Purpose, Rule], use: Use, facts: Facts) -> Decision:
         'person.dead'
     """
     rule = rules[use.purpose]
+    if not facts.is_listed:
+        who = "person" if use.id_number else _kind(use)
+        return ALLOWED if rule.unlisted is ALLOW else Decision(rule.unlisted, Reason(f"{who}.unknown"))
     person = _person(rule, use, facts)
     if not (use.card_no or use.account_no):
         return person
@@ -154,12 +166,16 @@ def _person(rule: Rule, use: Use, facts: Facts) -> Decision:
 
 
 def _card(rule: Rule, use: Use, facts: Facts) -> Decision:
-    kind = "account" if use.purpose in ACCOUNT_PURPOSES else "card"
+    kind = _kind(use)
     if not facts.halves:
         return ALLOWED if rule.unknown_card is ALLOW else Decision(rule.unknown_card, Reason(f"{kind}.unknown"))
     if not facts.is_holder:
         return Decision(REFUSE, Reason.HOLDER_DIFFERS)
     return min((_half(rule, use, kind, half) for half in facts.halves), key=lambda decision: decision.answer)
+
+
+def _kind(use: Use) -> str:
+    return "account" if use.purpose in ACCOUNT_PURPOSES else "card"
 
 
 def _half(rule: Rule, use: Use, kind: str, half: Half) -> Decision:

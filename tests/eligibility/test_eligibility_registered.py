@@ -1,6 +1,7 @@
 """Eligibility asked of the registry: two of everything, each differing in one column."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbcard_core.backend import Backend
-from sbcard_core.eligibility import Answer, Decision, Eligibility, Facts, Half, Purpose, Reason, Use, registered
+from sbcard_core.eligibility import (
+    DEFAULT_RULES,
+    Answer,
+    Decision,
+    Eligibility,
+    Facts,
+    Half,
+    Purpose,
+    Reason,
+    Use,
+    registered,
+)
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState, LifeStatus
 
@@ -201,6 +213,44 @@ def test_numbers_that_are_none_are_looked_up_as_they_are(connection: sa.Connecti
         assert found == Decision(Answer.REFUSE, Reason.PERSON_UNKNOWN)
 
 
+UNLISTED = ("13030011303013321217", "P1", "43010000000000000001")
+"""Numbers as other systems give them; none is written like a citizen number."""
+
+
+@pytest.mark.parametrize("somebody", [False, True])
+@pytest.mark.parametrize("answer", list(Answer))
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_the_rule_answers_for_those_the_registry_cannot_know(purpose: Purpose, answer: Answer, somebody: bool) -> None:
+    """The same answer, whether anybody else is registered or not, for each number of another kind."""
+    rules = {**DEFAULT_RULES, purpose: replace(DEFAULT_RULES[purpose], unlisted=answer)}
+    with Store.open("sqlite://") as store, store.begin() as connection:
+        if somebody:
+            insert_many(connection, schema.person, PERSON, [person(1, ONE)])
+        found = Eligibility(rules).may_many(connection, [Use(purpose, DAY, number) for number in UNLISTED])
+        assert {(one.answer, one.reason) for one in found} == {
+            (answer, Reason.NONE if answer is Answer.ALLOW else Reason.PERSON_UNKNOWN)
+        }
+        (known,) = Eligibility(rules).may_many(connection, [Use(purpose, DAY, ONE)])
+        assert known.answer is (Answer.ALLOW if somebody else answer)
+
+
+@pytest.mark.parametrize("number", ["430102198001010012", "430102801301001", "43010219800101001x", TWO])
+def test_a_wrong_citizen_number_is_nobody_and_not_somebody_unlisted(number: str) -> None:
+    with Store.open("sqlite://") as store, store.begin() as connection:
+        insert_many(connection, schema.person, PERSON, [person(1, ONE)])
+        assert Eligibility().may(connection, Purpose.MEDICAL, on=DAY, id_number=number).reason is Reason.PERSON_UNKNOWN
+
+
+def test_a_number_of_another_kind_goes_by_the_card(connection: sa.Connection) -> None:
+    told(connection, 2, LifeStatus.DEAD, "2014-08-19")
+    uses = [Use(Purpose.MEDICAL, DAY, number, card_no) for number in UNLISTED for card_no in "BCZ"]
+    found = [one.reason for one in Eligibility().may_many(connection, uses)]
+    assert found == [Reason.NONE, Reason.PERSON_DEAD, Reason.CARD_UNKNOWN] * 3
+    assert Eligibility().may(
+        connection, Purpose.MEDICAL, on=DAY, id_number="430102198001010012", card_no="B"
+    ).reason is (Reason.PERSON_UNKNOWN)
+
+
 def test_a_source_must_answer_every_use(connection: sa.Connection) -> None:
     with pytest.raises(ValueError, match="shorter"):
         Eligibility(source=lambda _, uses: [Facts()]).may_many(connection, [Use(Purpose.MEDICAL, DAY, ONE)] * 2)
@@ -223,7 +273,7 @@ def test_facts_the_caller_hands_in() -> None:
 
     with Backend.open("sqlite://") as backend, backend.store.begin() as connection:
         handed = Eligibility(source=source)
-        uses = [Use(Purpose.MEDICAL, DAY, card_no=card_no) for card_no in "AB"]
+        uses = [Use(Purpose.PREMIUM, DAY, card_no=card_no) for card_no in "AB"]
         assert [one.is_allowed for one in handed.may_many(connection, uses)] == [False, True]
         assert backend.eligibility.may_many(connection, uses)[1].reason is Reason.CARD_UNKNOWN
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sbcard_core.backend import Backend
-from sbcard_core.eligibility import Eligibility, Facts, Use
+from sbcard_core.backend import Backend, Rules
+from sbcard_core.eligibility import DEFAULT_RULES, Answer, Eligibility, Facts, Purpose, Use
 from sbcard_core.ledger import Ledger
 from sbcard_core.medical import Bill, FeeLine, Grade, MedicalBilling, SettlementRefused, VisitKind, samples
 from sbcard_core.store import Store
@@ -90,11 +90,15 @@ def test_what_was_settled_is_answered_cancelled_and_refunded_whatever_became_of_
 
 def test_a_number_that_is_no_citizens_goes_by_the_card_that_was_shown(backend: Backend) -> None:
     holder, dead, nobody = bill(1, "P1", CARD), bill(2, "P2", OTHER, "2014-08-21"), bill(3, "P3")
-    assert became(backend, holder, dead, nobody) == ["SETTLED", "NOT_ELIGIBLE", "NOT_ELIGIBLE"]
+    assert became(backend, holder, dead, nobody) == ["SETTLED", "NOT_ELIGIBLE", "SETTLED"]
 
 
-def test_where_nobody_is_registered_the_registry_is_not_asked(store: Store) -> None:
-    assert became(Backend(store), bill(1, STRANGER), bill(2, "P1")) == ["SETTLED", "SETTLED"]
+def test_where_nobody_is_registered_the_rule_decides_too(store: Store) -> None:
+    bills = [bill(1, STRANGER), bill(2, "P1"), bill(3, "P2", CARD)]
+    assert became(Backend(store), *bills) == ["SETTLED"] * 3
+    strict = {**DEFAULT_RULES, Purpose.MEDICAL: replace(DEFAULT_RULES[Purpose.MEDICAL], unlisted=Answer.REFER)}
+    again = [replace(one, msgid=number(n)) for n, one in enumerate(bills, 4)]
+    assert became(Backend(store, rules=Rules(eligibility=strict)), *again) == ["REFERRED"] * 3
 
 
 @pytest.fixture
