@@ -130,8 +130,8 @@ def _exif(tiff: bytes) -> tuple[int, tuple[float, float] | None]:
         if at + 12 > len(tiff):
             break
         tag, kind = struct.unpack_from(order + "HH", tiff, at)
-        if kind == 3:
-            (found[tag],) = struct.unpack_from(order + "H", tiff, at + 8)
+        if kind in (3, 4):  # SHORT; some programs write LONG
+            (found[tag],) = struct.unpack_from(order + " HI"[kind - 2], tiff, at + 8)
         elif kind == 5:
             (place,) = struct.unpack_from(order + "I", tiff, at + 8)
             if place + 8 <= len(tiff):
