@@ -6,9 +6,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRA  := $(BIN)/python tests/package/requirements.py
 BUILT  := $(VENV)/.built
 SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_core/_fast/csrc/*)
-# A file of tests stays in one process: its fixtures are made once. `make test JOBS=0` runs in one.
-JOBS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# A process more than there are cores: some tests wait, for a card reader or a server. `make test JOBS=0` runs in one.
+JOBS ?= $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
 .PHONY: demo test build check bench ct soak explore fuzz floors mutants clean preflight levels

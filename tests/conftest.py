@@ -259,13 +259,37 @@ def store(store_url: str) -> Iterator[Store]:
         yield opened
 
 
-FIRST = ("tests/replay/", "tests/engines/", "tests/ledger/test_ledger_faults", "tests/payout/test_payout_kill")
+SERVICE = tuple(f"tests/readers/test_{name}" for name in ("pcsc", "plug_events", "contract", "protocols", "sim_serve"))
+"""They take turns at the machine's one PC/SC service, so one process runs them all, and mostly waits."""
+APART = "tests/replay/"
+"""Tests that share what they need by ``once``, so that any process may run any of them."""
+FIRST = (
+    *SERVICE,
+    APART,
+    "tests/engines/",
+    "tests/ledger/test_ledger_faults",
+    "tests/payout/test_payout_kill",
+    "tests/package/",
+)
 """What takes longest begins first, so that several processes end together."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One process runs a file, whose fixtures are made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(SERVICE):
+                return "service"
+            return nodeid if nodeid.startswith(APART) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first; the large counts by ``make soak`` alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    items.sort(key=lambda item: next((at for at, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST)))
     if os.environ.get("SBCARD_SOAK"):
         return
     large = [item for item in items if item.get_closest_marker("soak")]
