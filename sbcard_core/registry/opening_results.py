@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from sbcard_core.errors import Refused
+from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.fields import BankAccount
 from sbcard_core.hosts import bankfile
 from sbcard_core.messages import message
@@ -20,14 +20,16 @@ STAGE = "openings"
 
 
 class OpeningState(IntEnum):
-    """批次明细状态: batch line states as one public card-management system numbers them (10, 20, 21)."""
+    """批次明细状态: batch line states as one public card-management system numbers them (10, 20, 21); 22 is our own."""
 
     IN_BATCH = 10
     OPENED = 20
     FAILED = 21
+    WITHDRAWN = 22
+    """撤回: the bank had not answered; the person waits again."""
 
 
-IN_BATCH, OPENED, FAILED = (int(state) for state in OpeningState)  # as stored
+IN_BATCH, OPENED, FAILED, WITHDRAWN = (int(state) for state in OpeningState)  # as stored
 LOOKUP = 900
 """Accounts one query names: below the smallest parameter limit of the databases used."""
 
@@ -50,10 +52,11 @@ class _Line(NamedTuple):
     account_no: str | None
     reason: str | None
     answered_on: str | None
+    sent_again: int
 
 
 class OpeningResultRefused(Refused):
-    """A result file that belongs to no batch here, or whose totals contradict its lines."""
+    """A result file or a withdrawal that belongs to no batch here, contradicts itself, or is dated before the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def read_result(store: Store, path: Path, *, read_on: date) -> ResultReport:
     form number, unreadable status, date or account) or that answers otherwise than the answer on file is one finding
     and changes nothing; so are all lines that answer one number in different ways, and an account that two persons
     would have, be it in this file or already on file at this bank. "Opened" without an account number is a failed
-    opening (rule of public vendor code).
+    opening (rule of public vendor code). A line that was withdrawn is still answered, unless its person was sent again
+    and is not yet refused: that is a finding.
 
     Raises:
         BankFileRefused: the file is wrong as a whole.
@@ -101,9 +105,13 @@ def read_result(store: Store, path: Path, *, read_on: date) -> ResultReport:
         seen = schema.opening_result
         if connection.execute(sa.select(seen.c.batch_no).where(seen.c.sha256 == file.sha256)).scalar() is not None:
             return ResultReport(batch_no, repeated=True)
-        batch = _batch(connection, file, path)
+        batch = _batch(connection, batch_no)
+        if batch is None:
+            raise _refused("no_batch", path.name, batch_no=batch_no[:40])
+        if batch.bank != file.header["bank"]:
+            raise _refused("other_bank", path.name, batch_no=batch_no, bank=batch.bank)
         if read_on.isoformat() < batch.received_on:
-            raise _refused("early", path, read_on=read_on, received_on=batch.received_on)
+            raise _refused("early", path.name, read_on=read_on, received_on=batch.received_on)
         reader = _Reader(_lines(connection, batch_no), batch.received_on, read_on.isoformat())
         accounts = BankAccount.column([row[3] for row in file.rows])
         for number, row, account_no in zip(file.line_numbers, file.rows, accounts, strict=True):
@@ -181,8 +189,11 @@ class _Reader:
 
     def _accept(self, number: int, seq: str, answer: Answer, holders: dict[str, set[int]]) -> bool:
         line = self._batch[seq]
-        if line.state != IN_BATCH:
-            if line[2:] != answer:
+        if line.state == WITHDRAWN and line.sent_again:
+            self._find(number, "opening.sent_again", seq=seq)
+            return False
+        if line.state not in (IN_BATCH, WITHDRAWN):
+            if line[2:-1] != answer:
                 self._find(number, "opening.answered", seq=seq)
                 return False
             self.already += 1
@@ -214,24 +225,36 @@ def _answer(opened: bool, status: str, account_no: str, reason: str, day: str) -
     return Answer(FAILED, None, reason or message("registry.opening.return_code", status=status).zh, day)
 
 
-def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> Any:
+def withdraw(store: Store, batch_no: str, *, on: date, reason: str) -> int:
+    """Take back what a bank has not answered of a batch; see :meth:`Openings.withdraw`."""
+    if not (reason.strip() and reason.isprintable()):
+        raise InvalidValue(message("registry.withdrawal_reason"), step="openings.withdraw", term="撤回理由")
+    line = schema.opening_line
+    with store.writing(schema.opening_batch) as connection:
+        batch = _batch(connection, batch_no)
+        if batch is None or on.isoformat() < batch.received_on:
+            what = message("registry.withdrawal", batch_no=batch_no[:40], on=on)
+            raise OpeningResultRefused(what, step="openings.withdraw", term="撤回开户批次")
+        mine = sa.and_(line.c.batch_no == batch_no, line.c.state == IN_BATCH)
+        values = {"state": WITHDRAWN, "answered_on": on.isoformat(), "reason": reason.strip()}
+        return connection.execute(sa.update(line).where(mine).values(values)).rowcount
+
+
+def _batch(connection: sa.Connection, batch_no: str) -> Any:
     batch = schema.opening_batch.c
-    batch_no = file.header["batch_no"]
-    row = connection.execute(
-        sa.select(batch.bank, batch.received_on, batch.due_on).where(batch.batch_no == batch_no)
-    ).one_or_none()
-    if row is None:
-        raise _refused("no_batch", path, batch_no=batch_no[:40])
-    if row.bank != file.header["bank"]:
-        raise _refused("other_bank", path, batch_no=batch_no, bank=row.bank)
-    return row
+    query = sa.select(batch.bank, batch.received_on, batch.due_on).where(batch.batch_no == batch_no)
+    return connection.execute(query).one_or_none()
 
 
 def _lines(connection: sa.Connection, batch_no: str) -> dict[str, _Line]:
-    line, person = schema.opening_line.c, schema.person.c
+    line, person, other = schema.opening_line.c, schema.person.c, schema.opening_line.alias("other").c
+    sent_again = sa.exists().where(
+        *(other.person_id == line.person_id, other.batch_no != batch_no, other.state.in_((IN_BATCH, OPENED)))
+    )
     query = (
         sa.select(
-            *(line.seq, person.form_no, line.person_id, line.state, line.account_no, line.reason, line.answered_on)
+            *(line.seq, person.form_no, line.person_id, line.state, line.account_no, line.reason, line.answered_on),
+            sent_again,
         )
         .join_from(schema.opening_line, schema.person, line.person_id == person.person_id)
         .where(line.batch_no == batch_no)
@@ -266,9 +289,9 @@ def _check_totals(file: bankfile.BankFile, reader: _Reader, path: Path) -> None:
         or any(int(text) < count for text, count in zip(stated, counted, strict=True))
     ):
         parameters = {"opened": stated[0][:12], "failed": stated[1][:12], "lines": file.delivered}
-        raise _refused("totals", path, **parameters, counted_opened=counted[0], counted_failed=counted[1])
+        raise _refused("totals", path.name, **parameters, counted_opened=counted[0], counted_failed=counted[1])
 
 
-def _refused(code: str, path: Path, **parameters: object) -> OpeningResultRefused:
-    what = message(f"registry.opening_file.{code}", file=path.name, **parameters)
+def _refused(code: str, source: str, **parameters: object) -> OpeningResultRefused:
+    what = message(f"registry.opening_file.{code}", file=source, **parameters)
     return OpeningResultRefused(what, step="openings.read_result", term="开户结果文件")

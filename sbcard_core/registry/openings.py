@@ -18,7 +18,7 @@ from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.messages import message
 from sbcard_core.registry.holders import is_dead
-from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result
+from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result, withdraw
 from sbcard_core.store import Store, insert_many, schema
 
 __all__ = ["MAX_LINES", "WORKING_DAYS", "ClockRow", "OpeningState", "Openings", "ResultReport"]
@@ -31,7 +31,7 @@ MAX_LINES = 5000
 
 @dataclass(frozen=True, slots=True)
 class ClockRow:
-    """How one batch stands on a day; ``opened + failed + open = lines``.
+    """How one batch stands on a day; ``opened + failed + withdrawn + open = lines``.
 
     ``overdue`` are open lines past ``due_on``; ``late`` are answered lines whose answer came after ``due_on``.
     """
@@ -44,6 +44,7 @@ class ClockRow:
     lines: int
     opened: int
     failed: int
+    withdrawn: int
     open: int
     overdue: int
     late: int
@@ -70,8 +71,8 @@ class Openings:
         """Send every waiting person of one bank and city to the bank, one file per batch.
 
         Waiting is whoever lives, was submitted on or before ``through`` and is in no batch yet; with ``retry_failed``
-        whoever only has failed lines waits again (失败清理后重送). A person is never in two unanswered batches,
-        so a repeated call sends nothing.
+        whoever only has failed lines waits again (失败清理后重送), and without it whoever was withdrawn. A person is
+        never in two unanswered batches, so a repeated call sends nothing.
 
         Args:
             bank: code of the co-operating bank (:class:`~sbcard_core.fields.BankCode`).
@@ -138,11 +139,30 @@ class Openings:
         """Take in one result file of a bank; see :func:`sbcard_core.registry.opening_results.read_result`."""
         return read_result(self._store, path, read_on=read_on)
 
+    def withdraw(self, batch_no: str, *, on: date, reason: str) -> int:
+        """Take back what a bank has not answered of a batch (撤回): its persons wait for the next one.
+
+        A late answer is still taken while the person was not sent again, or was refused then.
+
+        Returns:
+            How many lines were withdrawn.
+
+        Raises:
+            OpeningResultRefused: no such batch, or a day before the bank had it.
+            InvalidValue: no reason.
+        """
+        return withdraw(self._store, batch_no, on=on, reason=reason)
+
     def clock(self, as_of: date) -> Iterator[ClockRow]:
         """Every batch received by ``as_of``, counting only answers dated by then; oldest first."""
         batch, line = schema.opening_batch.c, schema.opening_line.c
         day = as_of.isoformat()
         known = sa.and_(line.state != int(OpeningState.IN_BATCH), line.answered_on <= day)
+
+        def in_state(state: OpeningState) -> sa.ColumnElement[bool]:
+            return sa.and_(known, line.state == int(state))
+
+        answered = sa.and_(known, line.state != int(OpeningState.WITHDRAWN))
 
         def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
             return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
@@ -150,9 +170,11 @@ class Openings:
         query = (
             sa.select(
                 *(batch.batch_no, batch.bank, batch.city, batch.received_on, batch.due_on, batch.lines),
-                count(sa.and_(known, line.state == int(OpeningState.OPENED))),
-                count(sa.and_(known, line.state == int(OpeningState.FAILED))),
-                count(sa.and_(known, line.answered_on > batch.due_on)),
+                *(
+                    count(in_state(state))
+                    for state in (OpeningState.OPENED, OpeningState.FAILED, OpeningState.WITHDRAWN)
+                ),
+                count(sa.and_(answered, line.answered_on > batch.due_on)),
             )
             .join_from(schema.opening_batch, schema.opening_line, batch.batch_no == line.batch_no)
             .where(batch.received_on <= day)
@@ -161,11 +183,19 @@ class Openings:
         )
         with self._store.begin() as connection:
             rows = connection.execute(query).all()
-        for batch_no, bank, city, received_on, due_on, lines, opened, failed, late in rows:
-            still = lines - opened - failed
+        for batch_no, bank, city, received_on, due_on, lines, opened, failed, withdrawn, late in rows:
+            still = lines - opened - failed - withdrawn
             yield ClockRow(
                 *(batch_no, bank, city, date.fromisoformat(received_on), date.fromisoformat(due_on)),
-                *(lines, int(opened), int(failed), int(still), int(still if day > due_on else 0), int(late)),
+                *(
+                    lines,
+                    int(opened),
+                    int(failed),
+                    int(withdrawn),
+                    int(still),
+                    int(still if day > due_on else 0),
+                    int(late),
+                ),
             )
 
 
@@ -174,9 +204,8 @@ _BATCH_COLUMNS = ("batch_no", "bank", "city", "received_on", "due_on", "lines")
 
 def _waiting(group: sa.ColumnElement[bool], after: tuple[str, int], limit: int, retry_failed: bool) -> sa.Select[Any]:
     person, line = schema.person.c, schema.opening_line.c
-    mine = line.person_id == person.person_id
-    if retry_failed:
-        mine = sa.and_(mine, line.state != int(OpeningState.FAILED))
+    over = [OpeningState.WITHDRAWN, *([OpeningState.FAILED] if retry_failed else [])]
+    mine = sa.and_(line.person_id == person.person_id, line.state.not_in([int(state) for state in over]))
     return (
         sa.select(
             *(person.person_id, person.form_no, person.id_number, person.name, person.phone, person.county),

@@ -15,7 +15,7 @@ class Stage(IntEnum):
     """How far one person has come; the furthest reached counts (own list, after public vendor code)."""
 
     COLLECTED = 10
-    """已入库,未送银行."""
+    """已入库,未送银行, or withdrawn from the bank."""
     AT_BANK = 20
     """在开户批次中,未应答."""
     OPENING_FAILED = 21
@@ -154,11 +154,12 @@ _FAILED, _ASKED, _OPENED = 1, 2, 3
 
 
 def _openings() -> sa.Subquery:
-    """How far each person's openings have come: one row per person, however often they were sent."""
+    """How far each person's openings have come: one row per person, however often they were sent; not if withdrawn."""
     line = schema.opening_line.c
     states = {OpeningState.OPENED: _OPENED, OpeningState.IN_BATCH: _ASKED}
     rank = sa.case(*[(line.state == int(state), value) for state, value in states.items()], else_=_FAILED)
-    return sa.select(line.person_id, sa.func.max(rank).label("rank")).group_by(line.person_id).subquery()
+    sent = sa.select(line.person_id, sa.func.max(rank).label("rank")).where(line.state != int(OpeningState.WITHDRAWN))
+    return sent.group_by(line.person_id).subquery()
 
 
 def _by(connection: sa.Connection, name: str) -> list[PlaceCount]:

@@ -98,7 +98,7 @@ opening_line = _table(
     sa.Column("batch_no", sa.String, sa.ForeignKey("opening_batch.batch_no"), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("person_id", sa.Integer, sa.ForeignKey("person.person_id"), nullable=False),
-    sa.Column("state", sa.SmallInteger, nullable=False),  # 10 in batch, 20 account opened, 21 failed
+    sa.Column("state", sa.SmallInteger, nullable=False),  # 10 in batch, 20 account opened, 21 failed, 22 withdrawn
     sa.Column("account_no", sa.String),
     sa.Column("answered_on", sa.String(10)),
     sa.Column("reason", sa.String),

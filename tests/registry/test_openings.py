@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.registry import enrolment, status
 from sbcard_core.registry.opening_results import OpeningResultRefused
 from sbcard_core.registry.openings import Openings, OpeningState
+from sbcard_core.registry.status import Stage
 from sbcard_core.store import Store, schema
 
-SENT, DUE, ANSWERED = date(2014, 7, 28), date(2014, 8, 18), date(2014, 8, 15)
+SENT, DUE, ANSWERED, LATE = date(2014, 7, 28), date(2014, 8, 18), date(2014, 8, 15), date(2014, 9, 1)
 
 
 def sent(world: ModuleType, store: Store, folder: Path, people: int = 6, **kind: int) -> list[Path]:
@@ -206,3 +208,63 @@ def test_a_person_sent_again_is_counted_once(world: ModuleType, store: Store, tm
     with store.begin() as connection:
         for (place,) in (status.by_bank(connection), status.by_city(connection)):
             assert (place.collected, place.dispatched, place.opened, place.failed) == (6, 6, 5, 1)
+
+
+def test_a_batch_the_bank_never_answers_is_withdrawn_and_its_people_wait_again(
+    world: ModuleType, store: Store, tmp_path: Path
+) -> None:
+    """Two batches of three; of the first one line is opened, one failed, and one waits."""
+    first, second = sent(world, store, tmp_path, max_lines=3)
+    openings, batch_no = Openings(store), first.stem.removeprefix("OPENREQ_")
+    openings.read_result(world.bank_answer(first, day=ANSWERED, fail={2}, only={1, 2}), read_on=ANSWERED)
+    for number, on, reason in (
+        ("none", ANSWERED, "x"),
+        (batch_no, date(2014, 7, 27), "x"),
+        (batch_no, ANSWERED, " "),
+        (batch_no, ANSWERED, "a\nb"),
+    ):
+        with pytest.raises((OpeningResultRefused, InvalidValue)):
+            openings.withdraw(number, on=on, reason=reason)
+    assert openings.withdraw(batch_no, on=LATE, reason=" 银行逾期未应答 ") == 1
+    assert openings.withdraw(batch_no, on=LATE, reason="再撤") == 0
+    expected = {OpeningState.OPENED: 1, OpeningState.FAILED: 1, OpeningState.WITHDRAWN: 1, OpeningState.IN_BATCH: 3}
+    assert states(store) == expected
+    with store.begin() as connection:
+        persons = status.counts(connection).persons
+        line = schema.opening_line.c
+        reasons = connection.execute(sa.select(line.reason).where(line.state == 22)).scalars().all()
+        (bank,) = status.by_bank(connection)
+    assert (persons[Stage.COLLECTED], persons[Stage.AT_BANK], bank.dispatched, reasons) == (1, 3, 5, ["银行逾期未应答"])
+    rows = {row.batch_no: row for row in openings.clock(LATE)}
+    row = rows[batch_no]
+    assert (row.opened, row.failed, row.withdrawn, row.open, row.overdue, row.late) == (1, 1, 1, 0, 0, 0)
+    assert [row.open for row in openings.clock(ANSWERED)] == [1, 3]  # as it was then
+    (again,) = openings.dispatch_all(LATE, through=LATE, out_dir=tmp_path)
+    assert [row[1] for row in bankfile.read(again, bankfile.OPENING_REQUEST).rows] == ["F00000002"]
+    assert openings.dispatch_all(LATE, through=LATE, out_dir=tmp_path) == []
+    assert openings.withdraw(second.stem.removeprefix("OPENREQ_"), on=LATE, reason="重复") == 3
+
+
+@pytest.mark.parametrize("sent_again", ["no", "waiting", "refused", "opened"])
+def test_a_late_answer_to_a_withdrawn_line_counts_unless_its_person_was_sent_again(
+    world: ModuleType, store: Store, tmp_path: Path, sent_again: str
+) -> None:
+    """Nobody gets a second account, and no account the bank has opened is lost while the person has no other."""
+    (request,) = sent(world, store, tmp_path, 2)
+    openings = Openings(store)
+    openings.withdraw(request.stem.removeprefix("OPENREQ_"), on=LATE, reason="逾期")
+    if sent_again != "no":
+        (again,) = openings.dispatch_all(LATE, through=LATE, out_dir=tmp_path)
+        if sent_again != "waiting":
+            fail = {1, 2} if sent_again == "refused" else ()
+            answer = world.bank_answer(again, day=LATE, fail=fail, name="again.txt")
+            assert openings.read_result(answer, read_on=LATE).unmatched == 0
+    late = openings.read_result(world.bank_answer(request, day=ANSWERED), read_on=LATE)
+    if sent_again in ("no", "refused"):
+        assert (late.opened, late.findings) == (2, [])
+    else:
+        assert (late.opened, [f.code for f in late.findings]) == (0, ["opening.sent_again"] * 2)
+    with store.begin() as connection:
+        line = schema.opening_line.c
+        opened = connection.execute(sa.select(line.person_id).where(line.account_no.is_not(None))).scalars().all()
+    assert len(opened) == len(set(opened))
