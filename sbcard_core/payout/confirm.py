@@ -12,7 +12,7 @@ from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.payout.batches import body
 from sbcard_core.payout.lines import SUSPENSE, Books, clearing_account, payable_account, post
-from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer, take
+from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer, take, whole
 from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import schema, update_many
 
@@ -133,7 +133,7 @@ def _news(connection: sa.Connection, file: bankfile.BankFile, path: Path, codes:
         elif (state is LineState.PAID) is not paid or (not paid and state not in _NOT_PAID):
             raise PayoutResultRefused(path, "contradiction", message("payout.result.contradiction", line=number))
     for name, value in sums.items():
-        if file.trailer[name] != str(value):
+        if whole(file.trailer[name]) != value:
             found = file.trailer[name][:20]
             what = message("payout.result.totals", field=name, found=found, lines=value)
             raise PayoutResultRefused(path, "totals", what)

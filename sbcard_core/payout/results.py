@@ -275,12 +275,22 @@ def _report(
     )
 
 
+def whole(text: str) -> int:
+    """A count or sum of a trailer, which some banks fill up with zeros; -1 for what is none.
+
+    Example:
+        >>> whole("06"), whole(""), whole("9" * 20)
+        (6, -1, -1)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
 def _check_totals(path: Path, file: bankfile.LoadedFile, report: PayoutResultReport, strays: int) -> None:
     read = {"paid": report.paid, "returned": report.returned}
     sums = {"paid_fen": report.paid_fen, "returned_fen": report.returned_fen}
     for name, value in (read | sums).items():
         text = file.trailer[name]
-        said = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        said = whole(text)
         room = strays * 2 if name in read else None  # a line that stands twice takes two away
         if said != value and (strays == 0 or said < value or (room is not None and said > value + room)):
             what = message("payout.result.totals", field=name, found=text[:20], lines=value)

@@ -83,9 +83,7 @@ def test_rounds_are_counted_from_the_first_payment(town) -> None:
     """A line that came back twice goes out in the third round, beside one of the second."""
     town.fund(1_000_000)
     paid(town, [1, 2, 4], "2014-05", fail={1, 2})
-    (second,) = town.engine.repay_returned(
-        "pension", "2014-05", on=DAY, out_dir=town.folder, only=[town.number(1)]
-    )
+    (second,) = town.engine.repay_returned("pension", "2014-05", on=DAY, out_dir=town.folder, only=[town.number(1)])
     town.engine.read_result(town.answer(second, fail={1}), on=DAY)
     assert len(town.engine.repay_returned("pension", "2014-05", on=DAY, out_dir=town.folder)) == 2
     batch = schema.payout_batch.c
@@ -121,7 +119,10 @@ def test_an_adjustment_is_for_those_it_names() -> None:
     every = Adjustment("all", "2014-06", "2014-07", per_mille=10)
     due = [due_fen(who, [every, plus], "2014-07", known_in="2014-07") for who in (one, other)]
     assert due == [1111, 1010]
-    items = [(line.id_number == one.id_number, line.item, line.amount_fen) for line in month_lines([one, other], [every, plus], "2014-07")]
+    items = [
+        (line.id_number == one.id_number, line.item, line.amount_fen)
+        for line in month_lines([one, other], [every, plus], "2014-07")
+    ]
     assert items == [
         (True, "", 1111), (True, "plus:2014-05", 100), (True, "plus:2014-06", 100), (True, "all:2014-06", 11),
         (False, "", 1010), (False, "all:2014-06", 10),
