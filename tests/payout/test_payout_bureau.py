@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -377,8 +378,9 @@ def test_staged_files_a_crash_left_behind(town) -> None:
     town.fund(100_000)
     roll_no = town.ready(range(1, 9))
     folder = town.folder
-    (folder / f"PAYREQ_{FIRST}.txt.new").write_bytes(b"H|of a batch that was taken back")
-    (folder / f".PAYREQ_{FIRST}.txt.new.0123456789ab.sbcard-part").write_bytes(b"half")
+    staged = f"PAYREQ_{FIRST}.txt.new"
+    (folder / staged).write_bytes(b"H|of a batch that was taken back")
+    (folder / f".{staged}.{crc32(staged.encode()):08x}0000.sbcard-part").write_bytes(b"half")
     made = town.engine.release(roll_no, on=DAY, out_dir=folder)
     assert {path.name for path in folder.glob("*PAYREQ*")} == {f"PAYREQ_{no}.txt" for no in made}
     path = folder / f"PAYREQ_{FIRST}.txt"
