@@ -274,6 +274,7 @@ FIRST = (
 """What takes longest begins first, so that several processes end together."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One process runs a file, whose fixtures are made once."""
     from xdist.scheduler import LoadScopeScheduling
