@@ -107,10 +107,9 @@ class ATMTerminal(BankTerminal):
         """
         if not self._reads_social_data:
             raise InterfaceClosed(
-                "this machine does not read the social-security side",
+                message("readers.atm.closed"),
                 step="read_holder",
                 term="未开放社保卡读取接口",
-                advice="use another bank's machine",
             )
         return super().read_holder()
 
@@ -148,7 +147,7 @@ class ATMTerminal(BankTerminal):
         """
         whole_fen("amount_fen", amount_fen, "withdraw")
         if amount_fen <= 0 or amount_fen % self._note_fen:
-            raise InvalidValue(f"cash comes in notes of {self._note_fen} fen", step="withdraw", term="取款金额")
+            raise InvalidValue(message("readers.atm.notes", note_fen=self._note_fen), step="withdraw", term="取款金额")
         request = self._request(Kind.WITHDRAWAL, at, amount_fen)
         self._check("withdraw")
         started = Entry(request, State.STARTED)
@@ -198,7 +197,7 @@ class ATMTerminal(BankTerminal):
                 if not 0 <= dispensed_fen <= entry.request.amount_fen:
                     raise InvalidValue(message("readers.count.over"), step="counted", term="长短款")
                 return self._account_for(entry, dispensed_fen)
-        raise InvalidValue(f"no transaction {trace_no} waits for a count", step="counted", term="清点")
+        raise InvalidValue(message("readers.count.none", trace_no=trace_no), step="counted", term="清点")
 
     def _pay_out(self, entry: Entry) -> Entry:
         self._journal.write(entry)

@@ -132,7 +132,7 @@ def read_account_no(card: CardChannel, session: CardSession) -> BankAccount:
         found = find(parse_ber(answer.data), _PAN_TAG) if answer.sw.is_ok else None
         if found is not None:
             return _account(found.value)
-    raise MalformedData("no account number in the bank application", step="read account", term="主账号")
+    raise MalformedData(message("readers.account.none"), step="read account", term="主账号")
 
 
 def _account(packed: bytes) -> BankAccount:

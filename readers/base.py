@@ -121,7 +121,7 @@ class Bill:
         for amount in (self.amount_fen, *(line.amount_fen for line in self.lines)):
             whole_fen("amount_fen", amount, "Bill")
         if self.amount_fen <= 0 or (self.lines and sum(line.amount_fen for line in self.lines) != self.amount_fen):
-            raise InvalidValue("bill amount is not the sum of its lines", step="Bill", term="费用合计")
+            raise InvalidValue(message("readers.bill.sum"), step="Bill", term="费用合计")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from typing import Self
 from apdu.errors import CardLost, MalformedData
 from apdu.tpdu import t0_command
 from readers.errors import Busy, CardRemoved, LostConnection, NoCard, NotSupported
+from sbcard_core.messages import message
 
 POLL_SECONDS = 0.02
 """How often a driver without events is asked whether a card has come."""
@@ -103,7 +104,7 @@ class DeviceConnection(ABC):
                 raise self._lost_again("transmit")
             answer = self._transmit(t0_command(command) if self.protocol is CardProtocol.T0 else command)
             if len(answer) < 2:
-                raise CardRemoved("the answer has no status word", step="transmit", term="卡无应答")
+                raise CardRemoved(message("readers.no_status"), step="transmit", term="卡无应答")
             return answer
         except CardLost as error:
             self._lost = error
@@ -154,7 +155,7 @@ class DeviceConnection(ABC):
     def disconnect(self) -> None:
         """End the connection; the card is powered off where the driver can. Twice is allowed."""
         if self._lost is None:
-            self._lost = CardRemoved("the connection was closed", step="disconnect")
+            self._lost = CardRemoved(message("readers.closed"), step="disconnect")
         self._disconnect()
 
     def __enter__(self) -> Self:
@@ -217,7 +218,7 @@ class DeviceConnection(ABC):
 
 
 def _in_use(step: str) -> Busy:
-    return Busy("another thread is inside this connection", step=step, term="读卡器被占用", advice="one thread a card")
+    return Busy(message("readers.busy.thread"), step=step, term="读卡器被占用")
 
 
 class DeviceSlot(ABC):

@@ -14,6 +14,7 @@ from typing import Any
 from readers.device import Clock, Reader
 from readers.errors import ReaderNotFound
 from readers.plain import PlainReader
+from sbcard_core.messages import message
 
 GROUP = "sbcard.readers"
 
@@ -70,7 +71,9 @@ def _driver(scheme: str) -> Any:
         return import_module(BUILT_IN[scheme]).open
     for point in entry_points(group=GROUP, name=scheme):
         return point.load()
-    raise ReaderNotFound(f"no driver for {scheme}:", step="drivers.open", advice=f"known: {', '.join(schemes())}")
+    raise ReaderNotFound(
+        message("readers.scheme.unknown", scheme=scheme), step="drivers.open", advice=f"known: {', '.join(schemes())}"
+    )
 
 
 def _takes_clock(driver: Any) -> bool:

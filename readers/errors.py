@@ -7,6 +7,7 @@ so a caller who cares only about that catches one class.
 from apdu.errors import CardLost
 from sbcard_core.card.errors import DeviceError, DriverCode
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import Message
 
 
 class ReaderError(DeviceError):
@@ -75,7 +76,13 @@ class DriverCrashed(LostConnection):
     """
 
     def __init__(
-        self, what: str, *, step: str = "", advice: str = "", signal: int | None = None, exit_code: int | None = None
+        self,
+        what: str | Message,
+        *,
+        step: str = "",
+        advice: str = "",
+        signal: int | None = None,
+        exit_code: int | None = None,
     ) -> None:
         self.signal = signal
         self.exit_code = exit_code
@@ -103,7 +110,7 @@ class PinEntryFailed(ReaderError):
         driver_code: the terminal driver interface's value: -31 cancelled, -32 too slow, -33 length, -34 different.
     """
 
-    def __init__(self, what: str, *, driver_code: int, advice: str = "") -> None:
+    def __init__(self, what: str | Message, *, driver_code: int, advice: str = "") -> None:
         super().__init__(what, step="pin_pad", term="密码输入", advice=advice, driver_code=driver_code)
 
 

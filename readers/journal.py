@@ -165,4 +165,4 @@ class Traces:
             self._last = self._last % MAX_TRACE + 1
             if self._last not in taken:
                 return self._last
-        raise ReaderError("every trace number belongs to an open transaction", step="online", term="跟踪号")
+        raise ReaderError(message("readers.trace.none_free"), step="online", term="跟踪号")

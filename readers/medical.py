@@ -7,6 +7,7 @@ from readers.base import Bill, HostLink, PinPad, SettleReply, SettleRequest
 from readers.errors import HostRefused, TerminalState
 from readers.terminal import Terminal, TerminalOptions
 from sbcard_core.card.basic import CardBasic
+from sbcard_core.messages import message
 
 
 class MedicalTerminal(Terminal):
@@ -76,21 +77,20 @@ class MedicalTerminal(Terminal):
         """
         holder = self._holder
         if holder is None:
-            raise TerminalState("read the card first", step="settle", term="未读卡", advice="call read_holder")
+            raise TerminalState(message("readers.card_first"), step="settle", term="未读卡")
         self._verify_pin(initial_allowed=False)
         request = SettleRequest(self.terminal_no, holder.card_no, holder.id_number, holder.name, bill)
         self._check("settle")
         with self._moving_money():
             reply = self._host.settle(request)
         if not reply.approved:
-            raise HostRefused(f"the centre refused the bill: {reply.reason}", step="settle", term="结算失败")
+            raise HostRefused(message("readers.centre.refused", reason=reply.reason), step="settle", term="结算失败")
         parts = (reply.fund_fen, reply.account_fen, reply.cash_fen)
         if any(type(part) is not int or part < 0 for part in parts) or sum(parts) != bill.amount_fen:
             raise HostRefused(
-                "the centre's parts do not add up to the bill",
+                message("readers.centre.sum", settlement_no=reply.settlement_no),
                 step="settle",
                 term="结算金额不符",
-                advice=f"reverse settlement {reply.settlement_no}",
             )
         self.show(f"结算成功,个人现金支付{reply.cash_fen // 100}.{reply.cash_fen % 100:02}元")
         return reply

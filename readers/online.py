@@ -14,6 +14,7 @@ from typing import Protocol
 
 from readers.errors import HostRefused, ReaderError
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 MAX_TRACE = 999_999
 """受卡方系统跟踪号 has six digits (ISO 8583 field 11)."""
@@ -228,7 +229,7 @@ class Journal(Protocol):
 
 def refused(reply: BankReply, step: str) -> HostRefused:
     """The error of a bank's no; raise it."""
-    return HostRefused(f"the bank refused: {reply.code}", step=step, term="银行拒绝", advice="see the bank's code")
+    return HostRefused(message("readers.bank.refused", code=reply.code), step=step, term="银行拒绝")
 
 
 def take_back(link: BankLink, journal: Journal, entry: Entry) -> Entry:

@@ -7,9 +7,10 @@ from typing import Any
 
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import CardRemoved, NoCard, ReaderError, ReaderLost, ReaderNotFound, ServiceLost
-from readers.pcsc_service import ADVICE, TIMED_OUT, Context, check, error, transmit_error
+from readers.pcsc_service import TIMED_OUT, Context, check, error, transmit_error
+from sbcard_core.messages import message
 
-__all__ = ["ADVICE", "PcscConnection", "PcscReader", "PcscSlot", "names", "open"]
+__all__ = ["PcscConnection", "PcscReader", "PcscSlot", "names", "open"]
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION, Capability.EVENTS})
 
@@ -108,7 +109,7 @@ class PcscSlot(DeviceSlot):
         check(code, "is_present")
         state = int(states[0][1])
         if state & _GONE:
-            raise ReaderLost("the reader is gone", step="is_present", term="读卡器断开", advice="plug it in again")
+            raise ReaderLost(message("readers.pcsc.gone"), step="is_present", term="读卡器断开")
         return state
 
     def _wait(self, present: bool, timeout: float) -> bool:
@@ -125,7 +126,7 @@ class PcscSlot(DeviceSlot):
                 raise error(code, "wait")
             state = int(states[0][1])
             if state & _GONE:
-                raise ReaderLost("the reader is gone", step="wait", term="读卡器断开", advice="plug it in again")
+                raise ReaderLost(message("readers.pcsc.gone"), step="wait", term="读卡器断开")
         return True
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> PcscConnection:
@@ -133,7 +134,7 @@ class PcscSlot(DeviceSlot):
         try:
             return PcscConnection(Context(), self.name, protocol, exclusive)
         except CardRemoved as lost:
-            raise NoCard("no card in the reader", step="connect", term="无卡", advice="insert a card") from lost
+            raise NoCard(message("readers.pcsc.no_card"), step="connect", term="无卡") from lost
         except ReaderLost:
             renamed = same_reader(self.name, [one for one in names() if one not in self._others])
             if renamed is None:
@@ -216,7 +217,9 @@ def open(name: str = "", *, clock: Clock = time.monotonic) -> PcscReader:
     if not slots:
         listed = ", ".join(there) or "none"
         advice = f"readers: {listed}"
-        raise ReaderNotFound(f"no reader named {name!r}", step="pcsc.open", term="找不到读卡器", advice=advice)
+        raise ReaderNotFound(
+            message("readers.none_named", name=name), step="pcsc.open", term="找不到读卡器", advice=advice
+        )
     return PcscReader(slots[0].name, slots, clock)
 
 

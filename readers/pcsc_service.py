@@ -20,46 +20,36 @@ from sbcard_core.card.errors import DriverCode
 from sbcard_core.errors import MissingPart
 from sbcard_core.messages import message
 
-ADVICE = (
-    "on Linux: apt-get install pcscd libpcsclite-dev, pip install 'sbcard-core[pcsc]', then start pcscd; "
-    "on Windows and macOS the service is part of the system"
-)
-
 OK = 0
 TIMED_OUT = 0x8010000A
 CANCELLED = 0x80100002
 NO_READERS = 0x8010002E
 UNKNOWN_READER = 0x80100009
 
-_Row = tuple[type[ReaderError], str, str, str]
-_CARD: _Row = (CardRemoved, "the card was pulled out or reset", "卡已移出", "insert it again")
-_MUTE: _Row = (NoCard, "the card does not answer", "卡无应答", "turn the card over")
-_READER: _Row = (ReaderLost, "the reader is gone", "读卡器断开", "plug it in again")
-_SERVICE: _Row = (ServiceLost, "the PC/SC service does not run", "PC/SC服务中断", ADVICE)
-
-# Return codes of the PC/SC API, equal on pcsc-lite and Windows; what is not here is a plain ReaderError.
-_ROWS: dict[int, _Row] = {
-    0x80100001: (ServiceLost, "the PC/SC service failed", "PC/SC服务中断", "open the reader again"),
-    0x80100003: (CardRemoved, "the connection is no longer known to the service", "连接失效", "connect again"),
-    0x80100009: _READER,
-    0x8010000A: (Timeout, "the service did not answer in time", "超时", ""),
-    0x8010000B: (Busy, "another program has the card", "读卡器被占用", "end the other program or try again"),
-    0x8010000C: (NoCard, "no card in the reader", "无卡", "insert a card"),
-    0x8010000F: (NotSupported, "the card does not offer this protocol", "协议不符", "connect with protocol=ANY"),
-    0x80100010: (NoCard, "the card is not ready", "卡未就绪", "insert it again"),
-    0x80100012: (ServiceLost, "the command was stopped by the system", "PC/SC服务中断", "open the reader again"),
-    0x80100013: (ServiceLost, "the line to the PC/SC service broke", "PC/SC服务中断", ADVICE),
-    0x80100016: (CardRemoved, "the exchange with the card failed", "通讯失败", "insert it again"),
-    0x80100017: _READER,
-    0x8010001D: _SERVICE,
-    0x8010001E: (ServiceLost, "the PC/SC service was stopped", "PC/SC服务中断", ADVICE),
-    0x8010002E: _READER,
-    0x8010002F: (CardRemoved, "the exchange with the card failed", "通讯失败", "insert it again"),
-    0x80100065: (NotSupported, "the reader cannot work with this card", "卡不支持", ""),
-    0x80100066: _MUTE,
-    0x80100067: (CardRemoved, "the card has no power", "卡未上电", "connect again"),
-    0x80100068: (CardRemoved, "another program reset the card", "卡被复位", "connect again"),
-    0x80100069: _CARD,
+# Return codes of the PC/SC API, equal on pcsc-lite and Windows, with their sentences ``readers.pcsc.*``. What is not
+# here is a plain ReaderError.
+_ROWS: dict[int, tuple[type[ReaderError], str, str]] = {
+    0x80100001: (ServiceLost, "failed", "PC/SC服务中断"),
+    0x80100003: (CardRemoved, "unknown", "连接失效"),
+    0x80100009: (ReaderLost, "gone", "读卡器断开"),
+    0x8010000A: (Timeout, "slow", "超时"),
+    0x8010000B: (Busy, "busy", "读卡器被占用"),
+    0x8010000C: (NoCard, "no_card", "无卡"),
+    0x8010000F: (NotSupported, "protocol", "协议不符"),
+    0x80100010: (NoCard, "not_ready", "卡未就绪"),
+    0x80100012: (ServiceLost, "stopped", "PC/SC服务中断"),
+    0x80100013: (ServiceLost, "line", "PC/SC服务中断"),
+    0x80100016: (CardRemoved, "exchange", "通讯失败"),
+    0x80100017: (ReaderLost, "gone", "读卡器断开"),
+    0x8010001D: (ServiceLost, "not_running", "PC/SC服务中断"),
+    0x8010001E: (ServiceLost, "ended", "PC/SC服务中断"),
+    0x8010002E: (ReaderLost, "gone", "读卡器断开"),
+    0x8010002F: (CardRemoved, "exchange", "通讯失败"),
+    0x80100065: (NotSupported, "card", "卡不支持"),
+    0x80100066: (NoCard, "mute", "卡无应答"),
+    0x80100067: (CardRemoved, "unpowered", "卡未上电"),
+    0x80100068: (CardRemoved, "reset", "卡被复位"),
+    0x80100069: (CardRemoved, "removed", "卡已移出"),
 }
 
 
@@ -72,7 +62,7 @@ def binding() -> ModuleType:
     try:
         return import_module("smartcard.scard")
     except ImportError:
-        raise MissingPart("pyscard is not installed", step="pcsc", term="PC/SC", advice=ADVICE) from None
+        raise MissingPart(message("readers.pcsc.missing"), step="pcsc", term="PC/SC") from None
 
 
 def error(code: int, step: str) -> ReaderError:
@@ -88,9 +78,14 @@ def error(code: int, step: str) -> ReaderError:
     code &= 0xFFFFFFFF
     row = _ROWS.get(code)
     if row is None:
-        return ReaderError(f"PC/SC error {code:08X}", step=step, driver_code=DriverCode.READER, service_code=code)
-    kind, what, term, advice = row
-    return kind(what, step=step, term=term, advice=advice, service_code=code)
+        return ReaderError(
+            message("readers.pcsc.code", code=f"{code:08X}"),
+            step=step,
+            driver_code=DriverCode.READER,
+            service_code=code,
+        )
+    kind, name, term = row
+    return kind(message(f"readers.pcsc.{name}"), step=step, term=term, service_code=code)
 
 
 def transmit_error(code: int) -> ReaderError:

@@ -13,6 +13,7 @@ from readers.base import whole_fen
 from readers.online import UNASKED_CODES, BankReply, Entry, HostLost, Kind, State, refused
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankAccount
+from sbcard_core.messages import message
 
 
 class PhoneTerminal(BankTerminal):
@@ -48,7 +49,7 @@ class PhoneTerminal(BankTerminal):
     def pay(self, bill_no: str, amount_fen: int, at: datetime) -> Entry:
         """Pay a bill, e.g. of a social-insurance premium (持卡缴费). Results and errors as :meth:`transfer`."""
         if not bill_no:
-            raise InvalidValue("a payment needs the number of its bill", step="pay", term="缴费单号")
+            raise InvalidValue(message("readers.bill_no"), step="pay", term="缴费单号")
         return self._move(Kind.PAYMENT, amount_fen, at, bill_no=bill_no)
 
     def close_open(self) -> list[Entry]:
@@ -62,7 +63,7 @@ class PhoneTerminal(BankTerminal):
     def _move(self, kind: Kind, amount_fen: int, at: datetime, *, to_account: str = "", bill_no: str = "") -> Entry:
         whole_fen("amount_fen", amount_fen, "transfer")
         if amount_fen <= 0:
-            raise InvalidValue("an amount is above zero", step=kind.name.lower(), term="金额")
+            raise InvalidValue(message("readers.amount.positive"), step=kind.name.lower(), term="金额")
         request = replace(self._request(kind, at, amount_fen), to_account=to_account, bill_no=bill_no)
         self._check(kind.name.lower())
         started = Entry(request, State.STARTED)

@@ -7,6 +7,7 @@ from typing import Any
 from readers.base import Connection, Slot
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import NoCard, NotSupported
+from sbcard_core.messages import message
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION, Capability.EVENTS})
 
@@ -84,7 +85,7 @@ class PlainSlot(DeviceSlot):
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> PlainConnection:  # noqa: ARG002 - no choice here
         if not self.inner.is_present():
-            raise NoCard("no card in the slot", step="connect", term="无卡", advice="insert a card")
+            raise NoCard(message("readers.no_card.slot"), step="connect", term="无卡")
         return PlainConnection(self.inner, self.inner.connect())
 
 

@@ -18,6 +18,7 @@ from apdu.channel import CardChannel
 from apdu.errors import CardLost
 from readers.errors import ReaderError
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _CHECK_MAC2 = b"\x80\x72"
 _PREPARE = b"\x80\x70"
@@ -110,7 +111,7 @@ class Lease:
             ReaderError: the lease has ended.
         """
         if not self._open:
-            raise ReaderError("the lease of this PSAM has ended", step="psam_farm", advice="lease one per visit")
+            raise ReaderError(message("readers.farm.lease"), step="psam_farm")
         return self._farm.pass_on(self._unit, command)
 
     def end(self) -> None:
@@ -217,10 +218,9 @@ class PsamFarm:
         if risky:
             if before >= self._rules.usable:
                 raise PsamResting(
-                    f"PSAM {unit.name} has no wrong MAC to spare",
+                    message("readers.farm.resting", name=unit.name),
                     step="psam_farm",
                     term="PSAM已停用",
-                    advice="lease another one and have this one restored",
                 )
             self._count(unit, before + 1)  # what the PSAM does when it is wrong; taken back when it is right
         try:
@@ -261,16 +261,15 @@ class PsamFarm:
                 while True:
                     left = None if until is None else until - time.monotonic()
                     if not self._turn.wait_for(lambda: self._waiting[0] is ticket and self._is_decided(), left):
-                        raise FarmBusy("no PSAM came back in time", step="psam_farm.lease", advice="add PSAMs")
+                        raise FarmBusy(message("readers.farm.busy"), step="psam_farm.lease")
                     unit = self._longest_idle()
                     if unit is not None:
                         return unit
                     if not any(map(self._can_serve, self._units.values())):
                         raise FarmExhausted(
-                            "no PSAM is in service",
+                            message("readers.farm.none"),
                             step="psam_farm.lease",
                             term="无可用PSAM",
-                            advice="have one restored",
                         )
             finally:
                 self._waiting.remove(ticket)

@@ -221,7 +221,7 @@ class WholeCard(DeviceConnection):
         whole_fen("total_fen", total_fen, "iDoDebit")
         whole_fen("insured_fen", insured_fen, "iDoDebit")
         if not 0 <= insured_fen <= total_fen <= _LARGEST_FEN:
-            raise InvalidValue("not an amount the account takes", step="iDoDebit", term="消费金额")
+            raise InvalidValue(message("readers.debit.amount"), step="iDoDebit", term="消费金额")
         yuan = [f"{fen // 100}.{fen % 100:02d}" for fen in (total_fen, insured_fen)]
         pay = "|".join((*yuan, pack_datetime(at).hex())) + "|"
         return self._call("iDoDebit", self._interface, self.first.card_info, pay)

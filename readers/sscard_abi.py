@@ -131,7 +131,7 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
         >>> print(failure(-27266, "iReadCard"))
         card answered 6A82: file not found (文件未找到) [iReadCard]
         >>> print(failure(-51, "iVerifyPIN", "密码错误，剩余2次"), type(failure(-2, "iReadCardBas")).__name__)
-        the PIN is wrong, 2 tries left (密码错误) [iVerifyPIN] NoCard
+        the PIN is wrong, 2 tries left (密码错误) [iVerifyPIN]; type it again NoCard
         >>> failure(-99, "iDoDebit").driver_code
         -99
     """

@@ -25,6 +25,7 @@ from readers import sscard_child as child
 from readers.device import Clock
 from readers.errors import Busy, DriverCrashed, DriverOverrun, NotSupported, ReaderNotFound, Timeout
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 MEMORY = 1 << 30
 """Address space of the library's process."""
@@ -70,7 +71,9 @@ class Guard:
     ) -> None:
         self._path = Path(path).absolute()
         if not self._path.is_file():
-            raise ReaderNotFound(f"no library {self._path.name}", step="sscard.open", term="驱动库", advice="its path?")
+            raise ReaderNotFound(
+                message("readers.library.none", file=self._path.name), step="sscard.open", term="驱动库"
+            )
         self._python = python
         self._folder = Path(folder) if folder is not None else self._path.parent
         self._memory = memory
@@ -103,7 +106,7 @@ class Guard:
         """
         step = step or name
         if not self._lock.acquire(blocking=False):
-            raise Busy("another thread is inside the driver", step=step, term="读卡器被占用")
+            raise Busy(message("readers.busy.driver"), step=step, term="读卡器被占用")
         try:
             if self._process is None:
                 self._start()
@@ -202,10 +205,10 @@ class _Process:
             status, result, text = self._await(end, limit, step)
             self._look_for_overrun(places, step)
             if status == child.NO_FUNCTION:
-                raise NotSupported(f"the library has no {name}", step=step, term="驱动不支持")
+                raise NotSupported(message("readers.library.function", function=name), step=step, term="驱动不支持")
             self.is_spent = status == child.SPENT
             if status not in (child.DONE, child.SPENT):
-                raise DriverCrashed(f"the library failed: {text}", step=step)
+                raise DriverCrashed(message("readers.driver.failed", text=text), step=step)
             return result, [self._area[at : at + size] for at, size, out in places if out]
         except DriverCrashed as error:
             if isinstance(error, DriverOverrun):
@@ -245,14 +248,14 @@ class _Process:
                 if self._popen.poll() is not None and self._frames.empty():
                     raise self._crashed(step) from None
                 if left <= 0:
-                    what = f"the driver did not answer within {limit:g} s and was stopped"
-                    raise Timeout(what, step=step, term="超时", advice="read the card again") from None
+                    what = message("readers.driver.slow", seconds=f"{limit:g}")
+                    raise Timeout(what, step=step, term="超时") from None
                 continue
             if len(frame) < child.HEAD.size + child.RESULT.size:
                 raise self._crashed(step)
             nonce, number = child.HEAD.unpack_from(frame)
             if nonce != self._nonce or number != self._number:
-                raise DriverCrashed("the driver wrote into our line", step=step)
+                raise DriverCrashed(message("readers.driver.noise"), step=step)
             status, result = child.RESULT.unpack_from(frame, child.HEAD.size)
             return status, result, frame[child.HEAD.size + child.RESULT.size :].decode("utf-8", "replace")
 
@@ -261,13 +264,11 @@ class _Process:
         try:
             code = self._popen.wait(WATCH_SECONDS * 5)
         except subprocess.TimeoutExpired:
-            return DriverCrashed("the driver closed its line", step=step, advice="read the card again")
+            return DriverCrashed(message("readers.driver.closed"), step=step)
         if code >= 0:
-            return DriverCrashed(
-                f"the driver ended its process with {code}", step=step, advice="read the card again", exit_code=code
-            )
-        what = f"the driver crashed: {_signal_name(-code)}"
-        return DriverCrashed(what, step=step, advice="read the card again", signal=-code)
+            return DriverCrashed(message("readers.driver.ended", code=code), step=step, exit_code=code)
+        what = message("readers.driver.crashed", signal=_signal_name(-code))
+        return DriverCrashed(what, step=step, signal=-code)
 
     def _look_for_overrun(
         self, places: list[tuple[int, int, bool]], step: str, because: DriverCrashed | None = None
@@ -275,9 +276,9 @@ class _Process:
         mark = len(child.CANARY)
         for at, size, _ in places:
             if self._area[at - mark : at] != child.CANARY or self._area[at + size : at + size + mark] != child.CANARY:
-                what = f"the driver wrote outside its buffer of {size} bytes"
+                what = message("readers.driver.overrun", size=size)
                 signal_number = None if because is None else because.signal
-                raise DriverOverrun(what, step=step, advice="tell its vendor", signal=signal_number) from because
+                raise DriverOverrun(what, step=step, signal=signal_number) from because
 
     def _wipe(self, places: list[tuple[int, int, bool]]) -> None:
         for at, size, _ in places:

@@ -16,6 +16,7 @@ from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.session import CardSession
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 class TerminalOptions(TypedDict, total=False):
@@ -66,7 +67,7 @@ class Terminal:
         self._pin_pad = pin_pad
         self._terminal_no = terminal_no if terminal_no is not None else read_number(psam)
         if len(self._terminal_no) != 6:
-            raise InvalidValue("a terminal number has 6 bytes", step="terminal", term="终端机编号")
+            raise InvalidValue(message("readers.terminal_no"), step="terminal", term="终端机编号")
         self.session = CardSession(card, psam, profile=profile, rng=rng)
 
     @property
@@ -90,7 +91,7 @@ class Terminal:
         old = self._ask_pin(PinPurpose.OLD)
         new = self._ask_pin(PinPurpose.NEW)
         if new != self._ask_pin(PinPurpose.REPEAT):
-            raise PinEntryFailed("the two new PINs differ", driver_code=-34, advice="type the new PIN twice")
+            raise PinEntryFailed(message("readers.pin.differ"), driver_code=-34)
         self.session.change_pin(old, new)
         self.show("密码修改成功")
 
@@ -128,7 +129,7 @@ class Terminal:
         """Ask for the PIN and have the card check it; an initial PIN cannot pay (初始密码不能交易)."""
         pin = self._ask_pin(PinPurpose.VERIFY)
         if not initial_allowed and pin in self.profile.initial_pins:
-            raise PinEntryFailed("the initial PIN cannot pay", driver_code=-35, advice="change the PIN first")
+            raise PinEntryFailed(message("readers.pin.initial"), driver_code=-35)
         self.session.verify_pin(pin)
 
 

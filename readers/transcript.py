@@ -15,6 +15,7 @@ from apdu.trace import Exchange, parse
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import NoCard, ReaderNotFound
 from sbcard_core.files import read_text
+from sbcard_core.messages import message
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION})
 
@@ -68,7 +69,7 @@ class ReplaySlot(DeviceSlot):
             NoCard: there is none.
         """
         if not self.ahead:
-            raise NoCard("the recorded session is over", step="connect", term="无卡", advice="open it again")
+            raise NoCard(message("readers.replay.over"), step="connect", term="无卡")
         return self.ahead.pop(0)
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> "ReplayConnection":  # noqa: ARG002 - as recorded

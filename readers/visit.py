@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from apdu.channel import CardChannel
 from readers.errors import ReaderError
+from sbcard_core.messages import Message, message
 
 _MOVES_MONEY = (b"\x80\x52", b"\x80\x54")  # credit for load, debit for purchase
 
@@ -16,7 +17,7 @@ class VisitEnded(ReaderError):
         driver_code: what the terminal driver interface returns: -31 cancelled, -32 too slow.
     """
 
-    def __init__(self, what: str, *, driver_code: int, step: str, term: str) -> None:
+    def __init__(self, what: str | Message, *, driver_code: int, step: str, term: str) -> None:
         self.driver_code = driver_code
         super().__init__(what, step=step, term=term, advice="begin a new visit")
 
@@ -65,7 +66,7 @@ class Visit:
         if self._moving:
             return
         if self._cancelled.is_set():
-            raise VisitEnded("the visit was cancelled", driver_code=-31, step=step, term="用户取消")
+            raise VisitEnded(message("readers.visit.cancelled"), driver_code=-31, step=step, term="用户取消")
         if self._until is not None and self._clock() >= self._until:
             what = f"the visit took longer than {self._limit:g} s"
             raise VisitEnded(what, driver_code=-32, step=step, term="操作超时")

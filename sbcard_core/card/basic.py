@@ -100,7 +100,7 @@ class CardBasic:
         made = cls(**items)
         region = clean.get("region", "")
         if region and made.identification_code and region != made.region:
-            raise CardDiffers("the region is not that of the identification code", step="CardBasic", term="区划代码")
+            raise CardDiffers(message("cards.region.differs"), step="CardBasic", term="区划代码")
         return made
 
     @classmethod

@@ -29,6 +29,7 @@ from sbcard_core.crypto.errors import AssumptionNotSet
 from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _COMPUTED = frozenset({AlgorithmId.TDES, AlgorithmId.SM4})
 
@@ -159,7 +160,7 @@ class SessionCore(ABC):
         """
         if self._factor is None:
             if self._atr is None:
-                raise InvalidValue("the ATR is not known", step="card.session", advice="pass atr=", term="卡复位信息")
+                raise InvalidValue(message("cards.no_atr"), step="card.session", term="卡复位信息")
             self._factor = historical_factor(self._atr)
         return self._factor
 
@@ -201,10 +202,9 @@ class SessionCore(ABC):
         answer = self._send(iso.internal_authenticate(process, original), step)
         if not hmac.compare_digest(expected, answer):
             raise InternalAuthFailed(
-                "the card's answer is not a genuine card's",
+                message("cards.not_genuine"),
                 step=step,
                 term="内部认证失败",
-                advice="keep the card aside",
             )
 
     def external_authenticate(self, kid: int = iso.KID_READ_EF06) -> None:
@@ -257,7 +257,7 @@ class SessionCore(ABC):
         if self.holder is not None:
             return HolderCryptograms(self.holder)
         if self._psam is None:
-            raise PsamMissing("this step needs a PSAM", step=step, term="无PSAM卡", advice="insert one or use an HSM")
+            raise PsamMissing(message("cards.no_psam"), step=step, term="无PSAM卡")
         return self._psam
 
     @property
@@ -269,10 +269,9 @@ class SessionCore(ABC):
         if self.algorithm_id is not None and self.algorithm_id not in _COMPUTED:
             name = "SSF33" if self.algorithm_id == AlgorithmId.SSF33 else f"algorithm {self.algorithm_id:02X}"
             raise AlgorithmNeedsVendor(
-                f"the card works with {name}, which is not public",
+                message("cards.vendor_cipher", name=name),
                 step=step,
                 term="算法标识",
-                advice="use the vendor's module, or a security module in two steps",
             )
 
     # --- access conditions
@@ -280,7 +279,7 @@ class SessionCore(ABC):
     def _prepare(self, file: FileDecl, access: Access, key_name: str, *, authenticate: bool) -> None:
         """Fulfil what can be fulfilled of a declared condition; the card decides."""
         if access is Access.NEVER:
-            raise AccessDenied("the file is never open this way", step=file.path, term=file.zh)
+            raise AccessDenied(message("cards.file.closed"), step=file.path, term=file.zh)
         if not authenticate or not key_name or key_name in self._opened or not self._can_prove:
             return
         key = self.profile.key(key_name)

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from apdu.status import StatusWord
 from sbcard_core.errors import InvalidValue, MissingPart, SBCardError
-from sbcard_core.messages import Message
+from sbcard_core.messages import Message, message
 
 
 class DriverCode(IntEnum):
@@ -163,8 +163,8 @@ class PinWrong(CardError):
 
     def __init__(self, tries_left: int | None, *, step: str, sw: StatusWord | None = None) -> None:
         self.tries_left = tries_left
-        left = "" if tries_left is None else f", {tries_left} tries left"
-        super().__init__(f"the PIN is wrong{left}", step=step, term="密码错误", sw=sw)
+        code = "cards.pin.wrong" if tries_left is None else "cards.pin.wrong_left"
+        super().__init__(message(code, left=tries_left), step=step, term="密码错误", sw=sw)
 
 
 class PinLocked(CardError):
@@ -196,7 +196,7 @@ class OutcomeUnknown(CardError):
 
     def __init__(
         self,
-        what: str,
+        what: str | Message,
         *,
         balance_before_fen: int,
         step: str,

@@ -8,6 +8,7 @@ from apdu import tlv
 from apdu.errors import MalformedData
 from sbcard_core.card.errors import IdentificationMalformed
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 RID = "D156000005"
 """Registered identifier of the social security card, as the code carries it."""
@@ -70,7 +71,7 @@ def parse_code(code: str) -> IdentificationCode:
     code = code.upper()
     hexadecimal = len(code) == 32 and all(character in "0123456789ABCDEF" for character in code)
     if not (hexadecimal and code[:6].isdigit() and code[6:16] == RID):
-        raise IdentificationMalformed("not an identification code", step="card.identification", term="卡识别码")
+        raise IdentificationMalformed(message("cards.code.form"), step="card.identification", term="卡识别码")
     return IdentificationCode(code[:6], code[16:24], code[24:])
 
 

@@ -10,6 +10,7 @@ from sbcard_core.card.errors import InitialPinRefused, PinLengthRefused, PinLock
 from sbcard_core.card.writing import Writing
 from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import message
 
 _BLOCKED = 0x6983
 RELOAD = CommandAPDU(0x84, 0x24, 0x00, 0x01)
@@ -78,7 +79,7 @@ class Pins(Writing):
         packed = self._packed(new, "reload PIN")
         rule = self.profile.pin_message()
         if self.holder is None:
-            raise PsamMissing("reloading a PIN needs a key holder", step="reload PIN", advice="pass holder=")
+            raise PsamMissing(message("cards.pin.no_holder"), step="reload PIN")
         plain = (bytes((len(packed),)) + packed + b"\x80").ljust(rule.block, b"\x00")
         path = city_factor(self.region) + self.factor
         body = self.holder.encrypt_many(rule.encrypt, path, [plain])[0]
@@ -103,20 +104,20 @@ class Pins(Writing):
 
     def _refuse_initial(self, pin: str, step: str) -> None:
         if pin in self.profile.initial_pins:
-            raise InitialPinRefused("an initial PIN can't be chosen", step=step, term="不能设置初始密码")
+            raise InitialPinRefused(message("cards.pin.initial"), step=step, term="不能设置初始密码")
 
     @staticmethod
     def _packed(pin: str, step: str) -> bytes:
         try:
             return iso.pack_pin(pin)
         except InvalidValue:
-            raise PinLengthRefused("a PIN has 4 to 16 digits", step=step, term="密码长度") from None
+            raise PinLengthRefused(message("cards.pin.length"), step=step, term="密码长度") from None
 
     def _pin(self, build: Callable[[], CommandAPDU], step: str) -> None:
         try:
             command = build()
         except InvalidValue:
-            raise PinLengthRefused("a PIN has 4 to 16 digits", step=step, term="密码长度") from None
+            raise PinLengthRefused(message("cards.pin.length"), step=step, term="密码长度") from None
         error = pin_error(self.link.exchange(command).sw, step)
         if error is not None:
             raise error
@@ -125,7 +126,7 @@ class Pins(Writing):
 def pin_error(sw: StatusWord, step: str) -> SBCardError | None:
     """The error of the answer to a PIN command; None on 9000, which alone means that the PIN was right."""
     if sw.value == _BLOCKED:
-        return PinLocked("the PIN is locked", step=step, term="密码锁定", advice="have the issuer reload it", sw=sw)
+        return PinLocked(message("cards.pin.locked"), step=step, term="密码锁定", sw=sw)
     tries = sw.tries_left
     if tries is not None:
         return PinWrong(tries, step=step, sw=sw)

@@ -28,6 +28,7 @@ from sbcard_core.card.session import CardSession
 from sbcard_core.card.values import Values, decode_file
 from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.errors import SBCardError
+from sbcard_core.messages import message
 
 __all__ = ["DebitUnproven", "LoadReceipt", "Proof", "PurchaseReceipt", "Purse"]
 
@@ -302,12 +303,12 @@ class Purse:
         try:
             answer = exchange(self._channel, command)
         except SBCardError as error:  # whatever a reader's driver calls it, the command may have been done
-            raise _unknown("the card went away while it moved money", step, record) from error
+            raise _unknown("cards.money.gone", step, record) from error
         if answer.sw.is_ok and len(answer.data) == size:
             return answer.data
         if not answer.data and _is_refusal(answer.sw) and self._stands(record.balance_before_fen):
             raise UnexpectedStatus(answer.sw, step=step)
-        raise _unknown("the card's answer to the movement of money is not whole", step, record)
+        raise _unknown("cards.money.cut", step, record)
 
     def _stands(self, balance_fen: int) -> bool:
         try:
@@ -328,12 +329,11 @@ def _is_refusal(sw: StatusWord) -> bool:
     return sw.category not in {StatusCategory.OK, StatusCategory.OTHER}
 
 
-def _unknown(what: str, step: str, record: MoneyRecord) -> OutcomeUnknown:
+def _unknown(code: str, step: str, record: MoneyRecord) -> OutcomeUnknown:
     return OutcomeUnknown(
-        what,
+        message(code),
         balance_before_fen=record.balance_before_fen,
         step=step,
-        advice="put the same card in again and let its counters decide",
         term="交易结果未知",
         record=record,
     )

@@ -33,6 +33,7 @@ from sbcard_core.card.text import NAME_BYTES, join_name, strip
 from sbcard_core.card.values import NAME_PARTS, Values, decode_file
 from sbcard_core.crypto.errors import AssumptionNotSet
 from sbcard_core.errors import SBCardError
+from sbcard_core.messages import message
 
 _NOT_FOUND = 0x6A83
 _NOT_ALLOWED = 0x6982
@@ -100,7 +101,7 @@ class Reading(SessionCore):
         """
         basic = self.read_basic(("identification_code", "card_no")).require("identification_code", "card_no")
         if (basic.identification_code, basic.card_no) != (identification_code.upper(), card_no):
-            raise CardDiffers("this is another card", step="check card", term="卡识别码", advice="insert the right one")
+            raise CardDiffers(message("cards.another"), step="check card", term="卡识别码")
 
     def read_basic(self, fields: Iterable[str] | None = None) -> CardBasic:
         """Read the records of EF05 and EF06, addressed by tag (the numbers differ by generation).

@@ -37,6 +37,7 @@ from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.layout import Value
 from sbcard_core.crypto.rules import UNSET, PurseRules
 from sbcard_core.errors import Refused
+from sbcard_core.messages import message
 
 _STEP = "card.torn"
 
@@ -130,9 +131,7 @@ class Settlement:
             Refused: not a purchase to be posted, or its TAC is not at hand.
         """
         if self.action is not Action.POST or self.record.movement is not Movement.PURCHASE or not self.tac:
-            raise Refused(
-                "there is no purchase with a TAC to post", step=_STEP, term="闪卡", advice="see action and tac"
-            )
+            raise Refused(message("cards.torn.no_tac"), step=_STEP, term="闪卡")
         made = PurchaseReceipt.of(self.record, self.tac)
         return replace(made, card_no=card_no) if card_no else made
 
@@ -172,7 +171,7 @@ def gather(
     """
     rules = purse.profile.assumed.purse if rules is None else rules
     if purse.factor != record.factor:
-        raise CardDiffers("this is not the card of the record", step=_STEP, term="闪卡", advice="ask for the right one")
+        raise CardDiffers(message("cards.torn.another"), step=_STEP, term="闪卡")
     purse.select()
     proof = purse.proof(record.type, record.number)
     balance = purse.seen_balance()
@@ -241,7 +240,7 @@ def resolve(
     rules = purse.profile.assumed.purse if rules is None else rules
     record = unknown.record if isinstance(unknown, OutcomeUnknown) else unknown
     if not isinstance(record, MoneyRecord):
-        raise Refused("no record of the transaction", step=_STEP, term="闪卡")
+        raise Refused(message("cards.torn.no_record"), step=_STEP, term="闪卡")
     evidence = gather(purse, record, uninterrupted=uninterrupted, keys=keys, rules=rules)
     return decide(record, evidence, keys=keys, rules=rules)
 

@@ -18,6 +18,7 @@ from sbcard_core.card.pins import RELOAD, UNBLOCK, Pins
 from sbcard_core.crypto.errors import HolderFailed
 from sbcard_core.crypto.hsm_strings import BasicStep1, BasicStep2, KeyStep1, KeyStep2, PinStep2
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _PIN_BLOCK, _MAC = 16, 4
 
@@ -86,10 +87,9 @@ class TwoStep(Pins):
         got.check(asked)
         if not hmac.compare_digest(got.internal, waiting.answered):
             raise HsmDiffers(
-                "the card's answer is not the security module's",
+                message("cards.hsm.differs"),
                 step="internal authenticate",
                 term="内部认证失败",
-                advice="keep the card aside",
             )
         key = self._holder_key()
         if asked.external_process and key is not None:
@@ -194,9 +194,7 @@ class TwoStep(Pins):
         assert waiting.key is not None
         got = KeyStep2.parse(answer) if isinstance(answer, str) else answer
         if got.original != waiting.asked.original:
-            raise HolderFailed(
-                "the answer is for another question", step="two steps", term="加密机应答", advice="ask again"
-            )
+            raise HolderFailed(message("cards.hsm.other"), step="two steps", term="加密机应答")
         self._external(waiting.key, got.cryptogram, got.original)
 
     def _external(self, key: KeyRef, cipher: bytes, original: bytes) -> None:
@@ -213,13 +211,13 @@ class TwoStep(Pins):
 
     def _historical(self) -> bytes:
         if self._atr is None:
-            raise InvalidValue("the ATR is not known", step="card.session", advice="pass atr=", term="卡复位信息")
+            raise InvalidValue(message("cards.no_atr"), step="card.session", term="卡复位信息")
         return ATR.parse(self._atr).historical
 
     def _take_waiting(self, kind: type) -> _Waiting:
         waiting, self._waiting = self._waiting, None
         if waiting is None or not isinstance(waiting.asked, kind):
-            raise StepOutOfOrder("this step was not begun", step="two steps", advice="begin again")
+            raise StepOutOfOrder(message("cards.step.not_begun"), step="two steps")
         if waiting.count != self.apdu_count:
-            raise StepOutOfOrder("the card was touched between the steps", step="two steps", advice="begin again")
+            raise StepOutOfOrder(message("cards.step.touched"), step="two steps")
         return waiting

@@ -13,6 +13,7 @@ from sbcard_core.card.reading import Reading
 from sbcard_core.card.values import Value, encode_file
 from sbcard_core.crypto.diversify import city_factor
 from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.messages import message
 
 
 class Writing(Reading):
@@ -105,7 +106,7 @@ class Writing(Reading):
         """
         step = "secure message"
         if self.holder is None:
-            raise PsamMissing("a secure message needs a key holder", step=step, advice="pass holder=")
+            raise PsamMissing(message("cards.write.no_holder"), step=step)
         place = self._where
         region, factor = self.region, self.factor
         if place:

@@ -61,10 +61,9 @@ def check_kcv(key: SecretKey, expected: str) -> None:
     right = [check_value(key, digits=len(digits)), *_of_cmac(key, len(digits))]
     if not any(hmac.compare_digest(one, digits) for one in right):
         raise KcvMismatch(
-            f"the {key.usage.value} key does not give its check value",
+            message("cards.kcv.differs", usage=key.usage.value),
             step="crypto.kcv",
             term="密钥校验值",
-            advice="load the key again",
         )
 
 

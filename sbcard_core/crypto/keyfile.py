@@ -101,14 +101,14 @@ def save(
     """
     words, *_ = _spellings(passphrase)
     if len(passphrase) < 12:
-        raise SBCardError("a passphrase has 12 characters or more", step=_STEP, term="口令")
+        raise SBCardError(message("cards.passphrase.short"), step=_STEP, term="口令")
     if not _cost_is_right(cost):
         raise SBCardError(f"scrypt's cost is a power of two from {LEAST_COST} to {MOST_COST}", step=_STEP)
     if path.exists() and generation <= _head_of(_read(path))["generation"]:
-        raise _rolled_back("the file there is as new or newer")
+        raise _rolled_back("newer")
     for usage in keys:
         if not keys.is_test and _digest(keys.get(usage).material()) in PUBLISHED:
-            raise _test_refused(f"the {usage.value} key is a published example")
+            raise _test_refused("published", usage=usage.value)
     salt, nonce = random(16), random(12)
     cipher_key, check_key = _stretch(words, salt, cost)
     head = {
@@ -153,14 +153,14 @@ def load(path: Path, passphrase: str, *, least_generation: int = 0, simulator: b
         if hmac.compare_digest(hmac.digest(check_key, _bytes(head), "sha256"), claimed):
             break
     else:
-        raise WrongPassphrase("the passphrase does not open the key store", step=_STEP, term="口令")
+        raise WrongPassphrase(message("cards.passphrase.wrong"), step=_STEP, term="口令")
     head["check"] = _b64(claimed)
     clear = _opened(cipher_key, head, _unb64(whole["body"]))
     try:
         if head["generation"] < least_generation:
-            raise _rolled_back(f"generation {head['generation']} where {least_generation} was seen")
+            raise _rolled_back("seen", generation=head["generation"], least=least_generation)
         if head["test"] and not simulator:
-            raise _test_refused("the file holds test keys")
+            raise _test_refused("held")
         return MasterKeys(_keys(clear), is_test=bool(head["test"]))
     finally:
         clear[:] = bytes(len(clear))
@@ -191,7 +191,7 @@ def _keys(clear: bytearray) -> dict[KeyUsage, SecretKey]:
         while at < end:
             row = _ROW.match(clear, at, end)
             if row is None:
-                raise _damaged("its content has another form")
+                raise _damaged("content_form")
             low, high = row.span(3)
             material = bytearray(int(clear[place : place + 2], 16) for place in range(low, high, 2))
             key = SecretKey(material, KeyUsage(row[1].decode("ascii")), Cipher(row[2].decode("ascii")))
@@ -220,7 +220,7 @@ def _opened(cipher_key: bytes, head: Mapping[str, Any], body: bytes) -> bytearra
     except (InvalidTag, ValueError):
         clear = bytearray()
     if not (clear.startswith(b'{"keys":[') and clear.endswith(b"]}")):
-        raise _damaged("its content was changed")
+        raise _damaged("content")
     return clear
 
 
@@ -267,9 +267,9 @@ def _read(path: Path) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads(raw) if len(raw) <= MAX_SIZE else {}
         digest = whole.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise _damaged("it is cut, or no key store") from None
+        raise _damaged("cut") from None
     if not hmac.compare_digest(str(digest).encode(), sha256(_bytes(whole)).hexdigest().encode()):
-        raise _damaged("its digest is another one")
+        raise _damaged("digest")
     return whole
 
 
@@ -280,7 +280,7 @@ def _head_of(whole: Mapping[str, Any]) -> dict[str, Any]:
     head = {name: whole.get(name) for name in _HEAD}
     right = all(type(head[name]) is kind for name, kind in _HEAD.items()) and isinstance(whole.get("body"), str)
     if not right or head["form"] != FORM or not _cost_is_right(int(head["n"] or 0)):
-        raise _damaged("its head has another form")
+        raise _damaged("head")
     return head
 
 
@@ -300,25 +300,16 @@ def _unb64(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError:
-        raise _damaged("its text is no base64") from None
+        raise _damaged("base64") from None
 
 
 def _damaged(why: str) -> KeyStoreDamaged:
-    return KeyStoreDamaged(
-        f"the key store can't be read: {why}", step=_STEP, term="密钥库文件", advice="restore it from its copy"
-    )
+    return KeyStoreDamaged(message(f"cards.keyfile.{why}"), step=_STEP, term="密钥库文件")
 
 
-def _rolled_back(why: str) -> KeyStoreRolledBack:
-    return KeyStoreRolledBack(
-        f"an old key store: {why}",
-        step=_STEP,
-        term="密钥库文件",
-        advice="find out who put it back; use the latest copy",
-    )
+def _rolled_back(why: str, **found: int) -> KeyStoreRolledBack:
+    return KeyStoreRolledBack(message(f"cards.keyfile.{why}", **found), step=_STEP, term="密钥库文件")
 
 
-def _test_refused(why: str) -> TestKeyRefused:
-    return TestKeyRefused(
-        f"no test keys here: {why}", step=_STEP, term="测试密钥", advice="use production keys, or mark a simulator"
-    )
+def _test_refused(why: str, **found: str) -> TestKeyRefused:
+    return TestKeyRefused(message(f"cards.keyfile.{why}", **found), step=_STEP, term="测试密钥")

@@ -145,13 +145,13 @@ class SecretKey:
 
         parts = list(components)
         if len(parts) < 2 or len({len(part) for part in parts}) != 1:
-            raise KeyRefused("a key needs two or more components of one length", step="crypto.keys", term="密钥分量")
+            raise KeyRefused(message("cards.key.components"), step="crypto.keys", term="密钥分量")
         total = 0
         for part in parts:
             total ^= int.from_bytes(part, "big")
         parity = int.from_bytes(b"\x01" * len(parts[0]), "big") if algorithm is Cipher.TDES else 0
         if not total & ~parity:
-            raise KeyRefused("the components cancel out", step="crypto.keys", term="密钥分量")
+            raise KeyRefused(message("cards.key.cancel"), step="crypto.keys", term="密钥分量")
         made = cls(total.to_bytes(len(parts[0]), "big"), usage, algorithm)
         refuse_weak(made)
         if expect_kcv:

@@ -7,6 +7,7 @@ from typing import Self
 from sbcard_core.crypto.diversify import city_factor, derive
 from sbcard_core.crypto.errors import KeyMissing, KeyRefused
 from sbcard_core.crypto.keys import KeyUsage, SecretKey, refuse_weak
+from sbcard_core.messages import message
 
 CARD_USAGES = (
     KeyUsage.IRK,
@@ -70,7 +71,7 @@ class MasterKeys:
         try:
             return self._keys[usage]
         except KeyError:
-            raise KeyMissing(f"no {usage} key", step="crypto.keystore", advice="load it", term="主密钥") from None
+            raise KeyMissing(message("cards.key.none", usage=usage), step="crypto.keystore", term="主密钥") from None
 
     def city(self, usage: KeyUsage, region: str) -> SecretKey:
         """Return the key of a city: the master derived by the region code and "sx".

@@ -29,6 +29,7 @@ from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.mac import cbc_mac_many, retail_mac_many, verify
 from sbcard_core.crypto.rules import UNSET, PurseRules
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _STEP = "crypto.holder"
 
@@ -66,9 +67,7 @@ class SoftwareKeyHolder(HolderBase):
         first_txn_no: int = 1,
     ) -> None:
         if keys.is_test and not simulator:
-            raise TestKeyRefused(
-                "test keys outside a simulator", step=_STEP, term="测试密钥", advice="load production keys"
-            )
+            raise TestKeyRefused(message("cards.key.test"), step=_STEP, term="测试密钥")
         self._keys, self._auth, self._purse = keys, auth_rules, purse_rules
         self._terminal_no, self.next_txn_no = terminal_no, first_txn_no
         self._open: tuple[SecretKey, int] | None = None

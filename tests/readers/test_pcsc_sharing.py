@@ -245,4 +245,3 @@ def test_every_documented_code_has_its_class() -> None:
         assert pcsc_service.error(code, "").driver_code == documented
     for code in (*range(0x80100065, 0x8010006A), 0x80100009, 0x8010000B, 0x8010000C, 0x8010001D, 0x8010001E):
         assert type(pcsc_service.error(code, "")) is not ReaderError
-    assert pcsc.ADVICE

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sbcard_core.card.errors import GenerationUnknown
 from sbcard_core.card.profile import Profile
+from sbcard_core.messages import message
 
 
 def for_version(version: str, base: Profile) -> Profile:
@@ -27,7 +28,7 @@ def for_version(version: str, base: Profile) -> Profile:
     first = version[:1]
     found = {"1": V1, "2": V2, "\0": V2, "3": V3}.get(first)
     if found is None:
-        raise GenerationUnknown("no generation of cards has this version", step="card.profiles", term="规范版本")
+        raise GenerationUnknown(message("cards.generation"), step="card.profiles", term="规范版本")
     if base.generation == found.generation:
         return base
     kept = {
