@@ -21,6 +21,7 @@ REVISION_OF: Final = {
     8: "0008",
     9: "0009",
     10: "0010",
+    11: "0011",
 }
 """Alembic's revision of each schema version."""
 VERSION: Final = max(REVISION_OF)

@@ -118,10 +118,17 @@ production_order = _table(
     sa.Column("order_no", sa.String, primary_key=True),
     sa.Column("city", sa.String(6), nullable=False),
     sa.Column("ordered_on", sa.String(10), nullable=False),
-    sa.Column("returned_on", sa.String(10)),
+    sa.Column("returned_on", sa.String(10)),  # when its first back-file was read
     sa.Column("cards", sa.Integer, nullable=False),
     sa.Column("made", sa.Integer, nullable=False, default=0),
-    sa.Column("back_sha256", sa.String(64)),  # the back-file that was read, so that a second delivery is recognised
+)
+
+production_result = _table(
+    "production_result",  # every back-file that was read, so that a second delivery is recognised
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("order_no", sa.String, sa.ForeignKey("production_order.order_no"), nullable=False),
+    sa.Column("file", sa.String, nullable=False),  # empty: read by an earlier version
+    sa.Column("read_on", sa.String(10), nullable=False),
 )
 
 card = _table(

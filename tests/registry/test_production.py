@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -170,16 +170,69 @@ def test_a_wrong_back_file_is_refused_whole(
     assert made(store) == 0
 
 
-def test_another_answer_to_an_answered_order_is_refused(
+def only(path: Path, lines: set[int], name: str) -> Path:
+    """A back-file with some of the rows of another."""
+    prefix, header, *rows = path.read_bytes().decode("gb18030").splitlines()
+    kept = [row for n, row in enumerate(rows, 1) if n in lines]
+    prefix = prefix.replace(f"<人数>{len(rows)}<", f"<人数>{len(kept)}<")
+    other = path.with_name(name)
+    other.write_bytes("\r\n".join([prefix, header, *kept, ""]).encode("gb18030"))
+    return other
+
+
+def test_an_order_may_be_answered_in_parts(
     world: ModuleType, store: Store, production: Production, tmp_path: Path
 ) -> None:
     opened(world, store, tmp_path)
     (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
-    production.read_back_file(world.factory_answer(order, holders(store), fail={2}), read_on=BACK)
-    with pytest.raises(BackFileRefused) as refused:
-        production.read_back_file(world.factory_answer(order, holders(store), name="b2.csv"), read_on=BACK)
-    assert refused.value.code == "answered"
-    assert made(store) == 4
+    whole = world.factory_answer(order, holders(store), fail={2})
+    later = BACK + timedelta(7)
+    parts = [only(whole, {1, 2}, "p1.csv"), only(whole, {1, 3, 4}, "p2.csv")]
+    reports = [production.read_back_file(path, read_on=day) for path, day in zip(parts, (BACK, later), strict=True)]
+    assert [(r.made, r.already, r.failed, r.missing, r.unmatched) for r in reports] == [
+        (1, 0, 1, 3, 0),
+        (2, 1, 0, 2, 0),
+    ]
+    for path in parts:
+        assert production.read_back_file(path, read_on=later).repeated
+    rest = world.factory_answer(order, holders(store), fail={4}, name="rest.csv")
+    failed_now = production.read_back_file(rest, read_on=later)
+    assert (failed_now.made, failed_now.already, failed_now.failed, failed_now.missing) == (2, 3, 0, 0)
+    assert [f.code for f in failed_now.findings] == ["production.made_before"]
+    assert made(store) == 5
+    with store.begin() as connection:
+        card, row = schema.card.c, connection.execute(sa.select(schema.production_order)).one()
+        days = connection.execute(sa.select(card.made_on).order_by(card.card_no)).scalars().all()
+    assert (row.returned_on, row.made) == (BACK.isoformat(), 5)
+    assert days == [day.isoformat() for day in (BACK, later, later, later, later)]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(files=st.lists(st.tuples(st.sets(st.integers(1, 5), min_size=1), st.sets(st.integers(1, 5))), max_size=4))
+def test_cards_of_any_back_files_are_counted_once(
+    world: ModuleType, tmp_path_factory: pytest.TempPathFactory, files: list[tuple[set[int], set[int]]]
+) -> None:
+    """Law: whatever parts come, each card is made once and by the first that brings it; every count adds up."""
+    folder = tmp_path_factory.mktemp("parts")
+    brought: set[int] = set()
+    seen: set[bytes] = set()
+    with Store.open("sqlite://") as store:
+        opened(world, store, folder)
+        keys = MasterKeys.simulation(7)
+        factory = Production(store, keys, keys.get(KeyUsage.TRANSPORT))
+        (order,) = factory.order(world.CITY, ordered_on=ORDERED, out_dir=folder)
+        for n, (lines, fail) in enumerate(files):
+            path = only(world.factory_answer(order, holders(store), fail=fail), lines, f"{n}.csv")
+            (folder / "back.csv").unlink()
+            report = factory.read_back_file(path, read_on=BACK + timedelta(n))
+            assert report.repeated == (path.read_bytes() in seen)
+            seen.add(path.read_bytes())
+            if report.repeated:
+                continue
+            assert (report.already, report.made) == (len(brought), len(lines - fail - brought))
+            assert report.made + report.already + report.failed + report.missing == 5
+            brought |= lines - fail
+            assert made(store) == len(brought)
 
 
 def test_both_forms_of_the_prefix(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ DIGESTS = {
     8: "df7d4ad6c7bc110dba2a0b8931c9ef6cf7d016178dca597d2ae938f6f7ab1671",
     9: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",
     10: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",  # other values in the same tables
+    11: "9207db96df7a4b77b5b681e068a82ac1d07586c0b9ed161f2f2c64a32c539ea9",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
@@ -306,3 +307,21 @@ def test_payouts_of_an_earlier_version(engine: sa.Engine, empty_url: str) -> Non
         assert list(map(tuple, sources)) == [("D1", 1, None), ("D2", 2, None)]
         death = schema.payout_death.c
         assert connection.execute(sa.select(death.person_id, death.died_on)).all() == [(1, "2014-05-20")]
+
+
+def test_back_files_of_an_earlier_version_are_known_again(engine: sa.Engine, empty_url: str) -> None:
+    """Three orders: two answered, one not."""
+    make_old(engine, 10)
+    known = {"city": "430100", "ordered_on": "2014-08-01", "cards": 2, "made": 1}
+    old = [
+        _row("production_order", order_no="O1", returned_on="2014-08-18", back_sha256="a" * 64, **known),
+        _row("production_order", order_no="O2", returned_on="2014-08-19", back_sha256="b" * 64, **known),
+        _row("production_order", order_no="O3", returned_on=None, back_sha256=None, **known),
+    ]
+    with engine.begin() as connection:
+        for statement, values in old:
+            connection.execute(sa.text(statement), values)
+    with Store.open(empty_url) as store, store.begin() as connection:
+        rows = connection.execute(sa.select(schema.production_result).order_by(schema.production_result.c.order_no))
+        assert [tuple(row) for row in rows] == [("a" * 64, "O1", "", "2014-08-18"), ("b" * 64, "O2", "", "2014-08-19")]
+        assert connection.execute(sa.select(sa.func.count()).select_from(schema.production_order)).scalar_one() == 3
