@@ -342,8 +342,8 @@ def take_back(book: Path, sums: Mapping[str, str], spec: RecordSpec, target: Pat
 def notices(read: kickback.ReadBack) -> Iterator[str]:
     """What else was noticed, in a clerk's words."""
     for notice in read.notices:
-        where = f"{notice.sheet} 第{notice.row}行" if notice.row else f"{notice.file} 第{notice.line}行"
-        yield f"  {where}: {notice.kind.zh}"
+        name, line = (notice.sheet, notice.row) if notice.row else (notice.file, notice.line)
+        yield f"  {name} 第{line}行: {notice.kind.message.zh}"
 
 
 def stderr_ticker() -> Ticker:

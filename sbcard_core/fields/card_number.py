@@ -11,6 +11,7 @@ import numpy as np
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 
 LENGTH = 9
 CHARACTERS, CHECK, LEGACY = 1, 2, 4
@@ -46,11 +47,13 @@ def check_character(body8: str) -> str:
         ('9', '9')
     """
     if len(body8) != LENGTH - 1:
-        raise InvalidCardNumber("a body has 8 characters", step="card_number.check_character", term="卡号")
+        raise InvalidCardNumber(message("fields.card_number.body"), step="card_number.check_character", term="卡号")
     try:
         total = sum([weight * _VALUES[character] for weight, character in zip(_WEIGHTS, body8, strict=True)])
     except KeyError:
-        raise InvalidCardNumber("only 0-9 and A-Z", step="card_number.check_character", term="卡号") from None
+        raise InvalidCardNumber(
+            message("fields.card_number.characters"), step="card_number.check_character", term="卡号"
+        ) from None
     return _CHECKS[total % 11]
 
 
@@ -93,11 +96,9 @@ def validate(number: str, *, legacy: bool = False) -> str:
     if legacy and is_legacy(number):
         return number
     if len(number) != LENGTH:
-        raise InvalidCardNumber("a card number has 9 characters", step="card_number.validate", term="卡号")
+        raise InvalidCardNumber(message("fields.card_number.length"), step="card_number.validate", term="卡号")
     if check_character(number[:-1]) != number[-1]:
-        raise InvalidCardNumber(
-            "the check character is another one", step="card_number.validate", term="卡号校验位", advice="read it again"
-        )
+        raise InvalidCardNumber(message("fields.card_number.check"), step="card_number.validate", term="卡号校验位")
     return number
 
 
@@ -174,10 +175,5 @@ def make(serial: int, prefix: str) -> str:
     width = LENGTH - 1 - len(prefix)
     body = prefix + str(serial).zfill(width)
     if not prefix or width < 1 or serial < 0 or len(body) != LENGTH - 1:
-        raise InvalidCardNumber(
-            "prefix and serial make more than 8 characters",
-            step="card_number.make",
-            term="卡号段",
-            advice="take the next prefix",
-        )
+        raise InvalidCardNumber(message("fields.card_number.range"), step="card_number.make", term="卡号段")
     return body + check_character(body)

@@ -157,7 +157,7 @@ def check_digit(body: str) -> str:
         'X'
     """
     if len(body) != 17 or not (body.isascii() and body.isdigit()):
-        raise InvalidValue("a body is 17 digits", step="citizen_id.check_digit", term="本体码")
+        raise InvalidValue(message("fields.citizen_number.body"), step="citizen_id.check_digit", term="本体码")
     total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, body, strict=True))
     return "10X98765432"[total % 11]
 
@@ -173,7 +173,7 @@ def upgrade(number: str) -> str:
         '610104196209276908'
     """
     if len(number) != 15 or not (number.isascii() and number.isdigit()):
-        raise InvalidValue("a legacy number is 15 digits", step="citizen_id.upgrade", term="15位号码")
+        raise InvalidValue(message("fields.citizen_number.legacy"), step="citizen_id.upgrade", term="15位号码")
     body = number[:6] + "19" + number[6:]
     return body + check_digit(body)
 

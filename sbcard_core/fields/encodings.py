@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields.gb18030 import is_private
+from sbcard_core.messages import message
 
 GB18030, UTF_8 = "gb18030", "utf-8"
 
@@ -67,9 +68,7 @@ def codec(name: str) -> str:
         return GB18030
     if plain in {"utf8", "utf8sig"}:
         return UTF_8
-    raise InvalidValue(
-        "an encoding nobody agreed on", step="encodings.codec", term="编码", advice="use GB18030 or UTF-8"
-    )
+    raise InvalidValue(message("fields.encoding", found=name[:24]), step="encodings.codec", term="编码")
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:

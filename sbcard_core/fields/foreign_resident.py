@@ -12,6 +12,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, citizen_id
+from sbcard_core.messages import message
 
 CHARACTERS, AREA, DATE, CHECK = 1, 2, 4, 8
 """Status bits of :func:`check_many`; the same values as in :mod:`~sbcard_core.fields.citizen_id`."""
@@ -20,10 +21,10 @@ OLD_LENGTH = 15
 _VALUES = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 _WEIGHTS = (7, 3, 1)
 _REASONS = {
-    CHARACTERS: ("neither 9 and 17 characters nor 3 letters and 12 digits", "号码字符"),
-    AREA: ("the province of issue is unknown", "受理地区"),
-    DATE: ("no possible birth date", "出生日期码"),
-    CHECK: ("the check digit is another one", "校验码"),
+    CHARACTERS: ("characters", "号码字符"),
+    AREA: ("area", "受理地区"),
+    DATE: ("date", "出生日期码"),
+    CHECK: ("check", "校验码"),
 }
 
 
@@ -32,9 +33,10 @@ class InvalidForeignResident(InvalidValue):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
-        what = "; ".join(text for bit, (text, _) in _REASONS.items() if bits & bit)
-        terms = "、".join(term for bit, (_, term) in _REASONS.items() if bits & bit)
-        super().__init__(what, step="foreign_resident.validate", term=terms, advice="compare it with the certificate")
+        broken = [reason for bit, reason in _REASONS.items() if bits & bit]
+        reasons = tuple(message(f"fields.foreign_resident.{name}") for name, _ in broken)
+        what, terms = message("fields.foreign_resident", reasons=reasons), "、".join(term for _, term in broken)
+        super().__init__(what, step="foreign_resident.validate", term=terms)
 
 
 def check_digit(body: str) -> str:

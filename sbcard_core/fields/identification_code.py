@@ -13,6 +13,7 @@ import numpy as np
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 
 LENGTH = 32
 RID = "D156000005"
@@ -22,11 +23,7 @@ CHARACTERS, REGION, IDENTIFIER = 1, 2, 4
 
 _HEX = _rows.alphabet("0123456789ABCDEF")
 _RID = np.array([int(digit, 16) for digit in RID], dtype=np.uint8)
-_REASONS = {
-    CHARACTERS: "not 32 upper-case hex digits",
-    REGION: "the region is no six digits",
-    IDENTIFIER: "another identifier than D156000005",
-}
+_REASONS = {CHARACTERS: "characters", REGION: "region", IDENTIFIER: "identifier"}
 
 
 class InvalidIdentificationCode(InvalidValue):
@@ -34,10 +31,9 @@ class InvalidIdentificationCode(InvalidValue):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
-        what = "; ".join(text for bit, text in _REASONS.items() if bits & bit)
-        super().__init__(
-            what, step="identification_code.validate", term="卡识别码", advice="read it from the card again"
-        )
+        reasons = tuple(message(f"fields.identification_code.{name}") for bit, name in _REASONS.items() if bits & bit)
+        what = message("fields.identification_code", reasons=reasons)
+        super().__init__(what, step="identification_code.validate", term="卡识别码")
 
 
 def compact(code: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 
 CHARACTERS, FORM, LAND_LINE = 1, 2, 4
 """Status bits of :func:`check_many`; LAND_LINE only tells that no short message will arrive."""
@@ -61,12 +62,7 @@ def validate(number: str) -> str:
     """
     number = compact(number)
     if not is_valid(number):
-        raise InvalidPhone(
-            "neither 11 digits of a mobile nor an area code and a land line",
-            step="phone.validate",
-            term="联系手机",
-            advice="ask the person",
-        )
+        raise InvalidPhone(message("fields.phone"), step="phone.validate", term="联系手机")
     return number
 
 

@@ -29,6 +29,7 @@ from sbcard_core.fields.region_history import (
     status,
     validate,
 )
+from sbcard_core.messages import message
 
 __all__ = [
     "CHARACTERS",
@@ -130,7 +131,7 @@ def counties(city: str) -> tuple[Region, ...]:
     """
     region = load_hunan().get(city)
     if region is None or not region.is_city:
-        raise InvalidValue("not a city code of Hunan", step="region.counties", term="市州代码", advice="see cities()")
+        raise InvalidValue(message("fields.region.city"), step="region.counties", term="市州代码")
     return tuple(region for region in load_hunan().values() if region.parent == city)
 
 
@@ -157,7 +158,7 @@ def city_of(code: str) -> Region:
     """
     region = load_hunan().get(code[:4] + "00")
     if code not in load_hunan() or region is None or not region.is_city:
-        raise InvalidValue("not a code of a Hunan county", step="region.city_of", term="区县代码")
+        raise InvalidValue(message("fields.region.county"), step="region.city_of", term="区县代码")
     return region
 
 
@@ -175,4 +176,4 @@ def name_of(code: str) -> str:
         return region.name
     if len(code) == 6 and code.endswith("0000") and code[:2] in PROVINCES:
         return PROVINCES[code[:2]]
-    raise InvalidValue("unknown region code", step="region.name_of", term="行政区划代码", advice="see load_hunan()")
+    raise InvalidValue(message("fields.region.unknown"), step="region.name_of", term="行政区划代码")

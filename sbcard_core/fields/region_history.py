@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, gbt2260
+from sbcard_core.messages import message
 from sbcard_core.values import Severity
 
 PROVINCES = {
@@ -208,7 +209,7 @@ def validate(code: str) -> str:
     """
     code = compact(code)
     if not is_valid(code):
-        raise InvalidValue("not six digits of a known province", step="region.validate", term="行政区划代码")
+        raise InvalidValue(message("fields.county.form"), step="region.validate", term="行政区划代码")
     return code
 
 

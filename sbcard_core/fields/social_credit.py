@@ -11,6 +11,7 @@ import numpy as np
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 
 LENGTH = 18
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -23,11 +24,7 @@ _WEIGHTS = tuple(pow(3, place, 31) for place in range(LENGTH - 1))
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _TABLE = _rows.alphabet(ALPHABET)
 _CLEAN = {ord(blank): None for blank in " \u3000\t-"}
-_REASONS = {
-    CHARACTERS: ("not 18 characters of the code's alphabet, or zeros only", "代码字符"),
-    REGION: ("characters 3 to 8 are no digits", "行政区划码"),
-    CHECK: ("the check character is another one", "校验码"),
-}
+_REASONS = {CHARACTERS: ("characters", "代码字符"), REGION: ("region", "行政区划码"), CHECK: ("check", "校验码")}
 
 
 class InvalidSocialCreditCode(InvalidValue):
@@ -35,9 +32,10 @@ class InvalidSocialCreditCode(InvalidValue):
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
-        what = "; ".join(text for bit, (text, _) in _REASONS.items() if bits & bit)
-        terms = "、".join(term for bit, (_, term) in _REASONS.items() if bits & bit)
-        super().__init__(what, step="social_credit.validate", term=terms, advice="compare it with the licence")
+        broken = [reason for bit, reason in _REASONS.items() if bits & bit]
+        reasons = tuple(message(f"fields.social_credit.{name}") for name, _ in broken)
+        what, terms = message("fields.social_credit", reasons=reasons), "、".join(term for _, term in broken)
+        super().__init__(what, step="social_credit.validate", term=terms)
 
 
 def check_character(body: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
+from sbcard_core.messages import message
 
 FORM, OLD = 1, 2
 """Status bits of :func:`check_many`; OLD is a warning."""
@@ -79,10 +80,7 @@ def validate(number: str) -> str:
     number = compact(number)
     if not is_valid(number):
         raise InvalidTravelPermit(
-            "neither H or M and 8 or 10 digits nor the older form",
-            step="travel_permit.validate",
-            term="港澳居民来往内地通行证号码",
-            advice="compare it with the permit",
+            message("fields.travel_permit"), step="travel_permit.validate", term="港澳居民来往内地通行证号码"
         )
     return number
 

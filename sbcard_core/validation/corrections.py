@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, write_rows
+from sbcard_core.messages import Message, message
 from sbcard_core.validation.spec import COLLECTION, RecordSpec
 
 
@@ -33,22 +34,9 @@ class NoticeKind(StrEnum):
     """A sheet has other columns than it was given: not read."""
 
     @property
-    def zh(self) -> str:
+    def message(self) -> Message:
         """What the clerk is told."""
-        return _ZH[self]
-
-
-_ZH = {
-    NoticeKind.MOVED: "该行位置被移动,已按隐藏记录号核对",
-    NoticeKind.DELETED: "该记录已从表中删除",
-    NoticeKind.UNREAD: "未在已读取的工作表中找到该记录,另有工作表未能读取,不能判断是否已删除",
-    NoticeKind.REPLACED: "该行内容已换成另一个人,未采用;新增人员请另行上报",
-    NoticeKind.REPEATED: "多行使用同一记录号,均未采用",
-    NoticeKind.SHIFTED: "该行内容属于另一条记录,未采用",
-    NoticeKind.FOREIGN: "该行不是本表发出的记录,未采用",
-    NoticeKind.CELL: "单元格为公式、错误值或已丢失位数的数值,该行未采用",
-    NoticeKind.SHEET: "工作表的列被改动,未读取",
-}
+        return message(f"corrections.notice.{self}")
 
 
 class NotOurWorkbook(Refused):

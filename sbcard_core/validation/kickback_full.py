@@ -17,6 +17,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import lend, new_file
+from sbcard_core.messages import message
 from sbcard_core.validation import messages
 from sbcard_core.validation.blocks import Records
 from sbcard_core.validation.detect import open_source
@@ -276,12 +277,8 @@ def write(
     paths, written = {file.name: file for file in collected}, 0
     grouped = [*_by_file(findings)]
     if absent := [file for file, _, _ in grouped if file not in paths]:
-        raise InvalidValue(
-            f"{len(absent)} collected files are needed to show their records in full",
-            step="kickback.write",
-            term="退回更正表",
-            advice="pass every collected file that has findings",
-        )
+        needed = message("corrections.files_needed", count=len(absent))
+        raise InvalidValue(needed, step="kickback.write", term="退回更正表")
     options = options | {"tmpdir": str(path.parent)}
     with new_file(path) as target, lend(target) as lent, xlsxwriter.Workbook(lent, options) as book:
         book.set_properties({"title": title, "created": created})

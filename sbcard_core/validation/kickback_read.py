@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sbcard_core.messages import message
 from sbcard_core.validation.corrections import CorrectedRow, Notice, NoticeKind, NotOurWorkbook, ReadBack, WrongDigest
 from sbcard_core.validation.kickback_cells import Row, cell_hash, rows_of
 from sbcard_core.validation.kickback_full import DIGEST, END, RECORD, SEALS, VERSION
@@ -38,26 +39,21 @@ class _Found:
     cells: tuple[str | BadCell, ...] = field(repr=False)
 
 
-def _refuse(what: str) -> NotOurWorkbook:
-    return NotOurWorkbook(
-        what,
-        step="kickback.read_back",
-        term="退回更正表",
-        advice="correct the workbook that was sent, not a copy of it",
-    )
+def _refuse(fault: str) -> NotOurWorkbook:
+    return NotOurWorkbook(message(f"corrections.{fault}"), step="kickback.read_back", term="退回更正表")
 
 
 def _seals(sheets: Mapping[str, Sequence[Row]], width: int) -> dict[Key, _Seal]:
     rows = sheets.get(SEALS)
     if not rows or rows[0][1][0] != VERSION:
-        raise _refuse("the workbook was not made by kickback.write(in_full=True)")
-    if str(rows[-1][1][0]) != END or str(rows[-1][1][1]) != str(len(rows) - 2):
-        raise _refuse("the hidden sheet has lost rows")
+        raise _refuse("foreign")
+    if tuple(map(str, (*rows[-1][1], "")[:2])) != (END, str(len(rows) - 2)):
+        raise _refuse("lost_rows")
     found: dict[Key, _Seal] = {}
     for place, (_, cells) in enumerate(rows[1:-1]):
         file, sha256, line, hashes = (str(cell) for cell in (*cells, "", "", "", "")[:4])
         if not line.isdecimal() or len(hashes.split(" ")) != width:
-            raise _refuse("the hidden sheet is damaged, or made for another record layout")
+            raise _refuse("damaged")
         found[sha256, int(line)] = _Seal(place, file, tuple(hashes.split(" ")))
     return found
 
@@ -65,12 +61,8 @@ def _seals(sheets: Mapping[str, Sequence[Row]], width: int) -> dict[Key, _Seal]:
 def _check_digests(seals: Mapping[Key, _Seal], digests: Mapping[str, str]) -> None:
     wrong = {seal.file for (sha256, _), seal in seals.items() if digests.get(seal.file, "").lower() != sha256}
     if wrong:
-        raise WrongDigest(
-            f"{len(wrong)} of the files the workbook was made for are others than those named",
-            step="kickback.read_back",
-            term="文件摘要",
-            advice="hand it in for the file it was sent back for",
-        )
+        found = message("corrections.other_files", count=len(wrong))
+        raise WrongDigest(found, step="kickback.read_back", term="文件摘要")
 
 
 def _collect(

@@ -134,7 +134,9 @@ class RecordRules:
             if not value.strip():
                 stored[position] = ""
                 if spec.required:
-                    problems.append((position, Problem(spec.missing or spec.code, spec.severity)))
+                    words = None if spec.missing else messages.words("empty", header=spec.header)
+                    zh, en = (words.zh, words.en) if words else ("", "")
+                    problems.append((position, Problem(spec.missing or spec.code, spec.severity, zh=zh, en=en)))
             else:
                 kept, found = rule(spec, value, self.context)
                 if kept != value:

@@ -361,6 +361,15 @@ def test_a_hidden_sheet_that_lost_rows_is_refused(case: Case) -> None:
             kickback.read_back(short, case.digests)
 
 
+@pytest.mark.parametrize("column", [1, 2])
+def test_a_hidden_sheet_whose_end_mark_lost_a_cell_is_refused(case: Case, column: int) -> None:
+    book = openpyxl.load_workbook(case.book)
+    book["_sbcard"].cell(book["_sbcard"].max_row, column).value = None
+    book.save(case.book)
+    with pytest.raises(NotOurWorkbook, match="lost rows"):
+        kickback.read_back(case.book, case.digests)
+
+
 def test_a_row_overwritten_with_another_person_is_not_taken(case: Case) -> None:
     def overwrite(sheet: Any) -> None:
         for key, value in {"id_number": number(77), "name": "赵六", "phone": "13700000077", "county": "430102"}.items():

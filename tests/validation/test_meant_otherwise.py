@@ -157,3 +157,9 @@ def test_other_forms_of_spreadsheets_are_no_text(tmp_path: Path, head: str) -> N
     (tmp_path / "a.csv").write_text(head)
     (batch,) = check_files([tmp_path / "a.csv"], on=ON)
     assert codes(batch.findings) == ["file.kind"]
+
+
+@pytest.mark.parametrize(("key", "header"), [("county", "区县代码"), ("sex", "性别"), ("phone", "联系手机")])
+def test_an_empty_cell_is_called_empty(tmp_path: Path, key: str, header: str) -> None:
+    (finding,) = findings(tmp_path, line(**{key: " "}))
+    assert finding.message_zh == f"{header}为空"
