@@ -13,6 +13,7 @@ from sbcard_core import __version__
 from sbcard_core.cli.agency import premium_app
 from sbcard_core.cli.bill import bill_app
 from sbcard_core.cli.card import card_app
+from sbcard_core.cli.clearing import clear_app
 from sbcard_core.cli.progress import RichMeter
 from sbcard_core.cli.recovering import pay_app
 from sbcard_core.cli.say import note, refuse, say
@@ -40,6 +41,7 @@ app.add_typer(card_app, name="card")
 app.add_typer(pay_app, name="pay")
 app.add_typer(bill_app, name="bill")
 app.add_typer(premium_app, name="premium")
+app.add_typer(clear_app, name="clear")
 
 
 @app.callback()
