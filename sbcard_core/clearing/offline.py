@@ -286,10 +286,11 @@ class _First(_Run):
         insert_many(self.connection, schema.finding, _FINDING_COLUMNS, findings)
 
     def _detail(self, line: Line, status: ClearingStatus) -> str:
-        held = f",{yuan(line.amount_fen)}元转入挂账" if line.amount_fen else ",金额不可读"
-        where = f",终端{line.terminal_no}第{line.terminal_txn_no}笔" if isinstance(line, Purchase) else ""
         why = f"({self.check.reasons[line.line]})" if status is ClearingStatus.NOT_ELIGIBLE else ""
-        return f"第{line.line}行{status.zh}{why}{where}{held}"
+        read = {"line": line.line, "what": f"{status.message.zh}{why}", "amount": yuan(line.amount_fen)}
+        if isinstance(line, Purchase):
+            return message("clearing.held", **read, terminal=line.terminal_no, number=line.terminal_txn_no).zh
+        return message("clearing.held_unread" if line.amount_fen else "clearing.held_nothing", **read).zh
 
 
 class _Again(_Run):

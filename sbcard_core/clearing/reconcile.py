@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.files import new_text, open_text, read_cell, write_rows
+from sbcard_core.messages import message
 from sbcard_core.store import insert_many, schema
 from sbcard_core.values import Severity, yuan
 
@@ -43,11 +44,6 @@ class DifferenceKind(StrEnum):
     """对方单边."""
     AMOUNT_DIFFERS = "amount_differs"
     """金额不符."""
-
-    @property
-    def zh(self) -> str:
-        """The word a clerk knows."""
-        return {"only_ours": "我方单边", "only_theirs": "对方单边", "amount_differs": "金额不符"}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +144,15 @@ def _is_amount(text: str) -> bool:
 
 
 def _refused(path: Path, line: int) -> StatementRefused:
-    return StatementRefused(
-        f"{path.name} cannot be read at line {line}",
-        step="clearing.read_statement",
-        term="对账单",
-        advice="ask the partner for the file again",
-    )
+    what = message("clearing.statement", file=path.name, line=line)
+    return StatementRefused(what, step="clearing.read_statement", term="对账单")
 
 
 def record_differences(connection: sa.Connection, source: str, differences: Iterable[Difference]) -> int:
     """Store differences as findings (``recon.only_ours`` …) and return how many there were."""
     columns = ("stage", "code", "source", "line", "field", "severity", "amount_fen", "detail")
     rows = [
-        ("recon", f"recon.{d.kind.value}", source, 0, "", int(Severity.ERROR), _gap_fen(d), _zh(d)) for d in differences
+        ("recon", f"recon.{d.kind}", source, 0, "", int(Severity.ERROR), _gap_fen(d), _detail(d)) for d in differences
     ]
     return insert_many(connection, schema.finding, columns, rows)
 
@@ -169,7 +161,7 @@ def _gap_fen(d: Difference) -> int:
     return abs((d.ours_fen or 0) - (d.theirs_fen or 0))
 
 
-def _zh(d: Difference) -> str:
-    ours = "无" if d.ours_fen is None else yuan(d.ours_fen)
-    theirs = "无" if d.theirs_fen is None else yuan(d.theirs_fen)
-    return f"{d.kind.zh}:{d.key},我方{ours},对方{theirs}"
+def _detail(d: Difference) -> str:
+    amounts = {"ours": d.ours_fen, "theirs": d.theirs_fen}
+    shown = {side: yuan(fen) for side, fen in amounts.items() if fen is not None}
+    return message(f"clearing.recon.{d.kind}", key=d.key, **shown).zh

@@ -14,6 +14,7 @@ from sbcard_core.crypto import tac
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.eligibility import Eligibility, Purpose, Reason, Use
+from sbcard_core.messages import Message, message
 from sbcard_core.store import rows_as_table, schema
 
 LOOKUP_ROWS: Final = 400
@@ -64,12 +65,9 @@ class ClearingStatus(IntEnum):
         )[self.value]
 
     @property
-    def zh(self) -> str:
+    def message(self) -> Message:
         """The reason as a clerk reads it."""
-        return (
-            *("已清算", "格式错误", "算法不支持", "卡号与分散因子不符", "交易验证码不符", "重复流水"),
-            *("密钥版本不在册", "使用资格待核"),
-        )[self.value]
+        return message(f"clearing.{self.code}")
 
 
 class PurchaseCheck:

@@ -94,7 +94,7 @@ def journal(
                 f"{report.source}{' 已读过 (read before)' if report.repeated else ''}",
                 f"  付商户 {yuan(report.cleared_fen)} 元,{report.cleared:,} 笔;"
                 f"挂账 {yuan(report.suspended_fen)} 元,{report.suspended:,} 笔",
-                *(f"  {status.zh} {count:,}" for status, count in sorted(report.statuses.items())),
+                *(f"  {status.message.zh} {count:,}" for status, count in sorted(report.statuses.items())),
             ]
             data = {"source": report.source, "repeated": report.repeated, "statuses": counts}
             data |= {"cleared_fen": report.cleared_fen, "suspended_fen": report.suspended_fen}
@@ -120,7 +120,7 @@ def held(
         past = [clearing.verdicts(found.store, one.source, one.line) for one in there]
         lines = [
             f"{one.source}\t{one.line}\t{one.terminal_no or '-'} {one.terminal_txn_no}\t{one.at}\t{one.card_no}\t"
-            f"{yuan(one.amount_fen)} 元\t{one.status.zh}" + (f" ({len(verdicts)})" if len(verdicts) > 1 else "")
+            f"{yuan(one.amount_fen)} 元\t{one.status.message.zh}" + (f" ({len(verdicts)})" if len(verdicts) > 1 else "")
             for one, verdicts in zip(there, past, strict=True)
         ]
         data = [{**plain(one), "verdicts": plain(verdicts)} for one, verdicts in zip(there, past, strict=True)]

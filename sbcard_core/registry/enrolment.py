@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sbcard_core.fields import CitizenNumber, PersonName
 from sbcard_core.fields.name import Match, match
 from sbcard_core.files import open_input
+from sbcard_core.messages import message
 from sbcard_core.registry import findings
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.validation.records import CheckedBatch, Finding
@@ -176,6 +177,7 @@ class _Known(NamedTuple):
     county: str
 
 
+_COMPARED = ("name", "bank", "county")
 _OF_ROW = [_PERSON_COLUMNS.index(column) for column in _Known._fields]
 
 
@@ -198,18 +200,13 @@ def _insert_persons(connection: sa.Connection, name: str, rows: list[tuple[Any, 
 
 def _known_before(there: _Known, found: _Known) -> findings.LineFinding:
     line, file = found.source_line, there.source_file
-    differing = [zh for zh, *pair in _compared(there, found) if pair[0] != pair[1]]
+    differing = [name for name in _COMPARED if getattr(there, name) != getattr(found, name)]
     if not differing:
         return findings.on_line(line, "person.known", file=file)
-    if differing == ["姓名"] and match(there.name, found.name) is Match.FOLDED:
+    if differing == ["name"] and match(there.name, found.name) is Match.FOLDED:
         return findings.on_line(line, "person.name_folded", file=file)
-    return findings.on_line(line, "person.differs", file=file, fields="、".join(differing))
-
-
-def _compared(there: _Known, found: _Known) -> Iterable[tuple[str, str, str]]:
-    yield "姓名", there.name, found.name
-    yield "合作银行", there.bank, found.bank
-    yield "区县", there.county, found.county
+    fields = "、".join(message(f"registry.field.{name}").zh for name in differing)
+    return findings.on_line(line, "person.differs", file=file, fields=fields)
 
 
 def _known(connection: sa.Connection, numbers: list[str]) -> dict[str, _Known]:

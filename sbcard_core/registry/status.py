@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.messages import message
 from sbcard_core.registry.opening_results import OpeningState
 from sbcard_core.store import schema
 from sbcard_core.values import CardState
@@ -36,20 +37,7 @@ class Stage(IntEnum):
     @property
     def zh(self) -> str:
         """What a clerk reads."""
-        return _ZH[self]
-
-
-_ZH = {
-    Stage.COLLECTED: "已采集",
-    Stage.AT_BANK: "开户中",
-    Stage.OPENING_FAILED: "开户失败",
-    Stage.ACCOUNT_OPENED: "已开户",
-    Stage.IN_PRODUCTION: "制卡中",
-    Stage.PRODUCTION_FAILED: "制卡失败",
-    Stage.CARD_MADE: "待领卡",
-    Stage.CARD_ISSUED: "已发卡",
-    Stage.CARD_CANCELLED: "已注销",
-}
+        return message(f"registry.stage.{self.name.lower()}").zh
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.clearing import (
+    ClearingStatus,
     Difference,
     DifferenceKind,
     Entry,
@@ -17,6 +18,7 @@ from sbcard_core.clearing import (
     record_differences,
     write_statement,
 )
+from sbcard_core.messages import message
 from sbcard_core.store import Store, schema
 
 ENTRIES = st.lists(st.builds(Entry, st.sampled_from("ABCD"), st.integers(-3, 3)), max_size=15)
@@ -102,3 +104,15 @@ def test_another_amount_is_refused(tmp_path: Path, amount: str) -> None:
     (tmp_path / "s.csv").write_text(f"key,amount_fen\nB,1\nA,{amount}\n", "utf-8")
     with pytest.raises(StatementRefused, match="line 3"):
         list(read_statement(tmp_path / "s.csv"))
+
+
+def test_every_verdict_and_difference_has_its_sentence_in_both_languages() -> None:
+    verdicts = [status.message for status in ClearingStatus]
+    differences = [message(f"clearing.recon.{kind}", key="K", ours="1.00", theirs="2.00") for kind in DifferenceKind]
+    for rendered in ([one.zh for one in verdicts], [one.en for one in verdicts]):
+        assert len(set(rendered)) == len(ClearingStatus)
+    assert [one.en for one in differences] == [
+        "on our side only: K, 1.00 yuan",
+        "on the partner's side only: K, 2.00 yuan",
+        "amounts differ: K, ours 1.00, theirs 2.00 yuan",
+    ]
