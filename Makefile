@@ -90,7 +90,7 @@ mutants: $(VENV)/.test
 FLOORS := build/floors
 OLD    := .venv/bin/python
 SLICE  := tests/fields tests/calendar tests/store tests/hosts tests/ledger/test_ledger_posting.py \
-          tests/crypto/test_crypto_oracles.py tests/crypto/test_pkcs11_holder.py tests/cli/test_check_command.py \
+          tests/crypto/test_crypto_oracles.py tests/crypto/test_pkcs11_holder.py tests/officers tests/cli/test_check_command.py \
           tests/validation/test_check_files.py tests/validation/test_photos.py tests/validation/test_arrow_tables.py
 floors: preflight
 	rm -rf $(FLOORS) && mkdir -p $(FLOORS) && git ls-files | tar -cT - | tar -xC $(FLOORS)
