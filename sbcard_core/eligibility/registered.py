@@ -50,7 +50,7 @@ class _Known:
     accounts: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
     opened: set[tuple[int, str]] = field(default_factory=set)
     moves: Moves = field(default_factory=dict)
-    has_nobody: bool = False
+    has_nobody: bool = field(init=False)
 
 
 def registered(connection: sa.Connection, uses: Sequence[Use]) -> list[Facts]:

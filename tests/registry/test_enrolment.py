@@ -161,3 +161,15 @@ def test_one_person_whatever_the_spelling_of_the_number(
             numbers = list(connection.execute(sa.select(schema.person.c.id_number)).scalars())
         assert numbers == [NUMBER]
         assert [code for code, _, _ in details(store)] == ["person.known"] * (len(records) - 1)
+
+
+def test_a_number_that_has_no_written_form_is_kept_as_it_is(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    """A passport beside a citizen number in another spelling."""
+    batch = world.batch(tmp_path, range(2))
+    first, second = batch.accepted
+    spelled = f" {second.id_number[:6]} {second.id_number[6:].lower()}"
+    batch.accepted[:] = [first._replace(id_number="H12345678"), second._replace(id_number=spelled)]
+    enrolment.enrol(store, [batch])
+    with store.begin() as connection:
+        numbers = connection.execute(sa.select(schema.person.c.id_number).order_by("person_id")).scalars().all()
+    assert numbers == ["H12345678", second.id_number]

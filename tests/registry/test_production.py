@@ -68,6 +68,11 @@ def test_an_order_is_complete_and_ordered_once(
         )
         stored = {number: (code, factor) for number, code, factor in rows}
     assert {line["card_no"]: (world.code_of(line), line["atr"][-16:]) for line in lines} == stored
+    serials = [int(number[1:8]) for number in numbers]
+    assert serials == [1, 2, 3, 4, 5]
+    assert [stored[number] for number in numbers] == [  # region, registered identifier, serial; maker, region, counter
+        (f"430100D156000005{serial:08X}FFFFFFFF", f"8660430100{serial:06X}") for serial in serials
+    ]
     assert world.id_number(1) not in holders(store).values()
     assert production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path) == []
 
@@ -90,6 +95,28 @@ def test_a_city_without_a_letter_is_refused(world: ModuleType, store: Store, tmp
     with pytest.raises(NumbersExhausted):
         nowhere.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
     assert holders(store) == {}
+
+
+@pytest.mark.parametrize("said", [{"失败环节": "制卡"}, {"失败原因": "芯片损坏"}])
+def test_a_step_or_a_reason_alone_fails_a_card(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, said: dict[str, str]
+) -> None:
+    """Of a card that is not made yet, and of one an earlier file brought."""
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    whole = world.factory_answer(order, holders(store))
+    production.read_back_file(only(whole, {1}, "p1.csv"), read_on=BACK)
+    lines = [json.loads(text) for text in order.read_text("utf-8").splitlines()][:2]
+    known = holders(store)
+    rows = [
+        {"社保卡号": n["card_no"], "社会保障号码": known[n["card_no"]], "卡识别码": world.code_of(n)} | said
+        for n in lines
+    ]
+    back_file.write(tmp_path / "p2.csv", order.stem, rows)
+    report = production.read_back_file(tmp_path / "p2.csv", read_on=BACK)
+    assert (report.made, report.already, report.failed, report.missing, report.unmatched) == (0, 1, 1, 3, 1)
+    found = ["production.made_before", "production.failed", *["production.missing"] * 3]
+    assert [f.code for f in report.findings] == found
 
 
 @pytest.mark.parametrize("columns", [back_file.COLUMNS, back_file.COLUMNS_OTHER_CITY, back_file.COLUMNS[::-1]])

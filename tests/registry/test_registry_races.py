@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from types import ModuleType
 from typing import Any
 
@@ -88,6 +88,45 @@ def test_one_file_enrolled_by_two_is_enrolled_once(
     with two[0].begin() as connection:
         found = connection.execute(sa.select(schema.finding.c.stage, schema.finding.c.line).order_by("line")).all()
     assert found == [("validation", 2), ("validation", 6)]
+
+
+def test_findings_of_two_that_enrol_one_file_batch_by_batch_are_kept_once(
+    world: ModuleType, two: tuple[Store, Store], tmp_path: Path
+) -> None:
+    """One begins, the other begins anew, the one goes on, the other ends; three batches with a finding each."""
+    began, restarted, went_on, ended = Event(), Event(), Event(), Event()
+
+    def thirds() -> list[CheckedBatch]:
+        parts = [world.batch(tmp_path, range(6), last=n == 2) for n in range(3)]
+        for n, part in enumerate(parts):
+            part.accepted[:] = part.accepted[2 * n : 2 * n + 2]
+            found = Finding("c1.csv", 2 * n + 2, "x", "phone", Severity.NOTE, Disposition.ACCEPTED, "提示", "note", "")
+            part.findings.append(found)
+        return parts
+
+    def first() -> Iterator[CheckedBatch]:
+        for part, done, wait in zip(thirds(), (began, went_on, ended), (restarted, ended, ended), strict=True):
+            yield part
+            done.set()
+            assert wait.wait(60)
+
+    def second() -> Iterator[CheckedBatch]:
+        for part, done, wait in zip(
+            thirds(), (restarted, restarted, restarted), (began, went_on, went_on), strict=True
+        ):
+            assert wait.wait(60)
+            yield part
+            done.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        one = pool.submit(enrolment.enrol, two[0], first())
+        enrolment.enrol(two[1], second())
+        ended.set()
+        assert one.result(60).repeated == ["c1.csv"]
+    with two[0].begin() as connection:
+        found = connection.execute(sa.select(schema.finding.c.line).order_by("line")).scalars().all()
+    assert found == [2, 4, 6]
+    assert count(two[0], schema.person) == 6
 
 
 def test_another_file_of_the_same_name_closed_meanwhile(
