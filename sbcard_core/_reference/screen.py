@@ -136,7 +136,7 @@ def _luhn(check: Check, cell: bytes) -> bool:
         return False
     digits = [byte - 48 for byte in reversed(cell)]
     total = sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(digits))
-    return total > 0 and total % 10 == 0
+    return total > 0 and (check.alt != 0 or total % 10 == 0)
 
 
 def _card(cell: bytes) -> bool:

@@ -21,6 +21,8 @@ _BACK = "back-file of public vendor code"
 _CARD_LAW = "居民身份证法 第五条"
 _LAW_DAY = date(2004, 1, 1)
 
+_NOT_ZEROS = r"(?=0*[1-9])[0-9]{1,32}"
+"""An account of any bank's own form."""
 _TEXT = r"[一-龥0-9A-Za-z()()#-]{1,60}"
 
 
@@ -165,9 +167,9 @@ _BACK_FILE = (
               source="ISO/IEC 7816-3"),
     field_of("bank", required=False, optional=True),
     replace(_ACCOUNT, optional=True),
-    FieldSpec("个人帐户", "personal_account", "exact", "account_no.format", "[0-9]{1,32}", required=False,
+    FieldSpec("个人帐户", "personal_account", "exact", "account_no.format", _NOT_ZEROS, required=False,
               optional=True, aliases=("个人账户",), sensitivity=Sensitivity.NUMBER, source=_BACK),
-    FieldSpec("金融帐户", "financial_account", "exact", "account_no.format", "[0-9]{1,32}", required=False,
+    FieldSpec("金融帐户", "financial_account", "exact", "account_no.format", _NOT_ZEROS, required=False,
               optional=True, aliases=("金融账户",), sensitivity=Sensitivity.NUMBER, source=_BACK),
     _text("装箱位置", "box", "box.format", source=_BACK, optional=True),
     FieldSpec("失败环节", "failed_stage", "code", "stage.code", "银行|制卡", frozenset({"银行", "制卡"}),

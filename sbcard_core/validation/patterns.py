@@ -37,6 +37,13 @@ class Text(NamedTuple):
     not_first: frozenset[str] = frozenset()
 
 
+class Digits(NamedTuple):
+    """``low`` to ``high`` digits, not all of them 0."""
+
+    low: int
+    high: int
+
+
 class _Repeat(NamedTuple):
     atom: str
     low: int
@@ -78,15 +85,18 @@ _STEPPED = re.compile(r"\(\?:(?P<inner>[^()]+)\)(?P<count>\{\d+(?:,\d+)?\})")
 _MARKED = re.compile(r"(?P<first>[^()]+)\(\?:(?P<mark>[^\[\\(){}?*+|.^$])(?P<next>[^()]+)\)(?:\?|\{0,(?P<more>\d+)\})")
 
 
+_NOT_ZEROS = re.compile(r"\(\?=0\*\[1-9\]\)\[0-9\]\{([0-9]+),([0-9]+)\}")
 _NOT_FIRST = re.compile(r"\(\?!(?P<atom>\[[^\]\\]+\])\)(?P<rest>.+)", re.DOTALL)
 
 
-def read(pattern: str) -> Shape | Text | None:
+def read(pattern: str) -> Shape | Text | Digits | None:
     """The shape of a regular expression.
 
     Example:
         >>> read("1[3-9][0-9]{9}").high, read("[一-龥]{1,12}(?:·[一-龥]{1,12})?").mark, read("a|b")
         (11, '·', None)
+        >>> read("(?=0*[1-9])[0-9]{1,32}")
+        Digits(low=1, high=32)
         >>> read("(?![不无])[一-龥]{1,12}").not_first == {"不", "无"}
         True
     """
@@ -113,7 +123,9 @@ def read(pattern: str) -> Shape | Text | None:
     return _plain(pattern)
 
 
-def _plain(pattern: str) -> Shape | Text | None:
+def _plain(pattern: str) -> Shape | Text | Digits | None:
+    if (digits := _NOT_ZEROS.fullmatch(pattern)) is not None:
+        return Digits(int(digits[1]), int(digits[2]))
     sequence = _repeats(pattern)
     if not sequence or any(repeat.low != repeat.high for repeat in sequence[:-1]):
         return None

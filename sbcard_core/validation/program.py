@@ -18,7 +18,7 @@ from sbcard_core.validation import clauses
 from sbcard_core.validation.blocks import MAX_COLUMNS, Code
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import BoundRule
-from sbcard_core.validation.patterns import PAD, Shape, Text, read
+from sbcard_core.validation.patterns import PAD, Digits, Shape, Text, read
 from sbcard_core.validation.rules import RecordRules
 from sbcard_core.validation.spec import FieldSpec, Layout, RecordSpec
 
@@ -205,6 +205,8 @@ class _Builder:
         shape = read(pattern)
         if isinstance(shape, Shape):
             return self.shape(column, options, shape)
+        if isinstance(shape, Digits):
+            return self.add(LUHN, column, options, low=shape.low, high=shape.high, alt=1)
         return shape is not None and self.text(column, options, shape)
 
     def values(self, column: int, options: int, allowed: frozenset[str]) -> bool:

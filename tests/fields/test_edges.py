@@ -352,3 +352,9 @@ def test_errors_of_numbers_and_names_say_every_reason_in_both_languages() -> Non
     assert "姓名有误：超长；含有姓名中不用的字符" in wrong.value.in_language("zh")
     for problem in name.Problem:
         assert name.InvalidName([problem]).in_language("zh").startswith("姓名有误")
+
+
+def test_no_birth_lies_behind_the_last_day_the_kernels_count() -> None:
+    for born, is_good in (("20751231", True), ("20760101", False)):
+        body = f"430102{born}001"
+        assert citizen_id.is_valid(body + citizen_id.check_digit(body)) is is_good

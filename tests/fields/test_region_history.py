@@ -159,6 +159,16 @@ def test_a_warning_explains_itself() -> None:
     assert "湖南省" in region.status("430199").message_zh
     assert region.status("430112", date(1990, 1, 1), on=date(2010, 1, 1)).message_en.endswith("not yet in 2010")
     assert region.status("430102", date(1990, 1, 1)).message_zh == ""
+    shun_ping = region.status("132426", date(2013, 1, 1)).message_zh  # a county renamed, then given another code
+    assert "1981-1994年为顺平县，后为130636顺平县" in shun_ping
+    lin_chuan = region.status(
+        "362501", date(2013, 1, 1)
+    ).message_zh  # the new code had gone in the year the old one did
+    assert "后为362502临川市" in lin_chuan
+
+
+def test_a_code_of_a_prefecture_lasts_as_long_as_the_last_division_it_named() -> None:
+    assert gbt2260.last_year("142200") == 2000  # 忻县地区 to 1983, 忻州地区 to 2000
 
 
 def test_everyone_of_hunan_is_known_whenever_born() -> None:

@@ -236,6 +236,16 @@ def test_zeros_as_account_and_card_number_are_refused(tmp_path: Path) -> None:
     headers = ["社保卡号", "社会保障号码", "卡识别码", "失败环节", "失败原因"]
     data = csv_of(["0" * 9, number(2), "430100D156000005" + "0" * 16, "", ""], headers=headers)
     assert codes(checked(tmp_path, data, spec=BACK_FILE)) == ["card_no.format"]
+    headers = ["社保卡号", "社会保障号码", "卡识别码", "失败环节", "失败原因", "个人帐户", "金融账户"]
+    made = ["B00000019", number(2), "430100D156000005" + "1" * 16, "", ""]
+    for accounts, expected in (
+        (["0" * 16, "0"], 2),
+        (["0012", ""], 0),
+        (["1" + "0" * 31, "01"], 0),
+        (["1" * 33, "-1"], 2),
+    ):
+        data = csv_of([*made, *accounts], headers=headers)
+        assert codes(checked(tmp_path, data, spec=BACK_FILE)) == ["account_no.format"] * expected
 
 
 # ------------------------------------------------------------------------------------------------------- masking

@@ -39,7 +39,7 @@ enum {
                       * the low half of alt holds; its high half, if any, less 1 is the place of the first unit's class */
     SBC_NUMBER = 5,  /* citizen number: characters, date up to `max`, check, none that ends in 000; last birth year by
                       * region */
-    SBC_LUHN = 6,    /* min..max digits with a right Luhn digit */
+    SBC_LUHN = 6,    /* min..max digits, not all 0, with a right Luhn digit where alt is 0 */
     SBC_CARD = 7,    /* card number: 8 of 0-9A-Z and the GB 11714 check character */
     SBC_KEY = 8      /* only the number's form: 17 digits and 0-9 or X */
 };

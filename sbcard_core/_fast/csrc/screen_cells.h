@@ -159,7 +159,7 @@ static inline int is_luhn(const sbc_check *check, sbc_cell cell) {
         }
         sum += k & 1 ? DOUBLED[digit] : digit;
     }
-    return sum && sum % 10 == 0; /* zeros alone are no account */
+    return sum && (check->alt || sum % 10 == 0); /* zeros alone are no account */
 }
 
 static inline int is_card(sbc_cell cell) {
