@@ -92,7 +92,7 @@ class TwoStep(Pins):
                 term="内部认证失败",
             )
         key = self._holder_key()
-        if asked.external_process and key is not None:
+        if key is not None:
             self._external(key, got.external, got.external_original)
         return self.read_basic()
 

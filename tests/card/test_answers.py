@@ -1,6 +1,8 @@
 """What a session and a purse make of each answer of the card: no word but 9000 is success, no doubt is a certainty."""
 
+import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from operator import xor
 from typing import Any
@@ -9,14 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apdu.errors import CardLost, UnexpectedStatus
+from apdu.errors import CardLost, MalformedData, UnexpectedStatus
 from apdu.status import StatusWord
 from readers.sim.card import VirtualCard
+from sbcard_core.card.account import Account
 from sbcard_core.card.errors import OutcomeUnknown, PinLocked, PinWrong, RecordMalformed
+from sbcard_core.card.loadhost import LoadAuthorisation, LoadRequest
+from sbcard_core.card.money import LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profiles.v2 import SAMPLE
-from sbcard_core.card.purse import Purse
+from sbcard_core.card.purse import Proof, Purse
 from sbcard_core.card.session import CardSession
-from sbcard_core.errors import SBCardError
+from sbcard_core.card.torn import Action, Evidence, Settlement, Verdict
+from sbcard_core.crypto.rules import Df04Command
+from sbcard_core.errors import Refused, SBCardError
 from tests.card import tearing
 from tests.card.generations import NAME, make_card, make_holder, open_session
 
@@ -35,6 +42,7 @@ class Answers:
         return self.card.transmit(command) if given is None else given
 
 
+AT = dt.datetime.fromisoformat("2014-07-31T09:30:15")
 words = st.integers(0, 0xFFFF).filter(lambda word: word >> 8 not in (0x61, 0x6C))
 LIKELY = [0x6982, 0x6983, 0x6984, 0x6985, 0x6F00, 0x6300, 0x63C0, 0x63CF, 0x6A88, 0x9000, 0x9001, 0x6E00]
 
@@ -255,3 +263,141 @@ def test_reset_information_is_the_atrs_historical_bytes_wherever_they_begin() ->
             raw += bytes((reduce(xor, raw[1:]),))
         assert basic.driver_line(raw).split("|")[5] == wanted
         assert CardSession(make_card(), profile=SAMPLE, atr=raw).begin_basic().reset_info.hex().upper() == wanted
+
+
+def test_asking_for_tries_is_a_verify_of_the_pin_without_data() -> None:
+    channel = Answers(make_card(), 0x20, b"\x63\xc3")
+    assert open_session(channel).pin_tries() == 3
+    assert channel.sent[-1] == bytes.fromhex("00200000")
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 30])
+def test_the_whole_log_is_read_and_nothing_behind_it(count: int) -> None:
+    """Record 1 to the declared count, or 30 where none is declared; the first that is missing ends it."""
+    file = SAMPLE.file(SAMPLE.assumed.purse_log.path)  # type: ignore[union-attr]
+    most, size = file.count or 30, sum(field.length for field in file.records)
+
+    def row(command: bytes) -> bytes:
+        return bytes(size) + b"\x90\x00" if command[2] <= count else b"\x6a\x83"
+
+    channel = Answers(tearing.make_card(), 0xB2, row)
+    purse = Purse(channel, profile=SAMPLE)
+    purse.select()
+    channel.sent.clear()
+    assert purse.log() is not None
+    asked = [command[2] for command in channel.sent if command[1] == 0xB2]
+    assert asked == list(range(1, min(count + 1, most) + 1))
+
+
+@given(st.sampled_from(Verdict), st.sampled_from(Action), st.sampled_from(Movement), st.sampled_from([b"", b"1234"]))
+def test_only_a_purchase_to_be_posted_with_its_tac_has_a_receipt(
+    verdict: Verdict, action: Action, movement: Movement, tac: bytes
+) -> None:
+    at = AT
+    record = MoneyRecord(movement, bytes(8), "430100", 1200, 5000, 7, bytes(6), 1, 6, 1, 0, at, "X00000019")
+    found = Settlement(record, verdict, action, (), tac)
+    if (action, movement, bool(tac)) == (Action.POST, Movement.PURCHASE, True):
+        receipt = found.receipt()
+        assert (receipt.tac, receipt.card_no, receipt.balance_fen) == (tac, "X00000019", 3800)
+        assert (receipt.offline_no, receipt.terminal_txn_no, receipt.key_version, receipt.algorithm) == (7, 1, 1, 0)
+        assert found.receipt("X00000027").card_no == "X00000027"
+    else:
+        with pytest.raises(Refused):
+            found.receipt("X00000027")
+
+
+def test_no_receipt_and_no_evidence_shows_a_tac_or_a_key_part() -> None:
+    tac, at = bytes.fromhex("A1B2C3D4"), AT
+    record = MoneyRecord(Movement.PURCHASE, bytes(8), "430100", 1200, 5000, 7, bytes(6), 1, 6, 1, 0, at)
+    load = LoadReceipt(100, 900, 3, 2, at, tac)
+    assert load.balance_fen == 1000
+    request = LoadRequest(bytes(8), "430100", 900, 100, 2, bytes(6), 3, 1, 0, tac, tac, at)
+    shown = [load, PurchaseReceipt.of(record, tac), request, LoadAuthorisation(tac, at),
+             Evidence(7, proof=Proof(tac, tac)),
+             Settlement(record, Verdict.DEBITED, Action.POST, (), tac)]  # fmt: skip
+    for one in shown:
+        assert repr(tac) not in repr(one)
+
+
+class Counting:
+    """A load host that counts what it is asked, and answers a MAC2 of its own."""
+
+    def __init__(self) -> None:
+        self.asked: list[LoadRequest] = []
+
+    def authorise_load(self, request: LoadRequest) -> LoadAuthorisation:
+        self.asked.append(request)
+        return LoadAuthorisation(b"MAC2", request.at + dt.timedelta(seconds=2))
+
+
+def account_session(answers: dict[int, bytes]) -> tuple[CardSession, list[bytes]]:
+    """A session whose card has DF04's unknown instructions, and answers them as told."""
+    card = make_card()
+    sent: list[bytes] = []
+
+    class Channel:
+        atr = card.atr
+
+        def transmit(self, command: bytes) -> bytes:
+            sent.append(command)
+            if command[0] == 0xB0:
+                return answers[command[1]]
+            return card.transmit(command)
+
+    instructions = {
+        Df04Command.CREDIT_FOR_LOAD: 0x52, Df04Command.INITIALIZE_FOR_DEBIT: 0x2A, Df04Command.DEBIT: 0x54,
+        Df04Command.GET_PROOF: 0x5A,
+    }  # fmt: skip
+    rules = replace(SAMPLE.assumed.purse, df04_instructions=instructions)
+    profile = replace(SAMPLE, assumed=replace(SAMPLE.assumed, purse=rules))
+    return CardSession(Channel(), profile=profile), sent
+
+
+def test_the_medical_account_sends_what_its_page_and_the_purse_say() -> None:
+    """Each command byte for byte, and each answer taken apart."""
+    opened = bytes.fromhex("000003E8 0007 01 00 11223344 AABBCCDD")
+    session, sent = account_session(
+        {
+            0x26: bytes.fromhex("0000C3509000"), 0x28: opened + b"\x90\x00", 0x52: bytes.fromhex("A1B2C3D49000"),
+            0x2A: bytes.fromhex("000003E8 0009 000000 01 00 11223344 9000"),
+            0x54: bytes.fromhex("A1B2C3D4 E5F60718 9000"),
+            0x5A: bytes.fromhex("01020304 05060708 9000"),
+        }
+    )  # fmt: skip
+    account, host, at = Account(session), Counting(), AT
+    terminal = bytes.fromhex("430100000001")
+    assert account.balance().amount_fen == 50_000
+    receipt = account.load(1200, terminal, at, host)
+    assert (receipt.amount_fen, receipt.balance_before_fen, receipt.balance_fen, receipt.online_no) == (
+        1200,
+        1000,
+        2200,
+        7,
+    )
+    assert (receipt.type, receipt.at, receipt.tac.hex()) == (0x31, at + dt.timedelta(seconds=2), "a1b2c3d4")
+    (asked,) = host.asked
+    assert (asked.balance_fen, asked.amount_fen, asked.type, asked.online_no, asked.at) == (1000, 1200, 0x31, 7, at)
+    assert (asked.random.hex(), asked.mac1.hex(), asked.terminal_no) == ("11223344", "aabbccdd", terminal)
+    debit = account.initialize_debit(300, terminal)
+    assert (debit.balance_fen, debit.offline_no) == (1000, 9)
+    paid = account.debit(bytes.fromhex("00000005"), at, b"MAC1")
+    assert (paid.tac.hex(), paid.mac2.hex()) == ("a1b2c3d4", "e5f60718")
+    proof = account.proof(1, 9)
+    assert (proof.mac.hex(), proof.tac.hex()) == ("01020304", "05060708")
+    index = f"{SAMPLE.purse_key_index():02X}"
+    assert [command.hex().upper() for command in sent if command[0] == 0xB0] == [
+        "B026000104",
+        f"B02800010B{index}000004B043010000000110",
+        "B05200000B20140731093017" + b"MAC2".hex().upper() + "04",
+        f"B02A01010B{index}0000012C4301000000010F",
+        "B05401000F0000000520140731093015" + b"MAC1".hex().upper() + "08",
+        "B05A000102000908",
+    ]
+
+
+@pytest.mark.parametrize("tac", ["A1B2C3", "A1B2C3D4E5", ""])
+def test_a_tac_of_the_account_has_four_bytes(tac: str) -> None:
+    opened = bytes.fromhex("000003E8 0007 01 00 11223344 AABBCCDD 9000")
+    session, _ = account_session({0x28: opened, 0x52: bytes.fromhex(tac + "9000")})
+    with pytest.raises(MalformedData, match="TAC"):
+        Account(session).load(1200, bytes(6), AT, Counting())

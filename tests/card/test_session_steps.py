@@ -5,19 +5,24 @@ from typing import Any
 
 import pytest
 
+from apdu.errors import UnexpectedStatus
 from sbcard_core.card.errors import (
     HsmDiffers,
+    InitialPinRefused,
     InternalAuthFailed,
+    PinLengthRefused,
     StepOutOfOrder,
 )
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles.v1 import V1
 from sbcard_core.card.profiles.v2 import V2
 from sbcard_core.card.profiles.v3 import V3
+from sbcard_core.card.session import CardSession
 from sbcard_core.crypto.errors import AssumptionNotSet, HolderFailed, MalformedHsmText
 from sbcard_core.crypto.hsm_strings import BasicStep2, KeyStep2, answer
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.errors import InvalidValue
 from tests.card.generations import FACTOR, KEYS, NAME, PATH, lock, make_card, make_holder, open_session
 
 
@@ -114,3 +119,73 @@ def test_pin_messages_in_three_steps(new: str) -> None:
     session.verify_pin(new or "123456")
     with pytest.raises(StepOutOfOrder):
         session.finish_pin_message(body + mac)
+
+
+@pytest.mark.parametrize(
+    ("pin", "error"), [("123456", InitialPinRefused), ("888888", InitialPinRefused), ("123", PinLengthRefused)]
+)
+def test_a_pin_that_may_not_be_chosen_is_refused_before_anything_is_sent(pin: str, error: type[Exception]) -> None:
+    session = open_session(make_card(), profile=V2)
+    with pytest.raises(error) as refused:
+        session.begin_pin_message(pin)
+    assert (session.apdu_count, refused.value.step) == (0, "reload PIN")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("new", "size", "step"), [("135792", 20, "reload PIN"), ("", 4, "unblock PIN")])
+def test_a_message_of_another_length_is_not_sent_and_a_refused_one_is_named(new: str, size: int, step: str) -> None:
+    """And each of them ends its three steps: the next message begins anew."""
+    for body in (bytes(size - 1), bytes(size + 1), "zz", "00" * (size + 1), b""):
+        session = open_session(make_card(), profile=V2)
+        session.continue_pin_message(key_answer(session.begin_pin_message(new), KeyUsage.RPK))
+        count = session.apdu_count
+        with pytest.raises(HolderFailed, match=f"instead of {size}"):
+            session.finish_pin_message(body)
+        assert session.apdu_count == count
+        with pytest.raises(StepOutOfOrder, match="not begun"):
+            session.finish_pin_message(bytes(size))
+    session.continue_pin_message(key_answer(session.begin_pin_message(new), KeyUsage.RPK))
+    with pytest.raises(UnexpectedStatus) as wrong:
+        session.finish_pin_message(bytes(size))
+    assert (wrong.value.sw.value, wrong.value.step) == (0x6988, step)
+
+
+def test_a_reloaded_pin_has_to_be_verified_again() -> None:
+    session = open_session(make_card(), profile=V2)
+    session.verify_pin("123456")
+    session.continue_pin_message(key_answer(session.begin_pin_message(), KeyUsage.RPK))
+    assert session._pin_verified
+    step = session._waiting.asked  # type: ignore[union-attr]
+    mac = make_holder().mac_many(
+        KeyUsage.RPK,
+        b"".join(PATH),
+        [bytes.fromhex(step.header)],
+        iv=step.process,  # type: ignore[attr-defined]
+    )[0]
+    session.finish_pin_message(bytes(mac))
+    assert not session._pin_verified
+
+
+def test_an_answer_of_a_key_to_another_question_is_not_sent() -> None:
+    session = open_session(make_card(), profile=V2)
+    session.select_environment()
+    asked = session.begin_key("UK_SSSE")
+    count = session.apdu_count
+    got = KeyStep2.parse(key_answer(asked, KeyUsage.UK_SSSE))
+    with pytest.raises(HolderFailed, match="another question"):
+        session.finish_key(replace(got, original=bytes(8)))
+    assert session.apdu_count == count
+    with pytest.raises(StepOutOfOrder):
+        session.finish_key(got)
+
+
+def test_without_an_atr_no_two_steps() -> None:
+    session = CardSession(Mute(make_card()), profile=V2)
+    with pytest.raises(InvalidValue, match="ATR"):
+        session.begin_basic()
+
+
+class Mute:
+    """A channel that does not know its card's answer to reset."""
+
+    def __init__(self, card: Any) -> None:
+        self.transmit = card.transmit
