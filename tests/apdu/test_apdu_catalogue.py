@@ -259,3 +259,11 @@ def test_a_fresh_challenge_starts_every_protected_command() -> None:
     assert [command.ins for command in card.sent] == [0x84, 0xD6]
     with pytest.raises(SecureMessagingError):
         sm.send(card, iso.update_binary(b"data", sfi=5), mac_from, challenge=8)
+
+
+def test_a_command_without_data_has_nothing_encrypted() -> None:
+    def never(_: bytes) -> bytes:
+        raise AssertionError("encrypted")
+
+    made = sm.wrap(CommandAPDU(0, 0xB0, 0, 0, ne=8), lambda header, body: bytes(4), never)
+    assert (made.cla, made.data, made.ne) == (4, bytes(4), 8)

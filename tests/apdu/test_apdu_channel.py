@@ -1,8 +1,20 @@
 """Wrappers of a channel: T=0 endings and traces."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from apdu import APDUError, CommandAPDU, ExactLengthChannel, GetResponseChannel, LimitExceeded, TraceChannel
+from apdu import (
+    APDUError,
+    CommandAPDU,
+    ExactLengthChannel,
+    GetResponseChannel,
+    LimitExceeded,
+    ResponseAPDU,
+    StatusWord,
+    TraceChannel,
+)
+from apdu.chaining import ChainingChannel
 from apdu.instructions import verify_pin
 
 
@@ -122,3 +134,19 @@ def test_a_repeat_asks_for_exactly_what_the_card_named_in_short_form(sw: str, ne
         wrap(script).transmit(CommandAPDU(0, 0xB0, 0, 0, ne=4096).encode())
         repeated = CommandAPDU.decode(bytes.fromhex(script.sent[1]))
         assert (repeated.ne, repeated.extended, len(script.sent)) == (ne, False, 2)
+
+
+def test_a_part_that_is_answered_with_data_and_9000_is_no_refusal() -> None:
+    script = Script("AA9000", "BB9000", "CC9000")
+    answer = ChainingChannel(script, size=2).transmit(CommandAPDU(0x80, 0xD4, 1, 0, b"12345").encode())
+    assert (answer.hex().upper(), [sent[:2] for sent in script.sent]) == ("CC9000", ["90", "90", "80"])
+    refused = Script("AA9000", "BB6985", "CC9000")
+    answer = ChainingChannel(refused, size=2).transmit(CommandAPDU(0x80, 0xD4, 1, 0, b"12345").encode())
+    assert (answer.hex().upper(), len(refused.sent)) == ("BB6985", 2)
+
+
+@given(st.binary(max_size=300), st.integers(0, 0xFFFF))
+def test_an_answer_is_its_data_and_its_status_word(data: bytes, word: int) -> None:
+    made = ResponseAPDU(data, StatusWord(word)).encode()
+    assert made == data + word.to_bytes(2, "big")
+    assert ResponseAPDU.decode(made) == ResponseAPDU(data, StatusWord(word))

@@ -308,3 +308,27 @@ def test_words(command: str, answer: str, zh: str) -> None:
 def test_any_exchange_has_words(command: bytes, answer: bytes | None) -> None:
     assert describe(Exchange(command, answer)).zh
     assert describe(Exchange(None, answer)).en
+
+
+def test_a_line_of_the_most_characters_is_read_and_a_longer_one_refused() -> None:
+    line = '{"dir": ">", "hex": "00840000"}'
+    (longest,) = trace.parse([line.ljust(trace.MAX_LINE)])
+    assert longest.command == bytes.fromhex("00840000")
+    with pytest.raises(TraceMalformed, match="too long"):
+        list(trace.parse([line.ljust(trace.MAX_LINE + 1)]))
+
+
+@pytest.mark.parametrize("key", ["hex", "slot", "note"])
+@pytest.mark.parametrize("value", ["5", "null", "[]", "{}", "true", "1.5"])
+def test_each_text_of_a_line_is_a_text(key: str, value: str) -> None:
+    row = {"dir": '">"', "hex": '"00840000"', "slot": '"card"', "note": '"x"', key: value}
+    with pytest.raises(TraceMalformed, match="are text"):
+        list(trace.parse(["{" + ", ".join(f'"{name}": {text}' for name, text in row.items()) + "}"]))
+
+
+def test_words_name_files_by_number_where_nobody_names_them() -> None:
+    selected = describe(Exchange(bytes.fromhex("00A4000002EF05"), bytes.fromhex("9000")))
+    assert "EF05" in selected.en
+    assert "SFI 05" in describe(Exchange(bytes.fromhex("00B2012C00"), bytes.fromhex("9000"))).en
+    named = describe(Exchange(bytes.fromhex("00A4000002EF05"), bytes.fromhex("9000")), lambda _: "the card's file")
+    assert "the card's file" in named.zh
