@@ -271,17 +271,18 @@ def test_asking_for_tries_is_a_verify_of_the_pin_without_data() -> None:
     assert channel.sent[-1] == bytes.fromhex("00200000")
 
 
-@pytest.mark.parametrize("count", [0, 1, 9, 10, 30])
-def test_the_whole_log_is_read_and_nothing_behind_it(count: int) -> None:
+@pytest.mark.parametrize("declared", [0, 1, 10])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 254])
+def test_the_whole_log_is_read_and_nothing_behind_it(count: int, declared: int) -> None:
     """Record 1 to the declared count, or 30 where none is declared; the first that is missing ends it."""
-    file = SAMPLE.file(SAMPLE.assumed.purse_log.path)  # type: ignore[union-attr]
-    most, size = file.count or 30, sum(field.length for field in file.records)
+    file = replace(SAMPLE.file(SAMPLE.assumed.purse_log.path), count=declared)  # type: ignore[union-attr]
+    most, size = declared or 30, sum(field.length for field in file.records)
 
     def row(command: bytes) -> bytes:
         return bytes(size) + b"\x90\x00" if command[2] <= count else b"\x6a\x83"
 
     channel = Answers(tearing.make_card(), 0xB2, row)
-    purse = Purse(channel, profile=SAMPLE)
+    purse = Purse(channel, profile=replace(SAMPLE, more_files=(file,)))
     purse.select()
     channel.sent.clear()
     assert purse.log() is not None
@@ -367,6 +368,7 @@ def test_the_medical_account_sends_what_its_page_and_the_purse_say() -> None:
     account, host, at = Account(session), Counting(), AT
     terminal = bytes.fromhex("430100000001")
     assert account.balance().amount_fen == 50_000
+    session.select("DF01")
     receipt = account.load(1200, terminal, at, host)
     assert (receipt.amount_fen, receipt.balance_before_fen, receipt.balance_fen, receipt.online_no) == (
         1200,
@@ -378,13 +380,20 @@ def test_the_medical_account_sends_what_its_page_and_the_purse_say() -> None:
     (asked,) = host.asked
     assert (asked.balance_fen, asked.amount_fen, asked.type, asked.online_no, asked.at) == (1000, 1200, 0x31, 7, at)
     assert (asked.random.hex(), asked.mac1.hex(), asked.terminal_no) == ("11223344", "aabbccdd", terminal)
+    session.select("DF01")
     debit = account.initialize_debit(300, terminal)
     assert (debit.balance_fen, debit.offline_no) == (1000, 9)
     paid = account.debit(bytes.fromhex("00000005"), at, b"MAC1")
     assert (paid.tac.hex(), paid.mac2.hex()) == ("a1b2c3d4", "e5f60718")
+    session.select("DF01")
     proof = account.proof(1, 9)
     assert (proof.mac.hex(), proof.tac.hex()) == ("01020304", "05060708")
     index = f"{SAMPLE.purse_key_index():02X}"
+    assert all(  # each of the four that open something selects the account's directory first
+        sent[at - 1][:2] == b"\x00\xa4"
+        for at, command in enumerate(sent)
+        if command[0] == 0xB0 and command[1] in (0x26, 0x28, 0x2A, 0x5A)
+    )
     assert [command.hex().upper() for command in sent if command[0] == 0xB0] == [
         "B026000104",
         f"B02800010B{index}000004B043010000000110",
@@ -401,3 +410,46 @@ def test_a_tac_of_the_account_has_four_bytes(tac: str) -> None:
     session, _ = account_session({0x28: opened, 0x52: bytes.fromhex(tac + "9000")})
     with pytest.raises(MalformedData, match="TAC"):
         Account(session).load(1200, bytes(6), AT, Counting())
+
+
+def test_evidence_asks_for_nothing_that_moves_money() -> None:
+    """The counters come from initialises of no amount, whichever way the money went."""
+    channel = Answers(tearing.make_card(), 0x00, b"")
+    purse = tearing.open_purse(channel)
+    purse.select()
+    channel.sent.clear()
+    assert [purse.number(movement) for movement in Movement] == [0, 0]
+    assert [(command[:4].hex(), command[6:10]) for command in channel.sent if command[1] == 0x50] == [
+        ("80500102", bytes(4)), ("80500002", bytes(4)),
+    ]  # fmt: skip
+
+
+def test_a_load_has_no_number_of_a_terminals_psam() -> None:
+    kept: list[MoneyRecord] = []
+    tearing.open_purse(tearing.make_card()).load(
+        100, bytes(6), AT, tearing.KeyedLoadHost(tearing.KEYS), journal=kept.append
+    )
+    assert [(record.movement, record.terminal_txn_no, record.balance_after_fen) for record in kept] == [
+        (Movement.LOAD, 0, tearing.START + 100)
+    ]
+
+
+@pytest.mark.parametrize("ending", ["wrong", "unblocked"])
+def test_a_pin_counts_as_verified_until_it_is_wrong_or_changed_by_the_issuer(ending: str) -> None:
+    session = open_session(make_card(), holder=make_holder())
+    session.verify_pin("123456")
+    assert session._pin_verified
+    if ending == "wrong":
+        with pytest.raises(PinWrong):
+            session.verify_pin("654321")
+    else:
+        session.unblock_pin()
+    assert not session._pin_verified
+
+
+def test_a_purse_uses_the_session_it_is_given_and_else_one_of_its_own() -> None:
+    channel = Answers(tearing.make_card(), 0x00, b"")
+    session = CardSession(channel, profile=SAMPLE)
+    assert Purse(channel, profile=SAMPLE, session=session)._session is session
+    alone = Purse(channel, profile=SAMPLE)
+    assert (alone._session is session, alone.balance(), alone.factor) == (False, tearing.START, session.factor)

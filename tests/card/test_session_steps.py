@@ -189,3 +189,44 @@ class Mute:
 
     def __init__(self, card: Any) -> None:
         self.transmit = card.transmit
+
+
+def test_a_key_is_asked_for_where_the_session_stands_and_a_pin_message_in_the_environment() -> None:
+    """``begin_key`` selects the directory anew, as a challenge counts only there; nothing else is asked after it."""
+    session = open_session(make_card(), profile=V2)
+    for begin, place in (
+        (lambda: session.begin_key("UK_SSSE"), "DF01"),
+        (session.begin_pin_message, session.profile.environment),
+    ):
+        session.select("DF01")
+        begin()
+        assert session._where == place
+        count = session.apdu_count
+        assert (session.identification_code()[:6], session.apdu_count) == ("430100", count)
+    fresh = open_session(make_card(), profile=V2)
+    fresh.begin_key("UK_SSSE")
+    assert fresh._where == fresh.profile.environment
+
+
+def test_a_key_without_its_number_in_the_card_is_refused_before_anything_is_sent() -> None:
+    keys = {**V2.keys, "UK_SSSE": replace(V2.keys["UK_SSSE"], kid=None)}
+    session = open_session(make_card(), profile=replace(V2, keys=keys))
+    with pytest.raises(AssumptionNotSet, match="number in the card"):
+        session.begin_key("UK_SSSE")
+    assert session.apdu_count == 0
+
+
+def test_a_key_opened_in_two_steps_is_open_for_what_needs_it() -> None:
+    card = make_card()
+    session = open_session(card, profile=V2)
+    session.select_environment()
+    session.finish_key(key_answer(session.begin_key("UK_SSSE"), KeyUsage.UK_SSSE))
+    session.write_file("SSSE/EF06", {"sex": "9"})
+    assert open_session(card).read_basic().sex == "9"
+
+
+def test_a_card_without_a_key_before_its_holders_file_is_asked_for_no_challenge() -> None:
+    for profile, external in ((V1, 0), (V2, 0), (V3, 8)):
+        asked = open_session(make_card(profile), profile=V2).begin_basic()
+        assert (len(asked.external_process), len(asked.external_original)) == (external, external)
+        assert (len(asked.internal_process), len(asked.internal_original)) == (8, 8)

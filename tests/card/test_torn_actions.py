@@ -219,6 +219,7 @@ def test_whatever_a_driver_calls_its_failure_money_that_may_have_moved_is_unknow
     with pytest.raises(DebitUnproven) as doubt:
         open_purse(card).purchase(AMOUNT, HERE, Failing(make_psam(), 0x72, error), AT)
     assert doubt.value.receipt.balance_fen == card.purse.balance() == START - AMOUNT
+    assert (doubt.value.sw.value, "TAC" in doubt.value.advice) == (0x6F00, True)
 
 
 def test_without_the_issuers_data_less_is_seen() -> None:
