@@ -1,7 +1,6 @@
 """PIN 块: a PIN in the form it is encrypted in, and its encryption. No error or repr ever shows a digit of it."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from sbcard_core.crypto.cipher import ecb_encrypt
 from sbcard_core.crypto.keys import Cipher, SecretKey
@@ -11,47 +10,33 @@ from sbcard_core.errors import InvalidValue
 _STEP = "crypto.pin_block"
 
 
-class Lead(Enum):
-    """What stands before the digits."""
-
-    BYTES = "length in bytes"
-    """One byte: how many bytes the packed digits have."""
-    NIBBLES = "control and length in digits"
-    """One byte: control nibble, then how many digits."""
-
-
 @dataclass(frozen=True, slots=True)
 class PinBlock:
     """One declared form of a PIN block.
 
     Args:
         name: for messages.
-        lead: what stands first.
-        control: the control nibble of ISO 9564.
-        fill: the nibble after the digits, or None for 80 00….
+        control: the control nibble of ISO 9564, with the number of digits in the nibble behind it and F behind the
+            digits; None: one byte of length, as packed, and 80 00… behind them.
         account: whether the account number is XORed in.
         wrap: whether the 8 bytes go into one more length byte and 80 00… before encryption.
         source: where this is written, or "assumed".
     """
 
     name: str
-    lead: Lead
-    control: int
-    fill: str | None
+    control: int | None
     account: bool
     wrap: bool
     source: str
 
 
-LENGTH_PIN_80 = PinBlock(
-    "length, PIN, 80", Lead.BYTES, 0, None, False, False, "PKI application of 3.0 cards, two sources"
-)
+LENGTH_PIN_80 = PinBlock("length, PIN, 80", None, False, False, "PKI application of 3.0 cards, two sources")
 """``03 123456 80 00…``: PIN change and reset of the certificate application, under SM4."""
-ISO_0 = PinBlock("ISO 9564 format 0", Lead.NIBBLES, 0, "F", True, False, "ISO 9564-1; UnionPay terminals")
+ISO_0 = PinBlock("ISO 9564 format 0", 0, True, False, "ISO 9564-1; UnionPay terminals")
 """``06 123456 FF…`` XOR twelve digits of the account number: PIN to a host."""
-ISO_2 = PinBlock("ISO 9564 format 2", Lead.NIBBLES, 2, "F", False, False, "ISO 9564-1; for integrated circuit cards")
+ISO_2 = PinBlock("ISO 9564 format 2", 2, False, False, "ISO 9564-1; for integrated circuit cards")
 """``26 123456 FF…``."""
-WRAPPED_ISO_2 = PinBlock("wrapped format 2", Lead.NIBBLES, 2, "F", False, True, "assumed")
+WRAPPED_ISO_2 = PinBlock("wrapped format 2", 2, False, True, "assumed")
 """``08 26 123456 FF… 80 00…``: 16 bytes, as many as ``84 24 00 01 14`` carries; the content is assumed."""
 
 LAYOUTS = {one.name: one for one in (LENGTH_PIN_80, ISO_0, ISO_2, WRAPPED_ISO_2)}
@@ -77,11 +62,11 @@ def build(pin: str, layout: PinBlock, *, account: str = "", block: int = 8) -> b
     """
     if not (4 <= len(pin) <= 12 and pin.isascii() and pin.isdigit()):
         raise InvalidValue("a PIN has 4 to 12 digits", step=_STEP, term="个人密码")
-    if layout.lead is Lead.BYTES:
+    if layout.control is None:
         if len(pin) % 2:
             raise InvalidValue("this form packs an even number of digits", step=_STEP, term="个人密码")
         return pad(bytes((len(pin) // 2,)) + bytes.fromhex(pin), Padding.BIT, block)
-    made = bytes.fromhex(f"{layout.control:X}{len(pin):X}{pin}".ljust(16, layout.fill or "F"))
+    made = bytes.fromhex(f"{layout.control:X}{len(pin):X}{pin}".ljust(16, "F"))
     if layout.account:
         if not (len(account) >= 13 and account.isascii() and account.isdigit()):
             raise InvalidValue("this form needs the account number", step=_STEP, term="主账号")

@@ -15,7 +15,7 @@ from apdu.errors import CardLost, MalformedData, UnexpectedStatus
 from apdu.status import StatusWord
 from readers.sim.card import VirtualCard
 from sbcard_core.card.account import Account
-from sbcard_core.card.errors import OutcomeUnknown, PinLocked, PinWrong, RecordMalformed
+from sbcard_core.card.errors import OutcomeUnknown, PinLocked, PinWrong, PsamMissing, RecordMalformed
 from sbcard_core.card.loadhost import LoadAuthorisation, LoadRequest
 from sbcard_core.card.money import LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profiles.v2 import SAMPLE
@@ -318,6 +318,7 @@ def test_no_receipt_and_no_evidence_shows_a_tac_or_a_key_part() -> None:
              Settlement(record, Verdict.DEBITED, Action.POST, (), tac)]  # fmt: skip
     for one in shown:
         assert repr(tac) not in repr(one)
+    assert repr(tac) not in repr(tearing.KeyedLoadHost(tearing.KEYS))
 
 
 class Counting:
@@ -389,11 +390,10 @@ def test_the_medical_account_sends_what_its_page_and_the_purse_say() -> None:
     proof = account.proof(1, 9)
     assert (proof.mac.hex(), proof.tac.hex()) == ("01020304", "05060708")
     index = f"{SAMPLE.purse_key_index():02X}"
-    assert all(  # each of the four that open something selects the account's directory first
-        sent[at - 1][:2] == b"\x00\xa4"
-        for at, command in enumerate(sent)
-        if command[0] == 0xB0 and command[1] in (0x26, 0x28, 0x2A, 0x5A)
-    )
+    opens = [at for at, command in enumerate(sent) if command[0] == 0xB0 and command[1] in (0x26, 0x28, 0x2A, 0x5A)]
+    session.select("DF01")
+    session.select("DF04")
+    assert {sent[at - 1] for at in opens} == {sent[-1]}  # each of the four selects the account's directory first
     assert [command.hex().upper() for command in sent if command[0] == 0xB0] == [
         "B026000104",
         f"B02800010B{index}000004B043010000000110",
@@ -453,3 +453,10 @@ def test_a_purse_uses_the_session_it_is_given_and_else_one_of_its_own() -> None:
     assert Purse(channel, profile=SAMPLE, session=session)._session is session
     alone = Purse(channel, profile=SAMPLE)
     assert (alone._session is session, alone.balance(), alone.factor) == (False, tearing.START, session.factor)
+
+
+def test_a_pin_is_not_reloaded_without_keys() -> None:
+    session = open_session(make_card())
+    with pytest.raises(PsamMissing) as missing:
+        session.reload_pin("135792")
+    assert (session.apdu_count, missing.value.step) == (0, "reload PIN")
