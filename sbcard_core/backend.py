@@ -1,6 +1,6 @@
 """Everything that moves money, over one database: books, medical bills, pensions, subsidies, premiums."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,7 +11,7 @@ from typing import Self
 from sbcard_core.eligibility import DEFAULT_RULES, Eligibility, Purpose, Rule
 from sbcard_core.ledger import DEFAULT_BOUNDS, AccountKind, Bounds, Ledger
 from sbcard_core.medical import Catalogue, MedicalBilling, Policy, sample_catalogue, samples
-from sbcard_core.officers import Officers
+from sbcard_core.officers import Officers, Signer
 from sbcard_core.payout import (
     PROGRAMMES,
     RETURN_CODES,
@@ -169,9 +169,11 @@ class Backend:
     def premiums(self) -> Premiums:
         """Premiums (社会保险费)."""
         tariff = self.rules.tariff or (SAMPLE if self.store.is_sample else Tariff("", ()))
-        return Premiums(self.store, self.ledger, tariff, eligibility=self.eligibility)
+        return Premiums(self.store, self.ledger, tariff, eligibility=self.eligibility, officers=self.officers)
 
-    def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> "Death":
+    def death(
+        self, id_number: str, died_on: date, *, on: date, decision: str = "", approved_by: Iterable[Signer] = ()
+    ) -> "Death":
         """A person died: stop and recover payouts, cancel the premiums of later periods; again, it goes on.
 
         Another day than was reported before is a correction, and takes the number of its ``decision``; premiums that
@@ -179,6 +181,7 @@ class Backend:
 
         Raises:
             InvalidValue: unknown person, or a death after ``on``; nothing is changed.
+            ApprovalRefused: fewer officers approve it than a roll of the strictest programme needs.
 
         Example:
             >>> from datetime import date
@@ -188,17 +191,18 @@ class Backend:
             ...
             sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]; ...
         """
-        payouts = self.payout.death(id_number, died_on, on=on, decision=decision)
+        payouts = self.payout.death(id_number, died_on, on=on, decision=decision, approved_by=approved_by)
         stopped = self.premiums.stop(id_number, after=died_on, reason=f"{died_on} {DEATH_REASON}")
         return Death(payouts, replace(stopped, reopened=self.premiums.reopen(id_number, until=died_on)))
 
-    def withdraw_death(self, id_number: str, *, decision: str, on: date) -> "Death":
+    def withdraw_death(self, id_number: str, *, decision: str, on: date, approved_by: Iterable[Signer] = ()) -> "Death":
         """A reported death was a mistake: what it did to payouts and premiums goes back.
 
         Raises:
             InvalidValue: unknown person, no death reported, or no number of a decision; nothing is changed.
+            ApprovalRefused: fewer officers approve it than a roll of the strictest programme needs.
         """
-        payouts = self.payout.withdraw_death(id_number, decision=decision, on=on)
+        payouts = self.payout.withdraw_death(id_number, decision=decision, on=on, approved_by=approved_by)
         return Death(payouts, Stopped(reopened=self.premiums.reopen(id_number)))
 
     @contextmanager

@@ -22,6 +22,7 @@ from sbcard_core.cli.desk import (
     tell,
     yuan,
 )
+from sbcard_core.cli.pay_options import Approvals, OfficerList, approvals
 from sbcard_core.cli.premium import Period, TariffFile, premium_app
 from sbcard_core.values import Disposition
 
@@ -116,13 +117,15 @@ def assign(
     bill_no: Annotated[str, typer.Argument(help="an open bill")],
     db: Database,
     at: At = None,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     tariff: TariffFile = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pay an open bill from money in suspense. Exit code 2: it cannot be."""
-    with backend(db, dry_run=dry_run, as_json=as_json, tariff=tariff) as found:
-        became = found.premiums.agency.assign(payment_id, bill_no, at=moment(at))
+    """Pay an open bill from money in suspense, as two officers approve. Exit code 2: it cannot be."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json, tariff=tariff) as found:
+        became = found.premiums.agency.assign(payment_id, bill_no, at=moment(at), approved_by=approvals(approval))
         tell([f"{payment_id} -> {bill_no}: {became.name}"], {"status": became}, as_json=as_json, dry_run=dry_run)
     if not became.is_settled:
         raise typer.Exit(2)
@@ -133,12 +136,14 @@ def give_back(
     payment_id: Annotated[str, typer.Argument(help="as `suspense` lists it")],
     db: Database,
     at: At = None,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give what is left of money in suspense back through the bank."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        fen = found.premiums.agency.give_back(payment_id, at=moment(at))
+    """Give what is left of money in suspense back through the bank, as two officers approve."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        fen = found.premiums.agency.give_back(payment_id, at=moment(at), approved_by=approvals(approval))
         said = f"{payment_id}: 退回 {yuan(fen)} 元" + ("" if fen else " (nothing was left)")
         tell([said], {"given_back_fen": fen}, as_json=as_json, dry_run=dry_run)
 

@@ -9,7 +9,19 @@ import typer
 from sbcard_core.cli.desk import AsJson, Database, DryRun, On, backend, day, out_folder, plain, tell, yuan
 from sbcard_core.cli.officer import pay_app
 from sbcard_core.cli.pay import show_roll
-from sbcard_core.cli.pay_options import BankFiles, Decision, Period, Person, ProgrammeCode, Reason, Roll, Since
+from sbcard_core.cli.pay_options import (
+    Approvals,
+    BankFiles,
+    Decision,
+    OfficerList,
+    Period,
+    Person,
+    ProgrammeCode,
+    Reason,
+    Roll,
+    Since,
+    approvals,
+)
 from sbcard_core.values import mask_id
 
 if TYPE_CHECKING:
@@ -52,13 +64,17 @@ def give_up(
     batch: Annotated[str, typer.Argument(help="as `sbcard pay returned` lists it")],
     lines: Annotated[list[int], typer.Argument(help="numbers in the batch")],
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give returned lines up: their money goes back to the fund. All of them, or none."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        count = found.payout.cancel_returned(programme, [(batch, line) for line in lines], on=day(on))
+    """Give returned lines up: their money goes back to the fund. All of them, or none. It takes a roll's officers."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        count = found.payout.cancel_returned(
+            programme, [(batch, line) for line in lines], on=day(on), approved_by=approvals(approval)
+        )
         text = f"放弃 {count:,} 笔,共 {len(lines):,} 笔 (the others were given up before)"
         tell(
             [text if count < len(lines) else f"放弃 {count:,} 笔"],
@@ -102,13 +118,17 @@ def suspend(
     since: Since,
     reason: Reason,
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a person's pay from a period on (暂停发放). Lines of rolls not yet released are held too."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        held = found.payout.suspend(programme, person, since=since, reason=reason, on=day(on))
+    """Hold a person's pay from a period on (暂停发放); it takes a roll's officers. Lines not yet released too."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        held = found.payout.suspend(
+            programme, person, since=since, reason=reason, on=day(on), approved_by=approvals(approval)
+        )
         who = mask_id(person)
         data = {"id_number": who, "programme": programme, "since": since, "held": held}
         lines = [f"{who} {programme} 自 {since} 起暂停发放"]
@@ -145,19 +165,22 @@ def death(
     died_on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="day of death")],
     db: Database,
     decision: Annotated[str, typer.Option(help="number of the decision, where the day was reported otherwise")] = "",
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Stop what a person is not due after death, open recoveries for what was paid, and end the person's premiums.
 
-    Another day than was reported is a correction, by a decision: what is due by it goes back.
+    Another day than was reported is a correction, by a decision: what is due by it goes back. Either takes the officers
+    of a roll: the refusal names what they `sign`.
 
     Exit code 1: lines are at a bank still (run it again when they are answered), or premiums are owed or to be
     given back.
     """
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        done = found.death(person, died_on.date(), on=day(on), decision=decision)
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        done = found.death(person, died_on.date(), on=day(on), decision=decision, approved_by=approvals(approval))
         report, premiums = done.payouts, done.premiums
         lines = [
             f"{mask_id(person)} 死亡 {died_on.date()}",
@@ -189,6 +212,8 @@ def withdraw_death(
     person: Person,
     decision: Decision,
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -197,8 +222,8 @@ def withdraw_death(
 
     `sbcard pay held` lists the back payments, `repay` sends returned lines again. Premiums it cancelled are owed again.
     """
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        done = found.withdraw_death(person, decision=decision, on=day(on))
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        done = found.withdraw_death(person, decision=decision, on=day(on), approved_by=approvals(approval))
         bills = done.premiums.reopened
         lines = [
             f"{mask_id(person)} 撤销死亡登记 ({decision})",
@@ -215,11 +240,15 @@ def reinstate(
     batch: Annotated[str, typer.Argument(help="number of the batch")],
     lines: Annotated[list[int], typer.Argument(help="numbers in the batch")],
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make given-up returned lines payable again: their money is blocked anew. All of them, or none."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        count = found.payout.reinstate_returned(programme, [(batch, line) for line in lines], on=day(on))
+    """Make given-up returned lines payable again: their money is blocked anew. It takes a roll's officers."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        count = found.payout.reinstate_returned(
+            programme, [(batch, line) for line in lines], on=day(on), approved_by=approvals(approval)
+        )
         tell([f"恢复退票 {count:,} 笔"], {"reinstated": count}, as_json=as_json, dry_run=dry_run)

@@ -149,17 +149,27 @@ def recover(
     monthly_fen: Annotated[
         int, typer.Option(min=0, help="keep back at most so much of each later roll; 0: the bank returns it")
     ] = 0,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Begin to get back a wrong credit (追回): kept back from later rolls in parts, or returned by the bank."""
+    """Begin to get back a wrong credit (追回): kept back from later rolls in parts, or returned by the bank.
+
+    It takes the officers of a roll: the refusal names what they `sign`.
+    """
     from sbcard_core.payout import RecoveryMode  # noqa: PLC0415
 
     mode = RecoveryMode.DEDUCTION if monthly_fen else RecoveryMode.RETURN
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
         found.payout.recover(
-            recovery_id, (batch, line), amount_fen, mode=mode, monthly_fen=monthly_fen, reason=reason, on=day(on)
+            *(recovery_id, (batch, line), amount_fen),
+            mode=mode,
+            monthly_fen=monthly_fen,
+            reason=reason,
+            on=day(on),
+            approved_by=approvals(approval),
         )
         left = found.payout.still_out(recovery_id)
         how = f"从以后各期抵扣,每期至多 {yuan(monthly_fen)} 元" if monthly_fen else "由银行退回"

@@ -5,6 +5,15 @@ result files → paid, returned or unknown. Returned lines are paid again; unkno
 confirms what became of them: their money waits in suspense.
 """
 
+from sbcard_core.payout.acts import (
+    DEATH_ACT,
+    GIVE_UP_ACT,
+    RECOVER_ACT,
+    REINSTATE_ACT,
+    SUSPEND_ACT,
+    WITHDRAW_ACT,
+    WITHDRAW_DEATH_ACT,
+)
 from sbcard_core.payout.approval import ROLL_ACT
 from sbcard_core.payout.deaths import DeathReport
 from sbcard_core.payout.draft import RefusedLine
@@ -21,7 +30,7 @@ from sbcard_core.payout.programmes import (
     Programme,
     pay_day,
 )
-from sbcard_core.payout.recovery import WITHDRAW_ACT, RecoveryRefused, RecoveryStatus
+from sbcard_core.payout.recovery import RecoveryRefused, RecoveryStatus
 from sbcard_core.payout.repay import REPAY_ACT, Account
 from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport
 from sbcard_core.payout.returns import ReturnedLine
@@ -32,15 +41,21 @@ from sbcard_core.payout.subsidy import Claim, Head, SubsidyPayout
 from sbcard_core.values import LifeStatus
 
 __all__ = [
+    "DEATH_ACT",
     "FARM_SUBSIDY",
+    "GIVE_UP_ACT",
     "LAND_SUBSIDY",
     "PENSION",
     "PROGRAMMES",
+    "RECOVER_ACT",
+    "REINSTATE_ACT",
     "REPAY_ACT",
     "RETURN_CODES",
     "ROLL_ACT",
+    "SUSPEND_ACT",
     "SUSPENSE",
     "WITHDRAW_ACT",
+    "WITHDRAW_DEATH_ACT",
     "Account",
     "Adjustment",
     "Claim",

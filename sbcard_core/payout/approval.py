@@ -10,7 +10,7 @@ from sbcard_core.calendar import UnknownYear, add_working_days
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.officers import Act, Given, Signer, given, obtain, proved, record
-from sbcard_core.payout import deductions, rolls
+from sbcard_core.payout import deductions, rolls, rules
 from sbcard_core.payout.lines import Books, payable_account, post
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.rolls import Roll, RollRefused
@@ -204,6 +204,15 @@ def changed(books: Books, connection: sa.Connection, programme: Programme, roll:
     """A roll whose lines were changed before its release: another digest, which needs approval anew."""
     roll = rolls.save(connection, roll, digest=rolls.digest(connection, roll))
     return _settle(books, connection, programme, roll)
+
+
+def stale(books: Books, programme: Programme, roll_no: str) -> list[tuple[int, str]]:
+    """Lines that could be paid when the roll was drafted and can't be now; see :func:`.rules.stale`."""
+    with books.store.begin() as connection:
+        roll = rolls.load(connection, roll_no)
+        if roll.state >= RollState.RELEASING:
+            return []
+        return rules.stale(connection, programme, books.payable(programme), roll)
 
 
 def withdraw(books: Books, programme: Programme, roll_no: str, on: date | None = None) -> Roll:

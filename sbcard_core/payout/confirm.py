@@ -7,12 +7,21 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.payout.batches import body
 from sbcard_core.payout.lines import SUSPENSE, Books, clearing_account, payable_account, post
-from sbcard_core.payout.results import PayoutResultRefused, PayoutResultReport, batch_of, note_answer, take, whole
+from sbcard_core.payout.results import (
+    PayoutResultRefused,
+    PayoutResultReport,
+    batch_of,
+    note_answer,
+    read_result,
+    take,
+    whole,
+)
 from sbcard_core.payout.states import PAID_CODE, LineState
 from sbcard_core.store import schema, update_many
 
@@ -48,6 +57,22 @@ def inquire(books: Books, programme: str, period: str, on: date, out_dir: Path) 
             bankfile.write_block(path, bankfile.PAYOUT_INQUIRY, header, block, count, sums)
             made.append(path)
     return made
+
+
+def read_answer(books: Books, path: Path, *, on: date) -> PayoutResultReport:
+    """Take in a result file or a confirmation, whichever it is by its first line.
+
+    Raises:
+        InvalidValue: no such file, or it cannot be read.
+    """
+    try:
+        kind = bankfile.kind_of(path)
+    except OSError as error:
+        what = message("payout.result.file", file=path.name, error=error.strerror)
+        raise InvalidValue(what, step="payout.read_result", term="代发结果文件") from error
+    if kind == bankfile.PAYOUT_CONFIRMATION.kind:
+        return read_confirmation(books, path, on=on)
+    return read_result(books, path, on=on)
 
 
 def read_confirmation(books: Books, path: Path, *, on: date) -> PayoutResultReport:

@@ -4,6 +4,7 @@ An event never edits an earlier one. After each, one pass goes over all lines of
 off rolls, stopped where it came back, and recovered where it was paid; what is due again goes back the same way.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,13 +14,14 @@ import sqlalchemy as sa
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, deductions, people, recovery, returns, rolls
+from sbcard_core.payout.acts import DEATH_ACT, WITHDRAW_DEATH_ACT, Approved
 from sbcard_core.payout.checks import stored_period
 from sbcard_core.payout.due import death_of, is_due, last_event, period_of
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import DEATH_REASON, LineState, RecoveryMode, RollLineState, RollState
 from sbcard_core.store import schema
-from sbcard_core.values import LifeStatus
+from sbcard_core.values import LifeStatus, mask_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class DeathReport:
 
 
 def report(
-    books: Books, known: dict[str, Programme], id_number: str, died_on: date, on: date, decision: str = ""
+    books: Books, known: Mapping[str, Programme], id_number: str, died_on: date, decision: str, approved: Approved
 ) -> DeathReport:
     """A person died, or on another day than was reported; the same report again goes on where lines were at a bank.
 
@@ -56,8 +58,10 @@ def report(
 
     Raises:
         InvalidValue: unknown person, a death after ``on``, or a correction without the number of its decision.
+        ApprovalRefused: the act :data:`DEATH_ACT` is not approved by as many officers as the rolls there are need.
         FundsShort: a returned line is due again, and the fund does not hold it. Nothing changed.
     """
+    on = approved.on
     if checks.day(died_on, "died_on") > on:
         raise InvalidValue(message("payout.death.later", died_on=died_on, on=on), step="payout.death", term="死亡日期")
     with books.writing() as connection:
@@ -65,28 +69,47 @@ def report(
         before = last_event(connection, person_id)
         if before is None or before.died_on != died_on.isoformat():
             number = checks.decision(decision) if before is not None and before.died_on is not None else decision
+            _approve(books, connection, known, DEATH_ACT, (id_number, died_on, number), approved)
             _event(connection, person_id, died_on, number, on)
         _set_life(connection, person_id, LifeStatus.DEAD, died_on, on)
         return _settle(books, connection, known, person_id, decision or DEATH_REASON, on)
 
 
-def withdraw(books: Books, known: dict[str, Programme], id_number: str, decision: str, on: date) -> DeathReport:
+def withdraw(
+    books: Books, known: Mapping[str, Programme], id_number: str, decision: str, approved: Approved
+) -> DeathReport:
     """The reported death was a mistake: the person lives, and everything it did goes back.
 
     Raises:
         InvalidValue: unknown person, nobody reported a death, or no number of a decision.
+        ApprovalRefused: the act :data:`WITHDRAW_DEATH_ACT` is not approved by as many officers as the rolls need.
         FundsShort: a returned line is due again, and the fund does not hold it. Nothing changed.
     """
-    number = checks.decision(decision)
+    number, on = checks.decision(decision), approved.on
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
         before = last_event(connection, person_id)
         if not death_of(connection, person_id)[0] and (before is None or before.died_on is not None):
             raise InvalidValue(message("payout.death.none"), step="payout.death", term="死亡")
         if before is None or before.died_on is not None:
+            _approve(books, connection, known, WITHDRAW_DEATH_ACT, (id_number, number), approved)
             _event(connection, person_id, None, number, on)
         _set_life(connection, person_id, LifeStatus.NORMAL, None, on)
         return _settle(books, connection, known, person_id, number, on)
+
+
+def _approve(
+    books: Books,
+    connection: sa.Connection,
+    known: Mapping[str, Programme],
+    kind: str,
+    content: tuple[object, ...],
+    approved: Approved,
+) -> None:
+    """It concerns every programme: the strictest of them says how many officers it takes."""
+    number = people.number_of(str(content[0]))
+    needed = max((programme.approvals for programme in known.values()), default=0)
+    approved.ask(books, connection, kind, mask_id(number), (number, *content[1:]), needed=needed)
 
 
 def _event(connection: sa.Connection, person_id: int, died_on: date | None, decision: str, on: date) -> None:
@@ -106,7 +129,7 @@ def _set_life(connection: sa.Connection, person_id: int, life: LifeStatus, died_
 
 
 def _settle(
-    books: Books, connection: sa.Connection, known: dict[str, Programme], person_id: int, decision: str, on: date
+    books: Books, connection: sa.Connection, known: Mapping[str, Programme], person_id: int, decision: str, on: date
 ) -> DeathReport:
     is_dead, died_on = death_of(connection, person_id)
     assert died_on is not None or not is_dead
@@ -198,7 +221,8 @@ class _Settling:
             name = self._free_id(f"{DEATH_REASON}:{sent.batch_no}:{sent.seq}")
             claim = (fen, RecoveryMode.RETURN, 0, DEATH_REASON, self.on)
             order = recovery.Recovery(name, sent.batch_no, sent.seq, *claim)
-            self.opened.append(recovery.open_one(self.connection, order))
+            recovery.open_one(self.connection, order)
+            self.opened.append(name)
 
     def _free_id(self, stem: str) -> str:
         table, n, name = schema.payout_recovery.c, 1, stem

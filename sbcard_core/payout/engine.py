@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sbcard_core.eligibility import DEFAULT_RULES, Purpose, Rule
 from sbcard_core.errors import InvalidValue
-from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import Ledger
 from sbcard_core.messages import message
 from sbcard_core.officers import Officers, Signer
@@ -30,18 +29,22 @@ from sbcard_core.payout import (
     results,
     returns,
     rolls,
-    rules,
     status,
 )
+from sbcard_core.payout.acts import Approved
 from sbcard_core.payout.checks import day
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RecoverySource, RollState
+from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RecoverySource
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
 """Lines per batch; assumed, a bank's own limit may be lower."""
+Signers = Iterable[Signer]
+"""The officers who approve an act."""
+Which = Iterable[tuple[str, int]]
+"""Sent lines, by batch and number."""
 
 
 class PayoutEngine:
@@ -150,12 +153,7 @@ class PayoutEngine:
 
         The reasons are ``card``, ``account`` and ``living``. A roll that is being released, or was, has none.
         """
-        with self._books.store.begin() as connection:
-            roll = rolls.load(connection, roll_no)
-            if roll.state >= RollState.RELEASING:
-                return []
-            programme = self.programme(roll.programme)
-            return rules.stale(connection, programme, self._books.payable(programme), roll)
+        return approval.stale(self._books, self._of(roll_no), roll_no)
 
     def withdraw(self, roll_no: str, *, on: date | None = None) -> Roll:
         """Give up what of a roll is not at a bank yet; see :func:`sbcard_core.payout.approval.withdraw`."""
@@ -205,15 +203,7 @@ class PayoutEngine:
         See :func:`sbcard_core.payout.results.read_result` and
         :func:`sbcard_core.payout.confirm.read_confirmation`.
         """
-        day(on)
-        try:
-            kind = bankfile.kind_of(path)
-        except OSError as error:
-            what = message("payout.result.file", file=path.name, error=error.strerror)
-            raise InvalidValue(what, step="payout.read_result", term="代发结果文件") from error
-        if kind == bankfile.PAYOUT_CONFIRMATION.kind:
-            return confirm.read_confirmation(self._books, path, on=on)
-        return results.read_result(self._books, path, on=on)
+        return confirm.read_answer(self._books, path, on=day(on))
 
     def inquire(self, programme: Programme | str, period: str, *, on: date, out_dir: Path) -> list[Path]:
         """Ask the banks about lines without a clear answer: one file ``PAYINQ_<batch>.txt`` per batch."""
@@ -228,7 +218,7 @@ class PayoutEngine:
         out_dir: Path,
         corrections: Mapping[str, repay.Account | str] | None = None,
         only: Collection[str] | None = None,
-        approved_by: Sequence[Signer] = (),
+        approved_by: Signers = (),
     ) -> list[str]:
         """Send the returned lines of one programme and period again; see :func:`sbcard_core.payout.repay.repay`."""
         found = self.programme(programme)
@@ -241,22 +231,33 @@ class PayoutEngine:
         """The returned lines that wait to be paid again or given up."""
         return returns.returned(self._books, self.programme(programme), checks.period(period))
 
-    def cancel_returned(self, programme: Programme | str, which: Iterable[tuple[str, int]], *, on: date) -> int:
+    def cancel_returned(self, programme: Programme | str, which: Which, *, on: date, approved_by: Signers = ()) -> int:
         """Give up returned lines (batch, number); their money goes back to the fund."""
-        return returns.give_up(self._books, self.programme(programme), which, day(on))
+        return returns.give_up(self._books, self.programme(programme), which, Approved(on, approved_by))
 
-    def reinstate_returned(self, programme: Programme | str, which: Iterable[tuple[str, int]], *, on: date) -> int:
+    def reinstate_returned(
+        self, programme: Programme | str, which: Which, *, on: date, approved_by: Signers = ()
+    ) -> int:
         """Make given-up lines (batch, number) payable again; their money is taken from the fund."""
-        return returns.take_up(self._books, self.programme(programme), which, day(on))
+        return returns.take_up(self._books, self.programme(programme), which, Approved(on, approved_by))
 
     def tell(self, standings: Iterable[people.Standing], *, on: date) -> int:
         """Hand in what the registry does not know of people; see :class:`sbcard_core.payout.people.Standing`."""
         return people.tell(self._books, standings, day(on))
 
-    def suspend(self, programme: Programme | str, id_number: str, *, since: str, reason: str, on: date) -> int:
+    def suspend(
+        self,
+        programme: Programme | str,
+        id_number: str,
+        *,
+        since: str,
+        reason: str,
+        on: date,
+        approved_by: Signers = (),
+    ) -> int:
         """Stop paying a person from a period on; see :func:`sbcard_core.payout.people.suspend`."""
-        found = self.programme(programme)
-        return people.suspend(self._books, found, id_number, checks.period(since, "since"), reason, day(on))
+        found, begin, approved = self.programme(programme), checks.period(since, "since"), Approved(on, approved_by)
+        return people.suspend(self._books, found, id_number, begin, reason, approved)
 
     def resume(self, programme: Programme | str, id_number: str, *, since: str) -> int:
         """Pay a person again from a period on; what was held is then in :meth:`held`."""
@@ -272,13 +273,17 @@ class PayoutEngine:
         """Every line sent to a bank for a person, by which a recovery names the one that was too much."""
         return people.payments(self._books, id_number)
 
-    def death(self, id_number: str, died_on: date, *, on: date, decision: str = "") -> deaths.DeathReport:
+    def death(
+        self, id_number: str, died_on: date, *, on: date, decision: str = "", approved_by: Signers = ()
+    ) -> deaths.DeathReport:
         """A person died, or on another day than was reported; see :func:`sbcard_core.payout.deaths.report`."""
-        return deaths.report(self._books, self._known, id_number, died_on, day(on), decision)
+        return deaths.report(self._books, self._known, id_number, died_on, decision, Approved(on, approved_by))
 
-    def withdraw_death(self, id_number: str, *, decision: str, on: date) -> deaths.DeathReport:
+    def withdraw_death(
+        self, id_number: str, *, decision: str, on: date, approved_by: Signers = ()
+    ) -> deaths.DeathReport:
         """The reported death was a mistake; see :func:`sbcard_core.payout.deaths.withdraw`."""
-        return deaths.withdraw(self._books, self._known, id_number, decision, day(on))
+        return deaths.withdraw(self._books, self._known, id_number, decision, Approved(on, approved_by))
 
     def recover(
         self,
@@ -290,12 +295,13 @@ class PayoutEngine:
         monthly_fen: int = 0,
         reason: str,
         on: date,
+        approved_by: Signers = (),
     ) -> str:
         """Begin to get back part or all of a paid line (batch, number): kept back later, or through the bank."""
         if mode not in tuple(RecoveryMode):
             raise InvalidValue(message("payout.mode"), step="payout.recover", term="追回方式")
         order = recovery.Recovery(recovery_id, *paid, amount_fen, RecoveryMode(mode), monthly_fen, reason, day(on))
-        return recovery.recover(self._books, order)
+        return recovery.recover(self._books, self.programme, order, approved_by)
 
     def receive(
         self,
@@ -319,11 +325,11 @@ class PayoutEngine:
         *,
         decision: str,
         on: date,
-        approved_by: Sequence[Signer] = (),
+        approved_by: Signers = (),
     ) -> None:
         """Withdraw a recovery by a decision; see :func:`sbcard_core.payout.recovery.withdraw`."""
-        found = self.programme(programme)
-        recovery.withdraw(self._books, found, recovery_id, decision, day(on), tuple(approved_by))
+        found, approved = self.programme(programme), Approved(on, approved_by)
+        recovery.withdraw(self._books, found, recovery_id, decision, approved)
 
     def recoveries(self, programme: Programme | str) -> list[recovery.RecoveryStatus]:
         """Every recovery of a programme, with what is still out."""
@@ -341,7 +347,7 @@ class PayoutEngine:
         *,
         on: date,
         out_dir: Path,
-        approved_by: Sequence[Signer] = (),
+        approved_by: Signers = (),
         by: str = "",
         notice_over: bool = False,
     ) -> list[str]:

@@ -12,12 +12,13 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankAccount, BankCode, CitizenNumber
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, recovery, rolls
+from sbcard_core.payout.acts import SUSPEND_ACT, Approved
 from sbcard_core.payout.due import is_suspended, last_event
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
 from sbcard_core.payout.states import LineState, RollLineState, RollState
 from sbcard_core.store import schema
-from sbcard_core.values import CardState, LifeStatus
+from sbcard_core.values import CardState, LifeStatus, mask_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,14 @@ def is_dead(connection: sa.Connection, person_id: int) -> bool:
     return life == LifeStatus.DEAD
 
 
-def suspend(books: Books, programme: Programme, id_number: str, since: Period, reason: str, on: date) -> int:
+def suspend(books: Books, programme: Programme, id_number: str, since: Period, reason: str, approved: Approved) -> int:
     """Hold the due of periods from ``since`` on; returns how many lines of rolls not yet released are held for it.
 
     Such a roll needs approval anew. A suspension that runs already begins earlier then, never later.
+
+    Raises:
+        InvalidValue: nobody has this social security number.
+        ApprovalRefused: the act :data:`SUSPEND_ACT` is not approved by as many officers as a roll. Nothing changed.
     """
     hold = schema.payout_hold
     with books.writing() as connection:
@@ -151,7 +156,11 @@ def suspend(books: Books, programme: Programme, id_number: str, since: Period, r
         running = connection.execute(sa.select(hold.c.since).where(mine)).scalar()
         if running is not None and running <= begin:
             return 0
-        told = {"since": begin, "reason": reason, "on_date": on.isoformat()}
+        number = number_of(id_number)
+        content = (programme.code, number, since, reason)
+        subject = f"{programme.code}:{mask_id(number)}"
+        approved.ask(books, connection, SUSPEND_ACT, subject, content, needed=programme.approvals)
+        told = {"since": begin, "reason": reason, "on_date": approved.on.isoformat()}
         if running is not None:
             connection.execute(sa.update(hold).where(mine).values(told))
         else:
@@ -179,7 +188,10 @@ def _waiting(programme: Programme, person_id: int) -> "sa.Select[Any]":
 
 
 def resume(books: Books, programme: Programme, id_number: str, since: Period) -> int:
-    """Pay again from period ``since`` on; returns how many suspensions ended."""
+    """Pay again from period ``since`` on; returns how many suspensions ended.
+
+    What was held is paid by a roll, which its officers approve.
+    """
     hold = schema.payout_hold
     with books.writing() as connection:
         person_id = find(connection, id_number)

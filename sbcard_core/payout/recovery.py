@@ -1,7 +1,6 @@
 """Getting back what was paid too much (追回): opened, received from banks and heirs, withdrawn by a decision."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,8 +10,9 @@ import sqlalchemy as sa
 from sbcard_core.errors import Refused
 from sbcard_core.ledger import AccountKind, Transfer, is_id, timestamp
 from sbcard_core.messages import Message, message
-from sbcard_core.officers import Act, Signer, require
+from sbcard_core.officers import Signer
 from sbcard_core.payout import approval, checks, deductions, rolls
+from sbcard_core.payout.acts import RECOVER_ACT, WITHDRAW_ACT, Approved
 from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.lines import Books, clearing_account, post
 from sbcard_core.payout.programmes import Programme
@@ -20,8 +20,6 @@ from sbcard_core.payout.states import LineState, RecoveryMode, RecoverySource
 from sbcard_core.store import insert_many, schema
 from sbcard_core.values import mask_id, mask_ids_in
 
-WITHDRAW_ACT = "payout.recovery.withdraw"
-"""Kind of act: a recovery is withdrawn. Its subject is the recovery's id."""
 PAYERS = "EXTERNAL:payout-recovery"
 """Account through which people and heirs pay in."""
 _COLUMNS = (
@@ -52,19 +50,26 @@ class Recovery:
     on: date
 
 
-def recover(books: Books, order: Recovery) -> str:
+def recover(books: Books, programmes: Callable[[str], Programme], order: Recovery, by: Iterable[Signer]) -> str:
     """Open a recovery and return its id; the same one again changes nothing.
 
     Raises:
         RecoveryRefused: ``id`` of another recovery, ``line`` not paid, ``amount`` more than was paid and is not
             being recovered already, ``plan``: a deduction without, or a return with, a monthly sum.
+        ApprovalRefused: the act :data:`RECOVER_ACT` is not approved by as many officers as a roll. Nothing changed.
     """
     with books.writing() as connection:
-        return open_one(connection, order)
+        new = open_one(connection, order)
+        if new is not None:
+            parts = (order.batch_no, order.seq, order.amount_fen, int(order.mode), order.monthly_fen, order.reason)
+            needed = programmes(new).approvals
+            approved = Approved(order.on, by)
+            approved.ask(books, connection, RECOVER_ACT, order.recovery_id, (order.recovery_id, *parts), needed=needed)
+        return order.recovery_id
 
 
-def open_one(connection: sa.Connection, order: Recovery) -> str:
-    """Open a recovery inside the caller's transaction; see :func:`recover`."""
+def open_one(connection: sa.Connection, order: Recovery) -> str | None:
+    """Open a recovery inside the caller's transaction, see :func:`recover`; its programme, None if it was open."""
     name = mask_ids_in(order.recovery_id[:64]) if isinstance(order.recovery_id, str) else ""
     if not is_id(order.recovery_id):
         raise RecoveryRefused("id", message("payout.recovery.id"))
@@ -78,7 +83,7 @@ def open_one(connection: sa.Connection, order: Recovery) -> str:
     if before is not None:
         if any(old != new for old, (key, new) in zip(before, values.items(), strict=True) if key != "opened_on"):
             raise RecoveryRefused("id", message("payout.recovery.other_id", recovery=name))
-        return order.recovery_id
+        return None
     query = (
         sa.select(line.person_id, line.amount_fen, line.state, batch.programme)
         .join_from(schema.payout_line, schema.payout_batch, batch.batch_no == line.batch_no)
@@ -92,7 +97,7 @@ def open_one(connection: sa.Connection, order: Recovery) -> str:
         raise RecoveryRefused("amount", message("payout.recovery.amount", left=yuan(left)))
     row = {**values, "recovery_id": order.recovery_id, "person_id": paid[0], "programme": paid[3]}
     insert_many(connection, table, _COLUMNS, [tuple(row[name] for name in _COLUMNS)])
-    return order.recovery_id
+    return str(paid[3])
 
 
 def claimable(connection: sa.Connection, batch_no: str, seq: int, amount_fen: int) -> int:
@@ -245,9 +250,7 @@ def _came_in(connection: sa.Connection, recovery_id: str) -> int:
     )
 
 
-def withdraw(
-    books: Books, programme: Programme, recovery_id: str, decision: str, on: date, signers: Sequence[Signer]
-) -> None:
+def withdraw(books: Books, programme: Programme, recovery_id: str, decision: str, approved: Approved) -> None:
     """Withdraw a recovery by a decision: what is open falls away, what came in is owed to the person again.
 
     It takes as many officers as a roll of the programme. Rolls not yet released keep nothing back for it any more and
@@ -267,10 +270,9 @@ def withdraw(
             if row.decision != number:
                 raise RecoveryRefused("withdrawn", message("payout.recovery.withdrawn", decision=row.decision))
             return
-        content = f"{recovery_id}|{row.amount_fen}|{row.open_fen}|{number}"
-        act = Act(WITHDRAW_ACT, recovery_id, hashlib.sha256(content.encode()).hexdigest(), on)
-        require(connection, books.officers, act, signers, needed=programme.approvals)
-        withdraw_one(books, connection, programme, recovery_id, number, on)
+        content = (recovery_id, row.amount_fen, row.open_fen, number)
+        approved.ask(books, connection, WITHDRAW_ACT, recovery_id, content, needed=programme.approvals)
+        withdraw_one(books, connection, programme, recovery_id, number, approved.on)
 
 
 def withdraw_one(

@@ -1,6 +1,6 @@
 """Returned lines (退票) that are not paid again: given up, stopped by a death, taken up again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
+from sbcard_core.payout.acts import GIVE_UP_ACT, REINSTATE_ACT, Approved
 from sbcard_core.payout.checks import yuan
 from sbcard_core.payout.lines import Books, FundsShort, payable_account, post
 from sbcard_core.payout.programmes import Programme
@@ -44,43 +45,64 @@ def returned(books: Books, programme: Programme, period: str) -> list[ReturnedLi
     return [ReturnedLine(batch_no, seq, mask_id(who), fen, reason or "") for batch_no, seq, who, fen, reason in rows]
 
 
-def give_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], on: date) -> int:
+def give_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], approved: Approved) -> int:
     """Give up returned lines (batch, number): their money goes back to the fund; returns how many were.
 
     Raises:
         RecoveryRefused: ``line``: one is not in state RETURNED; ``programme``: one is of another. Nothing changed.
+        ApprovalRefused: the act :data:`GIVE_UP_ACT` is not approved by as many officers as a roll.
     """
-    count = 0
     with books.writing() as connection:
-        for batch_no, seq in lines:
-            row = _load(connection, programme, batch_no, seq)
-            if row.state == LineState.CANCELLED:
-                continue
-            if row.state != LineState.RETURNED:
-                raise RecoveryRefused("line", message("payout.returned.not_returned", batch=batch_no[:64], line=seq))
-            to_fund(books, connection, programme, (batch_no, seq), on, LineState.CANCELLED)
-            count += 1
-    return count
+        found = _to_change(connection, programme, lines, LineState.CANCELLED)
+        _approve(books, connection, programme, GIVE_UP_ACT, found, approved)
+        for which in found:
+            to_fund(books, connection, programme, which, approved.on, LineState.CANCELLED)
+    return len(found)
 
 
-def take_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], on: date) -> int:
+def take_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], approved: Approved) -> int:
     """Make given-up lines (batch, number) payable again: their money is blocked anew; returns how many were.
 
     Raises:
         RecoveryRefused: ``line``: one is not in state CANCELLED; ``programme``: one is of another.
+        ApprovalRefused: the act :data:`REINSTATE_ACT` is not approved by as many officers as a roll.
         FundsShort: the fund does not hold their sum. Nothing changed.
     """
-    count = 0
     with books.writing() as connection:
-        for batch_no, seq in lines:
-            row = _load(connection, programme, batch_no, seq)
-            if row.state == LineState.RETURNED:
-                continue
-            if row.state != LineState.CANCELLED:
-                raise RecoveryRefused("line", message("payout.returned.not_given_up", batch=batch_no[:64], line=seq))
-            from_fund(books, connection, programme, (batch_no, seq), on)
-            count += 1
-    return count
+        found = _to_change(connection, programme, lines, LineState.RETURNED)
+        _approve(books, connection, programme, REINSTATE_ACT, found, approved)
+        for which in found:
+            from_fund(books, connection, programme, which, approved.on)
+    return len(found)
+
+
+def _to_change(
+    connection: sa.Connection, programme: Programme, lines: Iterable[tuple[str, int]], new: LineState
+) -> list[tuple[str, int]]:
+    """Those of some lines that are not in their new state yet, each once."""
+    found = []
+    for batch_no, seq in dict.fromkeys(lines):
+        row = _load(connection, programme, batch_no, seq)
+        back = new is LineState.RETURNED
+        if row.state not in (LineState.RETURNED, LineState.CANCELLED):
+            code = "payout.returned.not_given_up" if back else "payout.returned.not_returned"
+            raise RecoveryRefused("line", message(code, batch=batch_no[:64], line=seq))
+        if row.state != new:
+            found.append((batch_no, seq))
+    return found
+
+
+def _approve(
+    books: Books,
+    connection: sa.Connection,
+    programme: Programme,
+    kind: str,
+    found: Sequence[tuple[str, int]],
+    approved: Approved,
+) -> None:
+    if found:
+        content = [programme.code, *(f"{batch_no}:{seq}" for batch_no, seq in sorted(found))]
+        approved.ask(books, connection, kind, programme.code, content, needed=programme.approvals)
 
 
 def _load(connection: sa.Connection, programme: Programme, batch_no: str, seq: int) -> Any:

@@ -1,6 +1,6 @@
 """Premiums (持卡缴费): bills by category and period, paid by card at counter, POS, ATM, telephone or agent bank."""
 
-from sbcard_core.premiums.agency import Agency
+from sbcard_core.premiums.agency import ASSIGN_ACT, GIVE_BACK_ACT, Agency
 from sbcard_core.premiums.book import IssueReport, Premiums
 from sbcard_core.premiums.layout import (
     BILLS,
@@ -32,7 +32,9 @@ from sbcard_core.premiums.records import (
 from sbcard_core.premiums.tariff import SAMPLE, Rate, Share, Tariff, load
 
 __all__ = [
+    "ASSIGN_ACT",
     "BILLS",
+    "GIVE_BACK_ACT",
     "PAYMENTS",
     "SAMPLE",
     "Agency",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Ledger, Transfer, TransferStatus, lock_for_posting, timestamp
 from sbcard_core.messages import message
+from sbcard_core.officers import Act, Officers, Signer, require
 from sbcard_core.premiums import posting
 from sbcard_core.premiums.asked import ANY_LEFT, Wanted, asked_of, next_batch, note, release, select_bills
 from sbcard_core.premiums.layout import (
@@ -34,6 +36,12 @@ from sbcard_core.premiums.verdict import Asked, Verdict, before_books, settle
 from sbcard_core.store import Store, insert_many, schema
 
 SUSPENSE = "SUSPENSE"
+ASSIGN_ACT = "premiums.suspense.assign"
+"""Kind of act: a bill is paid from suspense. Its subject is the payment that lies there."""
+GIVE_BACK_ACT = "premiums.suspense.give-back"
+"""Kind of act: money in suspense goes back through the bank. Its subject is the payment that lies there."""
+OFFICERS = 2
+"""Different officers who approve that money leaves suspense (assumed, as for payouts)."""
 MAX_LINES = 5000
 """Bills in one file."""
 _OF = {
@@ -53,12 +61,19 @@ class Agency:
         ledger: the books of the same database.
         rates: the tariff, by what bills keep of it.
         eligibility: which accounts may be debited.
+        officers: the registered ones, two of whom approve that money leaves suspense.
     """
 
     def __init__(
-        self, store: Store, ledger: Ledger, rates: Mapping[posting.RateKey, Rate], eligibility: Eligibility
+        self,
+        store: Store,
+        ledger: Ledger,
+        rates: Mapping[posting.RateKey, Rate],
+        eligibility: Eligibility,
+        officers: Officers,
     ) -> None:
         self.store, self.ledger, self._rates, self._eligibility = store, ledger, rates, eligibility
+        self._officers = officers
 
     def dispatch(
         self, bank: str, period: str, *, on: date, out_dir: Path, everyone: bool = False, max_lines: int = MAX_LINES
@@ -149,18 +164,21 @@ class Agency:
             for r in rows
         ]
 
-    def assign(self, payment_id: str, bill_no: str, *, at: datetime) -> PaymentStatus:
+    def assign(
+        self, payment_id: str, bill_no: str, *, at: datetime, approved_by: Iterable[Signer] = ()
+    ) -> PaymentStatus:
         """Pay an open bill from money in suspense; what is more than the bill stays there.
 
         Returns:
             PAID, EXISTS if it was done before, or why not; AMOUNT_DIFFERS = less is left than the bill needs.
 
         Raises:
-            InvalidValue: nothing of that id is or was in suspense.
+            InvalidValue: nothing of that id is or was in suspense, or it came later than ``at``.
+            ApprovalRefused: not two officers approve the act :data:`ASSIGN_ACT`.
         """
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            row, bank = _held(connection, payment_id)
+            row, bank = _held(connection, payment_id, at)
             bill = next(iter(posting.find(connection, _BILL, "bill_no", [bill_no])), None)
             amount = bill.amount_fen if bill is not None else 0
             payment = Payment(f"{payment_id}/{bill_no}", bill_no, amount, Channel.AGENT_BANK, bank, at)
@@ -169,6 +187,8 @@ class Agency:
                 return PaymentStatus.EXISTS
             if bill is not None and bill.state == BillState.OPEN and row.left_fen < amount:
                 return PaymentStatus.AMOUNT_DIFFERS
+            if bill is not None and bill.state == BillState.OPEN:
+                self._ask(connection, ASSIGN_ACT, (payment_id, bill_no, amount), at, approved_by)
             (status,) = posting.pay(
                 connection, self.ledger, self._rates, [payment], eligibility=self._eligibility, source=SUSPENSE
             )
@@ -178,18 +198,20 @@ class Agency:
                 release(connection, bill_no, AskState.PAID, "挂账转入")
             return status
 
-    def give_back(self, payment_id: str, *, at: datetime) -> int:
+    def give_back(self, payment_id: str, *, at: datetime, approved_by: Iterable[Signer] = ()) -> int:
         """Give what is left of money in suspense back through the bank; returns fen, 0 if nothing was left.
 
         Raises:
-            InvalidValue: nothing of that id is or was in suspense.
+            InvalidValue: nothing of that id is or was in suspense, or it came later than ``at``.
+            ApprovalRefused: not two officers approve the act :data:`GIVE_BACK_ACT`.
         """
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            row, bank = _held(connection, payment_id)
+            row, bank = _held(connection, payment_id, at)
             fen = int(row.left_fen)
             if not fen:
                 return 0
+            self._ask(connection, GIVE_BACK_ACT, (payment_id, fen), at, approved_by)
             target = posting.source_of(Channel.AGENT_BANK, bank)[0]
             move = Transfer(f"premium-back:{payment_id}", SUSPENSE, target, fen, "premium.back", timestamp(at))
             self.ledger.post(move, connection)
@@ -213,6 +235,18 @@ class Agency:
                     change.values(state=int(AskState.NOT_PAID), reason="银行确认未扣款")
                 ).rowcount
         return done
+
+    def _ask(
+        self,
+        connection: sa.Connection,
+        kind: str,
+        content: tuple[object, ...],
+        at: datetime,
+        approved_by: Iterable[Signer],
+    ) -> None:
+        digest = sha256("|".join(map(str, content)).encode()).hexdigest()
+        act = Act(kind, str(content[0]), digest, at.date())
+        require(connection, self._officers, act, approved_by, needed=OFFICERS)
 
     def _unanswered(self, bank: str, period: str) -> Sequence[Any]:
         mine = sa.select(_BATCH).where(_BATCH.c.bank == bank, _BATCH.c.period == period)
@@ -293,9 +327,13 @@ def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tu
     return row.bank, row.answer_sha256
 
 
-def _held(connection: sa.Connection, payment_id: str) -> tuple[Any, str]:
+def _held(connection: sa.Connection, payment_id: str, at: datetime) -> tuple[Any, str]:
     row = next(iter(posting.find(connection, _LEFT, "payment_id", [payment_id])), None)
     if row is None:
         raise InvalidValue(message("premiums.not_in_suspense"), step="premiums.suspense", term="挂账")
-    bank = connection.execute(sa.select(_BATCH.c.bank).where(_BATCH.c.batch_no == row.batch_no)).scalar_one()
+    of_batch = sa.select(_BATCH.c.bank, _BATCH.c.answered_on).where(_BATCH.c.batch_no == row.batch_no)
+    bank, came_on = connection.execute(of_batch).one()
+    if timestamp(at)[:10] < came_on:
+        what = message("premiums.suspense_order", at=timestamp(at), came_on=came_on)
+        raise InvalidValue(what, step="premiums.suspense", term="挂账")
     return row, bank

@@ -15,7 +15,8 @@ from sbcard_core.fields import CitizenNumber, card_number
 from sbcard_core.ledger import AccountKind, Ledger, lock_for_posting
 from sbcard_core.ledger.transfers import is_id, is_storable
 from sbcard_core.messages import message
-from sbcard_core.premiums import deaths, issuing, posting
+from sbcard_core.officers import Officers
+from sbcard_core.premiums import deaths, issuing, posting, receipts
 from sbcard_core.premiums.agency import Agency
 from sbcard_core.premiums.records import (
     Arrear,
@@ -24,7 +25,6 @@ from sbcard_core.premiums.records import (
     CategoryChange,
     Change,
     ChangeStatus,
-    Channel,
     Insured,
     IssueStatus,
     Payment,
@@ -38,7 +38,6 @@ from sbcard_core.premiums.records import (
 from sbcard_core.premiums.refunds import give_back
 from sbcard_core.premiums.tariff import Tariff
 from sbcard_core.store import Store, insert_many, schema
-from sbcard_core.values import mask_id
 
 CHUNK = 2000
 """People, payments or refunds per transaction."""
@@ -75,6 +74,7 @@ class Premiums:
         ledger: the books of the same database.
         tariff: the rates; the shipped one is a sample.
         eligibility: who is billed, which cards may pay, which accounts may be debited; by default by the registry.
+        officers: the registered ones, who approve that money leaves suspense.
 
     Example:
         >>> from datetime import datetime
@@ -90,10 +90,19 @@ class Premiums:
         (['PAID', 'EXISTS'], 6000)
     """
 
-    def __init__(self, store: Store, ledger: Ledger, tariff: Tariff, *, eligibility: Eligibility | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        tariff: Tariff,
+        *,
+        eligibility: Eligibility | None = None,
+        officers: Officers | None = None,
+    ) -> None:
         store.check_samples([f"tariff {tariff.name}"] if tariff.sample else [])
         self.store, self.ledger, self.tariff = store, ledger, tariff
         self._eligibility = Eligibility() if eligibility is None else eligibility
+        self._officers = officers or Officers()
         self._rates = {posting.key_of_rate(rate): rate for rate in tariff.rates}
 
     def issue(self, period: str, begins: date, people: Iterable[Insured]) -> IssueReport:
@@ -275,7 +284,7 @@ class Premiums:
     @cached_property
     def agency(self) -> Agency:
         """Agent banks (代收银行): bills out, payments back."""
-        return Agency(self.store, self.ledger, self._rates, self._eligibility)
+        return Agency(self.store, self.ledger, self._rates, self._eligibility, self._officers)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
         """Every open bill, the longest overdue first: who owes what since when, and who is dead (欠费清单)."""
@@ -300,28 +309,8 @@ class Premiums:
         Raises:
             InvalidValue: no such payment.
         """
-        paid, bill = schema.premium_payment, schema.premium_bill
-        wanted = sa.select(paid, bill).join(bill, bill.c.bill_no == paid.c.bill_no)
-        wanted = wanted.where(paid.c.payment_id == (payment_id if is_id(payment_id) else ""))
         with self.store.begin() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
-        if row is None:
-            raise InvalidValue(message("premiums.no_payment"), step="premiums.receipt", term="缴费凭证")
-        rate = self._rates.get((row["insurance"], row["category"], row["rate_since"]))
-        return Receipt(
-            row["payment_id"],
-            row["bill_no"],
-            row["name"],
-            mask_id(row["id_number"]),
-            rate.name_zh if rate else row["insurance"],
-            row["period"],
-            row["amount_fen"],
-            sum(posting.figures(row["refunded"])),
-            Channel(row["channel"]),
-            row["agent"],
-            posting.moment(row["at"]),
-            row["card_no"] or "",
-        )
+            return receipts.read(connection, self._rates, payment_id)
 
     def totals(self, period: str) -> dict[BillState, tuple[int, int]]:
         """(bills, fen) by state of one period: what was billed, paid, given back, cancelled."""

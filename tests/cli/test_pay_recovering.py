@@ -3,11 +3,11 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from sbcard_core.payout import LineState
 from sbcard_core.registry.enrolment import enrol
 from sbcard_core.store import schema
 from sbcard_core.validation.check import check_files
+from tests.cli.signing import asked, signed, with_officers
 
 ON = ("--on", "2014-09-01")
 STRANGER = "11010519491231002X"
@@ -55,7 +56,10 @@ def db(bureau: Path, tmp_path: Path) -> str:
 
 
 def run(db: str, *arguments: object, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["pay", *(str(one) for one in arguments), "--db", db])
+    def invoke(*more: object) -> Any:
+        return CliRunner().invoke(app, ["pay", *(str(one) for one in (*arguments, *more)), "--db", db])
+
+    done = with_officers(invoke, arguments[0])
     assert done.exit_code == code, (done.output, done.exception)
     return done.output
 
@@ -245,24 +249,6 @@ def test_broken_off(db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sbcard_core.payout.people.find", stop)
     assert "已中断" in run(db, "tell", tmp_path / "standings.csv", *ON, code=130)
     assert everything(db) == before
-
-
-def signed(tmp_path: Path, act: tuple[str, str, str], *officers: str) -> list[object]:
-    """What officers sign of an act, as options."""
-    parts: list[object] = []
-    for officer in officers:
-        key = Path(os.environ["SBCARD_OFFICERS"]).with_name(f"{officer}.pem")
-        done = CliRunner().invoke(app, ["pay", "sign", *act, "--officer", officer, "--key", str(key), *ON])
-        assert done.exit_code == 0, done.output
-        (tmp_path / f"{officer}.json").write_text(done.output, "utf-8")
-        parts += ["--approval", tmp_path / f"{officer}.json"]
-    return parts
-
-
-def asked(text: str) -> tuple[str, str, str]:
-    """The act that a refusal asks officers for."""
-    kind, subject, digest = re.search(r"must approve: (\S+) (\S+) (\S+)", text).groups()  # type: ignore[union-attr]
-    return kind, subject, digest
 
 
 def test_a_death_is_corrected_and_taken_back(db: str, tmp_path: Path) -> None:

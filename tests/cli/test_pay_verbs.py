@@ -5,6 +5,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from sbcard_core.registry.enrolment import enrol
 from sbcard_core.store import schema
 from sbcard_core.validation.check import check_files
 from sbcard_core.values import CardState, PersonCategory
+from tests.cli.signing import with_officers
 
 ON = ("--on", "2014-09-01")
 STRANGER = "11010519491231002X"
@@ -58,7 +60,10 @@ def db(bureau: Path, tmp_path: Path) -> str:
 
 
 def run(db: str, *arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["pay", *(str(one) for one in arguments), "--db", db])
+    def invoke(*more: object) -> Any:
+        return CliRunner().invoke(app, ["pay", *(str(one) for one in (*arguments, *more)), "--db", db])
+
+    result = with_officers(invoke, arguments[0])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from sbcard_core.files.outputs import PART
 from sbcard_core.hosts import bankfile
 from sbcard_core.premiums import BILLS
 from sbcard_core.store import Store, schema
+from tests.cli.signing import with_officers
 from tests.faults import known_to_server
 from tests.people import number
 
@@ -39,7 +41,11 @@ PAYMENTS = "payment_id,bill_no,amount_fen,channel,agent,at\n"
 
 def run(*arguments: object) -> tuple[int, str]:
     sample = ["--sample"] if arguments[0] == "issue" else []
-    result = CliRunner().invoke(app, ["premium", *map(str, arguments), *sample])
+
+    def invoke(*more: object) -> Any:
+        return CliRunner().invoke(app, ["premium", *map(str, (*arguments, *more)), *sample])
+
+    result = with_officers(invoke, arguments[0])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 

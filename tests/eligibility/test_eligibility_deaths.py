@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from sbcard_core.backend import Backend
+from sbcard_core.backend import Backend, Rules
 from sbcard_core.eligibility import Purpose
 from sbcard_core.store import schema
 
@@ -21,7 +21,7 @@ def allowed(backend: Backend, number: str, purpose: Purpose = Purpose.MEDICAL) -
 
 
 def test_answers_follow_what_is_known_of_a_death() -> None:
-    with Backend.open("sqlite://") as backend:
+    with Backend.open("sqlite://", rules=Rules(programmes=())) as backend:
         with backend.store.begin() as connection:
             for person_id, number in enumerate((ONE, TWO), 1):
                 row = dict.fromkeys(("name", "phone", "form_no", "submitted_on", "source_file"), "x")

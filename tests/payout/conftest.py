@@ -37,7 +37,32 @@ def by(officer: str) -> InSession:
 REGISTERED = Officers(
     [Officer(one, one) for one in ("a", "b", "d", "draft", "li", "wang", "zhang")], sessions=Sessions()
 )
+TWO = {"approved_by": (by("li"), by("wang"))}
 OFFICERS = {"by": "zhang", "approved_by": (by("li"), by("wang")), "notice_over": True}
+
+
+class Bureau(PayoutEngine):
+    """The engine of a place where two officers approve what is done beside rolls, unless a test names others."""
+
+    def suspend(self, *arguments: Any, **options: Any) -> Any:
+        return super().suspend(*arguments, **{**TWO, **options})
+
+    def death(self, *arguments: Any, **options: Any) -> Any:
+        return super().death(*arguments, **{**TWO, **options})
+
+    def withdraw_death(self, *arguments: Any, **options: Any) -> Any:
+        return super().withdraw_death(*arguments, **{**TWO, **options})
+
+    def recover(self, *arguments: Any, **options: Any) -> Any:
+        return super().recover(*arguments, **{**TWO, **options})
+
+    def cancel_returned(self, *arguments: Any, **options: Any) -> Any:
+        return super().cancel_returned(*arguments, **{**TWO, **options})
+
+    def reinstate_returned(self, *arguments: Any, **options: Any) -> Any:
+        return super().reinstate_returned(*arguments, **{**TWO, **options})
+
+
 PERSON = (
     *("person_id", "id_number", "name", "sex", "ethnicity", "birth", "phone", "category", "city", "county", "bank"),
     *("form_no", "submitted_on", "source_file", "source_line"),
@@ -159,7 +184,7 @@ class Town:
 
     def __init__(self, store: Store, folder: Path, people: int, max_lines: int = 5000, **options: Any) -> None:
         self.store, self.folder, self.ledger = store, folder, Ledger(store)
-        self.engine = PayoutEngine(store, self.ledger, max_lines=max_lines, **{"officers": REGISTERED, **options})
+        self.engine = Bureau(store, self.ledger, max_lines=max_lines, **{"officers": REGISTERED, **options})
         day = "2014-07-31"
         if not people:
             return

@@ -27,6 +27,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState, Disposition, PersonCategory
+from tests.payout.conftest import REGISTERED, TWO
 from tests.people import enrol, name, number
 
 ON, BEGINS = date(2015, 2, 2), date(2015, 1, 1)
@@ -83,7 +84,7 @@ class Bank:
 
 @pytest.fixture
 def book(store: Store) -> Premiums:
-    return Premiums(store, Ledger(store), SAMPLE)
+    return Premiums(store, Ledger(store), SAMPLE, officers=REGISTERED)
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def bank(book: Premiums, tmp_path: Path) -> Bank:
 def light(tmp_path: Path) -> Iterator[Bank]:
     """A bank over a database in memory, for what says the same on every database."""
     with Store.open("sqlite://", sample=True) as store:
-        yield Bank(Premiums(store, Ledger(store), SAMPLE), tmp_path)
+        yield Bank(Premiums(store, Ledger(store), SAMPLE, officers=REGISTERED), tmp_path)
 
 
 def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -159,9 +160,9 @@ def test_what_was_paid_or_cancelled_meanwhile(bank: Bank) -> None:
     assert [status.name for status in report.statuses[:3]] == ["ALREADY_PAID", "CANCELLED", "PAID"]
     assert bank.net("SUSPENSE") == 24000
     first, second = bank.book.agency.suspended()
-    assert bank.book.agency.give_back(first.payment_id, at=AT) == 12000
-    assert bank.book.agency.give_back(first.payment_id, at=AT) == 0
-    assert bank.book.agency.give_back(second.payment_id, at=AT) == 12000
+    assert bank.book.agency.give_back(first.payment_id, at=AT, **TWO) == 12000
+    assert bank.book.agency.give_back(first.payment_id, at=AT, **TWO) == 0
+    assert bank.book.agency.give_back(second.payment_id, at=AT, **TWO) == 12000
     assert (bank.net("SUSPENSE"), bank.net("BANK_CLEARING:402"), bank.net("CASH:4301-2")) == (0, -48000, -12000)
     assert bank.book.ledger.recompute() == []
 
@@ -231,21 +232,21 @@ def test_money_in_suspense_is_put_to_its_bill(bank: Bank) -> None:
     agency = bank.book.agency
     unread, short = agency.suspended()
     assert (unread.line, unread.amount_fen, short.amount_fen) == (0, 24000, 11999)
-    assert agency.assign(short.payment_id, bank.bills[1], at=AT) is PaymentStatus.AMOUNT_DIFFERS
-    assert agency.assign(unread.payment_id, "2015.9", at=AT) is PaymentStatus.UNKNOWN_BILL
-    assert agency.assign(unread.payment_id, bank.bills[3], at=AT) is PaymentStatus.ALREADY_PAID
+    assert agency.assign(short.payment_id, bank.bills[1], at=AT, **TWO) is PaymentStatus.AMOUNT_DIFFERS
+    assert agency.assign(unread.payment_id, "2015.9", at=AT, **TWO) is PaymentStatus.UNKNOWN_BILL
+    assert agency.assign(unread.payment_id, bank.bills[3], at=AT, **TWO) is PaymentStatus.ALREADY_PAID
     for bill in (bank.bills[0], bank.bills[2]):
-        assert agency.assign(unread.payment_id, bill, at=AT) is PaymentStatus.PAID
-        assert agency.assign(unread.payment_id, bill, at=AT) is PaymentStatus.EXISTS
+        assert agency.assign(unread.payment_id, bill, at=AT, **TWO) is PaymentStatus.PAID
+        assert agency.assign(unread.payment_id, bill, at=AT, **TWO) is PaymentStatus.EXISTS
     bank.agree(24000 + 11999 + 36000)
     assert bank.book.refund(Refund("R1", f"{unread.payment_id}/{bank.bills[0]}", 12000, AT)) == 0
     assert bank.net("BANK_CLEARING:402") == -(24000 + 11999 + 36000) + 12000
-    assert agency.give_back(short.payment_id, at=AT) == 11999
+    assert agency.give_back(short.payment_id, at=AT, **TWO) == 11999
     assert bank.net("SUSPENSE") == 0
     (path,) = agency.dispatch("402", "2015", on=ON, out_dir=bank.folder)  # now it may be asked for again
     assert [row[1] for row in bankfile.read(path, BILLS).rows] == [bank.bills[1]]
     with pytest.raises(InvalidValue):
-        agency.give_back("nothing", at=AT)
+        agency.give_back("nothing", at=AT, **TWO)
 
 
 def test_a_bank_asks_for_its_own_card_holders(store: Store, book: Premiums, tmp_path: Path) -> None:
@@ -364,6 +365,6 @@ def test_a_bank_of_chaos(book: Premiums, tmp_path: Path, seed: int) -> None:
     assert book.agency.read_payments(tmp_path / "answer.txt", on=ON).repeated
     assert everything(book.store) == before
     for one in book.agency.suspended():
-        book.agency.give_back(one.payment_id, at=AT)
+        book.agency.give_back(one.payment_id, at=AT, **TWO)
     assert (bank.net("SUSPENSE"), bank.net("BANK_CLEARING:402")) == (0, -report.paid_fen)
     assert book.ledger.recompute() == []

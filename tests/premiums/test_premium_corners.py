@@ -36,6 +36,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import PersonCategory
+from tests.payout.conftest import REGISTERED, TWO
 from tests.people import number
 
 AT, BEGINS = datetime.fromisoformat("2015-03-02T09:30:15"), date(2015, 1, 1)
@@ -189,7 +190,7 @@ def register(store: Store, *people: Insured) -> None:
 def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: Store) -> None:
     lived = replace(PERSON, id_number="430102198001010038")
     register(store, PERSON, lived)
-    backend = Backend(store)
+    backend = Backend(store, officers=REGISTERED)
     book = backend.premiums
     bills = {year: book.issue(str(year), date(year, 1, 1), [PERSON, lived]).bills for year in (2014, 2015, 2016, 2017)}
     book.pay(replace(PAID, bill_no=bills[2017][0]))
@@ -202,7 +203,7 @@ def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: 
     seen = {(one.bill_no, one.died_on) for one in book.arrears(date(2017, 1, 1)) if one.dead}
     assert seen == {(bills[year][0], None) for year in (2014, 2015, 2016)}
     for cancelled in ([bills[2016][0]], []):  # and the same again
-        done = backend.death(PERSON.id_number, died, on=date(2015, 9, 1))
+        done = backend.death(PERSON.id_number, died, on=date(2015, 9, 1), **TWO)
         assert done.premiums == Stopped(cancelled, [bills[2014][0], bills[2015][0]], ["P1"])
     found = {one.bill_no: (one.dead, one.died_on) for one in book.arrears(date(2017, 1, 1))}
     assert found == {
@@ -221,7 +222,7 @@ def test_premiums_that_a_death_cancelled_are_owed_again_when_it_is_corrected_or_
     """Of two people and two insurances: what another reason cancelled, or another bill replaced, stays cancelled."""
     lived = replace(PERSON, id_number="430102198001010038")
     register(store, PERSON, lived)
-    backend = Backend(store)
+    backend = Backend(store, officers=REGISTERED)
     book = backend.premiums
     pension = {"insurance": "flexible-pension", "category": PersonCategory.FLEXIBLE}
     bills = {}
@@ -230,17 +231,17 @@ def test_premiums_that_a_death_cancelled_are_owed_again_when_it_is_corrected_or_
         bills[period] = book.issue(period, begins, [PERSON, replace(PERSON, **pension), lived]).bills
     book.cancel([bills["2015-04"][0]], reason="误开")
     book.cancel([bills["2015-03"][2]], reason="2015-01-10 死亡")
-    first = backend.death(PERSON.id_number, date(2015, 1, 10), on=date(2015, 5, 4))
+    first = backend.death(PERSON.id_number, date(2015, 1, 10), on=date(2015, 5, 4), **TWO)
     later = [*bills["2015-02"][:2], *bills["2015-03"][:2], bills["2015-04"][1]]
     assert (first.premiums.cancelled, first.premiums.reopened) == (later, [])
-    second = backend.death(PERSON.id_number, date(2015, 2, 1), on=date(2015, 5, 5), decision="更正1号")
+    second = backend.death(PERSON.id_number, date(2015, 2, 1), on=date(2015, 5, 5), decision="更正1号", **TWO)
     assert (second.premiums.cancelled, second.premiums.reopened) == ([], bills["2015-02"][:2])
     assert book.issue("2015-Q2", date(2015, 4, 1), [lived]).statuses == [IssueStatus.OVERLAPS]
     with store.begin() as connection:  # billed for the quarter while the month was cancelled
         quarter = {"bill_no": "2015-Q2.000000001", "period": "2015-Q2", "id_number": PERSON.id_number, "state": 10}
         row = connection.execute(sa.select(schema.premium_bill).where(schema.premium_bill.c.bill_no == later[-1])).one()
         connection.execute(sa.insert(schema.premium_bill).values({**row._asdict(), **quarter, "reason": None}))
-    third = backend.withdraw_death(PERSON.id_number, decision="撤销2号", on=date(2015, 5, 6))
+    third = backend.withdraw_death(PERSON.id_number, decision="撤销2号", on=date(2015, 5, 6), **TWO)
     assert third.premiums == Stopped(reopened=bills["2015-03"][:2])
     owed = {one.bill_no for one in book.bills(id_number=PERSON.id_number) if one.state is BillState.OPEN}
     assert owed == {*bills["2015-01"][:2], *bills["2015-02"][:2], *bills["2015-03"][:2], "2015-Q2.000000001"}

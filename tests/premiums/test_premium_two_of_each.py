@@ -35,6 +35,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Disposition, PersonCategory
+from tests.payout.conftest import REGISTERED, TWO
 from tests.people import name, number
 
 ON = date(2015, 2, 2)
@@ -45,7 +46,7 @@ FIRST, SECOND = "PREM-2015-402-0001", "PREM-2015-402-0002"
 @pytest.fixture
 def book() -> Iterator[Premiums]:
     with Store.open("sqlite://", sample=True) as store:
-        yield Premiums(store, Ledger(store), SAMPLE)
+        yield Premiums(store, Ledger(store), SAMPLE, officers=REGISTERED)
 
 
 def bill(book: Premiums, year: str, people: int, first: int = 0) -> list[str]:
@@ -136,7 +137,7 @@ def test_money_given_back_frees_its_own_bill_alone(book: Premiums, tmp_path: Pat
     ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
     answer(book, tmp_path, batch_no, [(*lines[0], 11999), (*lines[1], 11998)])
     one, other = book.agency.suspended()
-    assert book.agency.give_back(one.payment_id, at=AT) == 11999
+    assert book.agency.give_back(one.payment_id, at=AT, **TWO) == 11999
     assert states(book) == {(batch_no, 1): 21, (batch_no, 2): 13}
     assert [held.payment_id for held in book.agency.suspended()] == [other.payment_id]
     assert len(book.agency.suspended(everything=True)) == 2
@@ -148,9 +149,9 @@ def test_a_bill_is_freed_when_the_last_of_its_money_is_gone(book: Premiums, tmp_
     report = answer(book, tmp_path, batch_no, [(*lines[0], 11999), (*lines[0], 1), (*lines[1], 12000)])
     assert report.suspended_fen == 12000
     first, second = book.agency.suspended()
-    assert book.agency.give_back(first.payment_id, at=AT) == 11999
+    assert book.agency.give_back(first.payment_id, at=AT, **TWO) == 11999
     assert states(book)[batch_no, 1] == 13
-    assert book.agency.give_back(second.payment_id, at=AT) == 1
+    assert book.agency.give_back(second.payment_id, at=AT, **TWO) == 1
     assert states(book) == {(batch_no, 1): 21, (batch_no, 2): 20}
 
 
@@ -204,12 +205,12 @@ def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
     assert first_of(lambda: answer(book, tmp_path, batch_no, [(*lines[0], 11999)])) == "lock"
     (held,) = book.agency.suspended()
     assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2])) == "lock"
-    assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT)) == "lock"
-    assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT)) == "lock"
+    assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT, **TWO)) == "lock"
+    assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT, **TWO)) == "lock"
 
 
 def test_a_file_written_again_has_its_lines_in_order(store: Store, tmp_path: Path) -> None:
-    book = Premiums(store, Ledger(store), SAMPLE)
+    book = Premiums(store, Ledger(store), SAMPLE, officers=REGISTERED)
     bill(book, "2015", 5)
     (path,) = book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)
     before = path.read_bytes()
