@@ -55,8 +55,8 @@ def proved(connection: sa.Connection, officers: Officers, kind: str, subject: st
     query = sa.select(approval.officer, approval.on_date, approval.method, approval.proof)
     counted = []
     for officer, on, method, proof in connection.execute(query.where(_is(kind, subject, digest))).all():
-        there = Given(officer, date.fromisoformat(on), Method(method))
         try:
+            there = Given(officer, date.fromisoformat(on), Method(method))
             if there.method is Method.SIGNATURE:
                 act = Act(kind, subject, digest, there.on)
                 officers.check(Approval(act, officer, there.method, bytes.fromhex(proof)))
@@ -64,7 +64,7 @@ def proved(connection: sa.Connection, officers: Officers, kind: str, subject: st
                 officers.of(officer)
             else:
                 continue
-        except ApprovalRefused:
+        except (ApprovalRefused, ValueError):  # no day, no method, no hexadecimal: nothing of ours wrote it
             continue
         counted.append(there)
     return counted

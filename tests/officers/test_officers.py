@@ -146,6 +146,18 @@ def test_a_row_written_by_somebody_else_approves_nothing(store: Store, office: O
     assert sorted(one.officer for one in now) == ["li", "zhao"]
 
 
+@pytest.mark.parametrize("column", ["on_date", "method", "proof"])
+def test_a_row_that_nothing_of_ours_wrote_is_passed_over(store: Store, office: Officers, signers, column: str) -> None:
+    """It neither counts nor keeps the approval beside it from counting."""
+    values = {"kind": ACT.kind, "subject": ACT.subject, "digest": ACT.digest, "on_date": "2014-08-01"}
+    values |= {"officer": "li", "method": "signature", "proof": signers["li"].approve(ACT).proof.hex(), column: "?"}
+    with store.begin() as connection:
+        connection.execute(schema.approval.insert().values(values))
+        record(connection, signers["wang"].approve(ACT))
+        counted = proved(connection, office, ACT.kind, ACT.subject, ACT.digest)
+    assert [one.officer for one in counted] == ["wang"]
+
+
 texts = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=9)
 acts = st.builds(
     Act,

@@ -111,12 +111,10 @@ def test_findings_of_two_that_enrol_one_file_batch_by_batch_are_kept_once(
             assert wait.wait(60)
 
     def second() -> Iterator[CheckedBatch]:
-        for part, done, wait in zip(
-            thirds(), (restarted, restarted, restarted), (began, went_on, went_on), strict=True
-        ):
+        for part, wait in zip(thirds(), (began, went_on, went_on), strict=True):
             assert wait.wait(60)
             yield part
-            done.set()
+            restarted.set()
 
     with ThreadPoolExecutor(1) as pool:
         one = pool.submit(enrolment.enrol, two[0], first())
