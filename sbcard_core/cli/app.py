@@ -63,7 +63,7 @@ def _scale(text: str) -> Fraction:
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
-        raise InvalidValue("the scale is a number such as 0.001 or 1/1000", step="replay", term="比例") from error
+        raise InvalidValue(message("replay.scale"), step="replay", term="比例") from error
 
 
 @app.command()

@@ -10,6 +10,7 @@ from sbcard_core.bulletin.letter import Letter
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankCode
 from sbcard_core.files import make_folder
+from sbcard_core.messages import message
 from sbcard_core.replay.population import Population
 
 AS_OF = date(2014, 7, 31)
@@ -63,9 +64,12 @@ class Campaign:
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 1:
-            raise InvalidValue(
-                "the scale lies between 0 and 1", step="replay", term="比例", advice="e.g. --scale 0.001"
-            )
+            raise InvalidValue(message("replay.scale"), step="replay", term="比例")
+
+    @property
+    def options(self) -> str:
+        """Seed and scale as the command takes them."""
+        return f"--seed {self.seed} --scale {self.scale}"
 
     def dir(self, *parts: str) -> Path:
         """A directory below the root, made if need be."""

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Protocol
 
 from sbcard_core.errors import InvalidValue, Refused
-from sbcard_core.files import OwnFolder, database_files, new_file, open_input, reserve
+from sbcard_core.files import OwnFolder, database_files, new_file, open_input, read_text, replace_file, reserve
+from sbcard_core.messages import message
 from sbcard_core.replay.campaign import Campaign
 from sbcard_core.replay.context import Context
 from sbcard_core.replay.stages import STAGES, Stage
 from sbcard_core.store import Store
 
+CAMPAIGN = ".campaign"
+"""Name of a file with the seed and the scale of the run that a folder holds."""
 UNFINISHED = ".unfinished"
 """Name of a file in the campaign's folder while stages are to follow."""
 
@@ -60,6 +63,7 @@ class Runner:
             made = {name for stage in STAGES for name in stage.makes}
             anew = folder.remove([UNFINISHED])
             folder.remove([*made, *{name.partition("/")[0] for name in made}, "state", *self._database_files()])
+            replace_file(folder.path / CAMPAIGN, self.campaign.options.encode())
             self._run(folder, 0, len(STAGES))
         return anew
 
@@ -95,20 +99,20 @@ class Runner:
             if stage.name == name:
                 return place
         names = ", ".join(stage.name for stage in STAGES)
-        raise InvalidValue(f"there is no stage {name!r}", step="replay", term="阶段", advice=f"one of {names}")
+        raise InvalidValue(message("replay.no_stage", stage=name, names=names), step="replay", term="阶段")
 
     def _restore(self, folder: OwnFolder, place: int) -> None:
+        made = folder.path / CAMPAIGN
+        if made.exists() and (options := read_text(made)) != self.campaign.options:
+            what = message("replay.other_run", made=options, asked=self.campaign.options)
+            raise Refused(what, step="replay", term="推演参数")
         if place == 0:
             folder.remove(self._database_files())
             return
         state = self._state(place - 1)
         if not state.is_file():
-            raise Refused(
-                f"the database after stage {STAGES[place - 1].name!r} was not kept",
-                step="replay",
-                term="阶段状态",
-                advice="run the whole replay first (with --keep-states at scales above 0.01)",
-            )
+            what = message("replay.not_kept", stage=STAGES[place - 1].name)
+            raise Refused(what, step="replay", term="阶段状态")
         folder.remove(self._database_files())
         _copy(state, self.campaign.database)
 

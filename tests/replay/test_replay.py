@@ -258,6 +258,15 @@ def test_wrong_calls_say_what_to_do(tmp_path: Path) -> None:
         Campaign(letter.load(NAME), 1, Fraction(0), tmp_path)
 
 
+def test_a_stage_of_another_seed_or_scale_is_refused(run: Path) -> None:
+    before = findings(run)
+    for options in (["--scale", "0.001"], [*SMALL, "--seed", "2"]):
+        done = sbcard("replay", NAME, "--out", str(run), *options, "--from", "clearing")
+        assert done.returncode == 2
+        assert b"--seed 1 --scale 1/10000" in done.stdout.replace(b"\n", b" ")
+    assert findings(run) == before
+
+
 def test_a_stage_without_its_predecessor_is_refused(tmp_path: Path) -> None:
     done = sbcard("replay", NAME, "--out", str(tmp_path), "--stage", "issuing")
     assert done.returncode == 2
