@@ -16,6 +16,7 @@ from apdu.status import StatusWord
 from readers.sim.card import VirtualCard
 from sbcard_core.card.account import Account
 from sbcard_core.card.errors import OutcomeUnknown, PinLocked, PinWrong, PsamMissing, RecordMalformed
+from sbcard_core.card.files import Structure
 from sbcard_core.card.loadhost import LoadAuthorisation, LoadRequest
 from sbcard_core.card.money import LoadReceipt, MoneyRecord, Movement, PurchaseReceipt
 from sbcard_core.card.profiles.v2 import SAMPLE
@@ -460,3 +461,15 @@ def test_a_pin_is_not_reloaded_without_keys() -> None:
     with pytest.raises(PsamMissing) as missing:
         session.reload_pin("135792")
     assert (session.apdu_count, missing.value.step) == (0, "reload PIN")
+
+
+def test_a_log_is_rows_and_a_file_of_another_kind_none() -> None:
+    """A profile may name a file whose content is one value: nothing of it is evidence."""
+    declared = SAMPLE.assumed.purse_log
+    assert declared is not None
+    rows = SAMPLE.file(declared.path)
+    whole = replace(rows, structure=Structure.TRANSPARENT, records=rows.records[:1], count=1)
+    channel = Answers(tearing.make_card(), 0xB2, bytes(rows.records[0].length) + b"\x90\x00")
+    purse = Purse(channel, profile=replace(SAMPLE, more_files=(whole,)))
+    purse.select()
+    assert purse.log() is None

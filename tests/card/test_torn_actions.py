@@ -166,6 +166,8 @@ class Liar:
     ("9302", True, OutcomeUnknown),
     ("1234", False, OutcomeUnknown),
     ("010203049000", True, OutcomeUnknown),
+    ("01020304050607086581", True, OutcomeUnknown),
+    ("01020304050607089302", False, OutcomeUnknown),
     ("9000", False, OutcomeUnknown),
     ("93", True, OutcomeUnknown),
     ("", True, OutcomeUnknown),

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from Crypto.Cipher import DES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbcard_core.crypto import diversify, kcv, pin_block, purse, tac
+from sbcard_core.crypto import diversify, kcv, mac, pin_block, purse, tac
 from sbcard_core.crypto.cipher import ecb_encrypt
 from sbcard_core.crypto.errors import KcvMismatch, KeyRefused
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
@@ -186,6 +187,97 @@ def test_the_rules_for_sm4_bind_sm4_only() -> None:
     sm4 = SecretKey(KEY, KeyUsage.SESSION, Cipher.SM4)
     folded, left = (purse.message_mac(sm4, b"m", rules=PurseRules(sm4_mac=rule)) for rule in Sm4MacRule)
     assert (len(folded), len(left), folded == left) == (4, 4, False)
+
+
+# --- MACs
+
+
+@given(st.binary(max_size=40), st.sampled_from([1, 2, 3]), st.none() | st.binary(min_size=8, max_size=8))
+def test_a_retail_mac_is_one_whatever_holds_key_and_message(message: bytes, padding: int, iv: bytes | None) -> None:
+    """The short way for plain bytes, and the ways for keys, buffers, paddings and IVs; by DES step by step."""
+    padded = pad(message, padding, 8)
+    state = iv or bytes(8)
+    for at in range(0, len(padded), 8):
+        mixed = bytes(a ^ b for a, b in zip(state, padded[at : at + 8], strict=True))
+        state = ecb_encrypt(KEY[:8] * 2, mixed)
+    last = DES.new(KEY[:8], DES.MODE_ECB).encrypt(DES.new(KEY[8:], DES.MODE_ECB).decrypt(state))
+    for key in (KEY, bytearray(KEY), SecretKey(KEY, KeyUsage.MAC)):
+        for text in (message, bytearray(message), memoryview(message)):
+            for length in (1, 4, 7, 8):
+                assert mac.retail_mac(key, text, padding=padding, iv=iv, length=length) == last[:length]
+
+
+@pytest.mark.parametrize("length", [0, 9, -1, 17])
+@pytest.mark.parametrize("key", [KEY, SecretKey(KEY, KeyUsage.MAC)], ids=["bytes", "key"])
+def test_a_mac_has_one_byte_to_a_block(key: bytes | SecretKey, length: int) -> None:
+    for call in (mac.retail_mac, mac.cbc_mac):
+        with pytest.raises(InvalidValue, match="bytes from a block"):
+            call(key, b"message", length=length)
+    for many in (mac.retail_mac_many, mac.cbc_mac_many):
+        with pytest.raises(InvalidValue, match="bytes from a block"):
+            many([key], [b"message"], length=length)
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_no_mac_with_another_padding_or_an_iv_of_another_length(padding: int) -> None:
+    for call in (mac.retail_mac, mac.cbc_mac):
+        with pytest.raises(InvalidValue, match="padding"):
+            call(KEY, b"message", padding=padding)
+        for size in (0, 7, 9, 16):
+            with pytest.raises(InvalidValue, match="IV"):
+                call(KEY, b"message", iv=bytes(size))
+
+
+def test_only_two_keys_of_des_make_a_retail_mac() -> None:
+    for key in (KEY[:8], KEY + KEY[:8]):
+        with pytest.raises(KeyRefused, match="16-byte"):
+            mac.retail_mac(key, b"message")
+    with pytest.raises(KeyRefused, match="3DES"):
+        mac.retail_mac(SecretKey(KEY, KeyUsage.MAC, Cipher.SM4), b"message")
+    with pytest.raises(KeyRefused, match="3DES"):
+        mac.retail_mac_many([KEY], [b"message"], cipher=Cipher.SM4)
+    with pytest.raises(KeyRefused):
+        mac.retail_mac(KEY, b"message", cipher=Cipher.SM4)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 9, 16])
+def test_a_folded_mac_has_four_bytes_of_a_block_of_sixteen(length: int) -> None:
+    sm4 = SecretKey(KEY, KeyUsage.MAC, Cipher.SM4)
+    with pytest.raises(InvalidValue, match="fold"):
+        mac.cbc_mac(sm4, b"m", length=length, fold=True)
+    with pytest.raises(InvalidValue, match="fold"):
+        mac.cbc_mac(KEY, b"m", length=4, fold=True)
+    whole = mac.cbc_mac(sm4, b"m", length=16)
+    words = [int.from_bytes(whole[at : at + 4], "big") for at in (0, 4, 8, 12)]
+    folded = (words[0] ^ words[1] ^ words[2] ^ words[3]).to_bytes(4, "big")
+    assert folded == mac.cbc_mac(sm4, b"m", length=4, fold=True) == mac.cbc_mac(sm4, b"m", fold=True)
+    assert mac.cbc_mac_many([sm4, sm4], [b"m", b""], length=4, fold=True)[0] == folded
+    assert mac.cbc_mac_many([sm4], [b"m"], length=length)[0] == whole[:length]
+    for wrong in (whole[:15], whole + b"x", b""):
+        with pytest.raises(InvalidValue, match="folded"):
+            mac.fold_words(wrong)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6))
+def test_x9_macs_in_bulk_are_those_of_each(messages: list[bytes]) -> None:
+    """X9.9 under a single key, X9.19 under two; zeros behind, four bytes; an empty message has none."""
+    single = [mac.cbc_mac(KEY[:8], text, padding=1, length=4) for text in messages]
+    double = [mac.retail_mac(KEY, text, padding=1, length=4) for text in messages]
+    assert [mac.x9_9(KEY[:8], text) for text in messages] == single
+    assert [mac.x9_19(KEY, text) for text in messages] == double
+    assert mac.x9_9_many([KEY[:8]] * len(messages), messages) == single
+    assert mac.x9_19_many([KEY] * len(messages), messages) == double
+    for call in (
+        lambda: mac.x9_9(KEY[:8], b""), lambda: mac.x9_19(KEY, b""), lambda: mac.x9_9_many([KEY[:8]], [b""]),
+        lambda: mac.x9_19_many([KEY], [b""]), lambda: mac.x9_9_many([KEY[:8]], [b"m"], fold=True),
+    ):  # fmt: skip
+        with pytest.raises(InvalidValue):
+            call()
+    for key in (KEY, bytearray(KEY), memoryview(KEY), SecretKey(KEY, KeyUsage.MAC)):
+        with pytest.raises(KeyRefused, match="single DES"):
+            mac.x9_9(key, b"m")
+    for key in (bytearray(KEY[:8]), memoryview(KEY[:8]), SecretKey(KEY[:8], KeyUsage.MAC)):
+        assert mac.x9_9(key, b"m") == mac.x9_9(KEY[:8], b"m")
 
 
 # --- diversification
