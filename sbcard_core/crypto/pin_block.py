@@ -65,8 +65,9 @@ def build(pin: str, layout: PinBlock, *, account: str = "", block: int = 8) -> b
     if layout.control is None:
         if len(pin) % 2:
             raise InvalidValue("this form packs an even number of digits", step=_STEP, term="个人密码")
-        return pad(bytes((len(pin) // 2,)) + bytes.fromhex(pin), Padding.BIT, block)
-    made = bytes.fromhex(f"{layout.control:X}{len(pin):X}{pin}".ljust(16, "F"))
+        made = pad(bytes((len(pin) // 2,)) + bytes.fromhex(pin), Padding.BIT, block)
+    else:
+        made = bytes.fromhex(f"{layout.control:X}{len(pin):X}{pin}".ljust(16, "F"))
     if layout.account:
         if not (len(account) >= 13 and account.isascii() and account.isdigit()):
             raise InvalidValue("this form needs the account number", step=_STEP, term="主账号")

@@ -320,6 +320,7 @@ def test_no_receipt_and_no_evidence_shows_a_tac_or_a_key_part() -> None:
     for one in shown:
         assert repr(tac) not in repr(one)
     assert repr(tac) not in repr(tearing.KeyedLoadHost(tearing.KEYS))
+    assert [verdict.zh for verdict in Verdict] == ["卡内已入账", "卡内未入账", "无法判定"]
 
 
 class Counting:

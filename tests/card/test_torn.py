@@ -13,7 +13,8 @@ from sbcard_core.card.errors import OutcomeUnknown
 from sbcard_core.card.loadhost import KeyedLoadHost
 from sbcard_core.card.money import MoneyRecord, Movement
 from sbcard_core.card.purse import Proof
-from sbcard_core.card.torn import Action, Evidence, Verdict, decide, gather, resolve
+from sbcard_core.card.torn import Action, Evidence, TacSource, Verdict, decide, gather, rebuild_tac, resolve
+from sbcard_core.crypto.rules import PurseRules
 from sbcard_core.errors import SBCardError
 from tests.card.tearing import (
     AT,
@@ -211,3 +212,36 @@ def test_contradictory_evidence_is_held_not_believed() -> None:
     ):
         found = decide(record, evidence)
         assert (found.verdict, found.action, found.contradictory) == (Verdict.UNDECIDABLE, Action.HOLD, True)
+
+
+def test_rules_that_are_given_come_before_the_profiles() -> None:
+    """Which fields a load's TAC covers is a rule: without it the card's proof can be seen and not checked."""
+    card = make_card()
+    channel = TornChannel(card, Tear(6, executed=True))
+    with pytest.raises(OutcomeUnknown) as unknown:
+        MOVES[Movement.LOAD](channel)
+    channel.mend()
+    record = unknown.value.record
+    assert isinstance(record, MoneyRecord)
+    own = gather(open_purse(channel), record, keys=KEYS)
+    none = gather(open_purse(channel), record, keys=KEYS, rules=PurseRules())
+    assert (own.proof is not None, own.proof_fits, none.proof == own.proof, none.proof_fits) == (True, True, True, None)
+    found = resolve(open_purse(channel), record, keys=KEYS, rules=PurseRules())
+    assert "the card's TAC is that of the record" not in found.reasons
+    assert "the card's TAC is that of the record" in resolve(open_purse(channel), record, keys=KEYS).reasons
+    assert (rebuild_tac(record, KEYS, rules=PurseRules()), rebuild_tac(record, None)) == (b"", b"")
+
+
+def test_evidence_and_settlement_hide_proof_and_tac() -> None:
+    """And each word for the clerk is one word."""
+    tac = bytes.fromhex("A1B2C3D4")
+    record = record_of(Movement.PURCHASE)
+    evidence = Evidence(N + 1, proof=Proof(tac, tac), proof_fits=True)
+    found = decide(record, evidence)
+    assert (found.tac, found.tac_source, found.action) == (tac, TacSource.PROOF, Action.POST)
+    assert repr(tac) not in repr(evidence) + repr(found)
+    assert len({verdict.zh for verdict in Verdict}) == len(Verdict)
+    rebuilt = decide(record, Evidence(N + 1, uninterrupted=True), keys=KEYS)
+    assert (len(rebuilt.tac), rebuilt.tac_source) == (4, TacSource.REBUILT)
+    missing = decide(record, Evidence(N + 1, uninterrupted=True))
+    assert (missing.tac, missing.tac_source) == (b"", TacSource.MISSING)
