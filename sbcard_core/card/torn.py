@@ -175,9 +175,10 @@ def gather(
     purse.select()
     proof = purse.proof(record.type, record.number)
     balance = purse.seen_balance()
-    rows = purse.log()
-    declared = purse.profile.assumed.purse_log
-    log = None if rows is None or declared is None else _same(rows, record, declared)
+    rows, declared, log = purse.log(), purse.profile.assumed.purse_log, None
+    if rows is not None:
+        assert declared is not None  # else there are no rows
+        log = _same(rows, record, declared)
     fits = None
     if proof is not None:
         made = rebuild_tac(record, keys, rules=rules)
