@@ -130,7 +130,7 @@ def clear_journal(
         ledger.open_accounts(
             [(PURSE_FLOAT, AccountKind.PURSE_FLOAT), (SUSPENSE, AccountKind.SUSPENSE)], connection=connection
         )
-        check = PurchaseCheck(connection, versions, Eligibility() if eligibility is None else eligibility)
+        check = PurchaseCheck(connection, versions, Eligibility() if eligibility is None else eligibility, on)
         run = (_First if earlier is None else _Again)(connection, ledger, check, report, on, reason)
         lines = read_journal(path)
         while chunk := list(islice(lines, CHUNK_LINES)):

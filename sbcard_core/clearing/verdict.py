@@ -49,6 +49,8 @@ class ClearingStatus(IntEnum):
     """密钥版本不在册: no key of the card's version is valid on the day of the purchase."""
     NOT_ELIGIBLE = 7
     """使用资格待核: the record is genuine, but the card could not be used on that day, or a clerk has to decide."""
+    DATED_LATER = 8
+    """交易日期晚于清算日: genuine, but of a terminal whose clock runs ahead; the day is not known."""
 
     @property
     def code(self) -> str:
@@ -62,6 +64,7 @@ class ClearingStatus(IntEnum):
             "journal.duplicate",
             "journal.unknown_key",
             "journal.not_eligible",
+            "journal.dated_later",
         )[self.value]
 
     @property
@@ -77,12 +80,14 @@ class PurchaseCheck:
         connection: the transaction.
         keys: the DTK masters by version and day.
         eligibility: asked whether the card could be used on the day of the purchase.
+        on: day of clearing: no purchase was made after it.
     """
 
-    def __init__(self, connection: sa.Connection, keys: KeyVersions, eligibility: Eligibility) -> None:
+    def __init__(self, connection: sa.Connection, keys: KeyVersions, eligibility: Eligibility, on: date) -> None:
         self._connection = connection
         self._keys = keys
         self._eligibility = eligibility
+        self._on = on
         self.reasons: dict[int, Reason] = {}
         """Why lines are NOT_ELIGIBLE, by line number."""
 
@@ -90,6 +95,9 @@ class PurchaseCheck:
         """One status per line, in order; ``taken`` is what ``self.taken`` says of these lines."""
         purchases = [line for line in lines if isinstance(line, Purchase)]
         found = self._genuine(purchases)
+        for p in purchases:
+            if found[p.line] is ClearingStatus.CLEARED and _day(p) > self._on:
+                found[p.line] = ClearingStatus.DATED_LATER
         found.update(self._not_eligible([p for p in purchases if found[p.line] is ClearingStatus.CLEARED]))
         cleared = {slot for slot, status in taken.items() if status == tac.TacStatus.VERIFIED}
         out = []

@@ -391,14 +391,14 @@ def test_a_serial_number_that_a_terminal_uses_again_pays_both_purchases_each_onc
 ) -> None:
     """The terminal was replaced or its counter began anew: another card, or the same one at another time."""
     first = purchase(1, keys)
-    august = datetime(2014, 8, 9, 10)  # noqa: DTZ001
+    august = datetime(2014, 8, 4, 10)  # noqa: DTZ001
     other = purchase(1, keys, at=august, card_no="B00000029", factor=bytes(8), amount_fen=5000)
     later = purchase(1, keys, at=august)
     for name, records in (("a", [first]), ("b", [other, first]), ("c", [later]), ("d", [other])):
         clear_journal(store, ledger, journal(tmp_path, records, f"{name}.csv"), keys, on=LATER)
     new, copy, again, twice = sorted(held(store), key=lambda one: (one.source[-5:], one.line))
     assert {one.status for one in held(store)} == {ClearingStatus.DUPLICATE}
-    assert [new.at, copy.at] == ["2014-08-09T10:00:00", "2014-07-31T09:01:00"]
+    assert [new.at, copy.at] == ["2014-08-04T10:00:00", "2014-07-31T09:01:00"]
     assert leave(store, ledger, officers, Exit.RELEASE, [new, again]) == 5000 + 101
     for paid in (copy, twice):
         with pytest.raises(SuspenseRefused, match="was paid before"):
@@ -464,3 +464,22 @@ def test_nothing_is_paid_from_suspense_into_a_closed_period(
         clear_journal(store, ledger, path, keys, on=LATER, again="密钥有误")
     assert (held(store), ledger.totals()) == (lines, money)
     assert clear_journal(store, ledger, path, keys, on=date(2014, 9, 2), again="密钥有误").cleared == 2
+
+
+def test_a_terminal_whose_clock_runs_ahead_is_paid_once_its_day_has_come_or_by_decision(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """Of the day of clearing, of the day after, and of another year: nothing is posted into a period to come."""
+    times = [datetime(2014, 8, 5, 23, 59, 59), datetime(2014, 8, 6), datetime(2034, 8, 5)]  # noqa: DTZ001
+    path = journal(tmp_path, [purchase(n, keys, at=at) for n, at in enumerate(times, 1)])
+    report = clear_journal(store, ledger, path, keys, on=LATER)
+    assert report.statuses == {ClearingStatus.CLEARED: 1, ClearingStatus.DATED_LATER: 2}
+    with store.begin() as connection:
+        days = connection.execute(sa.select(sa.func.substr(schema.transfer.c.at, 1, 10))).scalars()
+        assert set(days) == {"2014-08-05"}
+    tomorrow = date(2014, 8, 6)
+    again = clear_journal(store, ledger, path, keys, on=tomorrow, again="时钟偏快")
+    assert again.statuses == {ClearingStatus.CLEARED: 1, ClearingStatus.DATED_LATER: 1}
+    assert leave(store, ledger, officers, Exit.RELEASE, held(store), on=tomorrow) == 103
+    assert (merchants(ledger), balance(ledger, "SUSPENSE")) == (101 + 102 + 103, 0)
+    assert ledger.recompute() == []

@@ -68,6 +68,7 @@ def test_statuses_keep_their_stored_numbers() -> None:
     assert [(status.value, status.code) for status in ClearingStatus] == [
         (0, "journal.cleared"), (1, "journal.malformed"), (2, "journal.unsupported"), (3, "journal.factor_mismatch"),
         (4, "tac.mismatch"), (5, "journal.duplicate"), (6, "journal.unknown_key"), (7, "journal.not_eligible"),
+        (8, "journal.dated_later"),
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Which serial numbers are taken: told apart by terminal and number, and read by the index on both databases."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ def test_a_slot_is_a_terminal_and_its_number(store: Store) -> None:
     ]
     with store.begin() as connection:
         insert_many(connection, schema.offline_purchase, COLUMNS, rows)
-        check = PurchaseCheck(connection, KeyVersions([]), Eligibility())
+        check = PurchaseCheck(connection, KeyVersions([]), Eligibility(), date(2014, 8, 1))
         asked = [(ONE, 7), (ONE, 9), (OTHER, 8), (OTHER, 4_294_967_295), (THIRD, 7), (ONE, 7)]
         assert check.taken([purchase(*slot) for slot in asked]) == {(ONE, 7): 0, (OTHER, 4_294_967_295): 0}
         many = [purchase(terminal, number) for terminal in (ONE, OTHER, THIRD) for number in range(3_000)]
