@@ -132,7 +132,7 @@ def _lines(
                 lines[number] = left.without(cnt, of=line)
             except InvalidValue as error:
                 raise _refused(SettleStatus.MALFORMED, setl_id, f"line {number} (退费明细): {error.what}") from None
-    if not any(returns) or not returns[-1]:
+    if not returns[-1]:
         raise _refused(SettleStatus.MALFORMED, setl_id, "returned (退费明细) names no line")
     return list(lines.values())
 

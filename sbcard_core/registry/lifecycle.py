@@ -101,7 +101,7 @@ class LifecyclePolicy:
         replaceable: states of the application half in which a new card may be requested; places that exchange
             damaged cards without a loss report add NORMAL and LOCKED. A first card that was cancelled before it was
             handed over may always be replaced, one on its way that replaces another never: its holder asks with the
-            other.
+            other. A new card has the account of the one it replaces; whether the bank keeps that open is the bank's.
 
     Raises:
         InvalidValue: a temporary loss of no days, or of more than :data:`MOST_DAYS`.

@@ -22,6 +22,8 @@ from sbcard_core.clearing import (
     held,
     leave_suspense,
     merchant_account,
+    offline,
+    suspense,
     verdicts,
     write_journal,
 )
@@ -483,3 +485,27 @@ def test_a_terminal_whose_clock_runs_ahead_is_paid_once_its_day_has_come_or_by_d
     assert leave(store, ledger, officers, Exit.RELEASE, held(store), on=tomorrow) == 103
     assert (merchants(ledger), balance(ledger, "SUSPENSE")) == (101 + 102 + 103, 0)
     assert ledger.recompute() == []
+
+
+def test_each_change_takes_the_posting_lock_before_it_reads(
+    store: Store,
+    ledger: Ledger,
+    keys: MasterKeys,
+    officers: Officers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    for module in (offline, suspense):
+        real = module.lock_for_posting
+        monkeypatch.setattr(
+            module, "lock_for_posting", lambda connection, real=real: (seen.append("lock"), real(connection))
+        )
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *_: seen.append("statement"))
+    path = journal(tmp_path, [dataclasses.replace(purchase(1, keys), tac=bytes(4))])
+    clear_journal(store, ledger, path, keys, on=ON)
+    assert seen[0] == "lock"
+    lines = held(store)
+    seen.clear()
+    leave(store, ledger, officers, Exit.RETURN, lines)
+    assert seen[0] == "lock"

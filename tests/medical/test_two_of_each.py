@@ -1,7 +1,10 @@
 """Rules that show only with two of everything: insurances, payers, steps, numbers of which one is none."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import AccountKind, Ledger, Transfer
 from sbcard_core.medical import (
+    Accumulators,
     Bill,
     Cancellation,
     FeeLine,
@@ -22,7 +26,12 @@ from sbcard_core.medical import (
     from_national,
     samples,
 )
+from sbcard_core.medical.amounts import AMOUNT_MAX
+from sbcard_core.medical.catalogue import CatalogueRefused, parse_catalogue
+from sbcard_core.medical.policy import PolicyRefused
+from sbcard_core.medical.policy_file import parse
 from sbcard_core.medical.refund import net
+from sbcard_core.medical.years import Years
 from sbcard_core.store import Store, schema
 from tests.medical.generated import policy
 from tests.people import enrol
@@ -147,3 +156,63 @@ def test_a_reply_may_deduct_all_within_the_policy_and_no_more() -> None:
     for wrong in ({"act_pay_dedc": "4.01"}, {"preselfpay_amt": "1.01"}):
         with pytest.raises(TotalsDisagree):
             from_national(reply | wrong, fund_sum_includes_account=False)
+
+
+def test_each_change_takes_the_posting_lock_before_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    for module in map(import_module, ("sbcard_core.medical.billing", "sbcard_core.medical.cancel")):
+        real = module.lock_for_posting
+        monkeypatch.setattr(
+            module, "lock_for_posting", lambda connection, real=real: (seen.append("lock"), real(connection))
+        )
+    with Store.open("sqlite://", sample=True) as store:
+        sa.event.listen(store.engine, "before_cursor_execute", lambda *_: seen.append("statement"))
+        desk = MedicalBilling(store, Ledger(store), samples())
+
+        def first_of(call: Callable[[], object]) -> str:
+            seen.clear()
+            call()
+            return seen[0]
+
+        assert first_of(lambda: desk.settle_many([bill(1), bill(2)])) == "lock"
+        assert first_of(lambda: desk.settle(bill(3))) == "lock"
+        assert first_of(lambda: list(desk.settle_each([bill(4)]))) == "lock"
+        assert first_of(lambda: desk.refund(number(1), {1: Decimal(1)}, msgid=number(5), at=LATER)) == "lock"
+        assert first_of(lambda: desk.cancel_many([Cancellation(number(2), number(6), LATER)])) == "lock"
+        assert first_of(lambda: desk.cancel(number(3), msgid=number(7), at=LATER)) == "lock"
+        taken = {"oinfno": "2304", "psn_no": "P1", "msgid": number(8), "at": LATER}
+        assert first_of(lambda: desk.reverse(number(4), **taken)) == "lock"
+
+
+def test_years_saved_again_hold_the_sum() -> None:
+    """New and known keys, each touched before the first saving, between, and both."""
+    keys = [("P1", "employee", 2014, bucket) for bucket in "abc"]
+    once = Accumulators(1, 10)
+    with Store.open("sqlite://") as store, store.begin() as connection:
+        years = Years()
+        for touched in (keys[:2], keys[1:], keys[2:]):
+            for key in touched:
+                years.add(key, once)
+            years.save(connection)
+        again = Years().load(connection, ["P1", "P2"])
+        assert [again.of(key).visits for key in keys] == [1, 2, 2]
+        assert [again.of(key)[1] for key in keys] == [10, 20, 20]
+
+
+@pytest.mark.parametrize("wrong", ["true", "1000.0", '"1000"'])
+def test_a_share_of_a_catalogue_is_whole_basis_points(wrong: str) -> None:
+    text = files("sbcard_core.medical").joinpath("catalogues/sample.toml").read_text("utf-8")
+    assert text.count("selfpay_prop_bp = 1000,") == 1
+    with pytest.raises(CatalogueRefused, match="entry"):
+        parse_catalogue(text.replace("selfpay_prop_bp = 1000,", f"selfpay_prop_bp = {wrong},"))
+
+
+@pytest.mark.parametrize(("end", "good"), [(AMOUNT_MAX - 1, True), (AMOUNT_MAX, True), (AMOUNT_MAX + 1, False)])
+def test_the_last_tier_ends_at_the_largest_amount_at_most(end: int, good: bool) -> None:
+    text = files("sbcard_core.medical").joinpath("policies/resident-sample.toml").read_text("utf-8")
+    changed = text.replace("upto_fen = 8000000", f"upto_fen = {end}")
+    if good:
+        assert parse(changed)
+    else:
+        with pytest.raises(PolicyRefused, match="tiers must rise"):
+            parse(changed)
