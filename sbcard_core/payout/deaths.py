@@ -194,7 +194,7 @@ class _Settling:
         line = schema.payout_line.c
         query = sa.select(line.batch_no, line.seq, line.state, line.amount_fen)
         mine = sa.and_(line.roll_id == claim.roll_id, line.roll_line == claim.line)
-        rows = self.connection.execute(query.where(mine).order_by(line.batch_no, line.seq)).all()
+        rows = self.connection.execute(query.where(mine).order_by(line.batch_no)).all()
         if not rows and claim.line_state == RollLineState.READY and not due:
             self.at_bank += 1  # its money is blocked, and its release stopped on the way
         for sent in rows:

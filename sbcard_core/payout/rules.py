@@ -119,7 +119,7 @@ def _of_runs(runs: Sequence[int], rule: str, key: str = "person_id") -> str:
 def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> list[int]:
     """Runs of some programmes whose period shares a day with this one: a year and its quarters do."""
     roll = schema.payout_roll.c
-    query = sa.select(roll.run_id, roll.period).where(roll.programme.in_(sorted(codes))).distinct()
+    query = sa.select(roll.run_id, roll.period).where(roll.programme.in_(sorted(codes)))
     periods = ((run_id, stored_period(text)) for run_id, text in connection.execute(query))
     return [run_id for run_id, one in periods if one.begin <= period.end and period.begin <= one.end]
 

@@ -14,95 +14,97 @@ from sbcard_core.store import schema
 DAY, LATER = date(2014, 8, 1), date(2014, 11, 1)
 
 
-def paid(town, numbers, period: str, programme: str = "pension", **answer: object) -> list[str]:
-    roll_no = town.ready(numbers, programme, period)
-    batches = town.engine.release(roll_no, on=DAY, out_dir=town.folder)
+def paid(quick_town, numbers, period: str, programme: str = "pension", **answer: object) -> list[str]:
+    roll_no = quick_town.ready(numbers, programme, period)
+    batches = quick_town.engine.release(roll_no, on=DAY, out_dir=quick_town.folder)
     for batch in batches:
-        town.engine.read_result(town.answer(batch, name=f"{batch}.txt", **answer), on=DAY)
+        quick_town.engine.read_result(quick_town.answer(batch, name=f"{batch}.txt", **answer), on=DAY)
     return batches
 
 
-def approved(town, period: str, lines) -> str:
-    roll = town.engine.draft("pension", period, lines, on=LATER, by="d")
+def approved(quick_town, period: str, lines) -> str:
+    roll = quick_town.engine.draft("pension", period, lines, on=LATER, by="d")
     for officer in "ab":
-        town.engine.approve(roll.roll_no, town.by(officer), roll.digest, on=LATER)
+        quick_town.engine.approve(roll.roll_no, quick_town.by(officer), roll.digest, on=LATER)
     return roll.roll_no
 
 
-def test_what_an_officer_took_out_stays_out_when_a_death_is_withdrawn(town) -> None:
-    who = town.number(1)
+def test_what_an_officer_took_out_stays_out_when_a_death_is_withdrawn(quick_town) -> None:
+    who = quick_town.number(1)
     for period in ("2014-09", "2014-10"):
-        town.ready([1, 2], period=period)
-    town.engine.remove("pension-2014-09-R001", [1], reason="迁出")
-    assert town.engine.death(who, date(2014, 8, 20), on=LATER).removed == 1
-    assert town.engine.withdraw_death(who, decision="撤销1号", on=LATER).held == 1
-    assert [line.item for line in town.engine.held("pension")] == ["held:2014-10"]
+        quick_town.ready([1, 2], period=period)
+    quick_town.engine.remove("pension-2014-09-R001", [1], reason="迁出")
+    assert quick_town.engine.death(who, date(2014, 8, 20), on=LATER).removed == 1
+    assert quick_town.engine.withdraw_death(who, decision="撤销1号", on=LATER).held == 1
+    assert [line.item for line in quick_town.engine.held("pension")] == ["held:2014-10"]
 
 
-def test_a_recovery_that_is_withdrawn_leaves_another_one_of_the_same_line(town) -> None:
+def test_a_recovery_that_is_withdrawn_leaves_another_one_of_the_same_line(quick_town) -> None:
     """Two recoveries keep back from one line: of one that is withdrawn its part is paid, the other part is kept."""
-    town.fund(1_000_000)
-    (may,) = paid(town, [1, 2], "2014-05")
+    quick_town.fund(1_000_000)
+    (may,) = paid(quick_town, [1, 2], "2014-05")
     plan = {"mode": RecoveryMode.DEDUCTION, "reason": "多发", "on": DAY}
-    town.engine.recover("R1", (may, 1), 500, monthly_fen=400, **plan)
-    town.engine.recover("R2", (may, 1), 501, monthly_fen=501, **plan)
-    town.engine.recover("R3", (may, 2), 900, monthly_fen=300, **plan)
-    roll = town.ready([1, 2], period="2014-09")
-    officers = town.officers["approved_by"]
-    assert [town.engine.still_out(name) for name in ("R1", "R2", "R3")] == [100, 0, 600]
-    town.engine.withdraw_recovery("pension", "R1", decision="撤销1号", on=DAY, approved_by=officers)
-    assert [town.engine.still_out(name) for name in ("R1", "R2", "R3")] == [0, 0, 600]
-    status = town.engine.status(roll)
+    quick_town.engine.recover("R1", (may, 1), 500, monthly_fen=400, **plan)
+    quick_town.engine.recover("R2", (may, 1), 501, monthly_fen=501, **plan)
+    quick_town.engine.recover("R3", (may, 2), 900, monthly_fen=300, **plan)
+    roll = quick_town.ready([1, 2], period="2014-09")
+    officers = quick_town.officers["approved_by"]
+    assert [quick_town.engine.still_out(name) for name in ("R1", "R2", "R3")] == [100, 0, 600]
+    quick_town.engine.withdraw_recovery("pension", "R1", decision="撤销1号", on=DAY, approved_by=officers)
+    assert [quick_town.engine.still_out(name) for name in ("R1", "R2", "R3")] == [0, 0, 600]
+    status = quick_town.engine.status(roll)
     assert (status.recovered_fen, status.unsent_fen, status.is_conserved) == (801, 2003 - 801, True)
     with pytest.raises(InvalidValue):
-        town.engine.withdraw_recovery("pension", "R2", decision=" ", on=DAY, approved_by=officers)
+        quick_town.engine.withdraw_recovery("pension", "R2", decision=" ", on=DAY, approved_by=officers)
 
 
-def test_only_the_roll_of_a_line_that_is_payable_again_is_open_again(town) -> None:
-    town.fund(1_000_000)
+def test_only_the_roll_of_a_line_that_is_payable_again_is_open_again(quick_town) -> None:
+    quick_town.fund(1_000_000)
     rolls = []
     for period in ("2014-05", "2014-06", "2014-07"):
-        (batch,) = paid(town, [1, 2], period, fail={1})
-        rolls.append(town.engine.rolls("pension", period)[0].roll_no)
-        assert town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 1
-        assert town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 0
-        status = town.engine.status(rolls[-1])
+        (batch,) = paid(quick_town, [1, 2], period, fail={1})
+        rolls.append(quick_town.engine.rolls("pension", period)[0].roll_no)
+        assert quick_town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 1
+        assert quick_town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 0
+        status = quick_town.engine.status(rolls[-1])
         assert (status.removed_fen, status.paid_fen, status.is_conserved) == (1001, 1002, True)
         if period != "2014-07":
-            town.engine.close(rolls[-1], on=LATER)
+            quick_town.engine.close(rolls[-1], on=LATER)
     june = "pension-2014-06-103-001"
-    assert town.engine.reinstate_returned("pension", [(june, 1), (june, 1)], on=LATER) == 1
-    states = [town.engine.status(roll).roll for roll in rolls]
+    assert quick_town.engine.reinstate_returned("pension", [(june, 1), (june, 1)], on=LATER) == 1
+    states = [quick_town.engine.status(roll).roll for roll in rolls]
     assert [one.state for one in states] == [RollState.CLOSED, RollState.RELEASED, RollState.RELEASED]
     assert [one.closed_on for one in states] == [LATER.isoformat(), None, None]
-    assert [town.engine.status(roll).removed_fen for roll in rolls] == [1001, 0, 1001]
-    assert all(town.engine.check(roll) == [] for roll in rolls)
+    assert [quick_town.engine.status(roll).removed_fen for roll in rolls] == [1001, 0, 1001]
+    assert all(quick_town.engine.check(roll) == [] for roll in rolls)
 
 
-def test_rounds_are_counted_from_the_first_payment(town) -> None:
+def test_rounds_are_counted_from_the_first_payment(quick_town) -> None:
     """A line that came back twice goes out in the third round, beside one of the second."""
-    town.fund(1_000_000)
-    paid(town, [1, 2, 4], "2014-05", fail={1, 2})
-    (second,) = town.engine.repay_returned("pension", "2014-05", on=DAY, out_dir=town.folder, only=[town.number(1)])
-    town.engine.read_result(town.answer(second, fail={1}), on=DAY)
-    assert len(town.engine.repay_returned("pension", "2014-05", on=DAY, out_dir=town.folder)) == 2
+    quick_town.fund(1_000_000)
+    paid(quick_town, [1, 2, 4], "2014-05", fail={1, 2})
+    (second,) = quick_town.engine.repay_returned(
+        "pension", "2014-05", on=DAY, out_dir=quick_town.folder, only=[quick_town.number(1)]
+    )
+    quick_town.engine.read_result(quick_town.answer(second, fail={1}), on=DAY)
+    assert len(quick_town.engine.repay_returned("pension", "2014-05", on=DAY, out_dir=quick_town.folder)) == 2
     batch = schema.payout_batch.c
-    with town.store.begin() as connection:
+    with quick_town.store.begin() as connection:
         rows = connection.execute(sa.select(batch.round, batch.lines, batch.total_fen).order_by(batch.batch_no)).all()
     assert [tuple(row) for row in rows] == [(1, 3, 3007), (2, 1, 1001), (2, 1, 1002), (3, 1, 1001)]
 
 
-@pytest.mark.parametrize("total", ["9" * 5000, "1003x", "", "-1003", "１００３"])
-def test_a_sum_no_amount_can_be_is_a_wrong_total(town, total: str) -> None:
-    town.fund(1_000_000)
-    (batch,) = town.engine.release(town.ready([1, 2]), on=DAY, out_dir=town.folder)
-    path = town.answer(batch)
+@pytest.mark.parametrize("total", ["9" * 5000, "1003x", "", "-1003", "２００３"])
+def test_a_sum_no_amount_can_be_is_a_wrong_total(quick_town, total: str) -> None:
+    quick_town.fund(1_000_000)
+    (batch,) = quick_town.engine.release(quick_town.ready([1, 2]), on=DAY, out_dir=quick_town.folder)
+    path = quick_town.answer(batch)
     text = path.read_bytes()
     assert text.count(b"|2003|") == 1
     path.write_bytes(text.replace(b"|2003|", f"|{total}|".encode("gb18030")))
     with pytest.raises((PayoutResultRefused, bankfile.BankFileRefused)):
-        town.engine.read_result(path, on=DAY)
-    assert town.engine.status(town.engine.rolls("pension", "2014-07")[0].roll_no).sent_fen == 2003
+        quick_town.engine.read_result(path, on=DAY)
+    assert quick_town.engine.status(quick_town.engine.rolls("pension", "2014-07")[0].roll_no).sent_fen == 2003
 
 
 @pytest.mark.parametrize("period", ["2014-Q3", "2014", "2014-13", ""])
