@@ -15,6 +15,7 @@ from sbcard_core.calendar import Period
 from sbcard_core.fields import BankAccount, CitizenNumber, HouseholdNumber
 from sbcard_core.fields.name import Match
 from sbcard_core.fields.name import match as match_names
+from sbcard_core.messages import Message, message
 from sbcard_core.payout import deductions, lookup, rolls, rules
 from sbcard_core.payout.lines import STAGE, Books, PayoutFinding, RollLine, record
 from sbcard_core.payout.programmes import Exclusion, Programme
@@ -37,25 +38,15 @@ _INPUT = sa.Table(
 )
 _INPUT_COLUMNS = ("line", *RollLine._fields)
 
-REASONS = {
-    "person": "查无此人",
-    "name": "姓名与登记不符",
-    "amount": "金额不在允许范围内",
-    "household": "缺少户编号",
-    "card": "没有可入账的社会保障卡",
-    "unusable": "登记的银行或账号不可用",
-    "account": "账号与登记不符",
-    "duplicate": "本期已发放,不重复发放",
-    "item": "该项目已发放,不重复发放",
-    "overlap": "本项目另有重叠的所属期,不重复发放",
-    "excluded": "同期享受互斥项目",
-    "account_shared": "同一账号对应多人",
-    "living": "生存状态不符合发放条件",
-    "suspended": "暂停发放",
-}
-"""Finding codes (``payout.<code>``) of lines not taken on, and what a clerk reads."""
-FOLDED = "姓名与登记的写法不同,按登记的姓名发放"
-"""Of lines that are taken on (``payout.name_folded``): the names agree only in their search form."""
+REASONS = (
+    *("person", "name", "amount", "household", "card", "unusable", "account", "duplicate", "item", "overlap"),
+    *("excluded", "account_shared", "living", "suspended"),
+)
+"""Finding codes (``payout.<code>``) of lines not taken on; the catalogue has what a clerk reads (``payout.line.…``)."""
+
+
+def _sentence(code: str) -> Message:
+    return message(f"payout.line.{code}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +312,7 @@ def refused(connection: sa.Connection, roll: rolls.Roll) -> list[RefusedLine]:
     names = {"stage": STAGE, "source": f"{roll.programme}:{roll.period}", "refused": int(RollLineState.REFUSED)}
     found = connection.execute(sa.text(_REFUSED), {**names, "run": roll.run_id, "roll": roll.roll_id})
     return [
-        RefusedLine(line, detail.removesuffix(REASONS[code]).rstrip(), f"{STAGE}.{code}", REASONS[code])
+        RefusedLine(line, detail.rpartition(" ")[0], f"{STAGE}.{code}", str(_sentence(code)))
         for line, code, detail in found
     ]
 
@@ -335,8 +326,8 @@ def _findings(connection: sa.Connection, roll: rolls.Roll, folded: Sequence[int]
         .order_by(line.line)
     )
     for number, code, id_number in connection.execute(query).all():
-        yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {REASONS[code]}")
-    mine = sa.select(_INPUT.c.id_number).where(_INPUT.c.line == sa.bindparam("n"))
+        yield PayoutFinding(number, f"payout.{code}", f"{mask_id(id_number)} {_sentence(code).zh}")
+    mine, text = sa.select(_INPUT.c.id_number).where(_INPUT.c.line == sa.bindparam("n")), _sentence("name_folded").zh
     for number in folded:
         who = mask_id(connection.execute(mine, {"n": number}).scalar_one())
-        yield PayoutFinding(number, "payout.name_folded", f"{who} {FOLDED}", severity=Severity.WARNING)
+        yield PayoutFinding(number, "payout.name_folded", f"{who} {text}", severity=Severity.WARNING)

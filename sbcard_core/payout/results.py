@@ -110,13 +110,18 @@ def take(
     return report
 
 
+def _zh(code: str, seq: object = "", **parameters: object) -> str:
+    """A sentence as findings and lines keep it: in Chinese, whoever reads the file."""
+    return message(f"payout.answer.{code}", seq=seq, **parameters).zh
+
+
 def _mark(
     connection: sa.Connection, batch_no: str, sent: Mapping[int, tuple[str, int]], answers: Mapping[int, Answer]
 ) -> None:
     """Nearly every line is paid: all at once, then the others by name."""
     line = schema.payout_line
     connection.execute(sa.update(line).where(line.c.batch_no == batch_no).values(state=int(LineState.PAID)))
-    gone = (LineState.UNKNOWN, "银行应答缺失或无法识别")
+    gone = (LineState.UNKNOWN, _zh("unknown"))
     rows = []
     if len(answers) < len(sent) or any(answer is not _PAID for answer in answers.values()):
         for seq in sent:
@@ -195,22 +200,22 @@ def _judge(
     for number, (seq_text, account_no, amount, status, reason) in zip(file.line_numbers, file.rows, strict=True):
         line = by_text.get(seq_text)
         if line is None:
-            strays.append(_Stray(number, "payout.seq", f"批次中没有序号 {seq_text[:12]!r}"))
+            strays.append(_Stray(number, "payout.seq", _zh("seq", repr(seq_text[:12]))))
             continue
         seq = line[0]
         if line[1] != account_no:
-            strays.append(_Stray(number, "payout.account_no", f"序号 {seq} 的账号与发送的不符", seq))
+            strays.append(_Stray(number, "payout.account_no", _zh("account_no", seq), seq))
         elif line[2] != amount:
-            strays.append(_Stray(number, "payout.amount_fen", f"序号 {seq} 的金额与发送的不符", seq))
+            strays.append(_Stray(number, "payout.amount_fen", _zh("amount_fen", seq), seq))
         elif status != PAID_CODE and status not in codes:
-            strays.append(_Stray(number, "payout.status", f"序号 {seq} 的状态无法识别: {status[:8]!r}", seq))
+            strays.append(_Stray(number, "payout.status", _zh("status", seq, found=repr(status[:8])), seq))
         else:
             answer = _PAID if status == PAID_CODE else (LineState.RETURNED, reason or codes[status])
             before = answers.get(seq)
             if before is None:
                 answers[seq] = answer
             else:
-                strays.append(_Stray(number, "payout.twice", f"序号 {seq} 有两条应答", seq))
+                strays.append(_Stray(number, "payout.twice", _zh("twice", seq), seq))
                 if before != answer:
                     contradicted.add(seq)
     contradicted |= _said_otherwise(answers, strays)
@@ -250,11 +255,11 @@ def _findings(sent: Mapping[int, tuple[str, int]], open_: list[int], strays: lis
     rest = [seq for seq in open_ if seq not in own]
     for seq, stray in zip_longest(rest, loose):
         if stray is None:
-            found.append(PayoutFinding(0, "payout.missing", f"序号 {seq} 没有应答", sent[seq][1]))
+            found.append(PayoutFinding(0, "payout.missing", _zh("missing", seq), sent[seq][1]))
         elif seq is None:
             found.append(PayoutFinding(stray.line, stray.code, stray.detail))
         else:
-            found.append(PayoutFinding(stray.line, stray.code, f"{stray.detail};序号 {seq} 没有应答", sent[seq][1]))
+            found.append(PayoutFinding(stray.line, stray.code, f"{stray.detail};{_zh('missing', seq)}", sent[seq][1]))
     return found
 
 

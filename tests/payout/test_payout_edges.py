@@ -6,6 +6,7 @@ import pytest
 
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind
+from sbcard_core.messages import use
 from sbcard_core.payout import (
     Account,
     Adjustment,
@@ -81,6 +82,18 @@ def test_an_amount_outside_the_bounds_is_a_finding(quick_town, fen: int) -> None
     assert quick_town.engine.status(roll.roll_no).total_fen == 100_000_00
 
 
+@pytest.mark.parametrize(("language", "reason"), [("zh", "查无此人"), ("en", "nobody has this social security number")])
+def test_a_refused_line_says_why_in_the_language_in_use(quick_town, language: str, reason: str) -> None:
+    lines = [quick_town.roll([1])[0]._replace(id_number="11010519491231002X"), *quick_town.roll([2])]
+    roll = quick_town.engine.draft("pension", "2014-07", lines, on=DAY, by="d")
+    use(language)
+    try:
+        (found,) = quick_town.engine.refused(roll.roll_no)
+    finally:
+        use(None)
+    assert (found.line, found.id_number, found.reason) == (1, "110105********002X", reason)
+
+
 def test_a_line_kept_back_whole_is_at_no_bank(quick_town) -> None:
     """Its period was not due: nothing is asked of a bank, and nothing was kept back."""
     quick_town.fund(100_000)
@@ -149,6 +162,7 @@ def test_a_roll_without_approvals_may_be_drafted_by_anybody_and_approved_all_the
     assert roll.state is RollState.APPROVED
     quick_town.engine.approve(roll.roll_no, quick_town.by("li"), roll.digest, on=DAY)
     assert quick_town.engine.status(roll.roll_no).officers == ("li",)
+    assert quick_town.engine.draft(FREE, "2014-08", quick_town.roll([1]), on=DAY).drafted_by == "draft"
 
 
 def test_one_batch_for_each_bank_whatever_account_a_line_goes_to_now(quick_town) -> None:
