@@ -133,16 +133,20 @@ def tried(db: str, *arguments: object, code: int = 0) -> str:
     return said[1]
 
 
-def test_a_draft_says_which_lines_it_refused_and_why(db: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("language", "why"), [("zh", "查无此人"), ("en", "nobody has this social security number")])
+def test_a_draft_says_which_lines_it_refused_and_why(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, why: str
+) -> None:
+    monkeypatch.setenv("SBCARD_LANG", language)
     many = [f"{STRANGER},路人{n},100" for n in range(25)]
     path = roll_file(tmp_path, *many)
     order = ("draft", "pension", "2014-09", path, "--by", "zhang", *ON)
     code, text = run(db, *order, "--dry-run")
-    told = re.findall(r"第(\d+)行 110105\*+002X payout.person 查无此人", text)
+    told = re.findall(rf"第(\d+)行 110105\*+002X payout.person {why}", text)
     assert (code, told, "另有 5 行" in text, STRANGER in text) == (1, [str(n) for n in range(4, 24)], True, False)
     lines = shown(db, *order)["refused_lines"]
     assert [one["line"] for one in lines] == list(range(4, 29))  # type: ignore[attr-defined]
-    assert lines[0] == {"line": 4, "id_number": "110105********002X", "code": "payout.person", "reason": "查无此人"}  # type: ignore[index]
+    assert lines[0] == {"line": 4, "id_number": "110105********002X", "code": "payout.person", "reason": why}  # type: ignore[index]
 
 
 def test_every_bad_amount_is_named(db: str, tmp_path: Path) -> None:
