@@ -20,7 +20,7 @@ from sbcard_core.messages import message
 from sbcard_core.registry import orders
 from sbcard_core.registry.card_numbers import CITY_LETTERS
 from sbcard_core.registry.holders import is_dead
-from sbcard_core.registry.production_results import BackFileReport, read_back_file
+from sbcard_core.registry.production_results import BackFileReport, read_back_file, withdraw
 from sbcard_core.store import Store, schema
 
 __all__ = ["MAX_CARDS", "VALIDITY_YEARS", "BackFileReport", "Production"]
@@ -86,6 +86,19 @@ class Production:
     def reorder_unmade(self, city: str, *, ordered_on: date, out_dir: Path, max_cards: int = MAX_CARDS) -> list[Path]:
         """Order again, under their numbers, the cards that answered orders did not bring; see :meth:`order`."""
         return self._order(city, ordered_on, out_dir, max_cards, orders.unmade_cards)
+
+    def withdraw(self, order_no: str, *, on: date) -> int:
+        """Wait for an order no longer (撤回): what it did not bring can be ordered again by :meth:`reorder_unmade`.
+
+        A back-file that comes all the same counts for the cards that were not ordered again.
+
+        Returns:
+            How many cards it did not bring.
+
+        Raises:
+            OrderRefused: no such order, or a day before it.
+        """
+        return withdraw(self._store, order_no, on=on)
 
     def read_back_file(self, path: Path, *, read_on: date) -> BackFileReport:
         """Take in a factory's back-file; see :func:`sbcard_core.registry.production_results.read_back_file`."""

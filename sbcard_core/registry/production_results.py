@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from sbcard_core.errors import Refused
 from sbcard_core.fields import CitizenNumber, card_number
+from sbcard_core.messages import message
 from sbcard_core.registry import back_file, findings
 from sbcard_core.registry.findings import LineFinding, on_line
 from sbcard_core.store import Store, insert_many, schema, update_many
+from sbcard_core.values import CardState
 
 STAGE = "production"
 
@@ -76,6 +79,24 @@ def read_back_file(store: Store, path: Path, *, read_on: date) -> BackFileReport
         findings.record(connection, STAGE, path.name, found)
     wrong = sum(finding.code not in {"production.failed", "production.missing"} for finding in found)
     return BackFileReport(file.order_no, len(made), failed, missing, wrong, already=before, findings=found)
+
+
+class OrderRefused(Refused):
+    """An order cannot be withdrawn; nothing was changed."""
+
+
+def withdraw(store: Store, order_no: str, *, on: date) -> int:
+    """Wait for an order no longer; see :meth:`Production.withdraw`."""
+    order, card = schema.production_order, schema.card.c
+    day = on.isoformat()
+    with store.writing(order) as connection:
+        mine = sa.and_(order.c.order_no == order_no, order.c.ordered_on <= day)
+        if connection.execute(sa.select(order.c.order_no).where(mine)).scalar() is None:
+            what = message("registry.order_withdrawal", order_no=order_no[:40], on=on)
+            raise OrderRefused(what, step="production.withdraw", term="撤回制卡批次")
+        connection.execute(sa.update(order).where(mine, order.c.returned_on.is_(None)).values(returned_on=day))
+        unmade = (card.order_no == order_no, card.made_on.is_(None), card.app_state != int(CardState.CANCELLED))
+        return connection.execute(sa.select(sa.func.count()).where(*unmade)).scalar_one()
 
 
 class _Ordered(NamedTuple):

@@ -118,7 +118,7 @@ production_order = _table(
     sa.Column("order_no", sa.String, primary_key=True),
     sa.Column("city", sa.String(6), nullable=False),
     sa.Column("ordered_on", sa.String(10), nullable=False),
-    sa.Column("returned_on", sa.String(10)),  # when its first back-file was read
+    sa.Column("returned_on", sa.String(10)),  # when its first back-file was read, or it was withdrawn
     sa.Column("cards", sa.Integer, nullable=False),
     sa.Column("made", sa.Integer, nullable=False, default=0),
 )

@@ -509,3 +509,18 @@ def test_each_change_takes_the_posting_lock_before_it_reads(
     seen.clear()
     leave(store, ledger, officers, Exit.RETURN, lines)
     assert seen[0] == "lock"
+
+
+def test_the_genuine_record_holds_its_number_behind_a_damaged_one_of_the_same_journal(
+    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path
+) -> None:
+    good = purchase(1, keys)
+    damaged = dataclasses.replace(good, amount_fen=9, offline_no=7)
+    report = clear_journal(store, ledger, journal(tmp_path, [damaged, good, damaged]), keys, on=ON)
+    assert report.statuses == {ClearingStatus.TAC_MISMATCH: 2, ClearingStatus.CLEARED: 1}
+    with store.begin() as connection:
+        table = schema.offline_purchase.c
+        row = connection.execute(sa.select(table.line, table.amount_fen, table.offline_no, table.status)).one()
+    assert tuple(row) == (3, good.amount_fen, 1, 0)
+    copy = clear_journal(store, ledger, journal(tmp_path, [good], "copy.csv"), keys, on=ON)
+    assert copy.statuses == {ClearingStatus.DUPLICATE: 1}

@@ -21,6 +21,7 @@ from sbcard_core.registry.issuing import Issuing
 from sbcard_core.registry.lifecycle import Half, Operation, TransitionStatus
 from sbcard_core.registry.openings import Openings
 from sbcard_core.registry.production import Production
+from sbcard_core.registry.production_results import OrderRefused
 from sbcard_core.store import Store, schema
 
 ORDERED, BACK = date(2014, 8, 20), date(2014, 9, 1)
@@ -232,6 +233,33 @@ def test_an_order_may_be_answered_in_parts(
         days = connection.execute(sa.select(card.made_on).order_by(card.card_no)).scalars().all()
     assert (row.returned_on, row.made) == (BACK.isoformat(), 5)
     assert days == [day.isoformat() for day in (BACK, later, later, later, later)]
+
+
+def test_an_order_the_factory_never_answers_is_withdrawn_and_its_cards_ordered_again(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    """Two orders: of one nothing comes, of the other one card of two; one card is cancelled meanwhile."""
+    opened(world, store, tmp_path, 5, fail=())
+    first, second, _ = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=2)
+    late = world.factory_answer(first, holders(store), name="late.csv")
+    production.read_back_file(only(world.factory_answer(second, holders(store)), {1}, "p.csv"), read_on=BACK)
+    numbers = [json.loads(text)["card_no"] for text in first.read_text("utf-8").splitlines()]
+    Issuing(store).cancel(numbers[1], BACK)
+    for order_no, on in (("none", BACK), (first.stem, ORDERED - timedelta(1))):
+        with pytest.raises(OrderRefused):
+            production.withdraw(order_no, on=on)
+    later = BACK + timedelta(30)
+    assert [production.withdraw(path.stem, on=later) for path in (first, second)] == [1, 1]
+    table = schema.production_order.c
+    with store.begin() as connection:
+        rows = connection.execute(sa.select(table.returned_on).order_by(table.order_no)).scalars().all()
+    assert rows == [later.isoformat(), BACK.isoformat(), None]
+    (again,) = production.reorder_unmade(world.CITY, ordered_on=later, out_dir=tmp_path)
+    assert len(again.read_text("utf-8").splitlines()) == 2
+    report = production.read_back_file(late, read_on=later)
+    assert (report.made, [f.code for f in report.findings]) == (1, ["production.card_no"])  # the cancelled one came
+    assert production.withdraw(again.stem, on=later) == 2
+    assert production.read_back_file(world.factory_answer(again, holders(store), name="n.csv"), read_on=later).made == 2
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
