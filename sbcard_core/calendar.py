@@ -234,6 +234,16 @@ def is_working_day(day: date) -> bool:
     return day in worked or (day.weekday() < 5 and day not in free)
 
 
+def as_day(on: date) -> date:
+    """A day; of a moment (``datetime`` is a ``date`` to Python), the day it lies on.
+
+    Example:
+        >>> as_day(datetime(2014, 7, 31, 9, 30)), as_day(date(2014, 7, 31))
+        (datetime.date(2014, 7, 31), datetime.date(2014, 7, 31))
+    """
+    return on.date() if isinstance(on, datetime) else on
+
+
 def add_working_days(day: date, n: int, *, count_first: bool = False) -> date:
     """The last of ``n`` working days that begin to run on the day after ``day``.
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import as_day
 from sbcard_core.clearing.journal import Purchase, Unreadable, digest, read_journal
 from sbcard_core.clearing.keys import AnyVersion, KeyVersions
 from sbcard_core.clearing.suspense import PURSE_FLOAT, SUSPENSE, SuspenseState, merchant_account, purchase_id, reason_of
@@ -116,6 +117,7 @@ def clear_journal(
         InvalidValue: ``again`` cannot be printed.
         ClearingRefused: the ledger refused a posting (an account at its bound).
     """
+    on = as_day(on)
     sha256 = digest(path)
     report = JournalReport(f"{sha256[:16]}:{path.name}")
     versions = keys if isinstance(keys, KeyVersions) else AnyVersion(keys)

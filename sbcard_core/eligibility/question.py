@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum
 
+from sbcard_core.calendar import as_day
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import Message, message
 
@@ -92,6 +93,7 @@ class Use:
     account_no: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "on", as_day(self.on))
         if not (self.id_number or self.card_no):
             raise InvalidValue(message("eligibility.nobody"), step="eligibility", term="使用资格")
         if self.account_no and (self.purpose not in ACCOUNT_PURPOSES or self.card_no):

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import as_day
 from sbcard_core.errors import Refused
 from sbcard_core.fields import card_number
 from sbcard_core.messages import message
@@ -101,7 +102,7 @@ class _Chunk:
 
     def __init__(self, connection: sa.Connection, numbers: Sequence[str], on: date) -> None:
         self._connection = connection
-        self._day = on.isoformat()
+        self._day = as_day(on).isoformat()
         self._issued: list[tuple[str, str]] = []
         self._moved: dict[tuple[Half, str], CardState] = {}
         self._events: list[tuple[str, str, str, str, int, int]] = []
@@ -288,7 +289,7 @@ class Issuing:
         """临时挂失到期: end every temporary loss older than the policy's days; returns how many halves changed."""
         if self.policy.temporary_loss_days is None:
             return 0
-        limit = (as_of - timedelta(days=self.policy.temporary_loss_days)).isoformat()
+        limit = (as_day(as_of) - timedelta(days=self.policy.temporary_loss_days)).isoformat()
         ended = 0
         for half in BOTH:
             after = ""

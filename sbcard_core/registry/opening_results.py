@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import as_day
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.fields import BankAccount
 from sbcard_core.hosts import bankfile
@@ -99,6 +100,7 @@ def read_result(store: Store, path: Path, *, read_on: date) -> ResultReport:
         OpeningResultRefused: no such batch, another bank's batch, totals that contradict the lines, or read before
             the bank had the batch.
     """
+    read_on = as_day(read_on)
     file = bankfile.read(path, bankfile.OPENING_RESULT)
     batch_no = file.header["batch_no"]
     with store.writing(schema.opening_batch) as connection:
@@ -227,6 +229,7 @@ def _answer(opened: bool, status: str, account_no: str, reason: str, day: str) -
 
 def withdraw(store: Store, batch_no: str, *, on: date, reason: str) -> int:
     """Take back what a bank has not answered of a batch; see :meth:`Openings.withdraw`."""
+    on = as_day(on)
     if not (reason.strip() and reason.isprintable()):
         raise InvalidValue(message("registry.withdrawal_reason"), step="openings.withdraw", term="撤回理由")
     line = schema.opening_line

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sbcard_core.calendar import add_working_days
+from sbcard_core.calendar import add_working_days, as_day
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
@@ -88,6 +88,7 @@ class Openings:
             UnknownYear: the working days up to the due day are not announced yet.
         """
         bank = BankCode(bank)
+        received_on, through = as_day(received_on), as_day(through)
         if max_lines < 1:
             raise InvalidValue(message("registry.dispatch.size"), step="openings.dispatch", term="批次")
         due_on = add_working_days(received_on, self._working_days)
@@ -156,7 +157,7 @@ class Openings:
     def clock(self, as_of: date) -> Iterator[ClockRow]:
         """Every batch received by ``as_of``, counting only answers dated by then; oldest first."""
         batch, line = schema.opening_batch.c, schema.opening_line.c
-        day = as_of.isoformat()
+        day = as_day(as_of).isoformat()
         known = sa.and_(line.state != int(OpeningState.IN_BATCH), line.answered_on <= day)
 
         def in_state(state: OpeningState) -> sa.ColumnElement[bool]:

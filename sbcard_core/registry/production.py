@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import as_day
 from sbcard_core.crypto.keys import SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.errors import InvalidValue
@@ -120,6 +121,7 @@ class Production:
             query = sa.select(batch.bank).where(batch.city == city).distinct().order_by(batch.bank)
             banks = connection.execute(query).scalars().all()
         write = orders.made_again if select is orders.unmade_cards else orders.new_cards
+        ordered_on = as_day(ordered_on)
         day = ordered_on.isoformat().replace("-", "")
         expires_on = _years_later(ordered_on, self._validity_years).isoformat()
         lives = ~is_dead(schema.person.c.person_id, ordered_on.isoformat())

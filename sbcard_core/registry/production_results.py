@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from sbcard_core.calendar import as_day
 from sbcard_core.errors import Refused
 from sbcard_core.fields import CitizenNumber, card_number
 from sbcard_core.messages import message
@@ -65,7 +66,7 @@ def read_back_file(store: Store, path: Path, *, read_on: date) -> BackFileReport
             raise back_file.refused(path, "order", order_no=file.order_no[:40])
         if connection.execute(sa.select(read.c.sha256).where(read.c.sha256 == file.sha256)).scalar() is not None:
             return BackFileReport(file.order_no, repeated=True)
-        day = read_on.isoformat()
+        day = as_day(read_on).isoformat()
         if day < row.ordered_on:
             raise back_file.refused(path, "early", read_on=day, ordered_on=row.ordered_on)
         cards = _ordered(connection, file.order_no)
@@ -88,7 +89,7 @@ class OrderRefused(Refused):
 def withdraw(store: Store, order_no: str, *, on: date) -> int:
     """Wait for an order no longer; see :meth:`Production.withdraw`."""
     order, card = schema.production_order, schema.card.c
-    day = on.isoformat()
+    day = as_day(on).isoformat()
     with store.writing(order) as connection:
         mine = sa.and_(order.c.order_no == order_no, order.c.ordered_on <= day)
         if connection.execute(sa.select(order.c.order_no).where(mine)).scalar() is None:

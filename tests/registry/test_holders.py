@@ -1,7 +1,7 @@
 """What happens to openings, orders and cards of people whose death is recorded; two of everything."""
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.eligibility import Eligibility, Purpose
 from sbcard_core.hosts import bankfile
 from sbcard_core.registry import enrolment
 from sbcard_core.registry.holders import is_dead
@@ -204,3 +205,27 @@ def test_a_new_card_lost_on_its_way_is_cancelled_and_asked_for_again_with_the_ol
     assert city.issuing.cancel(second, DAY) is OK
     assert city.issuing.request_replacements([old, new, second], DAY) == [TransitionStatus.ALREADY, ILLEGAL, OK]
     assert len(city.order_replacements(DAY)) == 1
+
+
+@pytest.mark.parametrize("now", [date(2014, 9, 10), datetime(2014, 9, 10, 15, 30)])  # noqa: DTZ001
+def test_a_moment_counts_as_its_day_wherever_a_day_is_asked(city: City, now: date) -> None:
+    """``datetime`` is a ``date`` to Python: what is stored is a day, and the next act of that day is in order."""
+    city.openings.dispatch_all(now, through=now, out_dir=city.folder)
+    (row,) = city.openings.clock(now)
+    assert row.received_on == DAY
+    path = next(city.folder.glob("OPENREQ_*"))
+    answer = city.world.bank_answer(path, day=DAY, only={1, 2, 3})
+    assert city.openings.read_result(answer, read_on=now).opened == 3
+    assert city.openings.withdraw(row.batch_no, on=now, reason="逾期") == 1
+    one, two, _ = city.order(now)
+    assert city.issuing.issue([one, two], now) == [OK, OK]
+    assert city.issuing.activate([one], Half.APP, DAY) == [OK]
+    assert city.issuing.report_loss(one, now) is OK
+    assert city.issuing.release(one, DAY) is OK
+    with city.store.begin() as connection:
+        tables = (schema.card_event.c.on_date, schema.card.c.made_on, schema.card.c.issued_on)
+        tables += (schema.opening_batch.c.received_on, schema.production_order.c.ordered_on)
+        tables += (schema.opening_line.c.answered_on, schema.production_order.c.returned_on)
+        stored = {day for column in tables for day in connection.execute(sa.select(column)).scalars() if day}
+        assert Eligibility().may(connection, Purpose.MEDICAL, on=now, card_no=one).is_allowed
+    assert stored == {"2014-09-10"}
