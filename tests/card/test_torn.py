@@ -14,6 +14,7 @@ from sbcard_core.card.loadhost import KeyedLoadHost
 from sbcard_core.card.money import MoneyRecord, Movement
 from sbcard_core.card.purse import Proof
 from sbcard_core.card.torn import Action, Evidence, TacSource, Verdict, decide, gather, rebuild_tac, resolve
+from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.rules import PurseRules
 from sbcard_core.errors import SBCardError
 from tests.card.tearing import (
@@ -245,3 +246,20 @@ def test_evidence_and_settlement_hide_proof_and_tac() -> None:
     assert (len(rebuilt.tac), rebuilt.tac_source) == (4, TacSource.REBUILT)
     missing = decide(record, Evidence(N + 1, uninterrupted=True))
     assert (missing.tac, missing.tac_source) == (b"", TacSource.MISSING)
+
+
+@pytest.mark.parametrize("movement", list(Movement))
+def test_another_tac_speaks_against_a_purchase_and_not_against_a_load(movement: Movement) -> None:
+    """Which fields a load's TAC covers is assumed, so one that differs may be the rule's fault."""
+    channel = TornChannel(make_card(), Tear(6, executed=True))
+    with pytest.raises(OutcomeUnknown) as unknown:
+        MOVES[movement](channel)
+    channel.mend()
+    record = unknown.value.record
+    assert isinstance(record, MoneyRecord)
+    with MasterKeys.simulation(99) as others:
+        seen = gather(open_purse(channel), record, keys=others)
+    assert seen.proof is not None
+    assert seen.proof_fits is (False if movement is Movement.PURCHASE else None)
+    assert gather(open_purse(channel), record, keys=KEYS).proof_fits is True
+    assert gather(open_purse(channel), record).proof_fits is None

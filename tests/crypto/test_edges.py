@@ -419,3 +419,24 @@ def test_a_tac_needs_a_dtk_whatever_the_call() -> None:
     with pytest.raises(KeyRefused, match="3DES"):
         tac.compute_many(SecretKey(KEY, KeyUsage.DTK, Cipher.SM4), bytes(8), [b""])
     assert [(one.name, int(one)) for one in TacStatus] == [("VERIFIED", 0), ("MISMATCH", 1), ("MALFORMED", 2)]
+
+
+@pytest.mark.parametrize("workers", [2, 3, 7])
+@pytest.mark.parametrize("cipher", [Cipher.TDES, Cipher.SM4])
+def test_threads_share_factors_messages_and_tacs_alike(workers: int, cipher: Cipher) -> None:
+    count, rules = 700, PurseRules(sm4_tac=Sm4TacRule.WHOLE_KEY_LEFT)
+    city = SecretKey(KEY, KeyUsage.DTK, cipher)
+    factors = b"".join(at.to_bytes(8, "big") for at in range(count))
+    messages = [at.to_bytes(22, "little") for at in range(count)]
+    keys = diversify.derive_many(city, factors)
+    alone = [
+        tac.compute(SecretKey(keys[16 * at : 16 * at + 16], KeyUsage.DTK, cipher), messages[at], rules=rules)
+        for at in range(count)
+    ]
+    if cipher is Cipher.TDES:
+        assert tac.compute_many(city, factors, messages, workers=workers) == alone
+        assert set(tac.verify_cards_many(keys, messages, alone, workers=workers)) == {TacStatus.VERIFIED}
+    wrong = {at: bytes((alone[at][0] ^ 1,)) + alone[at][1:] for at in range(0, count, 13)}
+    claimed = [wrong.get(at, one) for at, one in enumerate(alone)]
+    found = tac.verify_many(city, factors, messages, claimed, rules=rules, workers=workers)
+    assert found == [TacStatus.MISMATCH if at in wrong else TacStatus.VERIFIED for at in range(count)]
