@@ -85,8 +85,6 @@ class ChainingChannel:
             InvalidValue: a malformed command, or one that can't be chained.
             CardLost: from the inner channel.
         """
-        if len(command) <= 5 + self._size and (len(command) < 5 or command[4]):
-            return self._inner.transmit(command)
         *head, last = split(CommandAPDU.decode(command), self._size)
         for part in head:
             answer = self._inner.transmit(part.encode())

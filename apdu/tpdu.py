@@ -24,8 +24,6 @@ def t0_command(wire: bytes) -> bytes:
         (True, '0020000000')
     """
     wire = bytes(wire)
-    if len(wire) == 5 or (len(wire) > 5 and wire[4] and len(wire) == 5 + wire[4]):
-        return wire  # cases 2 and 3 with short lengths are alike in both
     try:
         command = CommandAPDU.decode(wire)
     except InvalidValue:

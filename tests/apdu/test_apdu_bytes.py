@@ -8,11 +8,13 @@ from apdu import (
     ATR,
     CardLost,
     CommandAPDU,
+    LimitExceeded,
     MalformedData,
     ResponseAPDU,
     StatusWord,
     UnexpectedStatus,
     historical_factor,
+    t0_command,
 )
 from apdu.status import StatusCategory
 from sbcard_core.errors import InvalidValue
@@ -165,3 +167,25 @@ def test_an_atr_without_interface_bytes_is_its_historical_bytes(historical: byte
 def test_too_few_historical_bytes_give_no_factor() -> None:
     with pytest.raises(MalformedData):
         historical_factor(bytes.fromhex("3B67000001020304050607"))
+
+
+@given(st.integers(0, 300), st.sampled_from([0, 1, 8, 255, 256, 257, 65536]), st.booleans())
+def test_a_tpdu_is_header_and_p3_and_data(nc: int, ne: int, extended: bool) -> None:
+    """P3 is Lc where there are data, else Le, and 00 for 256 and more; more than 255 data bytes have no form."""
+    header = bytes.fromhex("00D68100")
+    command = CommandAPDU(*header, bytes(nc), ne)
+    command = command.replace(extended=extended or command.extended)
+    if nc > 255:
+        with pytest.raises(LimitExceeded, match=str(nc)):
+            t0_command(command.encode())
+        return
+    made = t0_command(command.encode())
+    assert made == header + (bytes((nc,)) + bytes(nc) if nc else bytes((ne if ne < 256 else 0,)))
+    assert t0_command(made) == made
+
+
+@given(st.binary(max_size=3) | st.builds(bytes.__add__, st.just(bytes.fromhex("00D6810005")), st.binary(max_size=4)))
+def test_what_is_no_command_comes_back_as_it_is(wire: bytes) -> None:
+    for given_wire in (wire, bytearray(wire)):
+        if len(wire) != 5:
+            assert t0_command(given_wire) == wire

@@ -182,3 +182,14 @@ def test_ff_is_padding_or_a_private_tag_as_the_caller_says(
                 shown(tlv.PADDING)
         else:
             assert shown(tlv.PADDING) == as_padding
+
+
+def test_a_tag_has_up_to_four_bytes() -> None:
+    for tag in (0x5A, 0x9F0C, 0xDF8101, 0xDF818101):
+        (node,) = tlv.parse_ber(tlv.ber(tag, b"x"))
+        assert (node.tag, node.value) == (tag, b"x")
+    with pytest.raises(InvalidValue):
+        tlv.ber(0xDF81818101, b"x")
+    for wire in ("DF81818101", "DF818181", "DF8181", "DF"):
+        with pytest.raises(MalformedData, match="four bytes"):
+            tlv.parse_ber(bytes.fromhex(wire) + b"\x00" * (wire == "DF81818101"))

@@ -2,11 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
 import pytest
 
+from apdu.purse import pack_datetime
 from readers.sim.card import VirtualCard
 from readers.sim.faults import Tear, TornChannel
 from sbcard_core.card.errors import OutcomeUnknown
@@ -16,7 +18,7 @@ from sbcard_core.card.purse import Proof
 from sbcard_core.card.torn import Action, Evidence, TacSource, Verdict, decide, gather, rebuild_tac, resolve
 from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.rules import PurseRules
-from sbcard_core.errors import SBCardError
+from sbcard_core.errors import Refused, SBCardError
 from tests.card.tearing import (
     AT,
     FACTOR,
@@ -231,6 +233,14 @@ def test_rules_that_are_given_come_before_the_profiles() -> None:
     assert "the card's TAC is that of the record" not in found.reasons
     assert "the card's TAC is that of the record" in resolve(open_purse(channel), record, keys=KEYS).reasons
     assert (rebuild_tac(record, KEYS, rules=PurseRules()), rebuild_tac(record, None)) == (b"", b"")
+    forgetful = TornChannel(make_card(keeps_proof=False), Tear(6, executed=True))
+    with pytest.raises(OutcomeUnknown) as unknown:
+        MOVES[Movement.LOAD](forgetful)
+    forgetful.mend()
+    by_profile = resolve(open_purse(forgetful), unknown.value, uninterrupted=True, keys=KEYS)
+    by_none = resolve(open_purse(forgetful), unknown.value, uninterrupted=True, keys=KEYS, rules=PurseRules())
+    assert (by_profile.tac, by_profile.tac_source) == (expected_tac(by_profile), TacSource.REBUILT)
+    assert (by_none.tac, by_none.tac_source) == (b"", TacSource.MISSING)
 
 
 def test_evidence_and_settlement_hide_proof_and_tac() -> None:
@@ -263,3 +273,93 @@ def test_another_tac_speaks_against_a_purchase_and_not_against_a_load(movement: 
     assert seen.proof_fits is (False if movement is Movement.PURCHASE else None)
     assert gather(open_purse(channel), record, keys=KEYS).proof_fits is True
     assert gather(open_purse(channel), record).proof_fits is None
+
+
+@pytest.mark.parametrize("movement", list(Movement))
+def test_each_piece_of_evidence_speaks_by_itself(movement: Movement) -> None:
+    """Where no other terminal had the card: proof, balance and counter each decide alone."""
+    record = record_of(movement)
+    after = record.balance_after_fen
+    assert after == BALANCE + (OURS if movement is Movement.LOAD else -OURS)
+    for evidence, verdict in (
+        (Evidence(proof=Proof(bytes(4), bytes(4)), uninterrupted=True), Verdict.DEBITED),
+        (Evidence(proof=Proof(bytes(4), bytes(4))), Verdict.UNDECIDABLE),
+        (Evidence(proof=Proof(bytes(4), bytes(4)), proof_fits=True), Verdict.DEBITED),
+        (Evidence(proof=Proof(bytes(4), bytes(4)), proof_fits=False), Verdict.NOT_DEBITED),
+        (Evidence(balance_fen=after, uninterrupted=True), Verdict.DEBITED),
+        (Evidence(balance_fen=BALANCE, uninterrupted=True), Verdict.NOT_DEBITED),
+        (Evidence(balance_fen=after), Verdict.UNDECIDABLE),
+        (Evidence(number=N + 1, uninterrupted=True), Verdict.DEBITED),
+        (Evidence(number=N + 2, uninterrupted=True), Verdict.DEBITED),
+        (Evidence(number=N + 1), Verdict.UNDECIDABLE),
+        (Evidence(number=N), Verdict.NOT_DEBITED),
+        (Evidence(log={N: True}), Verdict.DEBITED),
+        (Evidence(log={N: False}), Verdict.NOT_DEBITED),
+        (Evidence(log={N + 1: True}), Verdict.UNDECIDABLE),
+        (Evidence(log={}), Verdict.UNDECIDABLE),
+        (Evidence(uninterrupted=True), Verdict.UNDECIDABLE),
+    ):
+        found = decide(record, evidence)
+        assert (found.verdict, found.contradictory) == (verdict, False), evidence
+        actions = {
+            Verdict.DEBITED: Action.POST, Verdict.UNDECIDABLE: Action.HOLD,
+            Verdict.NOT_DEBITED: Action.REVERSE if movement is Movement.LOAD else Action.NONE,
+        }  # fmt: skip
+        assert (found.action, len(found.reasons)) == (actions[verdict], max(1, len(found.reasons)))
+    neither = decide(record, Evidence(balance_fen=BALANCE + 1, uninterrupted=True))
+    assert (neither.verdict, neither.contradictory) == (Verdict.UNDECIDABLE, True)
+    nothing = decide(replace(record, amount_fen=0), Evidence(balance_fen=BALANCE, uninterrupted=True))
+    assert (nothing.verdict, nothing.contradictory) == (Verdict.UNDECIDABLE, False)
+
+
+@pytest.mark.parametrize("movement", list(Movement))
+def test_the_balance_out_of_reach_speaks_against_it_only_right_behind_it(movement: Movement) -> None:
+    record = record_of(movement)
+    sign = 1 if movement is Movement.LOAD else -1
+    for beyond, number, verdict in (
+        (0, N + 1, Verdict.UNDECIDABLE), (1, N + 1, Verdict.NOT_DEBITED), (-1, N + 1, Verdict.UNDECIDABLE),
+        (1, N + 2, Verdict.UNDECIDABLE), (1, None, Verdict.UNDECIDABLE),
+    ):  # fmt: skip
+        balance = record.balance_after_fen + sign * beyond
+        assert decide(record, Evidence(number=number, balance_fen=balance)).verdict is verdict, (beyond, number)
+
+
+def test_an_error_without_a_record_is_no_transaction() -> None:
+    with pytest.raises(Refused, match="no record"):
+        resolve(open_purse(make_card()), OutcomeUnknown("gone", balance_before_fen=1, step="x"))
+
+
+def test_another_terminal_might_have_had_the_card_unless_the_caller_is_certain() -> None:
+    channel = TornChannel(make_card(keeps_proof=False, log_rule="never"), Tear(6, executed=True))
+    with pytest.raises(OutcomeUnknown) as unknown:
+        MOVES[Movement.PURCHASE](channel)
+    channel.mend()
+    record = unknown.value.record
+    assert isinstance(record, MoneyRecord)
+    for torn in (unknown.value, record):
+        assert resolve(open_purse(channel), torn).verdict is Verdict.UNDECIDABLE
+        assert resolve(open_purse(channel), torn, uninterrupted=True).verdict is Verdict.DEBITED
+    assert not gather(open_purse(channel), record).uninterrupted
+
+
+def test_rows_of_the_log_speak_by_terminal_second_kind_and_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which amount of a row is which is assumed: one that differs makes the row say nothing, not the opposite."""
+    record = record_of(Movement.PURCHASE)
+    ours = {
+        "terminal_no": HERE.hex().upper(),
+        "at": pack_datetime(AT).hex(),
+        "type": "6",
+        "amount_1": OURS,
+        "txn_no": N,
+    }
+    purse = open_purse(make_card())
+    for changed, log in (
+        ({}, {N: True}), ({"amount_1": OURS + 1}, {}), ({"type": "2"}, {}), ({"txn_no": N + 1}, {N + 1: True}),
+        ({"terminal_no": THERE.hex().upper()}, {N: False}), ({"at": "20140731000000"}, {N: False}),
+        ({"at": "20140731000000", "amount_1": OURS + 1}, {N: False}),
+    ):  # fmt: skip
+        monkeypatch.setattr(purse, "log", lambda changed=changed: [{**ours, **changed}])
+        assert gather(purse, record).log == log
+    other = {**ours, "at": "20140731000000"}
+    monkeypatch.setattr(purse, "log", lambda: [ours, other])
+    assert gather(purse, record).log == {N: True}  # the newest row of a number
