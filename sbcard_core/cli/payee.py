@@ -176,8 +176,8 @@ def death(
     Another day than was reported is a correction, by a decision: what is due by it goes back. Either takes the officers
     of a roll: the refusal names what they `sign`.
 
-    Exit code 1: lines are at a bank still (run it again when they are answered), or premiums are owed or to be
-    given back.
+    Exit code 1: lines are at a bank still (run it again when they are answered), or of a programme that is not in the
+    catalogue, or premiums are owed or to be given back.
     """
     with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
         done = found.death(person, died_on.date(), on=day(on), decision=decision, approved_by=approvals(approval))
@@ -191,7 +191,7 @@ def death(
         ]
         data = {"id_number": mask_id(person), **plain(report), "premiums": plain(premiums)}
         tell(lines, data, as_json=as_json, dry_run=dry_run)
-    if report.at_bank or premiums.owed or premiums.paid:
+    if report.at_bank or report.unknown or premiums.owed or premiums.paid:
         raise typer.Exit(1)
 
 
@@ -202,6 +202,7 @@ def _death(report: "DeathReport") -> list[str]:
         *back,
         *(f"  追回 {name}" for name in report.recoveries),
         *(f"  撤销追回 {name}" for name in report.withdrawn),
+        *(f"  项目 {name} 不在目录中,未处理" for name in report.unknown),
     ]
 
 

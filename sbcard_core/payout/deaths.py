@@ -36,6 +36,8 @@ class DeathReport:
         held: lines due again, as back pay of a later roll (``held``).
         payable: returned lines that may be paid again.
         withdrawn: recoveries that fell away, by id; what had come in for them is in ``held`` too.
+        unknown: programmes with lines of the person that this engine does not know: it did nothing to them. Hand the
+            programmes in, and report again.
     """
 
     removed: int = 0
@@ -45,6 +47,7 @@ class DeathReport:
     held: int = 0
     payable: int = 0
     withdrawn: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def report(
@@ -133,16 +136,18 @@ def _settle(
 ) -> DeathReport:
     is_dead, died_on = death_of(connection, person_id)
     assert died_on is not None or not is_dead
-    done = _Settling(books, connection, decision, on)
+    done, unknown = _Settling(books, connection, decision, on), set[str]()
     for claim in connection.execute(_claims(person_id)).all():
         programme = known.get(claim.programme)
-        if programme is not None:
+        if programme is None:
+            unknown.add(claim.programme)
+        else:
             due = is_due(programme, period_of(claim.item, claim.period), died_on)
             # Arrears that came back wait for a roll's period to be due again: nobody pays them to the dead.
             done.claim(programme, claim, due=due, payable=is_due(programme, stored_period(claim.period), died_on))
     return DeathReport(
         *(done.removed, done.stopped, tuple(done.opened), done.at_bank),
-        *(done.held, done.payable, tuple(done.withdrawn)),
+        *(done.held, done.payable, tuple(done.withdrawn), tuple(sorted(unknown))),
     )
 
 

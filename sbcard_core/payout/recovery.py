@@ -71,7 +71,7 @@ def recover(books: Books, programmes: Callable[[str], Programme], order: Recover
 def open_one(connection: sa.Connection, order: Recovery) -> str | None:
     """Open a recovery inside the caller's transaction, see :func:`recover`; its programme, None if it was open."""
     name = mask_ids_in(order.recovery_id[:64]) if isinstance(order.recovery_id, str) else ""
-    if not is_id(order.recovery_id):
+    if not (is_id(order.recovery_id) and order.recovery_id.isprintable()):  # officers approve it by its id
         raise RecoveryRefused("id", message("payout.recovery.id"))
     if (order.monthly_fen > 0) is not (order.mode is RecoveryMode.DEDUCTION):
         raise RecoveryRefused("plan", message("payout.recovery.plan"))

@@ -96,7 +96,7 @@ def _refuse_shared(connection: sa.Connection, roll: Roll) -> None:
     """
     rows_of = "roll_id = :roll" if roll.run_id == roll.roll_id else "run_id = :run"
     query = sa.text(_SHARED.format(rows=rows_of, ready=int(RollLineState.READY)))
-    ids = {"roll": roll.roll_id} if roll.run_id == roll.roll_id else {"roll": roll.roll_id, "run": roll.run_id}
+    ids = {"roll": roll.roll_id, "run": roll.run_id}
     found = connection.execute(query, ids).scalars().all()
     refused, code = int(RollLineState.REFUSED), "account_shared"
     rows = [(refused, code, roll.roll_id, line) for line in found]

@@ -282,3 +282,90 @@ def test_an_answer_may_be_read_at_any_size(quick_town) -> None:
     path.write_bytes(path.read_bytes().replace(b"|1001|0|", b"|" + b"9" * 5000 + b"|0|"))
     with pytest.raises((PayoutResultRefused, bankfile.BankFileRefused)):
         quick_town.engine.read_result(path, on=DAY)
+
+
+def test_a_death_names_the_programmes_it_could_not_settle(quick_town) -> None:
+    """Another process paid a programme of the place's own: silence would leave its line with the dead."""
+    quick_town.fund(100_000, FREE.fund_account)
+    (batch,) = quick_town.engine.pay(FREE, "2014-09", quick_town.roll([1, 2]), on=DAY, out_dir=quick_town.folder)
+    quick_town.engine.read_result(quick_town.answer(batch), on=DAY)
+    other = type(quick_town.engine)(quick_town.store, quick_town.ledger, officers=quick_town.registered)
+    first = other.death(quick_town.number(1), date(2014, 8, 20), on=LATER)
+    assert (first.unknown, first.recoveries) == (("free",), ())
+    assert other.death(quick_town.number(4), date(2014, 8, 20), on=LATER).unknown == ()
+    other.programme(FREE)
+    again = other.death(quick_town.number(1), date(2014, 8, 20), on=LATER)
+    assert (again.unknown, again.recoveries) == ((), (f"death:{batch}:1",))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("plus:2014-5", "plus:2014-05", True),
+        ("plus:2014年5月", "plus:2014-05", True),
+        (" aid", "aid", True),
+        ("2014-5", "2014-05", False),
+        ("aid:x", "aid:y", False),
+        ("plus:2014-05", "aid:2014-05", False),
+    ],
+)
+def test_an_item_is_paid_once_in_whatever_spelling_of_its_period(
+    quick_town, one: str, other: str, is_same: bool
+) -> None:
+    for item, period in ((one, "2014-07"), (other, "2014-08")):
+        line = quick_town.roll([1])[0]._replace(item=item)
+        roll = quick_town.engine.draft("pension", period, [line], on=DAY, by="d")
+    assert codes(quick_town, roll) == ({1: "item"} if is_same else {})
+
+
+def test_a_household_that_is_on_another_roll_meanwhile_is_not_held_twice(quick_town) -> None:
+    """Its head's death was a mistake, but another member was drafted for the year."""
+    house = Programme("house", *FUND, household=True)
+    for n, home in ((1, "H1"), (2, "H2")):
+        line = quick_town.roll([n])[0]._replace(household=home)
+        quick_town.engine.draft(house, "2014", [line], on=DAY)
+        quick_town.engine.death(quick_town.number(n), date(2013, 12, 1), on=LATER)
+    line = quick_town.roll([4])[0]._replace(household="H1")
+    quick_town.engine.draft(house, "2014", [line], on=DAY)
+    held = [quick_town.engine.withdraw_death(quick_town.number(n), decision="撤", on=LATER).held for n in (1, 2)]
+    assert held == [0, 1]
+    assert [one.household for one in quick_town.engine.held(house)] == ["H2"]
+
+
+def test_recoveries_of_one_line_after_deaths_withdrawn_have_names_of_their_own(quick_town) -> None:
+    quick_town.fund(100_000)
+    (batch,) = paid(quick_town, [1, 2])
+    who, names = quick_town.number(1), []
+    for n in range(3):
+        decision = {"decision": f"更{n}"} if n else {}
+        names += quick_town.engine.death(who, date(2014, 6, 1), on=LATER, **decision).recoveries
+        assert quick_town.engine.withdraw_death(who, decision=f"撤{n}", on=LATER).withdrawn == (names[-1],)
+    assert names == [f"death:{batch}:1", f"death:{batch}:1:2", f"death:{batch}:1:3"]
+    assert {one.open_fen for one in quick_town.engine.recoveries("pension")} == {0}
+
+
+def test_a_recovery_is_of_a_paid_line_and_has_one_plan(quick_town) -> None:
+    quick_town.fund(100_000)
+    (batch,) = paid(quick_town, [1, 2], fail={2})
+    plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 100, "reason": "x", "on": DAY}
+    wrong = {
+        "id": [("", (batch, 1), plan), ("R\n", (batch, 1), plan)],
+        "line": [("R1", (batch, 2), plan), ("R1", (batch, 3), plan), ("R1", ("none", 1), plan)],
+        "plan": [
+            ("R1", (batch, 1), plan | {"monthly_fen": 0}),
+            ("R1", (batch, 1), plan | {"mode": RecoveryMode.RETURN}),
+            ("R1", (batch, 1), plan | {"monthly_fen": -1}),
+        ],
+    }
+    for code, orders in wrong.items():
+        for name, line, how in orders:
+            with pytest.raises(RecoveryRefused) as refused:
+                quick_town.engine.recover(name, line, 200, **how)
+            assert refused.value.code == code, (name, line, how)
+    assert quick_town.engine.recover("R1", (batch, 1), 200, **plan) == "R1"
+    for changed in ({"monthly_fen": 101}, {"reason": "y"}):
+        with pytest.raises(RecoveryRefused):
+            quick_town.engine.recover("R1", (batch, 1), 200, **(plan | changed))
+    assert quick_town.engine.recover("R1", (batch, 1), 200, **(plan | {"on": LATER})) == "R1"
+    (only,) = quick_town.engine.recoveries("pension")
+    assert (only.open_fen, only.monthly_fen, only.opened_on) == (200, 100, DAY.isoformat())
