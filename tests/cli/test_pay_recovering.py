@@ -209,7 +209,8 @@ def test_rolls_are_listed_checked_and_their_files_written_again(db: str, tmp_pat
     roll_no = "pension-2014-09-R001"
     assert run(db, "rolls", "pension", "2014-09") == f"{roll_no}  RELEASED  发放日 2014-09-15  制表 zhang\n"
     assert run(db, "rolls", "pension", "2014-10") == "没有名册 (no rolls)\n"
-    assert "第3行 110105********002X payout.person nobody has this social security number" in run(db, "refused", roll_no, code=1)
+    why = "payout.person nobody has this social security number"
+    assert f"第3行 110105********002X {why}" in run(db, "refused", roll_no, code=1)
     assert shown(db, "refused", roll_no, code=1)["lines"][0]["line"] == 3  # type: ignore[index]
     again = tmp_path / "again"
     assert f"PAYREQ_{batch}.txt" in run(db, "write-again", batch, "--out", again, "--dry-run")

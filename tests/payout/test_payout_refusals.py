@@ -35,7 +35,7 @@ def test_a_roll_names_the_lines_it_did_not_take_on(town) -> None:
     seen = [(one.line, one.id_number, one.code, one.reason) for one in town.engine.refused(first.roll_no)]
     assert seen == [
         (2, "110105********002X", "payout.person", "查无此人"),
-        (3, "430102********0001", "payout.duplicate", "本期已发放,不重复发放"),
+        (3, "430102********0001", "payout.duplicate", "paid for the period already"),
     ]
     again = [(one.line, one.id_number, one.code) for one in town.engine.refused(other.roll_no)]
     assert again == [(1, "430102********0002", "payout.name"), (2, "110105********003X", "payout.person")]
