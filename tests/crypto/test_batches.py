@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from Crypto.Cipher import AES, DES, DES3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,43 @@ def test_keys_of_different_lengths_in_one_batch() -> None:
     messages = ragged(len(keys))
     expected = [mac.cbc_mac(key, message) for key, message in zip(keys, messages, strict=True)]
     assert mac.cbc_mac_many(keys, messages) == expected
+
+
+def another_hand(kind: Cipher, key: bytes, iv: bytes | None = None) -> Any:
+    """The same cipher by another library; without an initial value block by block."""
+    if kind is Cipher.TDES and len(key) == 16:
+        key += key[:8]
+    maker = AES if kind is Cipher.AES else DES if len(key) == 8 else DES3
+    return maker.new(key, maker.MODE_ECB) if iv is None else maker.new(key, maker.MODE_CBC, iv=iv)
+
+
+@pytest.mark.parametrize("kind", [Cipher.TDES, Cipher.AES])
+def test_cipher_batches_give_what_another_library_gives(kind: Cipher) -> None:
+    widths = (8, 16, 24) if kind is Cipher.TDES else (16, 24, 32)
+    for width in widths:
+        keys = [rng.randbytes(width) for _ in range(40)]
+        long = [rng.randbytes(kind.block * (1 + i % 5)) for i in range(40)]
+        ivs = [rng.randbytes(kind.block) for _ in range(40)]
+        first = [message[: kind.block] for message in long]
+        blocks = [another_hand(kind, key).encrypt(block) for key, block in zip(keys, first, strict=True)]
+        assert cipher.ecb_many(keys, first, cipher=kind) == blocks
+        chains = [another_hand(kind, k, iv).encrypt(m) for k, m, iv in zip(keys, long, ivs, strict=True)]
+        assert cipher.cbc_many(keys, long, ivs=ivs, cipher=kind) == chains
+
+
+def test_three_levels_of_diversification_by_another_library() -> None:
+    """Each level: the factor under the key, and its complement under the same key, side by side."""
+    master = bytes(range(16))
+    paths = [[rng.randbytes(8) for _ in range(3)] for _ in range(20)]
+    expected = []
+    for path in paths:
+        key = master
+        for factor in path:
+            by = another_hand(Cipher.TDES, key)
+            key = by.encrypt(factor) + by.encrypt(bytes(byte ^ 0xFF for byte in factor))
+        expected.append(key)
+    rows = [b"".join(path) for path in paths]
+    assert diversify.diversify_many(SecretKey(master, KeyUsage.DPK), rows, levels=3) == expected
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, 300])
