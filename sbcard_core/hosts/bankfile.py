@@ -14,7 +14,6 @@ A file that is wrong as a whole (kind, header, trailer, count of lines) is refus
 
 import codecs
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +68,8 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FILLER = b" \t\r\n\0\x1a"
 """What may follow the last line: blanks, line ends, padding, the end-of-file mark of DOS (Ctrl-Z)."""
 WRITE_CHUNK = 2000
-_UTF8_HAN = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){2}")
-"""Two characters of UTF-8: few files of GB18030 hold such bytes, so that only those few are read line by line."""
+_KINDS = bytes(1 if 0xE3 <= byte <= 0xE9 else 2 if 0x80 <= byte <= 0xBF else 0 for byte in range(256))
+_TWO_HAN = bytes((1, 2, 2, 1, 2, 2))  # two Chinese characters of UTF-8, by the kinds of their bytes
 
 
 class BankFileRefused(Refused):
@@ -247,9 +246,9 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise _refused(path, "size")
     raw = read_input(path, limit=MAX_FILE_BYTES)
-    if raw.startswith(_MARKS) or _is_utf8(raw):
+    if raw.startswith(_MARKS) or ((may_be_utf8 := _may_be_utf8(raw)) and _is_utf8(raw)):
         raise _refused(path, "encoding")
-    lines = _decode_lines(raw.rstrip(_FILLER))
+    lines = _decode_lines(raw.rstrip(_FILLER), may_be_utf8)
     header = _read_edge(path, spec, "H", lines, 0)
     if not (lines[-1] or "").startswith("T|"):
         _check_end(path, lines)
@@ -288,10 +287,13 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
     return BankFile(file.header, rows, numbers, bad, file.trailer, file.sha256)
 
 
+def _may_be_utf8(raw: bytes) -> bool:
+    """Whether UTF-8 may stand somewhere: few files of GB18030 hold such bytes, only those are read line by line."""
+    return not raw.isascii() and _TWO_HAN in raw.translate(_KINDS)
+
+
 def _is_utf8(raw: bytes) -> bool:
     """Whether all of a file is UTF-8 and a line of it can be nothing else: in GB18030 it would be other characters."""
-    if not _UTF8_HAN.search(raw):
-        return False
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -299,8 +301,8 @@ def _is_utf8(raw: bytes) -> bool:
     return any(contradicts(line, ENCODING) for line in raw.split(b"\n"))
 
 
-def _decode_lines(raw: bytes) -> list[str | None]:
-    if not _UTF8_HAN.search(raw):  # as most files are
+def _decode_lines(raw: bytes, may_be_utf8: bool) -> list[str | None]:
+    if not may_be_utf8:
         try:
             return list(raw.decode(ENCODING).replace("\r\n", "\n").split("\n"))
         except UnicodeDecodeError:
