@@ -34,7 +34,7 @@ def test_a_roll_names_the_lines_it_did_not_take_on(town) -> None:
                               on=DAY, by="d")  # fmt: skip
     seen = [(one.line, one.id_number, one.code, one.reason) for one in town.engine.refused(first.roll_no)]
     assert seen == [
-        (2, "110105********002X", "payout.person", "查无此人"),
+        (2, "110105********002X", "payout.person", "nobody has this social security number"),
         (3, "430102********0001", "payout.duplicate", "paid for the period already"),
     ]
     again = [(one.line, one.id_number, one.code) for one in town.engine.refused(other.roll_no)]
