@@ -332,3 +332,17 @@ def test_words_name_files_by_number_where_nobody_names_them() -> None:
     assert "SFI 05" in describe(Exchange(bytes.fromhex("00B2012C00"), bytes.fromhex("9000"))).en
     named = describe(Exchange(bytes.fromhex("00A4000002EF05"), bytes.fromhex("9000")), lambda _: "the card's file")
     assert "the card's file" in named.zh
+
+
+def test_exchanges_of_two_slots_resets_and_lost_cards_come_in_the_order_of_their_ends() -> None:
+    """A reset between, an answer on the other slot, and a command that was never answered."""
+    rows = [
+        (">", "0001", "card"), (">", "0002", "psam"), ("!", "3B00", "reader"), ("<", "9000", "psam"),
+        (">", "0003", "psam"), ("<", "6A82", "card"), ("!", "3B01", "psam"), (">", "0004", "card"),
+    ]  # fmt: skip
+    lines = [f'{{"dir": "{way}", "hex": "{text}", "slot": "{slot}"}}' for way, text, slot in rows]
+    found = [(one.command, one.answer, one.slot) for one in trace.parse(["", *lines, "  "])]
+    assert found == [
+        (None, b"\x3b\x00", "reader"), (b"\x00\x02", b"\x90\x00", "psam"), (b"\x00\x01", b"\x6a\x82", "card"),
+        (b"\x00\x03", None, "psam"), (None, b"\x3b\x01", "psam"), (b"\x00\x04", None, "card"),
+    ]  # fmt: skip
