@@ -2,8 +2,10 @@
 
 import pytest
 
-from apdu import ATR, StatusCategory, StatusWord
-from apdu.catalogue import INSTRUCTIONS
+from apdu import ATR, CommandAPDU, StatusCategory, StatusWord
+from apdu.catalogue import INSTRUCTIONS, plain_class
+from apdu.chaining import join, split
+from apdu.errors import ChainingRefused, ClassRefused
 
 FI = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
 DI = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
@@ -73,3 +75,22 @@ def test_what_is_recorded_of_no_command_in_a_trace() -> None:
         "PIN RELOAD", "APPLICATION BLOCK", "APPLICATION UNBLOCK", "CARD BLOCK", "HASH PIN (PKI)", "UPDATE KEY (PKI)",
     }  # fmt: skip
     assert {one.en for one in INSTRUCTIONS if not one.recorded} == hidden
+
+
+@pytest.mark.parametrize("cla", range(256))
+def test_the_plain_class_of_every_class(cla: int) -> None:
+    """ISO/IEC 7816-4:2013 5.4.1: channel, chaining and secure messaging are bits of 0x, 1x, 4x-7x and 8x, 9x."""
+    first = cla >> 4
+    known = first in (0, 1, 4, 5, 6, 7, 8, 9)
+    assert plain_class(cla) == (cla & 0x80 if known else cla)
+
+
+@pytest.mark.parametrize("cla", [0x00, 0x80, 0x84, 0x0F, 0x40])
+def test_a_chain_is_joined_and_a_proprietary_class_has_none(cla: int) -> None:
+    command = CommandAPDU(cla, 0xD6, 0x81, 0, bytes(600), 8)
+    assert join(split(command, 200)) == command
+    for proprietary in (0xA0, 0xB0, 0xFF):
+        part = CommandAPDU(proprietary, 0xD6, 0x81, 0, b"x")
+        assert join([part]) is part
+        with pytest.raises((ChainingRefused, ClassRefused)):
+            join([part, part])
