@@ -25,6 +25,7 @@ from sbcard_core.fields import (
     travel_permit,
 )
 from sbcard_core.fields.gb18030 import Encoding
+from sbcard_core.fields.identifiers import PersonName
 
 ON = date(2014, 7, 31)
 CITIZEN, CREDIT, CODE = "11010519491231002X", "91350100M000100Y43", "639900D15600000500BF7C7A48FB4966"
@@ -358,3 +359,43 @@ def test_no_birth_lies_behind_the_last_day_the_kernels_count() -> None:
     for born, is_good in (("20751231", True), ("20760101", False)):
         body = f"430102{born}001"
         assert citizen_id.is_valid(body + citizen_id.check_digit(body)) is is_good
+
+
+def test_no_other_two_digits_than_those_of_the_standard_begin_a_number() -> None:
+    provinces = (
+        "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83"
+    )
+    bodies = [f"{digits:02}010119491231002" for digits in range(10, 90)]
+    numbers = [body + citizen_id.check_digit(body) for body in bodies]
+    found = [
+        number[:2] for number, bits in zip(numbers, citizen_id.check_many(numbers, on=ON), strict=True) if not bits
+    ]
+    assert found == provinces.split()
+
+
+def test_a_luhn_digit_is_asked_for_plain_digits_only() -> None:
+    for body in ("７９９２７３９８７１", "79927398a1", ""):
+        with pytest.raises(bank_card.InvalidBankCard):
+            bank_card.check_digit(body)
+
+
+def test_gbk_is_read_as_the_part_of_gb18030_it_is() -> None:
+    for rare in ("㐂", "𠮷"):
+        assert gb18030.decode(rare.encode("gb18030"), Encoding.GBK) == rare
+
+
+def test_a_search_form_keeps_vowel_signs_and_drops_what_is_no_letter() -> None:
+    assert name.fold("བཀྲ་ཤིས") == "བཀྲཤིས"
+    assert name.fold("Анна-Мария") == "аннамария"
+    assert name.fold("José O'Neil") == "joseoneil"
+
+
+def test_every_full_width_letter_becomes_a_plain_one_and_nothing_else() -> None:
+    wide = "".join(chr(code) for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))
+    assert name.normalise(wide).name == "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    for other in ("\uff20", "\uff3b", "\uff40", "\uff5b"):
+        assert name.normalise(f"A{other}").name == f"A{other}"
+
+
+def test_a_column_of_names_takes_none_of_too_many_characters() -> None:
+    assert PersonName.column(["张" * 25, "张" * 26]) == ["张" * 25, ""]

@@ -165,10 +165,22 @@ def test_a_warning_explains_itself() -> None:
         "362501", date(2013, 1, 1)
     ).message_zh  # the new code had gone in the year the old one did
     assert "后为362502临川市" in lin_chuan
+    heading = region.status("142101", date(2013, 1, 1)).message_zh  # 市辖区 of a prefecture that is gone
+    assert "142101在1981-1993年为雁北地区市辖区" in heading
 
 
 def test_a_code_of_a_prefecture_lasts_as_long_as_the_last_division_it_named() -> None:
     assert gbt2260.last_year("142200") == 2000  # 忻县地区 to 1983, 忻州地区 to 2000
+
+
+def test_only_two_digits_name_a_province() -> None:
+    for digits in ("4", "430", "4a", "４３", ""):
+        assert gbt2260.province(digits) == {}
+
+
+def test_a_foreigners_code_is_that_of_a_province() -> None:
+    codes = ["943123", "911000", "983000", "999000", "943000"]
+    assert [bool(bits & region.PROVINCE) for bits in region.check_many(codes)] == [False, False, False, True, False]
 
 
 def test_everyone_of_hunan_is_known_whenever_born() -> None:

@@ -115,6 +115,8 @@ def tests_for(mutant: Mutant, lines: dict[str, Any]) -> tuple[list[str], float]:
     found = {test for line in where for test in lines["tests"].get(f"{mutant.path}:{line}", ())}
     if not found:
         found = {test for line, tests in lines["tests"].items() if line.startswith(f"{mutant.path}:") for test in tests}
+    if not found:  # a module of values alone
+        found = {test for tests in lines["tests"].values() for test in tests}
     seconds = lines["seconds"]
     chosen, total = [], 0.0
     for test in sorted(found, key=lambda test: (seconds.get(test, 0), test)):
