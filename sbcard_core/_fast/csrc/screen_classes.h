@@ -28,7 +28,7 @@ typedef struct {
     uint8_t first, last;         /* lead bytes */
     uint8_t first_next, last_next; /* the least byte after `first`, the greatest after `last` */
     uint8_t mark[2];
-    uint8_t hole[2]; /* in UTF-8 the first bytes of a block that is not in the class as a whole, 0 = none */
+    uint8_t hole; /* in UTF-8, behind `last`: the second byte of a block that is not in the class as a whole, 0 = none */
     int usable, has_bytes;
     const uint8_t *begins; /* bits of the units a text may begin with, or NULL */
 } text_class;
@@ -47,7 +47,7 @@ static int full_block(const uint8_t *class, uint32_t block, int gb) {
 
 static text_class text_class_of(const sbc_check *check, const uint8_t *tables, int gb) {
     const uint8_t *class = tables + check->table;
-    uint32_t start = 0, most = 0, from = gb ? 0x81 : 32, end = gb ? 0xFF : BLOCKS, hole = 0, mark = mark_of(check), k;
+    uint32_t start = 0, most = 0, from = gb ? 0x81 : 32, end = gb ? 0xFF : BLOCKS, hole = 0, gap = 0, mark = mark_of(check), k;
     text_class out;
     memset(&out, 0, sizeof out);
     out.usable = check->step == 1;
@@ -67,8 +67,7 @@ static text_class text_class_of(const sbc_check *check, const uint8_t *tables, i
             if (k - from > most) {
                 most = k - from;
                 start = from;
-                out.hole[0] = (uint8_t)(hole ? 0xE0 | hole >> 6 : 0);
-                out.hole[1] = (uint8_t)(0x80 | (hole & 63));
+                gap = hole;
             }
             from = hole ? hole + 1 : k + 1;
             k = hole ? hole : k;
@@ -90,6 +89,8 @@ static text_class text_class_of(const sbc_check *check, const uint8_t *tables, i
         out.first_next = (uint8_t)(0x80 | (start & 63));
         out.last = (uint8_t)(0xE0 | (start + most - 1) >> 6);
         out.last_next = (uint8_t)(0x80 | ((start + most - 1) & 63));
+        out.hole = (uint8_t)(gap ? 0x80 | (gap & 63) : 0);
+        out.usable = out.usable && (!gap || (0xE0 | gap >> 6) == out.last);
     } else {
         out.first = out.last = 0xE0; /* and no byte comes next */
         out.first_next = 0xBF;
@@ -131,11 +132,8 @@ static inline int text_passes(const text_class *class, uint32_t min, uint32_t ma
     uint32_t within = (uint32_t)(((uint64_t)1 << cell.length) - 1), whole, units, marks;
     lead = _mm256_and_si256(lead, _mm256_cmpgt_epi8(after, third));
     lead = _mm256_andnot_si256(_mm256_or_si256(_mm256_cmpgt_epi8(least, next), _mm256_cmpgt_epi8(next, most)), lead);
+    lead = _mm256_andnot_si256(_mm256_and_si256(high, _mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)class->hole))), lead);
     units = bits_of(lead);
-    if (class->hole[0]) {
-        units &= ~bits_of(_mm256_and_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->hole[0])),
-                                           _mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)class->hole[1]))));
-    }
     marks = bits_of(_mm256_and_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)class->mark[0])),
                                      _mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)class->mark[1]))));
     marks = class->mark[0] ? marks & within : 0;
@@ -161,25 +159,29 @@ static inline int gb_text_passes(const text_class *class, uint32_t min, uint32_t
     return ((units | units << 1 | marks | marks << 1) == within) & parts_hold(units, marks, min, max);
 }
 
-/* The first unit of a text whose units are known to be of one byte, or of two in GB 18030 and of three in UTF-8. */
-static inline uint32_t first_unit(const uint8_t *p, int gb) {
-    if (p[0] < 0x80) {
-        return p[0];
-    }
-    return gb ? (uint32_t)p[0] << 8 | p[1]
-              : (uint32_t)(p[0] & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (uint32_t)(p[2] & 0x3F);
-}
-
-/* As is_text(), faster where the class's vectors say yes. */
+/* As is_text() but for the first unit (begins_well()), faster where the class's vectors say yes. */
 static inline int text_holds(const text_class *class, const sbc_check *check, const uint8_t *tables, sbc_cell cell,
                              int gb) {
     if (class->usable && cell.length <= SBC_PAD) {
         if (gb ? gb_text_passes(class, check->min, check->max, cell)
                : text_passes(class, check->min, check->max, cell)) {
-            return !class->begins || has_bit(class->begins, first_unit(cell.at, gb));
+            return 1;
         }
     }
     return is_text(check, tables, cell, gb);
+}
+
+/* Whether a text that is not empty may begin with its first unit. It has a loop of its own: beside text_holds() the
+ * compiler makes that function's vectors anew for every cell. */
+static inline int begins_well(const uint8_t *begins, sbc_cell cell, int gb) {
+    const uint8_t *p = cell.at;
+    uint32_t step;
+    uint32_t v;
+    memcpy(&v, p, 4);
+    if (!gb && cell.length > 2 && (v & 0xF0) == 0xE0) {
+        return has_bit(begins, (v & 0x0F) << 12 | (v >> 2 & 0xFC0) | (v >> 16 & 0x3F));
+    }
+    return has_bit(begins, next_unit(p, p + cell.length, gb, &step));
 }
 
 #define SBC_PLANS 64 /* checks made ready; a longer program does without */
