@@ -311,7 +311,7 @@ def _strange_in(name: str) -> set[Problem]:
 def _is_spelled(name: str) -> bool:
     """Letters, inside which a dot, a blank, a hyphen or an apostrophe may stand alone."""
     parts = _characters.INSIDE.split(name)
-    if name[-1] in ".\u0f0b" and len(parts) > 1:  # "Smith Jr."
+    if name[-1] in ".\u0f0b":  # "Smith Jr."
         parts.pop()
     if ", " in name and not is_romanised(name):
         return False

@@ -399,3 +399,41 @@ def test_every_full_width_letter_becomes_a_plain_one_and_nothing_else() -> None:
 
 def test_a_column_of_names_takes_none_of_too_many_characters() -> None:
     assert PersonName.column(["张" * 25, "张" * 26]) == ["张" * 25, ""]
+
+
+def test_full_width_digits_are_no_plain_ones() -> None:
+    account = "6228480000000000018"
+    wide = account.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
+    assert (bank_card.is_valid(account), bank_card.is_valid(wide)) == (True, False)
+    assert (region.is_valid("430102"), region.is_valid("４３0102"), region.is_valid("４３０１０２")) == (
+        True,
+        False,
+        False,
+    )
+
+
+def test_a_number_of_another_length_is_shown_as_it_is() -> None:
+    assert citizen_id.format("4301021949") == "4301021949"
+    assert citizen_id.format(CITIZEN) == "110105 19491231 002X"
+
+
+def test_every_lone_surrogate_counts_as_four_bytes() -> None:
+    assert [gb18030.byte_length("\ud800" * count) for count in (1, 2, 3)] == [4, 8, 12]
+
+
+def test_a_masked_name_shows_its_first_character() -> None:
+    assert (PersonName("张三").masked, PersonName("欧阳娜娜").masked) == ("张*", "欧***")
+
+
+def test_a_heading_begins_and_ends_with_its_city() -> None:
+    assert (gbt2260.first_year("142101"), gbt2260.last_year("142101")) == (1981, 1993)
+
+
+def test_a_county_is_there_in_its_first_and_its_last_year() -> None:
+    (known,) = gbt2260.divisions("430112")
+    for year, is_there in ((known.first - 1, False), (known.first, True), (known.first + 1, True)):
+        assert ("430112" in region_history.counties_in(year, frozenset({"43"}))) is is_there
+
+
+def test_the_shared_tables_of_years_cannot_be_written() -> None:
+    assert not any(part.flags.writeable for part in region_history._years())
