@@ -24,10 +24,12 @@ from sbcard_core.payout import (
     RollLineState,
     RollState,
     Standing,
+    lookup,
 )
-from sbcard_core.payout.pension import _is_of, month_after
+from sbcard_core.payout.pension import _is_of, month_after, month_lines
 from sbcard_core.payout.repay import Repayment
 from sbcard_core.payout.subsidy import household_lines, personal_lines
+from sbcard_core.store import Store
 from sbcard_core.values import CardState
 
 DAY, LATER = date(2014, 8, 1), date(2014, 11, 1)
@@ -369,3 +371,19 @@ def test_a_recovery_is_of_a_paid_line_and_has_one_plan(quick_town) -> None:
     assert quick_town.engine.recover("R1", (batch, 1), 200, **(plan | {"on": LATER})) == "R1"
     (only,) = quick_town.engine.recoveries("pension")
     assert (only.open_fen, only.monthly_fen, only.opened_on) == (200, 100, DAY.isoformat())
+
+
+def test_arrears_of_one_fen_are_paid_too() -> None:
+    one = Entitlement("11010519491231002X", "甲", 1000, "2014-01")
+    lines = list(month_lines([one], [Adjustment("plus", "2014-06", "2014-07", plus_fen=1)], "2014-07"))
+    assert [(line.item, line.amount_fen) for line in lines] == [("", 1001), ("plus:2014-06", 1)]
+    down = Adjustment("down", "2014-06", "2014-07", plus_fen=-1)  # what falls is no back pay
+    assert [line.amount_fen for line in month_lines([one], [down], "2014-07")] == [999]
+
+
+def test_accounts_of_a_thousand_payees_are_found_whole(new_town, tmp_path) -> None:
+    with Store.open("sqlite://") as store:
+        town = new_town(store, tmp_path, 1003)
+        with store.begin() as connection:
+            there = lookup.accounts(connection, [CardState.NORMAL], range(1, 1004))
+        assert there == {n: (town.bank(n), town.account(n)) for n in range(1, 1004)}
