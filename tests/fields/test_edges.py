@@ -12,6 +12,7 @@ from sbcard_core.fields import (
     bank_card,
     card_number,
     citizen_id,
+    encodings,
     foreign_resident,
     gb18030,
     gbt2260,
@@ -437,3 +438,31 @@ def test_a_county_is_there_in_its_first_and_its_last_year() -> None:
 
 def test_the_shared_tables_of_years_cannot_be_written() -> None:
     assert not any(part.flags.writeable for part in region_history._years())
+
+
+def test_a_range_of_an_issuer_has_four_to_ten_digits() -> None:
+    number = "6228480000000000017"
+    found = [bank_card.issuer(number, {number[:length]: "103"}) for length in range(3, 12)]
+    assert found == ["", *["103"] * 7, ""]
+
+
+def test_zeros_alone_are_no_card_number() -> None:
+    assert list(card_number.check_many(["000000000"])) == [card_number.CHARACTERS]
+    assert not card_number.check_many(["111111111"])[0] & card_number.CHARACTERS
+
+
+def test_a_name_has_up_to_25_characters_rare_ones_among_them() -> None:
+    for count, expected in ((24, []), (25, [name.Problem.TOO_LONG])):
+        assert name.problems("张" * count + "𠮷", max_bytes=200) == expected
+
+
+def test_what_is_sure_to_be_garbled_is_called_so() -> None:
+    assert name.problems("寮犱笁") == [name.Problem.GARBLED]
+    assert name.problems("谢小平".encode("gb18030").decode()) == [name.Problem.DOUBTFUL]
+    assert encodings.wreckage("捞喆") is None  # begins as a Korean name would, and is none in EUC-KR
+
+
+def test_a_code_counts_in_its_last_year() -> None:
+    code = 142101  # to 1993
+    found = [region_history.county_bits(year)[code >> 3] >> (code & 7) & 1 for year in (1992, 1993, 1994)]
+    assert found == [1, 1, 0]
