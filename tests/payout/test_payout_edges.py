@@ -316,7 +316,7 @@ def test_an_item_is_paid_once_in_whatever_spelling_of_its_period(
 ) -> None:
     for item, period in ((one, "2014-07"), (other, "2014-08")):
         line = quick_town.roll([1])[0]._replace(item=item)
-        roll = quick_town.engine.draft("pension", period, [line], on=DAY, by="d")
+        roll = quick_town.engine.draft("pension", period, [line, *quick_town.roll([2])], on=DAY, by="d")
     assert codes(quick_town, roll) == ({1: "item"} if is_same else {})
 
 
