@@ -387,3 +387,16 @@ def test_accounts_of_a_thousand_payees_are_found_whole(new_town, tmp_path) -> No
         with store.begin() as connection:
             there = lookup.accounts(connection, [CardState.NORMAL], range(1, 1004))
         assert there == {n: (town.bank(n), town.account(n)) for n in range(1, 1004)}
+
+
+def test_lines_paid_again_are_counted_as_they_go_out(new_town, tmp_path) -> None:
+    """By bank, batch by batch."""
+    told: list[tuple[str, int, int]] = []
+    with Store.open(f"sqlite:///{tmp_path}/told.sqlite") as store:
+        options = {"max_lines": 2, "progress": lambda one: told.append((one.stage, one.done, one.total))}
+        town = new_town(store, tmp_path, 8, **options)
+        town.fund(100_000)
+        paid(town, [1, 2, 4, 3], fail={1, 2})
+        told.clear()
+        assert len(town.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=tmp_path)) == 3
+    assert told == [("repay", 2, 3), ("repay", 3, 3), ("repay", 1, 1)]
