@@ -173,3 +173,15 @@ def test_a_number_that_has_no_written_form_is_kept_as_it_is(world: ModuleType, s
     with store.begin() as connection:
         numbers = connection.execute(sa.select(schema.person.c.id_number).order_by("person_id")).scalars().all()
     assert numbers == ["H12345678", second.id_number]
+
+
+def test_a_folded_name_beside_another_bank_is_a_difference(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    """Two people come again with a folded name, one of them with another bank too."""
+    first, again = world.batch(tmp_path, range(2)), world.batch(tmp_path, range(2), "b.csv", bank="402")
+    first.accepted[:] = [one._replace(name="\uf9b8书") for one in first.accepted]
+    again.accepted[:] = [one._replace(name="\u96b8书") for one in again.accepted]
+    again.accepted[0] = again.accepted[0]._replace(bank="103")
+    enrolment.enrol(store, [first, again])
+    with store.begin() as connection:
+        found = connection.execute(sa.select(schema.finding.c.code).order_by(schema.finding.c.line)).scalars().all()
+    assert found == ["person.name_folded", "person.differs"]

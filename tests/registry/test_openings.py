@@ -279,3 +279,22 @@ def test_everything_is_sent_bank_by_bank_and_city_by_city(world: ModuleType, sto
     assert [path.stem.removeprefix("OPENREQ_")[:9] for path in paths] == [
         *("103430100", "103430200", "402430100", "402430200")
     ]
+
+
+def test_an_old_refusal_repeated_after_its_person_was_sent_again_is_no_news(
+    world: ModuleType, store: Store, tmp_path: Path
+) -> None:
+    (request,) = sent(world, store, tmp_path, 2)
+    openings = Openings(store)
+    refusal = world.bank_answer(request, day=ANSWERED, fail={1, 2})
+    openings.read_result(refusal, read_on=ANSWERED)
+    openings.dispatch("103", world.CITY, LATE, through=LATE, out_dir=tmp_path, retry_failed=True)
+    other = tmp_path / "other.txt"
+    other.write_bytes(refusal.read_bytes() + b"\r\n")
+    report = openings.read_result(other, read_on=LATE)
+    assert (report.already, report.findings) == (2, [])
+
+
+def test_a_batch_may_be_withdrawn_on_the_day_the_bank_had_it(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    (request,) = sent(world, store, tmp_path, 2)
+    assert Openings(store).withdraw(request.stem.removeprefix("OPENREQ_"), on=SENT, reason="误送") == 2

@@ -23,6 +23,7 @@ from sbcard_core.registry.openings import Openings
 from sbcard_core.registry.production import Production
 from sbcard_core.registry.production_results import OrderRefused
 from sbcard_core.store import Store, schema
+from tests import people
 
 ORDERED, BACK = date(2014, 8, 20), date(2014, 9, 1)
 
@@ -530,3 +531,33 @@ def test_new_cards_for_lost_ones_are_ordered_bank_by_bank(
         )
         assert dict(tuple(row) for row in new) == lost
     assert production.order_replacements("430200", ordered_on=BACK, out_dir=tmp_path) == []
+
+
+def test_a_back_file_without_a_row_is_read(tmp_path: Path) -> None:
+    back_file.write(tmp_path / "b", "B1", [])
+    assert back_file.read(tmp_path / "b").rows == []
+
+
+def test_a_card_that_came_before_stands_once_in_a_later_back_file(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    whole = world.factory_answer(order, holders(store))
+    production.read_back_file(whole, read_on=BACK)
+    prefix, header, row, *_ = whole.read_bytes().decode("gb18030").splitlines()
+    again = tmp_path / "again.csv"
+    text = "\r\n".join([prefix.replace("<人数>5<", "<人数>2<"), header, row, row, ""])
+    again.write_bytes(text.encode("gb18030"))
+    assert [f.code for f in production.read_back_file(again, read_on=BACK).findings] == ["production.twice"]
+
+
+def test_a_serial_of_seven_digits_stands_whole_in_the_identification_code(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path
+) -> None:
+    opened(world, store, tmp_path, 1, fail=())
+    people.enrol(store, card_number.make(1_234_567, "A"), "00" * 8, 99)
+    (order,) = production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path)
+    line = json.loads(order.read_text("utf-8"))
+    assert line["card_no"][1:8] == "1234568"
+    assert world.code_of(line) == f"430100D156000005{1_234_568:08X}FFFFFFFF"
