@@ -32,6 +32,13 @@ class ColumnBlock:
     def __init__(self, first: int, table: CellTable, layout: Layout | None) -> None:
         self.first, self.table, self.layout = first, table, layout
         self._keys: tuple[int, npt.NDArray[np.uint64]] | None = None
+        self._last: tuple[int, list[str]] = -1, []
+
+    def _row(self, index: int) -> list[str]:
+        """The cells of a row, which its caller asks for several times in turn."""
+        if self._last[0] != index:
+            self._last = index, self.table.row(index)
+        return self._last[1]
 
     def __len__(self) -> int:
         return self.table.count
@@ -48,7 +55,7 @@ class ColumnBlock:
 
     def text(self, index: int) -> str | None:
         """One of :attr:`texts`."""
-        return ",".join(self.table.row(index))
+        return ",".join(self._row(index))
 
     def line(self, index: int) -> int:
         """1-based row."""
@@ -56,11 +63,11 @@ class ColumnBlock:
 
     def is_blank(self, index: int) -> bool:
         """Whether every cell is blank."""
-        return not any(cell and not cell.isspace() for cell in self.table.row(index))
+        return not any(cell and not cell.isspace() for cell in self._row(index))
 
     def cells(self, index: int) -> list[str] | None:
         """The cells."""
-        return self.table.row(index)
+        return self._row(index)
 
     def column(self, at: int) -> Iterator[tuple[int, str]]:
         """(index, cell) of one column."""
@@ -71,7 +78,7 @@ class ColumnBlock:
     def raw_line(self, index: int) -> bytes:
         """The row as UTF-8 CSV."""
         out = io.StringIO()
-        csv.writer(out).writerow(self.table.row(index))
+        csv.writer(out).writerow(self._row(index))
         return out.getvalue().encode("utf-8", "surrogatepass")
 
     def look_through(self, code: Code, *, with_keys: bool = True) -> Looked:

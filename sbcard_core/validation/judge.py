@@ -107,7 +107,7 @@ class Checker:
     def _look_closer(self, batch: Batch, block: Records, layout: Layout, index: int) -> None:
         if block.is_blank(index):
             return
-        if contradicts(block.raw_line(index), block.encoding):
+        if block.encoding and contradicts(block.raw_line(index), block.encoding):
             self._put_aside(batch, block, index, "record.encoding")
             return
         row = block.cells(index)

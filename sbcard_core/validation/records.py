@@ -31,7 +31,9 @@ def masked(value: str, sensitivity: Sensitivity) -> str:
         >>> masked("张三", Sensitivity.NUMBER), masked("\u202e张三丰", Sensitivity.PHONE)
         ('张*', '张**')
     """
-    value = name.visible(value)[:_SHOWN]  # a direction mark at the front would turn the text around it
+    is_plain = value.isascii() and value.isprintable()
+    # A direction mark at the front would turn the text around it.
+    value = (value if is_plain else name.visible(value))[:_SHOWN]
     has_digits = any(map(str.isdigit, value))
     match sensitivity:
         case Sensitivity.NAME:
@@ -42,7 +44,8 @@ def masked(value: str, sensitivity: Sensitivity) -> str:
             value = phone.mask(value)
         case Sensitivity.DATE:
             value = re.sub(r"\d", "*", value)
-    return _HAN.sub(lambda found: found[0][0] + "*" * (len(found[0]) - 1), _LONG_NUMBER.sub(_hidden, value))
+    value = _LONG_NUMBER.sub(_hidden, value)
+    return value if is_plain else _HAN.sub(lambda found: found[0][0] + "*" * (len(found[0]) - 1), value)
 
 
 def _hidden(found: re.Match[str]) -> str:
