@@ -95,7 +95,7 @@ class Evidence:
     number: int | None = None
     balance_fen: int | None = None
     log: Mapping[int, bool] | None = None
-    proof: Proof | None = field(default=None, repr=False)
+    proof: Proof | None = None
     proof_fits: bool | None = None
     uninterrupted: bool = False
 
