@@ -221,6 +221,7 @@ def test_a_key_opened_in_two_steps_is_open_for_what_needs_it() -> None:
     session = open_session(card, profile=V2)
     session.select_environment()
     session.finish_key(key_answer(session.begin_key("UK_SSSE"), KeyUsage.UK_SSSE))
+    assert "UK_SSSE" in session._opened
     session.write_file("SSSE/EF06", {"sex": "9"})
     assert open_session(card).read_basic().sex == "9"
 

@@ -310,6 +310,8 @@ def test_each_piece_of_evidence_speaks_by_itself(movement: Movement) -> None:
     assert (neither.verdict, neither.contradictory) == (Verdict.UNDECIDABLE, True)
     nothing = decide(replace(record, amount_fen=0), Evidence(balance_fen=BALANCE, uninterrupted=True))
     assert (nothing.verdict, nothing.contradictory) == (Verdict.UNDECIDABLE, False)
+    moved_since = decide(replace(record, amount_fen=0), Evidence(balance_fen=BALANCE + 1, uninterrupted=True))
+    assert (moved_since.verdict, moved_since.contradictory) == (Verdict.UNDECIDABLE, False)
 
 
 @pytest.mark.parametrize("movement", list(Movement))
