@@ -90,36 +90,36 @@ def keep(_header: bytes, _body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("command", "wire"),
+    ("build", "wire"),
     [
-        (maintenance.application_block(keep), "841E0000044D41434D"),
-        (maintenance.application_block(keep, permanent=True), "841E0001044D41434D"),
-        (maintenance.application_unblock(keep), "84180000044D41434D"),
-        (maintenance.card_block(keep), "84160000044D41434D"),
-        (maintenance.unblock_pin(keep), "84240000044D41434D"),
-        (maintenance.unblock_pin(keep, b"\1"), "8424000005014D41434D"),
-        (maintenance.reload_pin_secure(bytes(16), keep), "8424000114" + "00" * 16 + "4D41434D"),
-        (pki.change_pin(bytes(16), keep), "845E010014" + "00" * 16 + "4D41434D"),
-        (pki.update_master_key(bytes(32), keep), "84D4010024" + "00" * 32 + "4D41434D"),
-        (psam.init_for_descrypt(MASTER, 9, [], bytes(8)), "BFDE000908" + "00" * 8),
+        (lambda: maintenance.application_block(keep), "841E0000044D41434D"),
+        (lambda: maintenance.application_block(keep, permanent=True), "841E0001044D41434D"),
+        (lambda: maintenance.application_unblock(keep), "84180000044D41434D"),
+        (lambda: maintenance.card_block(keep), "84160000044D41434D"),
+        (lambda: maintenance.unblock_pin(keep), "84240000044D41434D"),
+        (lambda: maintenance.unblock_pin(keep, b"\1"), "8424000005014D41434D"),
+        (lambda: maintenance.reload_pin_secure(bytes(16), keep), "8424000114" + "00" * 16 + "4D41434D"),
+        (lambda: pki.change_pin(bytes(16), keep), "845E010014" + "00" * 16 + "4D41434D"),
+        (lambda: pki.update_master_key(bytes(32), keep), "84D4010024" + "00" * 32 + "4D41434D"),
+        (lambda: psam.init_for_descrypt(MASTER, 9, [], bytes(8)), "BFDE000908" + "00" * 8),
         (
-            psam.init_for_descrypt(MASTER, 9, [b"\1" * 8] * 3, bytes(8), classic=True),
+            lambda: psam.init_for_descrypt(MASTER, 9, [b"\1" * 8] * 3, bytes(8), classic=True),
             "801A600920" + "01" * 24 + "00" * 8,
         ),
         (
-            psam.init_sam_for_purchase(psam.SamPurchaseRequest(b"RAND", 0, 0, 0, AT, 0, 0, (b"\1" * 8,))),
+            lambda: psam.init_sam_for_purchase(psam.SamPurchaseRequest(b"RAND", 0, 0, 0, AT, 0, 0, (b"\1" * 8,))),
             "807000001C52414E44" + "00" * 7 + "20140731093015" + "0000" + "01" * 8 + "08",
         ),
         (
-            psam.init_sam_for_purchase(
+            lambda: psam.init_sam_for_purchase(
                 psam.SamPurchaseRequest(b"RAND", 0xFFFF, 1, 255, AT, 255, 255, (b"\1" * 8,) * 2)
             ),
             "807000002452414E44FFFF00000001FF20140731093015FFFF" + "01" * 16 + "08",
         ),
     ],
 )
-def test_commands_with_a_mac_and_of_a_psam(command: Any, wire: str) -> None:
-    assert command.encode().hex().upper() == wire
+def test_commands_with_a_mac_and_of_a_psam(build: Callable[[], Any], wire: str) -> None:
+    assert build().encode().hex().upper() == wire
 
 
 REFUSED = [

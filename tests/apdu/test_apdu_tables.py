@@ -2,10 +2,12 @@
 
 import pytest
 
-from apdu import ATR, CommandAPDU, StatusCategory, StatusWord
+from apdu import ATR, CardLost, CommandAPDU, Exchange, ReplayChannel, StatusCategory, StatusWord, purse
+from apdu import instructions as iso
 from apdu.catalogue import INSTRUCTIONS, plain_class
 from apdu.chaining import join, split
 from apdu.errors import ChainingRefused, ClassRefused
+from apdu.trace import redacted
 
 FI = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
 DI = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
@@ -94,3 +96,34 @@ def test_a_chain_is_joined_and_a_proprietary_class_has_none(cla: int) -> None:
         assert join([part]) is part
         with pytest.raises((ChainingRefused, ClassRefused)):
             join([part, part])
+
+
+def test_numbers_of_keys_and_kinds_of_transactions() -> None:
+    """EXTERNAL AUTHENTICATE's P2 and the type byte of a purse's transactions, as the sources print them."""
+    assert (iso.KID_READ_EF06, iso.KID_WRITE_SSSE) == (0x0A, 0x04)
+    assert iso.external_authenticate(iso.KID_WRITE_SSSE, bytes(8), bytes(8)).p2 == 0x04
+    kinds = [int(kind) for kind in purse.TransactionType]
+    assert kinds == [1, 2, 3, 4, 5, 6, 7, 9]
+    assert purse.init_load(1, 1, bytes(6)).p1 == 0
+
+
+def test_a_proof_shows_neither_mac_nor_tac() -> None:
+    proof = purse.TransactionProof.parse(b"MAC4TAC4")
+    assert (proof.mac, proof.tac) == (b"MAC4", b"TAC4")
+    assert "MAC4" not in repr(proof)
+    assert "TAC4" not in repr(proof)
+
+
+def test_a_redacted_trace_keeps_what_may_be_read() -> None:
+    """The answer of a recorded instruction, the status word of any other, and that a card was lost."""
+    rows = [
+        ("00B2010C05", "0304322E30309000", "0304322E30309000"), ("0020000003123456", "63C2", "63C2"),
+        ("80C4010305C10312345600", "0102039000", "0000009000"), ("80C4010305C10312345600", "AA9000", "009000"), ("0084000008", "90", "90"), ("0084000008", None, None),
+    ]  # fmt: skip
+    opened = [Exchange(bytes.fromhex(sent), None if got is None else bytes.fromhex(got)) for sent, got, _ in rows]
+    clean = list(redacted(opened, lambda exchange: exchange))
+    assert [one.answer for one in clean] == [None if kept is None else bytes.fromhex(kept) for *_, kept in rows]
+    assert b"\x12\x34\x56" not in b"".join(one.command or b"" for one in clean)
+    for cut in (b"", b"\x90", None):
+        with pytest.raises(CardLost):
+            ReplayChannel([Exchange(bytes.fromhex("0084000008"), cut)]).transmit(bytes.fromhex("0084000008"))
