@@ -119,7 +119,7 @@ def test_a_redacted_trace_keeps_what_may_be_read() -> None:
     rows = [
         ("00B2010C05", "0304322E30309000", "0304322E30309000"), ("0020000003123456", "63C2", "63C2"),
         ("80C4010305C10312345600", "0102039000", "0000009000"), ("80C4010305C10312345600", "AA9000", "009000"), ("0084000008", "90", "90"), ("0084000008", None, None),
-    ]  # fmt: skip
+    ]
     opened = [Exchange(bytes.fromhex(sent), None if got is None else bytes.fromhex(got)) for sent, got, _ in rows]
     clean = list(redacted(opened, lambda exchange: exchange))
     assert [one.answer for one in clean] == [None if kept is None else bytes.fromhex(kept) for *_, kept in rows]
