@@ -117,8 +117,12 @@ def test_a_proof_shows_neither_mac_nor_tac() -> None:
 def test_a_redacted_trace_keeps_what_may_be_read() -> None:
     """The answer of a recorded instruction, the status word of any other, and that a card was lost."""
     rows = [
-        ("00B2010C05", "0304322E30309000", "0304322E30309000"), ("0020000003123456", "63C2", "63C2"),
-        ("80C4010305C10312345600", "0102039000", "0000009000"), ("80C4010305C10312345600", "AA9000", "009000"), ("0084000008", "90", "90"), ("0084000008", None, None),
+        ("00B2010C05", "0304322E30309000", "0304322E30309000"),
+        ("0020000003123456", "63C2", "63C2"),
+        ("80C4010305C10312345600", "0102039000", "0000009000"),
+        ("80C4010305C10312345600", "AA9000", "009000"),
+        ("0084000008", "90", "90"),
+        ("0084000008", None, None),
     ]
     opened = [Exchange(bytes.fromhex(sent), None if got is None else bytes.fromhex(got)) for sent, got, _ in rows]
     clean = list(redacted(opened, lambda exchange: exchange))
