@@ -170,3 +170,25 @@ cli.main()
 def test_what_a_library_logs_of_ctrl_c_is_not_shown() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"LANG": "zh_CN.GBK"}, "比例"),
+        ({"LC_ALL": "zh_CN.UTF-8", "LANG": "C"}, "比例"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "the scale"),
+        ({"SBCARD_LANG": "en", "LANG": "zh_CN.UTF-8"}, "the scale"),
+        ({"SBCARD_LANG": "zh", "LANG": "C"}, "比例"),
+    ],
+)
+def test_the_command_speaks_the_language_of_its_shell(told: dict[str, str], shown: str) -> None:
+    asked = ("SBCARD_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    where = {name: value for name, value in os.environ.items() if name not in asked}
+    command = [sys.executable, "-m", "sbcard_core.cli", "replay", "--scale", "2"]
+    done = subprocess.run(
+        command, env={**where, **told, "PYTHONIOENCODING": "utf-8"}, capture_output=True, text=True, encoding="utf-8",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert shown in done.stdout
