@@ -146,7 +146,7 @@ class SamPurchaseResponse:
         """
         if len(data) != 8:
             raise MalformedData(f"answer has {len(data)} bytes instead of 8", step="init_sam_for_purchase")
-        return cls(data[0:4], data[4:8])
+        return cls(data[:4], data[4:])
 
 
 def credit_sam_for_purchase(mac2: bytes) -> CommandAPDU:

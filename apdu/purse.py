@@ -60,7 +60,7 @@ class InitLoadResponse:
             MalformedData: another length.
         """
         _length(data, 16, "init_load")
-        return cls(_number(data[0:4]), _number(data[4:6]), data[6], data[7], data[8:12], data[12:16])
+        return cls(_number(data[:4]), _number(data[4:6]), data[6], data[7], data[8:12], data[12:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class InitPurchaseResponse:
             MalformedData: another length.
         """
         _length(data, 15, "init_purchase")
-        return cls(_number(data[0:4]), _number(data[4:6]), _number(data[6:9]), data[9], data[10], data[11:15])
+        return cls(_number(data[:4]), _number(data[4:6]), _number(data[6:9]), data[9], data[10], data[11:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class DebitResponse:
             MalformedData: another length.
         """
         _length(data, 8, "debit")
-        return cls(data[0:4], data[4:8])
+        return cls(data[:4], data[4:])
 
 
 def init_load(key_index: int, amount_fen: int, terminal_no: bytes, *, purse: Purse = Purse.PURSE) -> CommandAPDU:
@@ -186,7 +186,7 @@ class TransactionProof:
             MalformedData: another length.
         """
         _length(data, 8, "get_transaction_proof")
-        return cls(data[0:4], data[4:8])
+        return cls(data[:4], data[4:])
 
 
 def get_transaction_proof(transaction_type: int, txn_no: int) -> CommandAPDU:

@@ -10,7 +10,7 @@ from typing import Any
 from readers.errors import ReaderError
 from readers.online import MAX_TRACE, BankRequest, Entry, Journal, Kind, State
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import reserve
+from sbcard_core.files import reserve, wait_for_lock
 from sbcard_core.messages import message
 
 
@@ -33,7 +33,9 @@ class FileJournal:
     """A journal in a file of JSON lines; every entry is on the disk when ``write`` returns.
 
     The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
-    last line that was cut off by a power failure is dropped: what it announced had not been done yet.
+    last line that was cut off by a power failure is not read, and the next entry takes its place: what it announced had
+    not been done yet. Several programs may write one file, where the
+    file system has locks.
 
     Raises:
         ReaderError: a line before the last is no entry; the message names it and repeats nothing of it.
@@ -51,8 +53,9 @@ class FileJournal:
         self._path = path
         self._entries: dict[int, Entry] = {}
         self._size = self._lines = 0
-        self._drop_cut_line()
+        self._others = set[int]()  # trace numbers read since the last entry of this program
         self._read_on()
+        self._others.clear()
 
     def write(self, entry: Entry) -> None:
         """Append and flush to the disk.
@@ -62,49 +65,47 @@ class FileJournal:
         """
         entry = replace(entry, request=_without_pins(entry.request))
         reserve(self._path)
-        if self._read_on() and self._is_taken(entry.request):
-            what = message("readers.journal.taken", file=self._path.name, trace_no=entry.request.trace_no)
-            raise ReaderError(what, step="online", term="跟踪号")
         line = json.dumps(as_json(entry), ensure_ascii=False).encode("utf-8") + b"\n"
         with self._path.open("ab") as file:
+            wait_for_lock(file.fileno())
+            self._read_on()
+            if self._is_taken(entry.request):
+                what = message("readers.journal.taken", file=self._path.name, trace_no=entry.request.trace_no)
+                raise ReaderError(what, step="online", term="跟踪号")
+            file.truncate(self._size)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._read_on()
+            self._read_on()
+        self._others.clear()
 
     def entries(self) -> list[Entry]:
         """The newest states, in the order in which the transactions began, also those another program wrote."""
         self._read_on()
         return list(self._entries.values())
 
-    def _drop_cut_line(self) -> None:
-        if self._path.exists():
-            whole, end, cut = self._path.read_bytes().rpartition(b"\n")
-            if cut:
-                with self._path.open("r+b") as file:
-                    file.truncate(len(whole + end))
-
-    def _read_on(self) -> bool:
-        """Take what was appended since; whether there was anything."""
+    def _read_on(self) -> None:
+        """Take what was appended since."""
         size = self._path.stat().st_size if self._path.exists() else 0
         if size < self._size:  # another file in its place
             self._entries.clear()
             self._size = self._lines = 0
         if size == self._size:
-            return False
+            return
         with self._path.open("rb") as file:
             file.seek(self._size)
             whole, end, _ = file.read().rpartition(b"\n")
         for line in whole.split(b"\n") if end else ():
             self._lines += 1
             if line:
-                _keep(self._entries, self._entry(line, self._lines))
+                entry = self._entry(line, self._lines)
+                _keep(self._entries, entry)
+                self._others.add(entry.request.trace_no)
         self._size += len(whole + end)
-        return bool(end)
 
     def _is_taken(self, request: BankRequest) -> bool:
-        last = next(reversed(self._entries.values()), None)
-        return last is not None and last.request.trace_no == request.trace_no and last.request != request
+        number = request.trace_no
+        return number in self._others and self._entries[number].request != request
 
     def _entry(self, line: bytes, number: int) -> Entry:
         """What a line says. One that cannot be read may be money on its way, so it is never passed over."""

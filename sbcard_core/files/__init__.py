@@ -8,6 +8,7 @@ from sbcard_core.files.cells import read_cell, write_cell, write_rows
 from sbcard_core.files.errors import FileRefused
 from sbcard_core.files.folders import MARKER, OwnFolder, Results, check_name
 from sbcard_core.files.inputs import HEAD, PAGES, check_input, foreign, open_input, open_text, read_input, read_text
+from sbcard_core.files.locking import wait_for_lock
 from sbcard_core.files.outputs import (
     check_output,
     clear_broken,
@@ -48,6 +49,7 @@ __all__ = [
     "replace_file",
     "reserve",
     "sync_folder",
+    "wait_for_lock",
     "write_cell",
     "write_rows",
 ]

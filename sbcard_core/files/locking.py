@@ -1,7 +1,9 @@
 """Locks on open files that end with their process, however it ends."""
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -14,6 +16,16 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _wait(handle: int) -> None:
+        os.lseek(handle, 0x7FFF_FFF0, os.SEEK_SET)  # a locked byte can't be read: one that no file here has
+        while True:
+            try:
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+            except OSError as refused:
+                if refused.errno == errno.EDEADLK:  # another process has had it for ten seconds
+                    continue
+            return
+
 else:
     import fcntl
 
@@ -25,6 +37,18 @@ else:
         except OSError:  # a file system without locks: a writer can't be told from a killed one
             return None
         return True
+
+    def _wait(handle: int) -> None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def wait_for_lock(handle: int) -> None:
+    """Lock a file opened for appending until it is closed, waiting while another process has it.
+
+    Where there are no locks, it is as if nobody had one.
+    """
+    _wait(handle)
 
 
 def lock(handle: int) -> bool:

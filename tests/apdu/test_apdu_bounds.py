@@ -234,6 +234,8 @@ def test_balances_and_hashes() -> None:
         for parse in (purse.parse_balance, purse.AccountBalance.parse, pki.parse_pin_hash):
             with pytest.raises(MalformedData):
                 parse(wrong)
+    load = repr(purse.InitLoadResponse.parse(bytes(8) + b"RANDMAC1"))
+    assert ("balance_fen=0" in load, "RAND" in load, "MAC1" in load) == (True, False, False)
     assert "4D414331" not in repr(psam.SamPurchaseResponse.parse(b"NUMRMAC1")).upper()
     assert "MAC1" not in repr(psam.SamPurchaseResponse.parse(b"NUMRMAC1"))
     with pytest.raises(MalformedData, match="year"):

@@ -227,6 +227,13 @@ def test_unwrapped_is_what_was_wrapped(data: bytes, cla: int, ne: int, secret: b
         sm.unwrap(made.replace(p1=9), made_by)
 
 
+@pytest.mark.parametrize("size", [0, 251])
+def test_the_shortest_and_the_longest_protected_command(size: int) -> None:
+    command = CommandAPDU(0, 0xD6, 0, 0, bytes(size))
+    made = sm.wrap(command, mac)
+    assert (made.nc, sm.unwrap(made, mac)) == (size + 4, command)
+
+
 def test_refused_protection() -> None:
     with pytest.raises(SecureMessagingError):
         sm.wrap(CommandAPDU(0, 0xD6, 0, 0, bytes(252)), mac)
@@ -235,7 +242,10 @@ def test_refused_protection() -> None:
     with pytest.raises(SecureMessagingError):
         sm.unwrap(CommandAPDU(0, 0xD6, 0, 0, bytes(8)), mac)
     with pytest.raises(SecureMessagingError):
-        sm.unwrap(CommandAPDU(4, 0xD6, 0, 0, bytes(3)), mac)
+        sm.unwrap(CommandAPDU(4, 0xD6, 0, 0, bytes(8)), mac)
+    for size in (0, 3, 256, 300):
+        with pytest.raises(SecureMessagingError, match="no room for a MAC"):
+            sm.unwrap(CommandAPDU(4, 0xD6, 0, 0, bytes(size), extended=True), mac)
     with pytest.raises(ClassRefused):
         sm.wrap(CommandAPDU(0xB0, 0x26, 0, 1), mac)
 

@@ -47,6 +47,14 @@ def test_channels_without_a_form_are_refused(cla: int, channel: int) -> None:
         classbyte.with_channel(cla, channel)
 
 
+@pytest.mark.parametrize("cla", range(256))
+def test_get_response_keeps_the_channel_of_known_classes_alone(cla: int) -> None:
+    """ISO/IEC 7816-4:2013 tables 2 and 3: channels 0 to 3 in 0x and 1x, 4 to 19 in 4x to 7x."""
+    first = cla >> 4
+    expected = cla & 3 if first in (0, 1) else 0x40 | cla & 15 if first in (4, 5, 6, 7) else 0
+    assert classbyte.get_response_class(cla) == expected
+
+
 def test_the_further_classes_by_the_tables() -> None:
     assert [classbyte.with_channel(0x00, n) for n in (0, 1, 3, 4, 19)] == [0x00, 0x01, 0x03, 0x40, 0x4F]
     assert classbyte.with_channel(0x08, 4) == 0x60

@@ -8,6 +8,7 @@ from apdu.catalogue import INSTRUCTIONS, plain_class
 from apdu.chaining import join, split
 from apdu.errors import ChainingRefused, ClassRefused
 from apdu.trace import redacted
+from sbcard_core.errors import InvalidValue
 
 FI = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
 DI = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
@@ -65,9 +66,16 @@ def test_what_a_status_word_asks_for(category: StatusCategory, word: int) -> Non
 def test_every_known_word_has_words_of_its_own_in_both_languages() -> None:
     known = [StatusWord(word) for words in WORDS.values() for word in words]
     named = [sw for sw in known if sw.en not in ("unknown status", "warning")]
-    assert len(named) >= 53
+    unnamed = {sw.value for sw in known} - {sw.value for sw in named}
+    assert unnamed == {0x62F0, 0x6310, 0x0000, 0x6000, 0x9001, 0x9F77, 0xFFFF, 0x6401, 0x6501}
     assert len({sw.value for sw in named}) == len(named)
     assert all(sw.zh != sw.en and not sw.zh.isascii() for sw in named)
+
+
+@pytest.mark.parametrize("word", [-1, 0x10000])
+def test_a_status_word_is_two_bytes(word: int) -> None:
+    with pytest.raises(InvalidValue, match="two bytes"):
+        StatusWord(word)
 
 
 def test_what_is_recorded_of_no_command_in_a_trace() -> None:

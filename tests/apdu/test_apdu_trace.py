@@ -261,6 +261,7 @@ RECORDED = [
         (["00B0010412"], 0, 1, "INS"),
         (["00B2010413"], 0, 4, "length"),
         (["00B20104"], 0, 4, "4 bytes, recorded 5"),
+        (["00B2010412", "00DC010402BCBB"], 1, 5, "after the header"),
         (["00B2010412", "00DC010402AABC"], 1, 6, "after the header"),
         (["00B2010412", "00DC010402AABB", "0084000008"], 2, None, "at its end"),
     ],

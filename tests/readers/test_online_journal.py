@@ -1,5 +1,7 @@
 """The journal of a terminal and its trace numbers."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +22,30 @@ from readers.online import (
     State,
 )
 from tests.readers.shop import ACCOUNT, AT, Shop
+
+PROGRAM = """
+import sys, time
+from datetime import datetime
+from pathlib import Path
+from readers.errors import ReaderError
+from readers.journal import FileJournal, Traces
+from readers.online import BankRequest, Entry, Kind, State
+
+class Slow(FileJournal):
+    def _read_on(self):
+        super()._read_on()
+        time.sleep(0.002)  # between the check of a number and its entry
+
+journal, fen, written = Slow(Path(sys.argv[1])), int(sys.argv[2]), 0
+traces, at = Traces(journal), datetime.fromisoformat("2014-07-31")
+while written < 25:
+    request = BankRequest(Kind.WITHDRAWAL, "430100000001", next(traces), at, "622200000000", fen)
+    try:
+        journal.write(Entry(request, State.STARTED))
+    except ReaderError:
+        continue
+    written += 1
+"""
 
 
 class TestJournal:
@@ -134,6 +160,51 @@ class TestJournal:
         two.write(replace(first, state=State.REVERSED))
         assert [one.state for one in one.entries()] == [State.REVERSED, State.STARTED]
         assert FileJournal(path).entries() == one.entries()
+
+    def test_two_programs_at_once_share_no_number(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        running = [
+            subprocess.Popen([sys.executable, "-c", PROGRAM, path, fen], cwd=Path(__file__).parents[2])
+            for fen in ("100", "200")
+        ]
+        assert [program.wait(60) for program in running] == [0, 0]
+        found = FileJournal(path).entries()
+        assert (len(found), path.read_bytes().count(b"\n")) == (50, 50)
+        assert [one.request.trace_no for one in found] == list(range(1, 51))
+        assert [one.request.amount_fen for one in found].count(100) == 25
+
+    @pytest.mark.parametrize("looks", [False, True])
+    def test_a_number_is_taken_also_behind_others_and_after_a_look(self, tmp_path: Path, looks: bool) -> None:
+        path = tmp_path / "a.jsonl"
+        one, two = FileJournal(path), FileJournal(path)
+
+        def entry(number: int, fen: int) -> Entry:
+            return Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT, fen), State.STARTED)
+
+        for number in (1, 2):
+            two.write(entry(number, 200))
+        if looks:
+            assert len(one.entries()) == 2
+        with pytest.raises(ReaderError, match="another program"):
+            one.write(entry(1, 300))
+        one.write(entry(3, 300))
+        assert [entry.request.amount_fen for entry in two.entries()] == [200, 200, 300]
+        FileJournal(path).write(entry(1, 400))  # given anew later, when all numbers have been around
+        one.write(entry(4, 300))
+        one.write(entry(1, 500))
+        assert two.entries()[-1] == entry(1, 500)
+
+    def test_a_line_another_program_is_writing_stays_and_one_it_left_cut_is_replaced(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        journal = FileJournal(path)
+        done = Entry(BankRequest(Kind.BALANCE, "430100000001", 1, AT, ACCOUNT), State.DONE)
+        journal.write(done)
+        whole = path.read_bytes()
+        path.write_bytes(whole + whole[:40])
+        assert FileJournal(path).entries() == [done]
+        assert path.read_bytes() == whole + whole[:40]
+        journal.write(done)
+        assert path.read_bytes() == whole + whole
 
     def test_a_file_that_was_replaced_is_read_anew(self, tmp_path: Path) -> None:
         path = tmp_path / "a.jsonl"
