@@ -1,5 +1,6 @@
 """Where the money of a roll is, and the proof that lines and ledger say the same; closing."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,13 +84,14 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
         .where(line.roll_id == roll.roll_id)
         .group_by(line.state)
     )
-    of = {RollLineState(row[0]): (row[1], int(row[2]), int(row[3])) for row in connection.execute(query)}
-    gross = {state: of.get(state, (0, 0, 0))[1] for state in RollLineState}
-    deducted = sum(row[2] for row in of.values())
+    rows = connection.execute(query).all()
+    counts = Counter({RollLineState(state): count for state, count, _, _ in rows})
+    gross = Counter({RollLineState(state): int(fen) for state, _, fen, _ in rows})
+    deducted = sum(int(fen) for *_, fen in rows)
     states = f"SELECT l.state, SUM(l.amount_fen), SUM(CASE WHEN l.repays_batch IS NULL THEN l.amount_fen ELSE 0 END) {_OF_ROLL} GROUP BY l.state"  # noqa: E501
-    sent = {LineState(row[0]): (int(row[1]), int(row[2])) for row in connection.execute(sa.text(states), place)}
-    first = sum(row[1] for row in sent.values())
-    fen = {state: sent.get(state, (0, 0))[0] for state in LineState}
+    sent = connection.execute(sa.text(states), place).all()
+    fen = Counter({LineState(state): int(all_fen) for state, all_fen, _ in sent})
+    first = sum(int(first_fen) for *_, first_fen in sent)
     back = connection.execute(
         sa.text(
             "SELECT COALESCE(SUM(e.amount_fen), 0) FROM payout_recovery r "  # noqa: S608
@@ -103,7 +105,7 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
     taken = [state for state in RollLineState if state is not RollLineState.REFUSED]
     return RollStatus(
         roll=roll,
-        lines=sum(of.get(state, (0, 0, 0))[0] for state in taken),
+        lines=sum(counts[state] for state in taken),
         total_fen=sum(gross[state] for state in taken),
         unsent_fen=gross[RollLineState.READY] + gross[RollLineState.DEDUCTED] - deducted - first,
         sent_fen=fen[LineState.SENT],
@@ -113,7 +115,7 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
         recovered_fen=deducted - undone + int(back),
         removed_fen=gross[RollLineState.REMOVED] + fen[LineState.CANCELLED] + fen[LineState.STOPPED] + undone,
         held_fen=gross[RollLineState.HELD],
-        refused=of.get(RollLineState.REFUSED, (0, 0, 0))[0],
+        refused=counts[RollLineState.REFUSED],
         officers=officers(connection, roll),
     )
 

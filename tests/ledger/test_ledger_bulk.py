@@ -43,6 +43,7 @@ ODD: list[Row] = [
     ("\ud800", *FINE[1:]),
     ("r0", *FINE[1:]),
     *[("odd", "out", name, *FINE[3:]) for name in ("nobody", "\0", "out")],
+    *[("odd", name, "out", *FINE[3:]) for name in ("nobody", "\0")],
     *[("odd", "out", "me", fen, *FINE[4:]) for fen in (0, -1, FEN_MAX - 800, FEN_MAX, FEN_MAX + 1, 1 << 62)],
     *[("odd", "me", "out", fen, *FINE[4:]) for fen in (0, 399, 400, 401)],  # 500 are there, 100 of them held
     *[("odd", "out", "purse", fen, *FINE[4:]) for fen in (399, 400, 401)],  # 40 are there, 60 on their way in
@@ -60,24 +61,26 @@ def prefixes() -> Iterator[int]:
     return iter(range(10**6))
 
 
-def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
-    """The same rows by column and one by one, on accounts of their own: the same statuses and balances.
+def prepare(ledger: Ledger, start: str = "") -> None:
+    """Accounts with a hold of what one has, one of what another is to get, and two that are nearly full."""
+    ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
+    before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
+    before.append(("there", "out", "purse", 40, 0))
+    most = [("most", "far", "out", FEN_MAX - 600, 0), ("kept", "far", "side", 50, 2)]
+    for name, debit, credit, fen, flags in (*before, *most):
+        hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
+        assert ledger.post(hold) is TransferStatus.POSTED
 
-    Before them a closed day, a hold of what one account has, and one of what another is to get.
-    """
+
+def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
+    """The same rows by column and one by one, on accounts of their own and behind a closed day: the same outcome."""
     ledger = Ledger(store, bounds=BOUNDS)
     if not ledger.closed_periods():
         ledger.close_period(CLOSED[:10], at=AT)
     found = []
     for way in ("c", "o"):
         start = f"{mark}{way}:"
-        ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
-        before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
-        before.append(("there", "out", "purse", 40, 0))
-        most = [("most", "far", "out", FEN_MAX - 600, 0), ("kept", "far", "side", 50, 2)]
-        for name, debit, credit, fen, flags in (*before, *most):
-            hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
-            assert ledger.post(hold) is TransferStatus.POSTED
+        prepare(ledger, start)
         ids = [start + row[0] if 0 < len(row[0]) < 100 else row[0] for row in rows]
         debits, credits_ = [start + row[1] for row in rows], [start + row[2] for row in rows]
         fens, codes, ats, memos = ([row[place] for row in rows] for place in (3, 4, 5, 6))
@@ -90,6 +93,12 @@ def both_ways(store: Store, mark: str, rows: list[Row]) -> None:
         found.append((statuses, [balances[start + name] for name in KINDS]))
     assert found[0] == found[1]
     assert ledger.recompute() == []
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Ledger]:
+    with Store.open("sqlite://") as store:
+        yield Ledger(store)
 
 
 @pytest.fixture(params=[1, 2000], ids=["by arrays", "row by row"])
@@ -117,6 +126,78 @@ def test_each_odd_row_is_decided_as_by_itself(numpy_from: None, odd: Row, before
         both_ways(store, "", [*before, odd, ("last", "out", "me", 1, "t", "2014-07-01T00:00:00", "")])
 
 
+PASSING: dict[str, list[tuple[str, str, int]]] = {
+    "one fen": [("out", "me", 1)],
+    "to the floor, less what is held": [("me", "out", 400)],
+    "below zero to a floor that is": [("purse", "out", 90)],
+    "to the ceiling, with what is coming": [("out", "purse", 400)],
+    "to the most that an account takes in": [("side", "out", 500)],
+    "to the most that an account gives": [("far", "me", 550)],
+    "to both bounds one after the other": [("purse", "side", 90), ("out", "purse", 490), ("purse", "side", 490)],
+    "what came in just before": [("out", "me", 100), ("me", "side", 500), ("out", "me", 1), ("me", "side", 1)],
+    "between two with bounds": [("out", "me", 100), ("me", "purse", 400), ("purse", "me", 490), ("me", "side", 490)],
+    "in and out of accounts without bounds": [("out", "side", 3), ("side", "far", 2), ("me", "side", 1)],
+}
+
+
+@pytest.mark.parametrize("moves", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("texts", ["one for all", "a column"])
+def test_a_chunk_of_which_all_passes_never_asks_the_rules(
+    numpy_from: None,
+    in_memory: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    moves: list[tuple[str, str, int]],
+    texts: str,
+) -> None:
+    """The short way is there for speed: nobody would see it go, but for the hours of a large month."""
+    ledger = Ledger(in_memory.store, bounds=BOUNDS)
+    ledger.close_period(CLOSED[:10], at=AT)
+    prepare(ledger)
+    monkeypatch.setattr(session, "judge_all", None)
+    debits, credits_, fens = zip(*moves, strict=True)
+    count = len(moves)
+    ids = [str(i) * (128 if i else 1) for i in range(count)]  # the shortest and the longest there may be
+    code, at, memo = (["t"] * count, [AT] * count, ["m"] * count) if texts == "a column" else ("t", AT, "m")
+    found = ledger.post_columns(iter(ids), iter(debits), iter(credits_), iter(fens), code=code, at=at, memo=memo)
+    assert found == [TransferStatus.POSTED] * count
+    assert list(ledger.transfers(ids).values()) == [
+        Transfer(name, *move, "t", AT, "m") for name, move in zip(ids, moves, strict=True)
+    ]
+    assert ledger.recompute() == []
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("odd", [None, 7], ids=repr)
+@pytest.mark.parametrize("column", range(7))
+def test_one_value_of_another_type_is_refused_and_the_rest_is_posted(
+    numpy_from: None, in_memory: Ledger, column: int, odd: Any, place: int
+) -> None:
+    """Wherever it stands: the others of its column are as they ought to be."""
+    in_memory.open_accounts(KINDS.items())
+    columns: list[list[Any]] = [list("abcd"), ["out"] * 4, ["far"] * 4, [1] * 4, ["t"] * 4, [AT] * 4, ["m"] * 4]
+    columns[column][place] = "7" if column == 3 and odd else odd
+    ids, debits, credits_, fens, codes, ats, memos = columns
+    found = in_memory.post_columns(ids, debits, credits_, fens, code=codes, at=ats, memo=memos)
+    wanted = [TransferStatus.POSTED] * 4
+    wanted[place] = TransferStatus.MALFORMED
+    assert found == wanted
+    assert in_memory.balance("far").net_fen == 3
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_amounts_whose_sum_is_more_than_64_bits_hold_are_refused(
+    numpy_from: None, in_memory: Ledger, count: int
+) -> None:
+    """Four times 2**62 are nothing in 64 bits, and would pass."""
+    in_memory.open_accounts(KINDS.items())
+    ids, fens = [f"T{i}" for i in range(count)], [1 << 62] * (count - 1) + [1]
+    found = in_memory.post_columns(ids, ["out"] * count, ["far"] * count, fens, code="t", at=AT)
+    most = [TransferStatus.POSTED] + [TransferStatus.OVERFLOW] * (count - 2) + [TransferStatus.POSTED]
+    assert found == most
+    assert in_memory.balance("far").net_fen == (1 << 62) + 1
+    assert in_memory.recompute() == []
+
+
 def test_columns_may_be_arrays_and_a_second_delivery_exists(store: Store) -> None:
     ledger = Ledger(store)
     ledger.open_accounts(KINDS.items())
@@ -132,12 +213,6 @@ def test_columns_may_be_arrays_and_a_second_delivery_exists(store: Store) -> Non
     with pytest.raises(InvalidValue):
         ledger.post_columns(["a"], ["out"] * 2, ["me"], [1], code="t", at=AT)
     assert ledger.recompute() == []
-
-
-@pytest.fixture
-def in_memory() -> Iterator[Ledger]:
-    with Store.open("sqlite://") as store:
-        yield Ledger(store)
 
 
 def test_one_text_for_all_holds_in_every_part_of_a_long_column(

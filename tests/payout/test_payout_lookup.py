@@ -69,11 +69,13 @@ def test_the_registry_is_read_in_its_own_order(quick_town) -> None:
             rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             plans.append([row[3] for row in rows])
 
+    quick_town.engine.tell([Standing(quick_town.number(4))], on=DAY)  # lives; nothing is reported of an account
     quick_town.engine.draft("pension", "2014-07", quick_town.roll([4, 2, 9]), on=DAY, by="d")
     told = Standing(quick_town.number(2), bank="103", account_no="6217000000000000002", account_state=CardState.NORMAL)
     quick_town.engine.tell([told], on=DAY)
     quick_town.engine.draft("pension", "2014-08", quick_town.roll([4, 2, 9]), on=DAY, by="d")
     assert len(plans) == 2
+    assert ["payout_standing" in " ".join(steps) or "SEARCH t " in " ".join(steps) for steps in plans] == [False, True]
     for steps in plans:
         assert steps[0].startswith("SEARCH w USING INTEGER PRIMARY KEY")
         assert steps[1].startswith("SEARCH p USING INTEGER PRIMARY KEY")

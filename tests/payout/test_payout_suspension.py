@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sbcard_core.payout import Adjustment, Entitlement, LifeStatus, PensionPayout, RollLine, Standing
 from sbcard_core.values import CardState
 
-DAY = date(2014, 8, 1)
+DAY, LATER = date(2014, 8, 1), date(2014, 12, 1)
 
 
 def test_suspended_months_are_paid_back_once(town) -> None:
@@ -131,3 +131,28 @@ def test_back_pay_of_a_month_that_was_due_is_not_recovered_after_a_death(town) -
     assert [one.open_fen for one in town.engine.recoveries("pension")] == [1001]
     earlier = town.engine.death(who, date(2014, 4, 30), on=DAY, decision="更正1号")
     assert earlier.recoveries == (f"death:{batch}:2",)
+
+
+def test_arrears_wait_for_a_roll_whose_own_period_is_due(town) -> None:
+    """May was lived in; but on the roll of September it goes to somebody who died in August, as all of that roll."""
+    who = town.number(1)
+    lines = [RollLine(who, "甲1", fen, item=item) for item, fen in (("plus:2014-05", 7), ("ahead:2014-10", 9))]
+    roll = town.engine.draft("pension", "2014-09", [*town.roll([1]), *lines], on=DAY, by="d")
+    assert town.engine.status(roll.roll_no).total_fen == 1001 + 7 + 9
+    assert town.engine.death(who, date(2014, 8, 20), on=LATER).removed == 3
+    assert town.engine.death(who, date(2014, 8, 25), on=LATER, decision="更1").held == 0
+    assert town.engine.death(who, date(2014, 9, 10), on=LATER, decision="更2").held == 2
+    assert sorted(line.item for line in town.engine.held("pension")) == ["held:2014-09", "plus:2014-05"]
+    assert town.engine.withdraw_death(who, decision="撤1", on=LATER).held == 1
+    assert "ahead:2014-10" in {line.item for line in town.engine.held("pension")}
+
+
+def test_held_arrears_of_a_month_lived_in_stay_held_after_a_death(town) -> None:
+    """They are on no roll that is paid: what they are for decides, and not the roll they were once on."""
+    who = town.number(1)
+    town.engine.suspend("pension", who, since="2014-08", reason="未认证", on=DAY)
+    lines = [*town.roll([1]), RollLine(who, "甲1", 7, item="plus:2014-05")]
+    roll = town.engine.draft("pension", "2014-09", lines, on=DAY, by="d")
+    assert town.engine.status(roll.roll_no).held_fen == 1001 + 7
+    assert town.engine.death(who, date(2014, 8, 20), on=LATER).removed == 1
+    assert town.engine.status(roll.roll_no).held_fen == 7
