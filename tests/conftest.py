@@ -133,7 +133,7 @@ def _postgres(real_part: Callable[[str, bool, str], None]) -> Iterator[str]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync")
-    options = f"-k {home} -c listen_addresses='' -c fsync=off -c full_page_writes=off"
+    options = f"-k {home} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c autovacuum=off"
     run("pg_ctl", "-w", "-l", f"{home}/log", "-o", options, "start")
     try:
         yield f"postgresql+psycopg://postgres@/postgres?host={home}"

@@ -78,7 +78,7 @@ class Premiums:
 
     Example:
         >>> from datetime import datetime
-        >>> from sbcard_core.premiums import SAMPLE
+        >>> from sbcard_core.premiums import SAMPLE, Channel
         >>> from sbcard_core.values import PersonCategory
         >>> with Store.open("sqlite://", sample=True) as store:
         ...     book = Premiums(store, Ledger(store), SAMPLE)

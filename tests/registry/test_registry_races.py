@@ -104,14 +104,16 @@ def test_findings_of_two_that_enrol_one_file_batch_by_batch_are_kept_once(
             part.findings.append(found)
         return parts
 
+    one_has, other_has = thirds(), thirds()  # made before: each writes the file anew
+
     def first() -> Iterator[CheckedBatch]:
-        for part, done, wait in zip(thirds(), (began, went_on, ended), (restarted, ended, ended), strict=True):
+        for part, done, wait in zip(one_has, (began, went_on, ended), (restarted, ended, ended), strict=True):
             yield part
             done.set()
             assert wait.wait(60)
 
     def second() -> Iterator[CheckedBatch]:
-        for part, wait in zip(thirds(), (began, went_on, went_on), strict=True):
+        for part, wait in zip(other_has, (began, went_on, went_on), strict=True):
             assert wait.wait(60)
             yield part
             restarted.set()
