@@ -107,20 +107,21 @@ def _as_list(column: Any) -> Any:
 
 
 def fields_pass(columns: Columns, page: Page) -> bool:
-    """Whether all fields can be stored, the ids differ, and no time lies in a closed period."""
+    """Whether all fields can be stored, and no time lies in a closed period."""
     ids, texts = columns.ids, (columns.codes, columns.ats, columns.memos)
     codes, ats, memos = ({c} if isinstance(c, str) else _texts_of(c) for c in texts)
-    if set(map(type, ids)) != {str} or set(map(type, columns.amounts_fen)) != {int} or None in (codes, ats, memos):
+    if codes is None or ats is None or memos is None:
+        return False
+    if set(map(type, ids)) != {str} or set(map(type, columns.amounts_fen)) != {int}:
         return False
     lengths = set(map(len, ids))
     return (
         min(lengths) > 0
         and max(lengths) <= ID_MAX_LENGTH
         and is_storable("".join(ids))
-        and len(set(ids)) == len(ids)
-        and "" not in (codes or ())
-        and is_storable("".join(codes | memos))  # type: ignore[operator]
-        and all(is_timestamp(at) and not is_closed(at, page.closed_periods) for at in ats or ())
+        and "" not in codes
+        and is_storable("".join(codes | memos))
+        and all(is_timestamp(at) and not is_closed(at, page.closed_periods) for at in ats)
     )
 
 
@@ -236,10 +237,10 @@ def _runs_pass(doubtful: list[int], states: Sequence[Any], debits: Any, credits_
     for start, end in pairwise([*starts.tolist(), len(who)]):
         account = states[int(who[start])]
         steps = signed[start:end]
-        run = np.cumsum(steps)
+        run, comes = np.cumsum(steps), steps > 0
         net = account.credits_fen - account.debits_fen
-        lowest = run[steps < 0].min(initial=_SAFE)
-        highest = run[steps > 0].max(initial=-_SAFE)
+        lowest = run[~comes].min(initial=_SAFE)
+        highest = run[comes].max(initial=-_SAFE)
         floor_fen, ceiling_fen = account.bounds.floor_fen, account.bounds.ceiling_fen
         if floor_fen is not None and int(lowest) + net - account.debits_pending_fen < floor_fen:
             return False

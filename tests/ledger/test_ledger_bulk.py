@@ -19,13 +19,18 @@ from sbcard_core.store import Store
 from sbcard_core.values import FEN_MAX
 
 AT = "2014-07-31T10:00:00"
-BOUNDS = {AccountKind.PERSONAL_MEDICAL: Bounds(floor_fen=0), AccountKind.PURSE_FLOAT: Bounds(-50, 500)}
+BOUNDS = {
+    AccountKind.PERSONAL_MEDICAL: Bounds(floor_fen=0),
+    AccountKind.PURSE_FLOAT: Bounds(-50, 500),
+    AccountKind.MERCHANT_PAYABLE: Bounds(ceiling_fen=500),
+}
 KINDS = {
     "out": AccountKind.EXTERNAL,
     "me": AccountKind.PERSONAL_MEDICAL,
     "purse": AccountKind.PURSE_FLOAT,
     "far": AccountKind.EXTERNAL,
     "side": AccountKind.EXTERNAL,
+    "shop": AccountKind.MERCHANT_PAYABLE,
 }
 CLOSED = "2014-06-30T12:00:00"
 """A time in a period that is closed."""
@@ -64,8 +69,8 @@ def prefixes() -> Iterator[int]:
 def prepare(ledger: Ledger, start: str = "") -> None:
     """Accounts with a hold of what one has, one of what another is to get, and two that are nearly full."""
     ledger.open_accounts((start + name, kind) for name, kind in KINDS.items())
-    before = [("load", "out", "me", 500, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
-    before.append(("there", "out", "purse", 40, 0))
+    before = [("load", "out", "me", 530, 0), ("hold", "me", "out", 100, 2), ("coming", "out", "purse", 60, 2)]
+    before += [("spent", "me", "side", 30, 0), ("there", "out", "purse", 50, 0), ("back", "purse", "side", 10, 0)]
     most = [("most", "far", "out", FEN_MAX - 600, 0), ("kept", "far", "side", 50, 2)]
     for name, debit, credit, fen, flags in (*before, *most):
         hold = Transfer(start + name, start + debit, start + credit, fen, "t", AT, "", flags)
@@ -136,6 +141,7 @@ PASSING: dict[str, list[tuple[str, str, int]]] = {
     "to both bounds one after the other": [("purse", "side", 90), ("out", "purse", 490), ("purse", "side", 490)],
     "what came in just before": [("out", "me", 100), ("me", "side", 500), ("out", "me", 1), ("me", "side", 1)],
     "between two with bounds": [("out", "me", 100), ("me", "purse", 400), ("purse", "me", 490), ("me", "side", 490)],
+    "to a ceiling without a floor": [("out", "shop", 500), ("shop", "side", 700), ("out", "shop", 700)],
     "in and out of accounts without bounds": [("out", "side", 3), ("side", "far", 2), ("me", "side", 1)],
 }
 
@@ -164,6 +170,20 @@ def test_a_chunk_of_which_all_passes_never_asks_the_rules(
         Transfer(name, *move, "t", AT, "m") for name, move in zip(ids, moves, strict=True)
     ]
     assert ledger.recompute() == []
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [("purse", "side", 90), ("out", "purse", 490), ("out", "purse", 1)],
+        [("out", "me", 100), ("me", "side", 500), ("me", "side", 1)],
+        [("out", "shop", 500), ("shop", "side", 700), ("out", "shop", 700), ("out", "shop", 1)],
+    ],
+    ids=["above a ceiling", "below a floor", "above a ceiling without a floor"],
+)
+def test_the_last_fen_of_a_chunk_may_be_one_too_many(numpy_from: None, in_memory: Ledger, moves: list[Any]) -> None:
+    """Each account is within its bounds before it, and one fen outside behind it."""
+    both_ways(in_memory.store, "", [(f"r{i}", *move, "t", AT, "") for i, move in enumerate(moves)])
 
 
 @pytest.mark.parametrize("place", range(4))
