@@ -34,8 +34,7 @@ class FileJournal:
 
     The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
     last line that was cut off by a power failure is not read, and the next entry takes its place: what it announced had
-    not been done yet. Several programs may write one file, where the
-    file system has locks.
+    not been done yet. Several programs may write one file, where the file system has locks.
 
     Raises:
         ReaderError: a line before the last is no entry; the message names it and repeats nothing of it.
