@@ -328,7 +328,7 @@ def test_codes_of_chips_and_firms_are_judged_part_by_part() -> None:
 
 def test_provinces_are_those_of_the_region_table_and_the_permits() -> None:
     assert {int(code) for code in region_history.PROVINCES} | {83} == citizen_id.PROVINCES
-    bits = np.unpackbits(np.frombuffer(citizen_id.known_regions(), np.uint8), bitorder="little")
+    bits = np.unpackbits(np.frombuffer(citizen_id.known_regions.__wrapped__(), np.uint8), bitorder="little")
     codes = np.arange(1_000_000)
     heads = np.where(codes < 900_000, codes // 10_000, (codes - 900_000) // 1_000)
     assert np.array_equal(bits.astype(bool), np.isin(heads, sorted(citizen_id.PROVINCES)))
@@ -466,3 +466,22 @@ def test_a_code_counts_in_its_last_year() -> None:
     code = 142101  # to 1993
     found = [region_history.county_bits(year)[code >> 3] >> (code & 7) & 1 for year in (1992, 1993, 1994)]
     assert found == [1, 1, 0]
+
+
+def test_full_width_characters_of_a_credit_code_become_plain() -> None:
+    wide, plain = "".join(map(chr, range(0xFF01, 0xFF5F))), "".join(map(chr, range(0x21, 0x7F)))
+    assert social_credit.compact(wide) == plain.replace("-", "").upper()
+    assert social_credit.compact("\uff00\uff5f") == "\uff00\uff5f"
+
+
+def test_a_code_without_counties_counts_from_the_first_of_its_names() -> None:
+    assert [(known.first, known.last) for known in gbt2260.divisions("211400")] == [(1989, 1994), (1994, gbt2260.STILL)]
+    counts = [year for year in range(1985, 2000) if "211400" in region_history.counties_in(year, frozenset({"21"}))]
+    assert counts == list(range(1989, 1995))
+
+
+def test_the_table_ends_with_the_last_year_it_has_and_names_what_is_as_published() -> None:
+    lines = [known for head in gbt2260.provinces() for code in gbt2260.province(head).values() for known in code]
+    assert max(year for known in lines for year in (known.first, known.last) if year != gbt2260.STILL) == 2024
+    assert gbt2260.LAST_YEAR == 2024
+    assert not gbt2260.Division("430122", "望城县", 1981, 2011).as_published

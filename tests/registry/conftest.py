@@ -12,7 +12,6 @@ import pytest
 from sbcard_core.fields import citizen_id
 from sbcard_core.hosts import bankfile
 from sbcard_core.registry import back_file
-from sbcard_core.store import Store
 from sbcard_core.validation.records import CheckedBatch, FileSummary
 from sbcard_core.validation.spec import CollectedPerson
 
@@ -23,12 +22,6 @@ CITY = "430100"
 def world() -> ModuleType:
     """The functions of this file."""
     return sys.modules[__name__]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterable[Store]:
-    with Store.open(f"sqlite:///{tmp_path}/registry.sqlite") as store:
-        yield store
 
 
 def id_number(n: int, county: str = "430102") -> str:

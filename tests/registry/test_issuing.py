@@ -203,3 +203,17 @@ def test_everyone_is_counted_once(city: City, store: Store, world: ModuleType, t
         ("402", 2, 0, 0, 0),
     ]
     assert (place.collected, place.made, place.issued) == (8, 4, 2)
+
+
+def test_what_comes_back_is_the_last_state_before_the_loss_wherever_its_row_lies(city: City, store: Store) -> None:
+    issuing, card, event = Issuing(store), city.cards[0], schema.card_event
+    issuing.issue([card], DAY)
+    assert issuing.activate([card], Half.APP, DAY) == [OK]
+    assert issuing.report_loss(card, DAY, half=Half.APP) is OK
+    activated = sa.and_(event.c.card_no == card, event.c.operation == str(Operation.ACTIVATE))
+    with store.begin() as connection:  # the same row anew: PostgreSQL puts it behind the later ones
+        row = connection.execute(sa.select(event).where(activated)).mappings().one()
+        connection.execute(sa.delete(event).where(activated))
+        connection.execute(sa.insert(event).values(**row))
+    assert issuing.release(card, DAY, half=Half.APP) is OK
+    assert city.states(card) == (CardState.NORMAL, CardState.SEALED)

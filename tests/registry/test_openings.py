@@ -47,6 +47,19 @@ def test_everyone_is_sent_once(world: ModuleType, store: Store, tmp_path: Path) 
     assert Openings(store).dispatch_all(SENT, through=date(2014, 7, 31), out_dir=tmp_path) == []
 
 
+def test_banks_and_cities_are_sent_in_the_order_of_their_codes(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    cities = [f"43{city:02d}" for city in (7, 1, 12, 4, 9, 2, 11, 5, 3, 10, 6, 8)]
+    files = [
+        world.batch(tmp_path, [n], f"c{n}.csv", bank=bank, county=f"{city}02")
+        for n, (city, bank) in enumerate((city, bank) for city in cities for bank in ("105", "103"))
+    ]
+    enrolment.enrol(store, files)
+    paths = Openings(store).dispatch_all(SENT, through=date(2014, 7, 31), out_dir=tmp_path)
+    assert [path.stem[8:17] for path in paths] == [
+        f"{bank}{city}00" for bank in ("103", "105") for city in sorted(cities)
+    ]
+
+
 def test_only_who_was_submitted_by_then_is_sent(world: ModuleType, store: Store, tmp_path: Path) -> None:
     enrolment.enrol(store, [world.batch(tmp_path, range(3)), world.batch(tmp_path, [3], "c2.csv", day="20140801")])
     openings = Openings(store)
