@@ -42,9 +42,13 @@ WHOLE: Final = {
 }
 """Functions that may read a whole table, with the reason. Whoever adds one says why no index serves."""
 MERGED: Final = {
-    ("postgresql", "registry.production._order", "card"): "of an order by card_by_order, once there are statistics",
+    (
+        "postgresql",
+        "registry.production._order",
+        "card",
+    ): "cards not made: the index serves, a server may choose to read all",
 }
-"""Tables that an empty PostgreSQL merges by a whole index although another serves, with the function and the reason."""
+"""Tables that PostgreSQL reads whole though an index serves, with the function and the reason."""
 PARTIAL: Final = frozenset(
     index.name
     for table in schema.metadata.tables.values()
