@@ -79,7 +79,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def posted(batch: list[Bill]) -> tuple[float, float]:
     """Settle in the books of an empty database on disk."""
-    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/books.sqlite") as store:
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/books.sqlite", sample=True) as store:
         ledger = Ledger(store)
         billing = MedicalBilling(store, ledger, samples())
         found: list[Any] = []

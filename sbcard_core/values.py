@@ -174,7 +174,12 @@ def plain(text: str) -> str:
         >>> plain(" ６２２８ 4800\u200b\u00a0００１２　"), plain("2014－Ｑ3"), plain('="0123"')
         ('622848000012', '2014-Q3', '0123')
     """
-    return text if text.isascii() and text.isalnum() else _NOTHING.sub("", unwrapped(text).translate(_WIDE))
+    if text.isascii() and text.isalnum():
+        return text
+    found, before = _NOTHING.sub("", text.translate(_WIDE)), ""
+    while found != before:  # unseen characters may stand before a wrapping, and one in another
+        found, before = unwrapped(found), found
+    return found
 
 
 _CITIZEN = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15})(?![0-9])")

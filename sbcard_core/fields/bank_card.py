@@ -52,7 +52,7 @@ def compact(number: str) -> str:
         >>> compact("6228 4800 0000 0000 017")
         '6228480000000000017'
     """
-    return HYPHEN.sub("", plain(number))
+    return plain(HYPHEN.sub("", number))
 
 
 def luhn_is_right(number: str) -> bool:

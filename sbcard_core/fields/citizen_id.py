@@ -143,7 +143,7 @@ def compact(number: str) -> str:
         >>> compact("'110105-19491231-002x")
         '11010519491231002X'
     """
-    return HYPHEN.sub("", plain(number)).replace("x", "X")
+    return plain(HYPHEN.sub("", number)).replace("x", "X")
 
 
 def check_digit(body: str) -> str:

@@ -485,3 +485,9 @@ def test_the_table_ends_with_the_last_year_it_has_and_names_what_is_as_published
     assert max(year for known in lines for year in (known.first, known.last) if year != gbt2260.STILL) == 2024
     assert gbt2260.LAST_YEAR == 2024
     assert not gbt2260.Division("430122", "望城县", 1981, 2011).as_published
+
+
+@pytest.mark.parametrize("written", ["\ufeff'{}", "-'{}", '\u200b="{}"', "＇{}＇", '\'="{}"', "`{}"])
+def test_a_number_is_unwrapped_whatever_stands_before_its_wrapping(written: str) -> None:
+    number = written.format("110105-19491231-002x")
+    assert citizen_id.compact(number) == "11010519491231002X"

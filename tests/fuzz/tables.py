@@ -49,23 +49,21 @@ def _delimited_source(mode: int, path: Path) -> tuple[Source, RecordSpec]:
     return Delimited(path, "|", columns=bank_columns(PAYOUT_LINE), edges="HT"), PAYOUT_LINE
 
 
-def _is_record(text: str) -> bool:
-    """Whether a line is a record of the collection: a citizen number in a cell of its own beside five other cells."""
+def _is_record(text: str, spec: RecordSpec) -> bool:
+    """Whether a line has the shape of a record: a citizen number in a cell of its own beside some other cells."""
     cells = [cell.strip() for cell in re.split("[\t,;|]", text) if cell.strip()]
-    return len(cells) > 5 and any(re.fullmatch("[0-9]{15}|[0-9]{17}[0-9Xx]", cell) for cell in cells)
+    others = 5 if spec is COLLECTION else 2
+    return len(cells) > others and any(re.fullmatch("[0-9]{15}|[0-9]{17}[0-9Xx]", cell) for cell in cells)
 
 
 def _is_passed_over(line: bytes, spec: RecordSpec) -> bool:
     """Whether a line may stand before the header without being a record: blank, preamble, or a title."""
     if not re.search(rb"[0-9]{11}", line):
         return True
-    if spec is COLLECTION:
-        return not any(_is_record(line.decode(encoding, "ignore")) for encoding in ("gb18030", "utf-8"))
-    for encoding in ("gb18030", "utf-8"):
-        text = line.rstrip(b"\r\n").decode(encoding, "ignore").lstrip("\ufeff")
-        if not text.strip().strip("\x1a") or (spec.preamble and re.fullmatch(spec.preamble, text)):
-            return True
-    return False
+    texts = [line.rstrip(b"\r\n").decode(encoding, "ignore").lstrip("\ufeff") for encoding in ("gb18030", "utf-8")]
+    if any(spec.preamble and re.fullmatch(spec.preamble, text) for text in texts):
+        return True
+    return not any(_is_record(text, spec) for text in texts)
 
 
 def delimited(data: bytes) -> Hashable:
@@ -120,7 +118,7 @@ def wide(data: bytes) -> Hashable:
     assert data.endswith(whole), "the records are not the bytes of the file"
     if found:
         before = data[: len(data) - len(whole)].decode(source.encoding, "replace")
-        assert not any(map(_is_record, re.split("[\r\n]", before))), "a line is lost"
+        assert not any(_is_record(line, COLLECTION) for line in re.split("[\r\n]", before)), "a line is lost"
     if mode & 192:
         with mock.patch.object(sources, "BLOCK", 61), mock.patch.object(sources, "MAX_LINE", 700):
             small = laws.raw_records(source, COLLECTION)[0]
