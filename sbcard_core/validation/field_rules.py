@@ -11,7 +11,6 @@ from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.fields.legacy import is_legacy, only_reading
 from sbcard_core.fields.meant import likely
-from sbcard_core.validation import messages
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED
 from sbcard_core.validation.proposals import Proof, Proposal
@@ -196,9 +195,7 @@ def _id_number(spec: FieldSpec, value: str, context: Context) -> tuple[str, list
         bits &= ~citizen_id.DATE
         problems.append(CENTURY)
     if _ROUNDED.fullmatch(plain):  # of eleven numbers that lost their digits, one is by chance a right one
-        words = messages.words("id_number.rounded.perhaps")
-        perhaps = Problem(ROUNDED, Severity.WARNING, zh=words.zh, en=words.en)
-        problems.append(Problem(ROUNDED, spec.severity) if bits & citizen_id.CHECK else perhaps)
+        problems.append(Problem(ROUNDED, spec.severity if bits & citizen_id.CHECK else Severity.WARNING))
         bits &= ~citizen_id.CHECK
     problems += _by_bits(bits, spec.severity)
     if not bits & citizen_id.REGION and (place := _place(plain, bits, context)):

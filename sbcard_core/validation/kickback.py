@@ -36,6 +36,8 @@ COLUMNS = (
     ("错误代码", 26),
 )
 """Header and width in characters."""
+_LONG = (4, 5)
+"""Columns whose text may take several lines."""
 
 MAX_ROWS = 1_048_576
 """Rows of one sheet in the workbook format; more findings go on to another sheet."""
@@ -50,7 +52,7 @@ _OPTIONS = {
 _SHOWN = 3
 """Proposals of one finding."""
 
-_OUTCOMES = {Disposition.ACCEPTED: "已修正", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
+_OUTCOMES = {Disposition.ACCEPTED: "提示", Disposition.REJECTED: "退回", Disposition.QUARANTINED: "隔离"}
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
@@ -66,7 +68,8 @@ def _cells(finding: Finding, spec: RecordSpec) -> tuple[str, ...]:
     for proposal in () if finding.repair else finding.proposals[:_SHOWN]:
         todo += f";可能是:{masked(proposal.value, sensitivity)}({proposal.reason_zh()})"
     field = spec.header_of(finding.field) or "整行"
-    outcome = _OUTCOMES[finding.disposition]
+    is_mended = finding.disposition is Disposition.ACCEPTED and finding.repair
+    outcome = "已修正" if is_mended else _OUTCOMES[finding.disposition]
     return (str(finding.line), outcome, field, finding.value_masked, finding.message_zh, todo, finding.code)
 
 
@@ -76,7 +79,8 @@ class _Sheets:
     def __init__(self, book: Any, title: str, max_rows: int) -> None:
         self.book, self.title, self.max_rows = book, title, max_rows
         self.bold = book.add_format({"bold": True, "bg_color": "#D9E1F2", "num_format": "@"})
-        self.plain = book.add_format({"num_format": "@"})
+        self.plain = book.add_format({"num_format": "@", "valign": "top"})
+        self.wrapped = book.add_format({"num_format": "@", "valign": "top", "text_wrap": True})
         self.open: dict[str, tuple[Any, int]] = {}
         self.count = 0
 
@@ -99,7 +103,7 @@ class _Sheets:
         if at == self.max_rows:
             sheet, at = self._new(file)
         for column, value in enumerate(row):
-            sheet.write_string(at, column, _text(value), self.plain)
+            sheet.write_string(at, column, _text(value), self.wrapped if column in _LONG else self.plain)
         self.open[file] = sheet, at + 1
 
 

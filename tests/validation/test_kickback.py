@@ -1,5 +1,6 @@
 """The workbook as a clerk's program opens it."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from unittest.mock import ANY
@@ -87,3 +88,26 @@ def test_every_code_has_words_for_clerk_and_log() -> None:
         assert message.advice_zh or code.partition(".")[0] in ("form_refused", "lengthen"), code
     codes = {field.code for field in COLLECTION.fields} | {field.missing for field in COLLECTION.fields} - {""}
     assert codes <= messages.codes()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "repair", "shown"),
+    [
+        (Disposition.REJECTED, "", "退回"),
+        (Disposition.REJECTED, "430102", "退回"),
+        (Disposition.QUARANTINED, "", "隔离"),
+        (Disposition.ACCEPTED, "430102", "已修正"),
+        (Disposition.ACCEPTED, "", "提示"),
+    ],
+)
+def test_only_what_was_changed_is_called_so(tmp_path: Path, disposition: Disposition, repair: str, shown: str) -> None:
+    found = replace(finding("1"), disposition=disposition, repair=repair)
+    kickback.write(tmp_path / "k.xlsx", [found], title="t")
+    assert sheets(tmp_path / "k.xlsx")[0][1][1] == shown
+
+
+def test_a_long_reason_goes_on_in_the_next_line_of_its_cell(tmp_path: Path) -> None:
+    kickback.write(tmp_path / "k.xlsx", [finding("1")], title="t")
+    sheet = openpyxl.load_workbook(tmp_path / "k.xlsx").active
+    assert sheet is not None
+    assert [bool(sheet[f"{column}2"].alignment.wrap_text) for column in "DEFG"] == [False, True, True, False]
