@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from readers.base import whole_fen
 from readers.journal import as_json
-from readers.online import Entry, Journal, State
+from readers.online import Entry, Journal, Kind, State
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.officers import Act, Method, Officers, Signer, obtain
@@ -54,8 +54,8 @@ def settle(
         The entry as it stands in the journal now, BY_HAND.
 
     Raises:
-        InvalidValue: no such open transaction, no reason, or an amount with which somebody would lose money: a reversal
-            ends with what the holder got, anything else with no more than was asked for.
+        InvalidValue: no such open transaction, no reason, or an amount with which somebody would lose money: a
+            withdrawal ends with the notes the holder got, anything else with no more than was asked for.
         ApprovalRefused: see :func:`sbcard_core.officers.obtain`.
     """
     whole_fen("moved_fen", moved_fen, _STEP)
@@ -66,8 +66,9 @@ def settle(
     entry = next((one for one in open_ones if one.request.trace_no == trace_no), None)
     if entry is None:
         raise InvalidValue(message("readers.by_hand.none", trace_no=trace_no), step=_STEP, term="跟踪号")
-    most = entry.done_fen if entry.state is State.REVERSING else entry.request.amount_fen
-    least = most if entry.state is State.REVERSING else 0
+    is_cash = entry.request.kind is Kind.WITHDRAWAL
+    most = entry.done_fen if is_cash else entry.request.amount_fen
+    least = most if is_cash else 0
     if not least <= moved_fen <= most:
         what = message("readers.by_hand.amount", moved_fen=moved_fen, done_fen=most)
         raise InvalidValue(what, step=_STEP, term="处理金额")

@@ -10,7 +10,7 @@ from readers.journal import FileJournal
 from readers.online import BankReply, HostLost, State
 from sbcard_core.errors import InvalidValue
 from sbcard_core.officers import Act, ApprovalRefused, InSession, KeyFile, Officer, Officers, new_key
-from tests.readers.shop import AT, OTHER, Shop
+from tests.readers.shop import AT, OTHER, Crash, Shop
 
 DAY = date.fromisoformat("2014-08-01")
 PEM, PUBLIC = new_key("a passphrase")
@@ -101,6 +101,25 @@ def test_a_transfer_of_which_the_bank_says_nothing(
     else:
         with pytest.raises(InvalidValue):
             settle(shop.journal, OFFICERS, 1, moved_fen=moved_fen, reason=WHY, on=DAY, by=LI)
+
+
+def test_a_withdrawal_that_stopped_before_the_bank_answered_ends_with_no_money(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine lost power before it gave out notes, so the account stays debited by none."""
+
+    def stop(*_: object) -> BankReply:
+        raise Crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shop.bank, "send", stop)
+        with pytest.raises(Crash):
+            shop.atm().withdraw(10_000, AT)
+    for moved_fen in (10_000, 1):
+        with pytest.raises(InvalidValue, match=f"{moved_fen} fen"):
+            settle(shop.journal, OFFICERS, 1, moved_fen=moved_fen, reason=WHY, on=DAY, by=LI)
+    ended = settle(shop.journal, OFFICERS, 1, moved_fen=0, reason=WHY, on=DAY, by=LI)
+    assert (ended.state, ended.done_fen) == (State.BY_HAND, 0)
 
 
 def test_a_count_is_no_end_by_hand(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
