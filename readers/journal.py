@@ -88,18 +88,20 @@ class FileJournal:
         size = self._path.stat().st_size if self._path.exists() else 0
         if size < self._size:  # another file in its place
             self._entries.clear()
+            self._others.clear()
             self._size = self._lines = 0
         if size == self._size:
             return
         with self._path.open("rb") as file:
             file.seek(self._size)
             whole, end, _ = file.read().rpartition(b"\n")
-        for line in whole.split(b"\n") if end else ():
-            self._lines += 1
+        lines = whole.split(b"\n") if end else []
+        for number, line in enumerate(lines, self._lines + 1):
             if line:
-                entry = self._entry(line, self._lines)
+                entry = self._entry(line, number)
                 _keep(self._entries, entry)
                 self._others.add(entry.request.trace_no)
+        self._lines += len(lines)
         self._size += len(whole + end)
 
     def _is_taken(self, request: BankRequest) -> bool:

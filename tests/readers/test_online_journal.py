@@ -213,3 +213,22 @@ class TestJournal:
             journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", number, AT, ACCOUNT), State.DONE))
         path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
         assert [entry.request.trace_no for entry in journal.entries()] == [1]
+
+    def test_a_number_another_program_took_is_free_in_the_file_that_takes_the_place(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        journal, other = FileJournal(path), FileJournal(path)
+        done = Entry(BankRequest(Kind.BALANCE, "430100000001", 1, AT, ACCOUNT), State.DONE)
+        other.write(done)
+        assert journal.entries() == [done]
+        path.write_bytes(b"")
+        journal.write(replace(done, code="00"))
+        assert journal.entries() == [replace(done, code="00")]
+
+    def test_a_damaged_line_keeps_its_number_however_often_it_is_met(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        journal = FileJournal(path)
+        journal.write(Entry(BankRequest(Kind.BALANCE, "430100000001", 1, AT, ACCOUNT), State.DONE))
+        path.write_bytes(path.read_bytes() * 2 + b"hello\n")
+        for _ in range(2):
+            with pytest.raises(ReaderError, match="line 3 of"):
+                journal.entries()
