@@ -72,7 +72,7 @@ class GetResponseChannel:
             CardLost: from the inner channel.
         """
         answer = self._inner.transmit(command)
-        if len(answer) < 2:
+        if len(answer) < 2 or answer[-2] not in (0x61, 0x6C):  # almost every answer
             return answer
         collected = b""
         for _ in range(self._rounds):

@@ -136,9 +136,8 @@ class Reading(SessionCore):
         if code:
             parse_code(code)
             self._code = code
-        return replace(
-            CardBasic.from_fields({key: text for key, text in values.items() if key in _BASIC_FIELDS}), unread=unread
-        )
+        basic = CardBasic.from_fields({key: text for key, text in values.items() if key in _BASIC_FIELDS})
+        return replace(basic, unread=unread) if unread else basic
 
     def _take_file(
         self, file: FileDecl, wanted: set[str] | None, values: dict[str, str], unread: dict[str, SBCardError]
