@@ -263,7 +263,7 @@ def sync_folder(path: Path) -> None:
 
 def _part_of(path: Path) -> tuple[Path, int]:
     """A part of a file, made and locked; what killed runs left of it is removed."""
-    of_name = crc32(path.name.encode("utf-8", "surrogateescape"))
+    of_name = crc32(path.name.encode(errors="surrogatepass"))
     parts = (path.with_name(f".{path.name[:_SHOWN]}.{of_name:08x}{count:04x}{PART}") for count in range(0x10000))
     tried = [next(parts) for _ in range(_TOGETHER)]
     for part in tried:

@@ -208,6 +208,13 @@ def test_foreign_parts_and_parts_being_written_stay(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", *(path.name for path in foreign)}
 
 
+@posix
+@pytest.mark.parametrize("name", ["caf\udce9.csv", "长" * 80, "\U00020000.csv"])
+def test_any_name_that_a_file_system_takes_may_be_written(tmp_path: Path, name: str) -> None:
+    files.replace_file(tmp_path / name, b"1")
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_no_file_costs_the_reading_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(*_: object) -> None:
         raise AssertionError("the folder was read")
