@@ -15,7 +15,7 @@ from readers.journal import as_json
 from readers.online import Entry, Journal, Kind, State
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
-from sbcard_core.officers import Act, Method, Officers, Signer, obtain
+from sbcard_core.officers import Act, Officers, Signer, obtain
 
 _STEP = "by_hand"
 _KIND = "terminal.by-hand"
@@ -73,9 +73,7 @@ def settle(
         what = message("readers.by_hand.amount", moved_fen=moved_fen, done_fen=most)
         raise InvalidValue(what, step=_STEP, term="处理金额")
     approval = obtain(officers, act_of(entry, moved_fen, reason, on), by)
-    if approval.method is Method.SESSION:  # what names a session is not ours to keep
-        approval = replace(approval, proof=sha256(approval.proof).digest())
-    proof = approval.to_json()
+    proof = approval.for_storage().to_json()
     ended = replace(entry, state=State.BY_HAND, done_fen=moved_fen, reverse_fen=0, reason=reason, approval=proof)
     journal.write(ended)
     return ended

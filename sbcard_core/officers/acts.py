@@ -2,9 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Protocol
 
 from sbcard_core.errors import InvalidValue, Refused
@@ -97,6 +98,10 @@ class Approval:
     def approve(self, _act: Act, /) -> "Approval":
         """Itself: an approval made elsewhere stands for its officer; whoever asks checks that it is of ``act``."""
         return self
+
+    def for_storage(self) -> "Approval":
+        """The approval with no more than the digest of a session's name, which is no secret of ours to keep."""
+        return self if self.method is Method.SIGNATURE else replace(self, proof=sha256(self.proof).digest())
 
     @classmethod
     def from_json(cls, text: str) -> "Approval":

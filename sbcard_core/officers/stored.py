@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 
 import sqlalchemy as sa
 
@@ -32,8 +31,7 @@ def record(connection: sa.Connection, approval: Approval) -> None:
     elif there is not None:
         return
     values = {"kind": act.kind, "subject": act.subject, "digest": act.digest, "officer": approval.officer}
-    is_signature = approval.method is Method.SIGNATURE  # what names a session is no secret of ours to keep
-    proof = approval.proof.hex() if is_signature else sha256(approval.proof).hexdigest()
+    proof = approval.for_storage().proof.hex()
     values |= {"on_date": act.on.isoformat(), "method": approval.method.value, "proof": proof}
     connection.execute(sa.insert(table).values(values))
 
