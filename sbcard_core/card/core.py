@@ -267,12 +267,8 @@ class SessionCore(ABC):
     def _need_algorithm(self, step: str) -> None:
         """Refuse what nobody outside its vendor can compute."""
         if self.algorithm_id is not None and self.algorithm_id not in _COMPUTED:
-            name = "SSF33" if self.algorithm_id == AlgorithmId.SSF33 else f"algorithm {self.algorithm_id:02X}"
-            raise AlgorithmNeedsVendor(
-                message("cards.vendor_cipher", name=name),
-                step=step,
-                term="算法标识",
-            )
+            algorithm = "SSF33" if self.algorithm_id == AlgorithmId.SSF33 else f"{self.algorithm_id:02X}"
+            raise AlgorithmNeedsVendor(message("cards.vendor_cipher", algorithm=algorithm), step=step, term="算法标识")
 
     # --- access conditions
 

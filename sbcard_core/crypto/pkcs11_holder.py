@@ -58,7 +58,7 @@ class _Path:
         pkcs11 = package()
         text = ctypes.create_string_buffer(data, len(data))
         attribute = pkcs11.Attribute
-        with asking("derive a key"):
+        with asking("derive"):
             made = parent.derive_key(
                 pkcs11.KeyType.DES2,
                 128,
@@ -79,7 +79,7 @@ class _Path:
 
     def close(self) -> None:
         """Destroy what was derived."""
-        with asking("destroy a derived key"):
+        with asking("destroy"):
             while self._made:
                 self._made.pop().destroy()
 
@@ -145,7 +145,7 @@ class Pkcs11KeyHolder(HolderBase):
             pkcs11 = package()
             label = self._labels.get(usage, usage.value)
             template = {pkcs11.Attribute.LABEL: label, pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
-            with asking("find a key"):
+            with asking("find"):
                 # Some libraries give one object again and again, without an end.
                 found = list(
                     {key.handle: key for key in islice(self._session.get_objects(template), _MOST_KEYS)}.values()
@@ -164,7 +164,7 @@ class Pkcs11KeyHolder(HolderBase):
         types = package().KeyType
         ciphers = {types.DES2: Cipher.TDES, types.DES3: Cipher.TDES, types.AES: Cipher.AES}
         try:
-            with asking("find a key"):
+            with asking("find"):
                 kind = key.key_type
         except ValueError:  # the package knows the standard's types only
             what = message("cards.token.vendor_type", usage=usage.value)
@@ -255,7 +255,7 @@ class Pkcs11KeyHolder(HolderBase):
         cipher, key = self._key(usage)
         if cipher is not Cipher.AES or iv is not None:
             raise self._unable(f"compute MACs under a {cipher.value} key itself, or CMACs with an IV")
-        with asking("compute a CMAC"):
+        with asking("mac"):
             return [key.sign(text, mechanism=package().Mechanism.AES_CMAC) for text in texts]
 
     def _retail_macs(self, master: Any, rows: list[list[bytes]], texts: list[bytes], iv: bytes | None) -> list[bytes]:
@@ -269,7 +269,7 @@ class Pkcs11KeyHolder(HolderBase):
                 padded, state = pad(text), start
                 if len(padded) > 8:
                     left_twice = path.derive(above, row[-1] * 2)
-                    with asking("compute a MAC"):
+                    with asking("mac"):
                         state = left_twice.encrypt(padded[:-8], mechanism=cbc, mechanism_param=start)[-8:]
                 last = bytes(a ^ b for a, b in zip(state, padded[-8:], strict=True))
                 out.append(self._ecb(Cipher.TDES, path.derive(above, spread(row[-1])), last))
@@ -330,7 +330,7 @@ class Pkcs11KeyHolder(HolderBase):
         self._keys.clear()
         if not self._is_closed:
             self._is_closed = True
-            with asking("close the session"):
+            with asking("close"):
                 self._session.close()
 
 
@@ -369,7 +369,7 @@ def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool
         attribute.SIGN: key.algorithm is Cipher.AES,
     }
     ecb = pkcs11.Mechanism.AES_ECB if key.algorithm is Cipher.AES else pkcs11.Mechanism.DES3_ECB
-    with asking("take a key"):
+    with asking("take"):
         made = session.create_object(template)
         there = made.encrypt(bytes(key.algorithm.block), mechanism=ecb)[:3].hex().upper()
     if there != check_value(key):

@@ -36,7 +36,8 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except (errors.PKCS11Error, AttributeError) as error:
-        raise HolderFailed(message("cards.token.can_not", what=what, error=type(error).__name__), step=_STEP) from None
+        act = (message(f"cards.token.act.{what}"),)
+        raise HolderFailed(message("cards.token.can_not", what=act, error=type(error).__name__), step=_STEP) from None
 
 
 def find_token(module: str, label: str, serial: str = "") -> Any:
@@ -46,7 +47,7 @@ def find_token(module: str, label: str, serial: str = "") -> Any:
         MissingPart: ``python-pkcs11`` is not installed.
         HolderFailed: no such library or token, or several; the advice lists those there are.
     """
-    with asking("be opened"):
+    with asking("open"):
         tokens = list(islice(package().lib(module).get_tokens(), _MOST_TOKENS))
         there = [one for one in tokens if _words(one.label) == label and serial in ("", _words(one.serial))]
         names = ", ".join(f"{_words(one.label)!r} serial {_words(one.serial)}" for one in tokens) or "none"
@@ -76,7 +77,7 @@ def open_session(
     """
     check_input(Path(module))
     found = find_token(module, token, serial)
-    with asking("be opened"):
+    with asking("open"):
         try:
             return found.open(rw=rw, user_pin=pin)
         except package().exceptions.UserAlreadyLoggedIn:

@@ -314,5 +314,6 @@ def test_a_login_is_shared_only_where_that_was_asked_for(library: str, token: st
         assert second.kcv(KeyUsage.DTK)
         with pytest.raises(HolderFailed, match="UserAlreadyLoggedIn"):
             pkcs11_tokens.open_session(library, token, PIN)
-    with pytest.raises(HolderFailed, match="PinIncorrect"):
+    with pytest.raises(HolderFailed, match="can't be opened: PinIncorrect") as wrong:
         pkcs11_tokens.open_session(library, token, "000000")
+    assert "令牌操作失败（打开）" in wrong.value.in_language("zh")
