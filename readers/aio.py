@@ -14,6 +14,7 @@ from readers import drivers
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import Timeout
 from readers.monitor import Monitor, PlugEvent, watch
+from sbcard_core.messages import message
 
 T = TypeVar("T")
 
@@ -38,8 +39,7 @@ class Owner:
             return await asyncio.wait_for(asyncio.shield(future), timeout)
         except TimeoutError:
             future.add_done_callback(_forget)
-            what = f"no answer within {timeout:g} s"
-            raise Timeout(what, step=step, term="超时", advice="connect again") from None
+            raise Timeout(message("readers.slow", seconds=f"{timeout:g}"), step=step, term="超时") from None
         except asyncio.CancelledError:
             future.add_done_callback(_forget)
             raise

@@ -186,20 +186,18 @@ class DeviceConnection(ABC):
 
     def _need(self, capability: Capability, step: str) -> None:
         if capability not in self.capabilities:
-            there = ", ".join(sorted(self.capabilities)) or "nothing"
-            raise NotSupported(f"this driver has no {capability}", step=step, advice=f"it has {there}")
+            there = ", ".join(sorted(self.capabilities)) or "-"
+            raise NotSupported(message("readers.capability", capability=capability, there=there), step=step)
 
     def _lost_again(self, step: str) -> CardLost:
         """The error of a later call: of the same class where that tells the caller more."""
         first = self._lost
-        what = "the connection is over"
-        advice = "connect again"
+        what = message("readers.closed")
         if isinstance(first, LostConnection) and type(first).__init__ is LostConnection.__init__:
             return type(first)(
-                what, step=step, advice=advice, term=first.term, driver_code=first.driver_code,
-                service_code=first.service_code,
-            )  # fmt: skip
-        return CardRemoved(what, step=step, advice=advice, term="卡已移出")
+                what, step=step, term=first.term, driver_code=first.driver_code, service_code=first.service_code
+            )
+        return CardRemoved(what, step=step, term="卡已移出")
 
     @contextmanager
     def _alone(self, step: str) -> Iterator[None]:

@@ -48,7 +48,7 @@ def open(url: str, *, clock: Clock = time.monotonic, **options: Any) -> Reader:
     """
     scheme, colon, rest = url.partition(":")
     if not colon:
-        raise ReaderNotFound("a reader URL is scheme:rest", step="drivers.open", advice="e.g. pcsc: or sim:")
+        raise ReaderNotFound(message("readers.url"), step="drivers.open")
     driver = _driver(scheme)
     if _takes_clock(driver):
         options["clock"] = clock
@@ -71,9 +71,8 @@ def _driver(scheme: str) -> Any:
         return import_module(BUILT_IN[scheme]).open
     for point in entry_points(group=GROUP, name=scheme):
         return point.load()
-    raise ReaderNotFound(
-        message("readers.scheme.unknown", scheme=scheme), step="drivers.open", advice=f"known: {', '.join(schemes())}"
-    )
+    what = message("readers.scheme.unknown", scheme=scheme, known=", ".join(schemes()))
+    raise ReaderNotFound(what, step="drivers.open")
 
 
 def _takes_clock(driver: Any) -> bool:

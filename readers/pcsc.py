@@ -215,11 +215,8 @@ def open(name: str = "", *, clock: Clock = time.monotonic) -> PcscReader:
     there = names()
     slots = tuple(PcscSlot(one, clock, there) for one in there if name in one)
     if not slots:
-        listed = ", ".join(there) or "none"
-        advice = f"readers: {listed}"
-        raise ReaderNotFound(
-            message("readers.none_named", name=name), step="pcsc.open", term="找不到读卡器", advice=advice
-        )
+        what = message("readers.none_named", name=name, there=", ".join(there) or "-")
+        raise ReaderNotFound(what, step="pcsc.open", term="找不到读卡器")
     return PcscReader(slots[0].name, slots, clock)
 
 

@@ -194,8 +194,7 @@ class _Process:
         if not self._ready:
             status, _, text = self._await(self._clock() + START_SECONDS, START_SECONDS, "load the driver")
             if status != child.DONE:
-                advice = "the library and the Python that runs it must be of the same kind (32 or 64 bits)"
-                raise ReaderNotFound(f"the library cannot be loaded: {text}", step="sscard.open", advice=advice)
+                raise ReaderNotFound(message("readers.library.not_loaded", text=text), step="sscard.open")
             self._ready = True
         end = self._clock() + limit
         self._number += 1

@@ -116,11 +116,11 @@ def open(path: str, *, clock: Clock = time.monotonic) -> Reader:
     try:
         text = read_text(Path(path), encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise ReaderNotFound("no transcript of that name", step="replay.open", term="录制会话") from None
+        raise ReaderNotFound(message("readers.replay.none"), step="replay.open", term="录制会话") from None
     slots: dict[str, list[Exchange]] = {}
     for exchange in parse(text.splitlines()):
         slots.setdefault(exchange.slot, []).append(exchange)
     if not slots:
-        raise ReaderNotFound("the transcript is empty", step="replay.open", term="录制会话")
+        raise ReaderNotFound(message("readers.replay.empty"), step="replay.open", term="录制会话")
     name = Path(path).name
     return Reader(name, tuple(ReplaySlot(slot or name, steps, clock) for slot, steps in slots.items()), clock)

@@ -17,9 +17,9 @@ class VisitEnded(ReaderError):
         driver_code: what the terminal driver interface returns: -31 cancelled, -32 too slow.
     """
 
-    def __init__(self, what: str | Message, *, driver_code: int, step: str, term: str) -> None:
+    def __init__(self, what: Message, *, driver_code: int, step: str, term: str) -> None:
         self.driver_code = driver_code
-        super().__init__(what, step=step, term=term, advice="begin a new visit")
+        super().__init__(what, step=step, term=term)
 
 
 class Visit:
@@ -68,7 +68,7 @@ class Visit:
         if self._cancelled.is_set():
             raise VisitEnded(message("readers.visit.cancelled"), driver_code=-31, step=step, term="用户取消")
         if self._until is not None and self._clock() >= self._until:
-            what = f"the visit took longer than {self._limit:g} s"
+            what = message("readers.visit.slow", seconds=f"{self._limit:g}")
             raise VisitEnded(what, driver_code=-32, step=step, term="操作超时")
 
     def begin_money(self) -> None:

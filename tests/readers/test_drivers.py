@@ -86,3 +86,18 @@ def test_no_card_is_minus_2_whatever_is_behind_the_reader(url: str, tmp_path: Pa
             reader.connect()
     assert (driver_code(none.value), none.value.service_code) == (-2, None)
     assert driver_code(CardLost("gone")) == -4
+
+
+@pytest.mark.parametrize(
+    ("url", "zh", "en"),
+    [
+        ("nosuch", "例如 pcsc:", "e.g. pcsc:"),
+        ("nosuch:", "现有：", "known: pcsc"),
+        ("replay:nosuch.jsonl", "请核对文件路径", "check the path"),
+    ],
+)
+def test_what_to_do_where_no_reader_opens_stands_in_both_languages(url: str, zh: str, en: str) -> None:
+    with pytest.raises(ReaderNotFound) as refused:
+        drivers.open(url)
+    chinese, english = refused.value.in_language("zh"), refused.value.in_language("en")
+    assert (zh in chinese, en in chinese, zh in english, en in english) == (True, False, False, True)
