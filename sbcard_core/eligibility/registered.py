@@ -34,6 +34,7 @@ _PEOPLE = sa.select(
 _EVENTS = sa.select(_EVENT.card_no, _EVENT.half, _EVENT.on_date, _EVENT.from_state, _EVENT.to_state)
 _ANYBODY = sa.select(sa.func.max(_PERSON.person_id))
 _OPENED = sa.select(_LINE.person_id, _LINE.account_no).where(_LINE.state == OPENED)
+_UNLISTED = Facts(is_known=False, is_listed=False)
 
 Moves = dict[tuple[str, bool], list[tuple[str, int, int]]]
 """Later events by card and half (True = account): day, state before, state after."""
@@ -108,11 +109,13 @@ def _named(connection: sa.Connection, query: "sa.Select[Any]", column: Any, keys
 
 
 def _facts(known: _Known, use: Use) -> Facts:
+    if known.has_nobody:
+        return _UNLISTED
     card = known.cards.get(use.card_no)
     named = known.numbers.get(use.id_number)
     is_number = named is not None or _NUMBER.fullmatch(citizen_id.compact(use.id_number)) is not None
-    if known.has_nobody or (use.id_number and not is_number and not use.card_no):
-        return Facts(is_known=False, is_listed=False)
+    if use.id_number and not is_number and not use.card_no:
+        return _UNLISTED
     id_number = use.id_number if is_number else ""  # else whoever shows a card is its holder
     person_id = named if id_number else None if card is None else card.person_id
     who = None if person_id is None else known.people[person_id]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 
 import sqlalchemy as sa
 
@@ -350,7 +350,8 @@ class Premiums:
             connection.execute(sa.update(bill).where(bill.c.bill_no == found.bill_no).values(gone))
         person = Insured(found.id_number, found.name, change.category, found.insurance)
         bill_no = issuing.bill_number(found.period, posting.last_serial(connection, found.period) + 1)
-        row = (*issuing.bill_row(bill_no, found.period, person, rate, begins, change.since), found.bill_no)
+        terms = issuing.terms(rate, begins, change.since)
+        row = (*issuing.bill_row(bill_no, found.period, person, terms), found.bill_no)
         self.ledger.open_accounts({share.account: share.kind for share in rate.shares}.items(), connection=connection)
         insert_many(connection, bill, (*_BILL, "replaces"), [row])
         return Change(ChangeStatus.REPLACED, bill_no)
@@ -358,14 +359,20 @@ class Premiums:
     def _issue(
         self, connection: sa.Connection, period: Period, begins: date, people: list[Insured], report: IssueReport
     ) -> int:
-        asked = [person for person in people if issuing.is_well_formed(person)]
+        well_formed = list(map(issuing.is_well_formed, people))
+        asked = list(compress(people, well_formed))
         there = posting.known_bills(connection, period, asked)
         serial = posting.last_serial(connection, period)
         refused = issuing.refused(connection, self._eligibility, asked, begins)
         rows, accounts, amount = [], dict[str, AccountKind](), 0
-        for person in people:
+        written = str(period)  # a plain str: a driver binds another type far more slowly
+        terms: dict[int, issuing.Terms] = {}  # by the identity of a rate: people are many, rates a few
+        for person, is_asked in zip(people, well_formed, strict=True):
+            if not is_asked:
+                report.statuses.append(IssueStatus.MALFORMED)
+                continue
             rate = self.tariff.find(person.insurance, person.category, begins)
-            status = issuing.judge(person, rate, there.get((person.insurance, person.id_number)))
+            status = issuing.judge(rate, there.get((person.insurance, person.id_number)))
             if status is IssueStatus.ISSUED:
                 status = refused.get(person.id_number, status)
             report.statuses.append(status)
@@ -373,11 +380,13 @@ class Premiums:
                 continue
             there[person.insurance, person.id_number] = IssueStatus.EXISTS
             serial += 1
-            bill_no = issuing.bill_number(period, serial)
-            rows.append(issuing.bill_row(bill_no, period, person, rate, begins, begins))
-            accounts.update({share.account: share.kind for share in rate.shares})
+            if id(rate) not in terms:
+                terms[id(rate)] = issuing.terms(rate, begins, begins)
+                accounts.update({share.account: share.kind for share in rate.shares})
+            bill_no = issuing.bill_number(written, serial)
+            rows.append(issuing.bill_row(bill_no, written, person, terms[id(rate)]))
             report.bills.append(bill_no)
-            amount += rate.amount_fen
+            amount += terms[id(rate)][0]
         self.ledger.open_accounts(accounts.items(), connection=connection)
         insert_many(connection, schema.premium_bill, _BILL, rows)
         return amount

@@ -14,6 +14,9 @@ from sbcard_core.premiums.records import Bill, BillState, Insured, IssueStatus
 from sbcard_core.premiums.tariff import Rate
 from sbcard_core.values import PersonCategory
 
+Terms = tuple[int, str, str, int, str]
+"""Amount, first day of the rate, last day of payment, state and first day of a bill."""
+
 
 def parsed(people: Sequence[Insured]) -> list[Insured]:
     """The same people with number and name in their written forms, "" where they have none."""
@@ -47,12 +50,15 @@ def bill_number(period: str, serial: int) -> str:
     return f"{period}.{serial:09d}"  # says nothing of the person
 
 
-def bill_row(bill_no: str, period: str, person: Insured, rate: Rate, begins: date, since: date) -> tuple[object, ...]:
-    """The values of a bill; the days to payment count from ``since``."""
+def terms(rate: Rate, begins: date, since: date) -> Terms:
+    """The values that bills of one rate have in common; the days to payment count from ``since``."""
     due = since + timedelta(days=rate.due_days)
-    whose = (person.insurance, person.id_number, person.name, int(person.category))
-    dates = (rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat())
-    return (bill_no, period, *whose, rate.amount_fen, *dates)
+    return rate.amount_fen, rate.since.isoformat(), due.isoformat(), int(BillState.OPEN), begins.isoformat()
+
+
+def bill_row(bill_no: str, period: str, person: Insured, terms: Terms) -> tuple[object, ...]:
+    """The values of a bill."""
+    return (bill_no, period, person.insurance, person.id_number, person.name, int(person.category), *terms)
 
 
 def bill_of(row: Any) -> Bill:
@@ -72,10 +78,8 @@ def bill_of(row: Any) -> Bill:
     )
 
 
-def judge(person: Insured, rate: Rate | None, there: IssueStatus | None) -> IssueStatus:
-    """What can be said of one parsed person by the tariff, and by what an earlier bill stands for."""
-    if not is_well_formed(person):
-        return IssueStatus.MALFORMED
+def judge(rate: Rate | None, there: IssueStatus | None) -> IssueStatus:
+    """What can be said of a well-formed person by the tariff, and by what an earlier bill stands for."""
     if there is IssueStatus.EXISTS:
         return there
     return IssueStatus.NO_RATE if rate is None else there or IssueStatus.ISSUED
