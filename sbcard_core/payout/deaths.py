@@ -91,10 +91,10 @@ def withdraw(
     number, on = checks.decision(decision), approved.on
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
-        before = last_event(connection, person_id)
-        if not death_of(connection, person_id)[0] and (before is None or before.died_on is not None):
+        is_dead, _ = death_of(connection, person_id)
+        if not is_dead and last_event(connection, person_id) is None:
             raise InvalidValue(message("payout.death.none"), step="payout.death", term="死亡")
-        if before is None or before.died_on is not None:
+        if is_dead:
             _approve(books, connection, known, WITHDRAW_DEATH_ACT, (id_number, number), approved)
             _event(connection, person_id, None, number, on)
         _set_life(connection, person_id, LifeStatus.NORMAL, None, on)

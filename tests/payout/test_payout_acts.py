@@ -15,8 +15,9 @@ from sbcard_core.payout import (
     WITHDRAW_DEATH_ACT,
     Programme,
     RecoveryMode,
+    Standing,
 )
-from sbcard_core.values import mask_id
+from sbcard_core.values import LifeStatus, mask_id
 
 DAY = date(2014, 8, 1)
 
@@ -69,6 +70,22 @@ def test_what_moves_or_stops_money_takes_two_officers(paid, kind: str) -> None:
         act(approved_by=())
         assert paid.everything() == done
     paid.check_books()
+
+
+def test_a_death_told_after_one_was_withdrawn_takes_officers_to_withdraw_too(quick_town) -> None:
+    engine, who = quick_town.engine, quick_town.number(1)
+    engine.death(who, date(2014, 7, 1), on=DAY)
+    engine.withdraw_death(who, decision="撤1", on=DAY)
+    engine.tell([Standing(who, LifeStatus.DEAD, date(2014, 7, 5))], on=DAY)
+    before = quick_town.everything()
+    with pytest.raises(ApprovalRefused):
+        engine.withdraw_death(who, decision="撤2", on=DAY, approved_by=())
+    assert quick_town.everything() == before
+    engine.withdraw_death(who, decision="撤2", on=DAY)
+    done = quick_town.everything()
+    assert done != before
+    engine.withdraw_death(who, decision="撤2", on=DAY, approved_by=())  # goes on with what is done
+    assert quick_town.everything() == done
 
 
 def test_an_act_takes_as_many_officers_as_the_rolls_of_its_programme(paid) -> None:
