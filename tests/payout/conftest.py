@@ -294,6 +294,19 @@ class Town:
             self.engine.approve(roll.roll_no, officer, roll.digest, on=DAY)
         return roll.roll_no
 
+    def sent(self, numbers: Iterable[int], period: str = PERIOD, programme: str = "pension") -> list[str]:
+        """A roll drafted, approved and released; its batches."""
+        return self.engine.release(self.ready(numbers, programme, period), on=DAY, out_dir=self.folder)
+
+    def paid(
+        self, numbers: Iterable[int], period: str = PERIOD, programme: str = "pension", **answer: Any
+    ) -> list[str]:
+        """A roll through to its answers; its batches."""
+        batches = self.sent(numbers, period, programme)
+        for batch in batches:
+            self.engine.read_result(self.answer(batch, name=f"{batch}.txt", **answer), on=DAY)
+        return batches
+
     def everything(self) -> dict[str, tuple[int, int]]:
         """Every row of every payout and ledger table: how many, and the sum of their hashes; never held at once."""
         names = [name for name in schema.metadata.tables if name.startswith("payout")]

@@ -30,18 +30,6 @@ def refused(code: str, kind: type[Exception] = RollRefused):
     return pytest.raises(kind, check=lambda error: error.code == code)
 
 
-def sent(town, numbers, period: str) -> list[str]:
-    return town.engine.release(town.ready(numbers, period=period), on=DAY, out_dir=town.folder)
-
-
-def paid(town, numbers, period: str, **answer: object) -> list[str]:
-    """A roll through to its answers; its batches."""
-    batches = sent(town, numbers, period)
-    for batch in batches:
-        town.engine.read_result(town.answer(batch, name=f"{batch}.txt", **answer), on=DAY)
-    return batches
-
-
 def drafted(town, period: str, lines) -> str:
     roll = town.engine.draft("pension", period, lines, on=LATER, by="d")
     for officer in "ab":
@@ -57,10 +45,10 @@ def still_out(town) -> dict[str, int]:
 def owing(town):
     """Person 1 was paid 1,001 too much in May, of which 300 were kept back from September, whose rest came back."""
     town.fund(1_000_000)
-    (may,) = paid(town, [1, 2], "2014-05")
+    (may,) = town.paid([1, 2], "2014-05")
     plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 300, "reason": "多发", "on": DAY}
     town.engine.recover("R1", (may, 1), 900, **plan)
-    paid(town, [1, 2], "2014-09", fail={1})
+    town.paid([1, 2], "2014-09", fail={1})
     assert still_out(town) == {"R1": 600}
     return town
 
@@ -99,7 +87,7 @@ def test_the_heirs_pay_what_is_still_out_under_a_decision(owing) -> None:
 
 
 def test_two_recoveries_whose_ids_and_references_run_together_are_booked_both(owing) -> None:
-    (batch,) = paid(owing, [4, 5], "2014-06")
+    (batch,) = owing.paid([4, 5], "2014-06")
     for name, line in (("R", 1), ("R:1", 2)):
         owing.engine.recover(name, (batch, line), 100, mode=RecoveryMode.RETURN, reason="x", on=DAY)
     before = owing.net("PENSION_FUND")
@@ -112,7 +100,7 @@ def test_a_later_day_of_death_lets_go_what_was_due(town) -> None:
     town.fund(1_000_000)
     who = town.number(1)
     for period in ("2014-08", "2014-09", "2014-10"):
-        paid(town, [1, 2], period)
+        town.paid([1, 2], period)
     first = town.engine.death(who, date(2014, 8, 20), on=LATER)
     names = [f"death:pension-2014-{month}-103-001:1" for month in ("09", "10")]
     assert (list(first.recoveries), still_out(town)) == (names, dict.fromkeys(names, 1001))
@@ -140,8 +128,8 @@ def test_a_death_that_was_a_mistake_goes_back_line_by_line(town) -> None:
     """Paid, returned, on a roll not released, and kept back: each comes back its own way; person 2 is never touched."""
     town.fund(1_000_000)
     who = town.number(1)
-    paid(town, [1, 2], "2014-06")
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-06")
+    town.paid([1, 2], "2014-07", fail={1})
     waiting = town.ready([1, 2], period="2014-08")
     with pytest.raises(InvalidValue, match="no death"):
         town.engine.withdraw_death(who, decision="撤1", on=LATER)
@@ -180,7 +168,7 @@ def test_a_death_that_was_a_mistake_goes_back_line_by_line(town) -> None:
 
 def test_a_closed_roll_opens_again_when_a_stopped_line_is_due_again(town) -> None:
     town.fund(100_000)
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-07", fail={1})
     town.engine.death(town.number(1), date(2014, 5, 20), on=LATER)
     assert town.engine.close("pension-2014-07-R001", on=LATER).state is RollState.CLOSED
     town.engine.withdraw_death(town.number(1), decision="撤1", on=LATER)
@@ -190,7 +178,7 @@ def test_a_closed_roll_opens_again_when_a_stopped_line_is_due_again(town) -> Non
 
 def test_a_line_due_again_waits_for_its_fund(town) -> None:
     town.fund(2003)
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-07", fail={1})
     town.engine.death(town.number(1), date(2014, 5, 20), on=LATER)
     drafted_no = drafted(town, "2014-09", [town.roll([2])[0]._replace(amount_fen=1001)])
     town.engine.release(drafted_no, on=LATER, out_dir=town.folder)
@@ -203,7 +191,7 @@ def test_a_line_due_again_waits_for_its_fund(town) -> None:
 
 def test_nothing_is_taken_from_a_dead_persons_account_without_the_banks_reply(town) -> None:
     town.fund(100_000)
-    (batch,) = sent(town, [1, 2], "2014-09")
+    (batch,) = town.sent([1, 2], "2014-09")
     assert town.engine.death(town.number(1), date(2014, 8, 20), on=LATER).at_bank == 1
     books = town.ledger.totals()
     assert (still_out(town), town.ledger.totals()) == ({}, books)
@@ -248,7 +236,7 @@ def test_a_recovery_is_withdrawn_by_two_officers_and_a_decision(owing) -> None:
 
 def test_what_a_bank_sends_for_a_withdrawn_recovery_is_owed_again(town) -> None:
     town.fund(100_000)
-    (batch,) = paid(town, [1, 2], "2014-07")
+    (batch,) = town.paid([1, 2], "2014-07")
     town.engine.recover("R1", (batch, 1), 500, mode=RecoveryMode.RETURN, reason="x", on=DAY)
     both = [town.by("a"), town.by("b")]
     town.engine.withdraw_recovery("pension", "R1", decision="免1", on=LATER, approved_by=both)
@@ -260,7 +248,7 @@ def test_what_a_bank_sends_for_a_withdrawn_recovery_is_owed_again(town) -> None:
 
 def test_a_line_given_up_by_mistake_is_payable_again(town) -> None:
     town.fund(100_000)
-    (batch,) = paid(town, [1, 2], "2014-07", fail={1, 2})
+    (batch,) = town.paid([1, 2], "2014-07", fail={1, 2})
     for _ in range(2):  # more than once
         before = town.net("PENSION_FUND")
         assert town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 1
@@ -293,7 +281,7 @@ def test_a_bank_no_file_can_name_is_refused_when_it_is_reported(town, bank: str)
 )
 def test_an_account_no_bank_can_have_is_refused_wherever_it_comes_in(town, account: str) -> None:
     town.fund(100_000)
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-07", fail={1})
     before = town.everything()
     with pytest.raises(InvalidValue):
         town.engine.tell(
@@ -346,7 +334,7 @@ def test_a_release_that_stopped_on_the_way_is_withdrawn(new_town, store, tmp_pat
     """What is at a bank stays there; the rest goes back to the fund, its people and what was kept back are free."""
     town = new_town(store, tmp_path, 8)
     town.fund(100_000)
-    (may,) = paid(town, [3], "2014-05")
+    (may,) = town.paid([3], "2014-05")
     town.engine.recover("R1", (may, 1), 100, mode=RecoveryMode.DEDUCTION, monthly_fen=60, reason="x", on=DAY)
     fund = town.net("PENSION_FUND")
     roll_no = town.ready([1, 2, 3, 6])
@@ -387,7 +375,7 @@ def test_a_release_that_stopped_on_the_way_is_withdrawn(new_town, store, tmp_pat
 def test_a_returned_line_goes_to_the_bank_and_account_known_now(town) -> None:
     """Reported, of a new card, unchanged, and none at all; what changed since the roll takes its officers."""
     town.fund(100_000)
-    (batch,) = paid(town, [1, 2, 4, 5], "2014-07", fail={1, 2, 3, 4})
+    (batch,) = town.paid([1, 2, 4, 5], "2014-07", fail={1, 2, 3, 4})
     new = Standing(town.number(1), bank="105", account_no="6217000000000000001", account_state=CardState.NORMAL)
     town.engine.tell([new], on=DAY)
     town.set_card(2, account_state=int(CardState.CANCELLED))
@@ -417,7 +405,7 @@ def test_a_returned_line_goes_to_the_bank_and_account_known_now(town) -> None:
 @pytest.mark.parametrize("spelling", ["{} ", " {}", "６{}", "{}\u200b", "6228 {}"])
 def test_an_account_of_somebody_else_is_theirs_in_any_spelling(town, spelling: str) -> None:
     town.fund(100_000)
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-07", fail={1})
     other = town.account(4)
     written = {"６{}": "６" + other[1:], "6228 {}": f"{other[:4]} {other[4:]}"}.get(spelling, spelling.format(other))
     both = [town.by("a"), town.by("b")]
@@ -432,7 +420,7 @@ def test_a_correction_names_a_bank_too(town) -> None:
     from sbcard_core.payout import Account
 
     town.fund(100_000)
-    paid(town, [1, 2], "2014-07", fail={1})
+    town.paid([1, 2], "2014-07", fail={1})
     order = {"on": DAY, "out_dir": town.folder, "approved_by": [town.by("a"), town.by("b")]}
     with pytest.raises(InvalidValue):
         town.engine.repay_returned(
@@ -446,7 +434,7 @@ def test_a_correction_names_a_bank_too(town) -> None:
 def test_periods_of_unlike_forms_are_ordered_by_time(town) -> None:
     town.fund(1_000_000)
     for period in ("2013", "2014-Q3", "2015-H1"):
-        paid(town, [1, 2], period)
+        town.paid([1, 2], period)
     assert town.engine.death(town.number(1), date(2016, 1, 5), on=date(2016, 2, 1)).recoveries == ()
     corrected = town.engine.death(town.number(1), date(2014, 12, 31), on=date(2016, 2, 1), decision="更正1")
     assert corrected.recoveries == ("death:pension-2015-H1-103-001:1",)
@@ -505,7 +493,7 @@ def test_a_notice_in_a_year_without_a_published_calendar_ends_on_a_named_day(tow
 
 def test_a_suspension_holds_lines_of_rolls_not_yet_released(town) -> None:
     town.fund(100_000)
-    (may,) = paid(town, [1], "2014-05")
+    (may,) = town.paid([1], "2014-05")
     town.engine.recover("R1", (may, 1), 500, mode=RecoveryMode.DEDUCTION, monthly_fen=300, reason="x", on=DAY)
     waiting, other = town.ready([1, 2], period="2014-07"), town.ready([1, 2], period="2014-06")
     gone = town.ready([1, 2], period="2014-04")
@@ -525,7 +513,7 @@ def test_a_suspension_holds_lines_of_rolls_not_yet_released(town) -> None:
 
 def test_an_answer_of_which_nothing_can_be_read_is_not_taken(town) -> None:
     town.fund(100_000)
-    (batch,) = sent(town, [1, 2], "2014-07")
+    (batch,) = town.sent([1, 2], "2014-07")
     good = town.answer(batch).read_bytes()
     path = town.folder / "RES.txt"
     path.write_bytes(good.replace(b"|1001|", b"|1,001|").replace(b"|1002|", b"|10.02|"))

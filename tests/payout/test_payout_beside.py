@@ -14,21 +14,6 @@ from sbcard_core.store import schema
 DAY, LATER = date(2014, 8, 1), date(2014, 11, 1)
 
 
-def paid(quick_town, numbers, period: str, programme: str = "pension", **answer: object) -> list[str]:
-    roll_no = quick_town.ready(numbers, programme, period)
-    batches = quick_town.engine.release(roll_no, on=DAY, out_dir=quick_town.folder)
-    for batch in batches:
-        quick_town.engine.read_result(quick_town.answer(batch, name=f"{batch}.txt", **answer), on=DAY)
-    return batches
-
-
-def approved(quick_town, period: str, lines) -> str:
-    roll = quick_town.engine.draft("pension", period, lines, on=LATER, by="d")
-    for officer in "ab":
-        quick_town.engine.approve(roll.roll_no, quick_town.by(officer), roll.digest, on=LATER)
-    return roll.roll_no
-
-
 def test_what_an_officer_took_out_stays_out_when_a_death_is_withdrawn(quick_town) -> None:
     who = quick_town.number(1)
     for period in ("2014-09", "2014-10"):
@@ -42,7 +27,7 @@ def test_what_an_officer_took_out_stays_out_when_a_death_is_withdrawn(quick_town
 def test_a_recovery_that_is_withdrawn_leaves_another_one_of_the_same_line(quick_town) -> None:
     """Two recoveries keep back from one line: of one that is withdrawn its part is paid, the other part is kept."""
     quick_town.fund(1_000_000)
-    (may,) = paid(quick_town, [1, 2], "2014-05")
+    (may,) = quick_town.paid([1, 2], "2014-05")
     plan = {"mode": RecoveryMode.DEDUCTION, "reason": "多发", "on": DAY}
     quick_town.engine.recover("R1", (may, 1), 500, monthly_fen=400, **plan)
     quick_town.engine.recover("R2", (may, 1), 501, monthly_fen=501, **plan)
@@ -62,7 +47,7 @@ def test_only_the_roll_of_a_line_that_is_payable_again_is_open_again(quick_town)
     quick_town.fund(1_000_000)
     rolls = []
     for period in ("2014-05", "2014-06", "2014-07"):
-        (batch,) = paid(quick_town, [1, 2], period, fail={1})
+        (batch,) = quick_town.paid([1, 2], period, fail={1})
         rolls.append(quick_town.engine.rolls("pension", period)[0].roll_no)
         assert quick_town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 1
         assert quick_town.engine.cancel_returned("pension", [(batch, 1)], on=DAY) == 0
@@ -82,7 +67,7 @@ def test_only_the_roll_of_a_line_that_is_payable_again_is_open_again(quick_town)
 def test_rounds_are_counted_from_the_first_payment(quick_town) -> None:
     """A line that came back twice goes out in the third round, beside one of the second."""
     quick_town.fund(1_000_000)
-    paid(quick_town, [1, 2, 4], "2014-05", fail={1, 2})
+    quick_town.paid([1, 2, 4], "2014-05", fail={1, 2})
     (second,) = quick_town.engine.repay_returned(
         "pension", "2014-05", on=DAY, out_dir=quick_town.folder, only=[quick_town.number(1)]
     )

@@ -7,7 +7,8 @@ import pytest
 from sbcard_core.eligibility import Eligibility, Purpose, Reason
 from sbcard_core.payout import RecoveryMode, RollState, Standing, release
 from sbcard_core.values import CardState, LifeStatus
-from tests.payout.test_payout_back import DAY, paid, still_out
+from tests.payout.conftest import DAY, TWO, Town
+from tests.payout.test_payout_back import still_out
 
 FIRST, ACT, LATER = date(2014, 7, 1), date(2014, 8, 20), date(2014, 9, 1)
 ACCOUNT = {"bank": "103", "account_no": "6217000000000000017", "account_state": CardState.NORMAL}
@@ -32,14 +33,18 @@ def test_a_life_status_told_again_is_known_since_the_first_time(quick_town, livi
             assert Eligibility().may(connection, Purpose.MEDICAL, on=ACT, id_number=who).is_allowed
 
 
-def test_what_was_kept_back_from_a_line_not_sent_yet_is_no_back_pay(quick_town, monkeypatch) -> None:
-    """The line may still be withdrawn, and stands whole on the next roll: nothing of it is paid twice."""
-    town = quick_town
+def keeping_back(town: Town) -> str:
+    """A roll ready to be released, that keeps back 60 fen of person 3."""
     town.fund(100_000)
-    (may,) = paid(town, [3], "2014-05")
+    (may,) = town.paid([3], "2014-05")
     plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 60, "reason": "x", "on": DAY}
     town.engine.recover("R1", (may, 1), 100, **plan)
-    roll_no = town.ready([1, 3])
+    return town.ready([1, 3])
+
+
+def test_what_was_kept_back_from_a_line_not_sent_yet_is_no_back_pay(quick_town, monkeypatch) -> None:
+    """The line may still be withdrawn, and stands whole on the next roll: nothing of it is paid twice."""
+    town, roll_no = quick_town, keeping_back(quick_town)
 
     def stops(*_: object) -> None:
         raise KeyboardInterrupt
@@ -49,8 +54,7 @@ def test_what_was_kept_back_from_a_line_not_sent_yet_is_no_back_pay(quick_town, 
         town.engine.release(roll_no, on=DAY, out_dir=town.folder)
     monkeypatch.undo()
     assert town.engine.status(roll_no).roll.state is RollState.RELEASING
-    signers = (town.by("a"), town.by("b"))
-    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, approved_by=signers)
+    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, **TWO)
     assert (list(town.engine.held("pension")), still_out(town)) == ([], {"R1": 0})
     town.engine.withdraw(roll_no, on=DAY)
     again = town.engine.draft("pension", "2014-07", town.roll([1, 3]), on=DAY, by="d")
@@ -59,13 +63,7 @@ def test_what_was_kept_back_from_a_line_not_sent_yet_is_no_back_pay(quick_town, 
 
 
 def test_what_was_kept_back_from_a_line_sent_after_all_is_back_pay(quick_town, monkeypatch) -> None:
-    town = quick_town
-    town.fund(100_000)
-    (may,) = paid(town, [3], "2014-05")
-    plan = {"mode": RecoveryMode.DEDUCTION, "monthly_fen": 60, "reason": "x", "on": DAY}
-    town.engine.recover("R1", (may, 1), 100, **plan)
-    roll_no = town.ready([1, 3])
+    town, roll_no = quick_town, keeping_back(quick_town)
     town.engine.release(roll_no, on=DAY, out_dir=town.folder)
-    signers = (town.by("a"), town.by("b"))
-    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, approved_by=signers)
+    town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, **TWO)
     assert [(line.id_number, line.amount_fen) for line in town.engine.held("pension")] == [(town.number(3), 60)]
