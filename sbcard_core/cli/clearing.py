@@ -16,7 +16,7 @@ from sbcard_core.messages import message
 
 if TYPE_CHECKING:
     from sbcard_core.backend import Backend
-    from sbcard_core.clearing import Exit, Held, KeyVersions
+    from sbcard_core.clearing import Exit, KeyVersions
 
 clear_app = typer.Typer(no_args_is_help=True, help=f"Offline purchases (脱机消费清算). {EXIT_CODES}")
 
@@ -131,8 +131,9 @@ def held(
 
 def _leave(
     found: "Backend", way: "Exit", source: str, lines: list[int], reason: str, on: date, signed: list[Path] | None
-) -> "tuple[int, list[Held]]":
-    from sbcard_core.clearing import held, leave_suspense  # noqa: PLC0415
+) -> tuple[list[str], dict[str, object]]:
+    """Take lines out of suspense; what to show of it."""
+    from sbcard_core.clearing import Exit, held, leave_suspense  # noqa: PLC0415
 
     there = {one.line: one for one in held(found.store, source)}
     missing = sorted(set(lines) - there.keys())
@@ -143,7 +144,9 @@ def _leave(
     fen = leave_suspense(
         *(found.store, found.ledger, found.officers, way, chosen), reason=reason, on=on, signers=approvals(signed)
     )
-    return fen, chosen
+    data = {"source": source, "lines": [one.line for one in chosen], "way": way, "amount_fen": fen}
+    done = "付商户" if way is Exit.RELEASE else "退回备付金"
+    return [f"{done} {yuan(fen)} 元,{len(chosen)} 笔 ({reason})"], data
 
 
 @clear_app.command(
@@ -165,9 +168,8 @@ def release(
     from sbcard_core.clearing import Exit  # noqa: PLC0415
 
     with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
-        fen, chosen = _leave(found, Exit.RELEASE, source, lines, reason, day(on), approval)
-        data = {"source": source, "lines": [one.line for one in chosen], "way": Exit.RELEASE, "amount_fen": fen}
-        tell([f"付商户 {yuan(fen)} 元,{len(chosen)} 笔 ({reason})"], data, as_json=as_json, dry_run=dry_run)
+        done = _leave(found, Exit.RELEASE, source, lines, reason, day(on), approval)
+        tell(*done, as_json=as_json, dry_run=dry_run)
 
 
 @clear_app.command(
@@ -190,6 +192,5 @@ def return_(
     from sbcard_core.clearing import Exit  # noqa: PLC0415
 
     with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
-        fen, chosen = _leave(found, Exit.RETURN, source, lines, reason, day(on), approval)
-        data = {"source": source, "lines": [one.line for one in chosen], "way": Exit.RETURN, "amount_fen": fen}
-        tell([f"退回备付金 {yuan(fen)} 元,{len(chosen)} 笔 ({reason})"], data, as_json=as_json, dry_run=dry_run)
+        done = _leave(found, Exit.RETURN, source, lines, reason, day(on), approval)
+        tell(*done, as_json=as_json, dry_run=dry_run)
