@@ -120,8 +120,8 @@ def _runs(connection: sa.Connection, codes: frozenset[str], period: Period) -> l
     """Runs of some programmes whose period shares a day with this one: a year and its quarters do."""
     roll = schema.payout_roll.c
     query = sa.select(roll.run_id, roll.period).where(roll.programme.in_(sorted(codes)))
-    periods = ((run_id, stored_period(text)) for run_id, text in connection.execute(query))
-    return [run_id for run_id, one in periods if one.begin <= period.end and period.begin <= one.end]
+    overlapping = period.overlapping()
+    return [run_id for run_id, text in connection.execute(query) if stored_period(text) in overlapping]
 
 
 _CLAIM = f"l.run_id = :run AND l.roll_id = :roll AND l.state < 50 AND l.state = {int(RollLineState.READY)}"
