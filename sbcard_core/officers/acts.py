@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.messages import Message, message
@@ -58,6 +59,11 @@ class Act:
         named = 0 < len(self.subject) <= 200 and self.subject.isprintable()
         if not (good and named) or not isinstance(self.on, date) or isinstance(self.on, datetime):
             raise InvalidValue(message("officers.act"), step=_STEP, term="审批事项")
+
+    @classmethod
+    def of(cls, kind: str, subject: str, content: Iterable[object], on: date) -> Self:
+        """The act of a content, of which free text comes last or is the subject: its parts are joined by ``|``."""
+        return cls(kind, subject, sha256("|".join(map(str, content)).encode()).hexdigest(), on)
 
     def message(self, officer: str) -> bytes:
         """The bytes an officer signs."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 
 import sqlalchemy as sa
 
@@ -56,5 +55,4 @@ class Approved:
         Raises:
             ApprovalRefused: too few officers, one who is not registered, or a proof that is none.
         """
-        digest = sha256("|".join(map(str, content)).encode()).hexdigest()
-        require(connection, books.officers, Act(kind, subject, digest, self.on), self.by, needed=needed)
+        require(connection, books.officers, Act.of(kind, subject, content, self.on), self.by, needed=needed)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +243,7 @@ class Agency:
         at: datetime,
         approved_by: Iterable[Signer],
     ) -> None:
-        digest = sha256("|".join(map(str, content)).encode()).hexdigest()
-        act = Act(kind, str(content[0]), digest, at.date())
+        act = Act.of(kind, str(content[0]), content, at.date())
         require(connection, self._officers, act, approved_by, needed=OFFICERS)
 
     def _unanswered(self, bank: str, period: str) -> Sequence[Any]:
