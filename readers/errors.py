@@ -80,13 +80,12 @@ class DriverCrashed(LostConnection):
         what: str | Message,
         *,
         step: str = "",
-        advice: str = "",
         signal: int | None = None,
         exit_code: int | None = None,
     ) -> None:
         self.signal = signal
         self.exit_code = exit_code
-        super().__init__(what, step=step, advice=advice, term="驱动崩溃")
+        super().__init__(what, step=step, term="驱动崩溃")
 
 
 class DriverOverrun(DriverCrashed):
@@ -110,8 +109,8 @@ class PinEntryFailed(ReaderError):
         driver_code: the terminal driver interface's value: -31 cancelled, -32 too slow, -33 length, -34 different.
     """
 
-    def __init__(self, what: str | Message, *, driver_code: int, advice: str = "") -> None:
-        super().__init__(what, step="pin_pad", term="密码输入", advice=advice, driver_code=driver_code)
+    def __init__(self, what: str | Message, *, driver_code: int) -> None:
+        super().__init__(what, step="pin_pad", term="密码输入", driver_code=driver_code)
 
 
 class HostRefused(ReaderError):

@@ -6,9 +6,7 @@ from typing import Any
 from readers.atm import ATMTerminal
 from readers.base import PinPurpose
 from readers.journal import MemoryJournal
-from readers.online import (
-    Journal,
-)
+from readers.online import Journal
 from readers.phone import PhoneTerminal
 from readers.sim.bank import SimBank, SimDispenser, SimPinPad
 from readers.sim.card import VirtualCard
