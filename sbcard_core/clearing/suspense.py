@@ -25,6 +25,8 @@ OFFICERS: Final = 2
 """Different officers who approve that money leaves suspense."""
 REASON_MAX: Final = 200
 """Longest reason in characters."""
+_GENUINE: Final = frozenset({ClearingStatus.DUPLICATE, ClearingStatus.NOT_ELIGIBLE, ClearingStatus.DATED_LATER})
+"""Of records that their card made."""
 _HELD: Final = schema.clearing_suspense.c
 _RECORD: Final = ("source", "line", "card_no", "offline_no", "amount_fen", "at")
 _SLOT: Final = ("terminal_no", "terminal_txn_no")
@@ -165,7 +167,7 @@ def leave_suspense(
     """Release lines to their merchants or return them, in one transaction: all of them or none.
 
     A purchase is paid once. A terminal whose counter has begun anew gives a serial number again: a genuine purchase
-    under a number that paid another one is a duplicate until it is released, and is paid under its card and time too.
+    under a number that paid another one lies there until it is released, and is paid under its card and time too.
 
     Args:
         store: the database.
@@ -233,9 +235,8 @@ def _renumbered(connection: sa.Connection, lines: Sequence[Held]) -> set[Held]:
     )
     rows = connection.execute(query.where(paid.status == int(TacStatus.VERIFIED)))
     others = {(row[0], row[1]): tuple(row[2:]) for row in rows}
-    duplicates = [one for one in lines if one.status is ClearingStatus.DUPLICATE]
-    mine = {one: (one.card_no, one.at, one.amount_fen) for one in duplicates}
-    return {one for one in duplicates if others.get((one.terminal_no, one.terminal_txn_no), mine[one]) != mine[one]}
+    mine = {one: (one.card_no, one.at, one.amount_fen) for one in lines if one.status in _GENUINE}
+    return {one for one in mine if others.get((one.terminal_no, one.terminal_txn_no), mine[one]) != mine[one]}
 
 
 def _transfer(way: Exit, one: Held, on: date, *, is_renumbered: bool) -> Transfer:

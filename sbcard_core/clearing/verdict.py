@@ -23,7 +23,7 @@ TDES_ALGORITHMS: Final = frozenset({0, 1})
 """Algorithm identifiers cleared as 3DES (00 in PBOC, 01 in some card layouts): assumed; the SM4 TAC is not public."""
 
 Slot = tuple[str, int]
-"""终端机编号 and 终端交易序号: a terminal never uses the pair twice."""
+"""终端机编号 and 终端交易序号: the pair stands for one purchase until the terminal's counter begins anew."""
 
 _PURCHASE: Final = schema.offline_purchase.c
 _FACTORS: Final = sa.select(schema.card.c.card_no, schema.card.c.factor).where(

@@ -411,6 +411,29 @@ def test_a_serial_number_that_a_terminal_uses_again_pays_both_purchases_each_onc
     assert ledger.recompute() == []
 
 
+def test_a_purchase_that_a_clerk_decides_is_paid_under_a_serial_number_used_again(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """Of a cancelled card, and of a terminal whose clock runs ahead: each once; a forged record under it is not."""
+    enrol(store, "B00000089", bytes(8).hex())
+    move(store, "B00000089", "2014-07-30", to_state=2)
+    august = datetime(2014, 8, 4, 10)  # noqa: DTZ001
+    lost = purchase(1, keys, at=august, card_no="B00000089", factor=bytes(8), amount_fen=5000)
+    ahead = purchase(1, keys, at=datetime(2034, 8, 5))  # noqa: DTZ001
+    forged = dataclasses.replace(lost, tac=bytes(4))
+    for name, records in (("a", [purchase(1, keys)]), ("b", [lost, ahead]), ("c", [lost, ahead, forged])):
+        clear_journal(store, ledger, journal(tmp_path, records, f"{name}.csv"), keys, on=LATER)
+    lines = held(store)
+    first = next(one.source for one in lines if one.source.endswith("b.csv"))
+    new = [one for one in lines if one.source == first]
+    assert [one.status for one in new] == [ClearingStatus.NOT_ELIGIBLE, ClearingStatus.DATED_LATER]
+    assert leave(store, ledger, officers, Exit.RELEASE, new) == 5000 + 101
+    for paid in held(store):
+        with pytest.raises(SuspenseRefused, match="was paid before"):
+            leave(store, ledger, officers, Exit.RELEASE, [paid])
+    assert (len(held(store)), merchants(ledger)) == (3, 101 + 5000 + 101)
+
+
 def test_a_released_record_holds_its_serial_number(
     store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
 ) -> None:
