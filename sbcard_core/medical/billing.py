@@ -43,8 +43,8 @@ class MedicalBilling:
         ledger: the books over the same database.
         policies: every table, of any region, insurance and day.
         catalogues: of the places of treatment; needed for charges that are not graded yet.
-        eligibility: asked whether person and card may be used on the last day of the visit, in a pre-settlement too; a
-            registry without people is not asked. ``None``: the caller has asked (``Backend`` asks).
+        eligibility: asked whether person and card may be used on the last day of the visit, in a pre-settlement too.
+            ``None``: the caller has asked (``Backend`` asks).
 
     Raises:
         PolicyRefused: tables that contradict each other.
