@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter, le
+from sys import maxsize
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
@@ -53,6 +55,8 @@ _TEXTS: Final = (
     *("psn_no", "insutype", "at", "level", "begins", "ends", "card_no", "mdtrt_id", "insuplc_admdvs"),
     *("mdtrtarea_admvs", "remote", "setl_optins", "personal_account", "family_account"),
 )
+_ALL_TEXTS: Final = attrgetter(*_TEXTS)
+_MOST: Final = tuple(_LONGEST.get(field, maxsize) for field in _TEXTS)
 _NUMBER: Final = re.compile(r"\d{15}")
 
 
@@ -99,15 +103,17 @@ def at_field(code: str, field: str, **parameters: object) -> Message:
 
 
 def _texts(bill: Bill) -> Iterator[Message]:
-    for field in _TEXTS:
-        value: object = getattr(bill, field)
+    values = _ALL_TEXTS(bill)
+    if set(map(type, values)) == {str} and is_storable("".join(values)) and all(map(le, map(len, values), _MOST)):
+        return  # as nearly always; else each by itself
+    for field, value, most in zip(_TEXTS, values, _MOST, strict=True):
         if not isinstance(value, str):
             found = type(value).__name__ if field == "psn_no" else shown(value)
             yield at_field("medical.bill.text", field, found=found)
         elif not is_storable(value):
             yield at_field("medical.bill.characters", field)
-        elif len(value) > _LONGEST.get(field, len(value)):
-            yield at_field("medical.bill.length", field, most=_LONGEST[field])
+        elif len(value) > most:
+            yield at_field("medical.bill.length", field, most=most)
 
 
 def _types(bill: Bill) -> Iterator[Message]:
@@ -143,6 +149,8 @@ def _places(bill: Bill) -> Iterator[Message]:
 
 def _days(bill: Bill) -> Iterator[Message]:
     """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
+    if not (bill.begins or bill.ends):
+        return
     for field, day in (("begins", bill.begins), ("ends", bill.ends)):
         if day and not is_timestamp(f"{day}T00:00:00"):
             yield at_field("medical.bill.day", field, found=shown(day))
