@@ -16,15 +16,15 @@ from apdu.purse import pack_datetime
 from apdu.status import StatusWord
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
-from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported
+from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported, PinEntryFailed
 from readers.sscard_abi import HSM_NEEDED
 from readers.sscard_driver import Driver
-from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, parse_files
+from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, file_values, parse_files
 from readers.sscard_guard import MEMORY, Guard
 from readers.sscard_items import BASIC_ITEMS, HSM_ITEMS, DriverBasic, parse_basic, parse_items
 from readers.sscard_text import decode
 from sbcard_core.card.basic import CardBasic
-from sbcard_core.card.errors import CardError, PsamMissing
+from sbcard_core.card.errors import CardError, PinLocked, PinWrong, PsamMissing
 from sbcard_core.card.files import FileDecl, Format, Structure
 from sbcard_core.card.identification import parse_code
 from sbcard_core.errors import InvalidValue, SBCardError
@@ -182,11 +182,11 @@ class WholeCard(DeviceConnection):
         """Write records of one file (the interface's drivers handle only the first file of a call).
 
         Raises:
+            InvalidValue: a value holds "|" or "$", the ends of items and files; nothing is written.
             SBCardError: see :meth:`Driver.call`; -22 where another card is in the reader.
         """
         address = file_address({path: list(values)})
-        text = f"{path.replace('/', '')}|" + "".join(f"{value}|" for value in values.values()) + "$"
-        self._call("iWriteCard", self._interface, self.first.card_info, address, text)
+        self._call("iWriteCard", self._interface, self.first.card_info, address, file_values(path, values.values()))
 
     def verify_pin(self) -> None:
         """Have the driver's PIN pad ask for the PIN and the card check it."""
@@ -259,15 +259,16 @@ class WholeCard(DeviceConnection):
 
     def _files(self, basic: DriverBasic, files: Mapping[str, Sequence[int]]) -> DriverFiles:
         """All at once; one by one what the driver refuses, or writes wrongly, together."""
+        places = [(path, tag) for path, tags in files.items() for tag in tags or [WHOLE_FILE]]
         try:
             found = self._asked(basic, files)
         except CardLost:
             raise
-        except NotSupported as missing:  # no such function: asking again is of no use
-            return DriverFiles({}, dict.fromkeys(_places(files), missing))
         except SBCardError as error:
-            found = DriverFiles({}, dict.fromkeys(_places(files), error))
-        if len(_places(files)) == 1:
+            found = DriverFiles({}, dict.fromkeys(places, error))
+            if _is_final(error):
+                return found
+        if len(places) == 1:
             return found
         for path, tag in list(found.unread):
             try:
@@ -276,6 +277,8 @@ class WholeCard(DeviceConnection):
                 raise
             except SBCardError as error:
                 found.unread[path, tag] = error
+                if _is_final(error):
+                    break
                 continue
             found.unread.pop((path, tag))
             found.unread.update(alone.unread)
@@ -295,8 +298,11 @@ class WholeCard(DeviceConnection):
         """The driver closes the card after each call by itself."""
 
 
-def _places(files: Mapping[str, Sequence[int]]) -> list[tuple[str, int]]:
-    return [(path, tag) for path, tags in files.items() for tag in tags or [WHOLE_FILE]]
+def _is_final(error: SBCardError) -> bool:
+    """Whether asking once more changes nothing, or costs another try of the PIN or a key of the card (63Cx, 6983)."""
+    sw = getattr(error, "sw", None)
+    counts = sw is not None and sw.tries_left is not None
+    return counts or isinstance(error, (NotSupported, NoCard, PinEntryFailed, PinWrong, PinLocked))
 
 
 def _plain(argument: int | str) -> int | str:

@@ -1,12 +1,12 @@
 """Files through ``iReadCard``: their address, and the answer that mirrors it."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from readers.errors import AnswerMalformed
 from readers.sscard_text import PADDING, checked, item_text, readings
-from sbcard_core.errors import SBCardError
+from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.messages import message
 
 
@@ -23,6 +23,22 @@ def file_address(files: Mapping[str, Sequence[int]]) -> str:
     return "".join(
         path.replace("/", "") + "|" + "".join(f"{tag:02X}|" for tag in tags) + "$" for path, tags in files.items()
     )
+
+
+def file_values(path: str, values: Iterable[str]) -> str:
+    """Write ``pWriteData`` of one file.
+
+    Raises:
+        InvalidValue: a value holds "|" or "$": the driver would write what is behind it into the next record.
+
+    Example:
+        >>> file_values("DF01/EF06", ["长沙市", "13800000000"])
+        'DF01EF06|长沙市|13800000000|$'
+    """
+    items = [path.replace("/", ""), *values]
+    if any("|" in item or "$" in item for item in items):
+        raise InvalidValue(message("readers.write.mark"), step="iWriteCard", term="写卡数据")
+    return "".join(f"{item}|" for item in items) + "$"
 
 
 WHOLE_FILE = 0

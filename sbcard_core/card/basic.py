@@ -7,6 +7,7 @@ from typing import Any
 
 from apdu.atr import ATR
 from sbcard_core.card.errors import CardDiffers, RecordMalformed
+from sbcard_core.card.text import driver_items
 from sbcard_core.errors import SBCardError
 from sbcard_core.messages import message
 from sbcard_core.values import mask_id
@@ -183,6 +184,7 @@ class CardBasic:
 
         Raises:
             MalformedData: not an answer to reset.
+            RecordMalformed: an item holds "|".
 
         Example:
             >>> basic = CardBasic("639900D15600000500BF7C7A48FB4966", "3", "1.00", "639900", "20101001", "20201001",
@@ -190,7 +192,7 @@ class CardBasic:
             >>> basic.driver_line(bytes.fromhex("3B6D000000814E43238697159900BF7C7A"), "410100813475").count("|")
             11
         """
-        items = (
+        return driver_items(
             self.region,
             self.id_number,
             self.card_no,
@@ -203,7 +205,6 @@ class CardBasic:
             terminal_no,
             device_no,
         )
-        return "".join(f"{item}|" for item in items)
 
 
 FIELDS = tuple(one.name for one in fields(CardBasic) if one.name != "unread")

@@ -29,7 +29,7 @@ from sbcard_core.card.errors import CardDiffers, ProfileRefused, RecordMalformed
 from sbcard_core.card.files import FileDecl, RecordDecl, Structure, decode_record, raw_value
 from sbcard_core.card.identification import parse_code
 from sbcard_core.card.profiles import for_version
-from sbcard_core.card.text import NAME_BYTES, join_name, strip
+from sbcard_core.card.text import NAME_BYTES, driver_items, join_name, strip
 from sbcard_core.card.values import NAME_PARTS, Values, decode_file
 from sbcard_core.crypto.errors import AssumptionNotSet
 from sbcard_core.errors import SBCardError
@@ -242,6 +242,7 @@ class Reading(SessionCore):
 
         Raises:
             ProfileRefused: no such file or tag.
+            RecordMalformed: a value holds "|".
             UnexpectedStatus: the card refuses.
         """
         out = []
@@ -256,7 +257,7 @@ class Reading(SessionCore):
             self.select(file.directory)
             found = [self._record(file, record, missing=True) for record in records]
             shown = [decode_record(record, data) if data else "" for record, data in zip(records, found, strict=True)]
-            out.append("".join(f"{item}|" for item in [name, *shown]) + "$")
+            out.append(driver_items(name, *shown) + "$")
         return "".join(out)
 
     # --- one record, one row, one piece

@@ -31,6 +31,22 @@ def to_bytes(text: str) -> bytes:
         raise RecordMalformed("the text holds what is no character", step="card.text", term="非法字符") from None
 
 
+def driver_items(*values: str) -> str:
+    """Items of the terminal driver interface, each ended by "|".
+
+    Raises:
+        RecordMalformed: one of them holds a "|", so that all behind it would move; the message gives its place.
+
+    Example:
+        >>> driver_items("X00000019", "张三")
+        'X00000019|张三|'
+    """
+    for place, value in enumerate(values, 1):
+        if "|" in value:
+            raise RecordMalformed(message("cards.text.bar", place=place), step="card.text", term="数据项")
+    return "".join(f"{value}|" for value in values)
+
+
 def strip(value: bytes) -> bytes:
     """Remove padding on the right.
 

@@ -337,9 +337,10 @@ def _show_driver_files(card: Any, profile: Any, names: list[str], *, full: bool,
     read = {file.path: (file, *card.read_file(file)) for file in map(profile.find, names)}
     if as_json:
         unread = {
-            f"{path}/{name}": driver_code(error) for path, (_, _, missing) in read.items()
+            path if name == path else f"{path}/{name}": driver_code(error)
+            for path, (_, _, missing) in read.items()
             for name, error in missing.items()
-        }  # fmt: skip
+        }
         say_json({"files": {path: values for path, (_, values, _) in read.items()}, "proved": None, "unread": unread})
         return
     for file, values, missing in read.values():

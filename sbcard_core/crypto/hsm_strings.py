@@ -83,6 +83,9 @@ class BasicStep1:
 
     Cards below 3.0 leave the external pair empty.
 
+    Raises:
+        MalformedHsmText: the terminal number is not of letters and digits.
+
     Example:
         >>> text = ("542600|0096DF21018649542600028141|03|542600D1560000050002814109FCC0B2|ACD2B737EB592356|"
         ...     "CEEC03C01AFD4974|A93C621824F093B2|8E18CF183BED0E13|")
@@ -101,6 +104,10 @@ class BasicStep1:
     external_original: bytes = b""
     terminal_no: str = ""
 
+    def __post_init__(self) -> None:
+        if not _TERMINAL_NO.fullmatch(self.terminal_no):
+            raise MalformedHsmText(message("cards.hsm.terminal"), step=_STEP, term="终端机编号")
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the text of ``iReadCardBas_HSM_Step1``.
@@ -116,9 +123,6 @@ class BasicStep1:
             raise MalformedHsmText("half of the external pair is missing", step=_STEP, term="加密机字符串")
         if items[2] not in ALGORITHMS:
             raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
-        terminal_no = items[8] if len(items) == 9 else ""
-        if not _TERMINAL_NO.fullmatch(terminal_no):
-            raise MalformedHsmText(message("cards.hsm.terminal"), step=_STEP, term="终端机编号")
         return cls(
             items[0],
             _hex(items[1], 13, "reset information"),
@@ -128,7 +132,7 @@ class BasicStep1:
             _hex(items[5], 8, "internal original data"),
             external,
             original,
-            terminal_no,
+            *items[8:],
         )
 
     def format(self) -> str:

@@ -14,7 +14,6 @@ import hmac
 import json
 import re
 import secrets
-import unicodedata
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from hashlib import scrypt, sha256
@@ -30,6 +29,7 @@ from sbcard_core.crypto.errors import (
 from sbcard_core.crypto.kcv import check_kcv
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.crypto.passphrase import new_passphrase, spellings
 from sbcard_core.errors import SBCardError
 from sbcard_core.files import open_input, replace_file
 from sbcard_core.messages import message
@@ -37,6 +37,8 @@ from sbcard_core.messages import message
 FORM: Final = "sbcard-keys-1"
 MAX_SIZE: Final = 1 << 20
 """A key store is small; a larger file is none."""
+LEAST_PASSPHRASE: Final = 12
+"""Characters."""
 COST: Final = 1 << 15
 """scrypt's N: 32 MiB and about a tenth of a second."""
 LEAST_COST: Final = 1 << 14
@@ -99,9 +101,7 @@ def save(
         TestKeyRefused: a published example key in a store that is not marked as test keys.
         SBCardError: the passphrase is too short, or the cost out of range.
     """
-    words, *_ = _spellings(passphrase)
-    if len(passphrase) < 12:
-        raise SBCardError(message("cards.passphrase.short"), step=_STEP, term="口令")
+    words = new_passphrase(passphrase, LEAST_PASSPHRASE, _STEP)
     if not _cost_is_right(cost):
         raise SBCardError(f"scrypt's cost is a power of two from {LEAST_COST} to {MOST_COST}", step=_STEP)
     if path.exists() and generation <= _head_of(_read(path))["generation"]:
@@ -148,7 +148,7 @@ def load(path: Path, passphrase: str, *, least_generation: int = 0, simulator: b
     whole = _read(path)
     head = _head_of(whole)
     claimed = _unb64(head.pop("check"))
-    for words in _spellings(passphrase):
+    for words in spellings(passphrase, _STEP):
         cipher_key, check_key = _stretch(words, _unb64(head["salt"]), head["n"])
         if hmac.compare_digest(hmac.digest(check_key, _bytes(head), "sha256"), claimed):
             break
@@ -228,22 +228,6 @@ def _gcm(key: bytes) -> Any:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
 
     return AESGCM(key)
-
-
-def _spellings(passphrase: str) -> tuple[bytes, ...]:
-    """The one spelling a file is written with, and the one it was typed in where that differs.
-
-    Systems and input methods write the same characters in several ways: é as one or two, letters in full width. NFKC
-    makes them one (NIST SP 800-63B 5.1.1.2). Files of before were written with what was typed.
-
-    Raises:
-        SBCardError: half a character; the message repeats nothing of it.
-    """
-    try:
-        typed, plain = passphrase.encode("utf-8"), unicodedata.normalize("NFKC", passphrase).encode("utf-8")
-    except UnicodeEncodeError:
-        raise SBCardError(message("cards.passphrase.text"), step=_STEP, term="口令") from None
-    return (plain,) if typed == plain else (plain, typed)
 
 
 def _stretch(words: bytes, salt: bytes, cost: int) -> tuple[bytes, bytes]:

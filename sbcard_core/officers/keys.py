@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbcard_core.crypto.errors import HolderFailed
+from sbcard_core.crypto.passphrase import new_passphrase, spellings
 from sbcard_core.crypto.pkcs11_tokens import asking, open_session, package
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import read_input
@@ -27,18 +28,17 @@ def new_key(passphrase: str) -> tuple[bytes, str]:
     """A new Ed25519 key: the encrypted private key as PEM (PKCS #8), and the public key as PEM.
 
     Raises:
-        InvalidValue: the passphrase is shorter than 8 characters.
+        InvalidValue: the passphrase is shorter than 8 characters, or no text.
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - not needed to read a roll
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
-    if len(passphrase) < LEAST_PASSPHRASE:
-        raise InvalidValue(message("officers.passphrase", least=LEAST_PASSPHRASE), step=_STEP, term="口令")
+    words = new_passphrase(passphrase, LEAST_PASSPHRASE, _STEP)
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.encode()),
+        serialization.BestAvailableEncryption(words),
     )
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return private, key.public_key().public_bytes(serialization.Encoding.PEM, form).decode("ascii")
@@ -190,12 +190,16 @@ def _private(pem: bytes, passphrase: Callable[[], str]) -> "PrivateKey":
 
     if b"ENCRYPTED" not in pem:  # a key anybody can read proves nobody
         raise InvalidValue(message("officers.key_form"), step=_STEP, term="密钥文件")
-    try:
-        key = serialization.load_pem_private_key(pem, passphrase().encode())
-    except UnsupportedAlgorithm as error:
-        raise InvalidValue(message("officers.key_form"), step=_STEP, term="密钥文件") from error
-    except ValueError:
-        raise ApprovalRefused("proof", message("officers.wrong_passphrase")) from None
+    for words in spellings(passphrase(), _STEP):
+        try:
+            key = serialization.load_pem_private_key(pem, words)
+            break
+        except UnsupportedAlgorithm as error:
+            raise InvalidValue(message("officers.key_form"), step=_STEP, term="密钥文件") from error
+        except ValueError:
+            continue
+    else:
+        raise ApprovalRefused("proof", message("officers.wrong_passphrase"))
     if not isinstance(key, (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
         raise InvalidValue(message("officers.key_form"), step=_STEP, term="密钥文件")
     return key

@@ -23,6 +23,7 @@ from sbcard_core.card.profiles.v2 import SAMPLE
 from sbcard_core.card.purse import Proof, Purse
 from sbcard_core.card.session import CardSession
 from sbcard_core.card.torn import Action, Evidence, Settlement, Verdict
+from sbcard_core.crypto.errors import MalformedHsmText
 from sbcard_core.crypto.rules import Df04Command
 from sbcard_core.errors import Refused, SBCardError
 from tests.card import tearing
@@ -474,3 +475,18 @@ def test_a_log_is_rows_and_a_file_of_another_kind_none() -> None:
     purse = Purse(channel, profile=replace(SAMPLE, more_files=(whole,)))
     purse.select()
     assert purse.log() is None
+
+
+def test_an_item_with_a_bar_moves_no_other() -> None:
+    """What callers of the driver interface split at "|": a name, an address, a terminal's number."""
+    full = open_session(make_card(), holder=make_holder()).read_basic()
+    for place, changed in ((5, replace(full, name="张|三")), (2, replace(full, id_number="1|2"))):
+        with pytest.raises(RecordMalformed, match=f"item {place} "):
+            changed.driver_line(make_card().atr)
+    for terminal, device in (("43|01", ""), ("", "设备|1")):
+        with pytest.raises(RecordMalformed, match="would move"):
+            full.driver_line(make_card().atr, terminal, device)
+    session = open_session(make_card(), holder=make_holder())
+    with pytest.raises(MalformedHsmText, match="terminal number"):
+        session.begin_basic("4301|")
+    assert session.begin_basic("430100000001").format().count("|") == 9

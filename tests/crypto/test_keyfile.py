@@ -331,9 +331,17 @@ def test_a_file_written_with_the_passphrase_as_typed_opens_still(
 ) -> None:
     typed = f"cafe\u0301 {WORDS}"
     with monkeypatch.context() as before:
-        before.setattr(keyfile, "_spellings", lambda words: (words.encode("utf-8"),))
+        before.setattr(keyfile, "new_passphrase", lambda words, *_: words.encode("utf-8"))
         keyfile.save(tmp_path / "keys", masters(), typed, cost=keyfile.LEAST_COST)
     keyfile.load(tmp_path / "keys", typed).close()
+
+
+@pytest.mark.parametrize("short", ["elevensigns", "e\u0301" * 11, "\ufdfa" * 11, "Ｅ" * 11, "\u110b\u1161\u11ab" * 11])
+def test_the_characters_of_a_passphrase_count_and_not_the_keys_they_take(tmp_path: Path, short: str) -> None:
+    with pytest.raises(SBCardError, match="12 characters"):
+        keyfile.save(tmp_path / "keys", masters(), short, cost=keyfile.LEAST_COST)
+    assert not (tmp_path / "keys").exists()
+    keyfile.save(tmp_path / "keys", masters(), short + "x", cost=keyfile.LEAST_COST)
 
 
 def test_half_a_character_is_no_passphrase(tmp_path: Path) -> None:

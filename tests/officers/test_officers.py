@@ -222,6 +222,33 @@ def test_keys_that_prove_nobody_are_refused(keys) -> None:
     assert SECRET not in repr(KeyFile("li", keys["li"][0], lambda: SECRET))
 
 
+@pytest.mark.parametrize(
+    ("written", "typed"), [("Café à la carte", "Cafe\u0301 a\u0300 la carte"), ("Wang-2026！", "Ｗａｎｇ－２０２６!")]
+)
+def test_one_passphrase_in_any_spelling_opens_an_officers_key(written: str, typed: str) -> None:
+    """NIST SP 800-63B 5.1.1.2; a key encrypted elsewhere with what was typed opens too."""
+    for first in (written, typed):
+        pem_text, _ = new_key(first)
+        for words in (written, typed):
+            KeyFile("li", pem_text, lambda words=words: words)
+        with refused("proof"):
+            KeyFile("li", pem_text, lambda: typed + "x")
+        made_elsewhere = serialization.BestAvailableEncryption(first.encode())
+        key = ec.generate_private_key(ec.SECP256R1())
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        KeyFile("li", key.private_bytes(*form, made_elsewhere), lambda first=first: first)
+
+
+def test_a_passphrase_of_half_a_character_or_too_few_is_refused_by_name(keys) -> None:
+    for call in (lambda: new_key(SECRET + "\udcff"), lambda: KeyFile("li", keys["li"][0], lambda: SECRET + "\udcff")):
+        with pytest.raises(InvalidValue, match="half a character") as no:
+            call()
+        assert SECRET not in str(no.value)
+    for short in ("seven 7", "e\u0301" * 7, "Ｅ" * 7, "\ufdfa" * 7):
+        with pytest.raises(InvalidValue, match="8 characters"):
+            new_key(short)
+
+
 def test_the_list_of_officers(tmp_path, keys) -> None:
     path = tmp_path / "officers.toml"
     row = f'[[officer]]\nid = "li"\nname = "李审核"\npublic_key = """\n{keys["li"][1]}"""\n'

@@ -20,6 +20,7 @@ from readers.errors import (
 )
 from readers.sscard import Interface, SSCardReader
 from readers.sscard_abi import CODES, FUNCTIONS, failure
+from readers.sscard_driver import Driver
 from readers.sscard_guard import Out
 from readers.sscard_items import parse_basic
 from sbcard_core.card.errors import (
@@ -286,3 +287,44 @@ def test_a_driver_reads_the_files_that_are_named(library: Path, monkeypatch: pyt
     code, text = shown_by(*where, "SSSE/EF06", "--json")
     assert (code, json.loads(text)["unread"]["SSSE/EF06/name"]) == (0, -27010)
     assert "6982" in shown_by(*where, "SSSE/EF06")[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (-51, PinWrong), (-52, PinLocked), (-31, PinEntryFailed), (-32, PinEntryFailed), (-33, PinEntryFailed),
+        (-25538, UnexpectedStatus), (-25536, UnexpectedStatus), (-27011, UnexpectedStatus),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_costs_a_try_is_not_provoked_again(
+    reader: SSCardReader, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[SBCardError]
+) -> None:
+    """A wrong PIN, or a wrong answer to the card's key: another question would count as another try."""
+    card = reader.connect_card()
+    asked: list[int] = []
+
+    def call(_: Driver, name: str, *arguments: int | str) -> bytes:
+        asked.append(len(str(arguments[-1]).split("|")))
+        raise failure(code if len(asked) != 1 or fails_at_once else -25, name)
+
+    monkeypatch.setattr(Driver, "call", call)
+    files = {"SSSE/EF06": [8, 9, 10], "SSSE/EF05": [2]}
+    for fails_at_once in (True, False):
+        asked.clear()
+        with pytest.raises(SBCardError) as refused:
+            card.read(files)
+        assert len(asked) == (1 if fails_at_once else 2)
+        assert type(refused.value) is kind or not fails_at_once
+
+
+def test_a_value_with_the_end_of_an_item_is_not_written(reader: SSCardReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stand in the next record."""
+    card = reader.connect_card()
+    sent: list[str] = []
+    monkeypatch.setattr(Driver, "call", lambda _, name, *arguments: sent.append(arguments[-1]) or b"\0")
+    for home in ("长沙市|1号", "长沙市$1号", "|"):
+        with pytest.raises(InvalidValue, match="end items and files"):
+            card.write("DF01/EF06", {0x23: home, 0x28: "13800000000"})
+    assert sent == []
+    card.write("DF01/EF06", {0x23: "长沙市1号", 0x28: "13800000000"})
+    assert sent == ["DF01EF06|长沙市1号|13800000000|$"]
