@@ -95,10 +95,10 @@ def enrol(store: Store, batches: Iterable[CheckedBatch]) -> EnrolmentReport:
                 _take(connection, name, batch, count)
                 if batch.summary is not None:  # the last batch of its file
                     _close(connection, name, digest, count)
-        if skip:
-            report.files.pop(name, None)
-        else:
+        if not skip:
             report.files[name] = count
+        elif not is_first:  # what was counted of it so far
+            report.files.pop(name, None)
     return report
 
 

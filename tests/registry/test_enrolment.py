@@ -78,7 +78,7 @@ def test_files_of_one_name_in_one_call_are_told_apart(world: ModuleType, store: 
     first, second = world.batch(tmp_path / "a", [1, 2]), world.batch(tmp_path / "b", [3])
     report = enrolment.enrol(store, [first, second])
     assert (report.changed, report.repeated) == (["c1.csv"], [])
-    assert rows(store, schema.person) == 2
+    assert (list(report.files), report.total().enrolled, rows(store, schema.person)) == (["c1.csv"], 2, 2)
 
 
 def test_a_person_of_an_earlier_file_is_a_finding(world: ModuleType, store: Store, tmp_path: Path) -> None:
