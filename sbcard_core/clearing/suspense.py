@@ -225,7 +225,7 @@ def _check(connection: sa.Connection, lines: Sequence[Held], way: Exit) -> dict[
 
 
 def _renumbered(connection: sa.Connection, lines: Sequence[Held]) -> set[Held]:
-    """Genuine purchases whose terminal had used their serial number before, for another purchase that was paid."""
+    """Genuine purchases whose terminal used their serial number for another one too, paid before or now."""
     paid = schema.offline_purchase.c
     slots = {(one.terminal_no, one.terminal_txn_no) for one in lines}
     wanted = rows_as_table(connection, (paid.terminal_no, paid.terminal_txn_no), slots)
@@ -234,9 +234,13 @@ def _renumbered(connection: sa.Connection, lines: Sequence[Held]) -> set[Held]:
         wanted, schema.offline_purchase, same
     )
     rows = connection.execute(query.where(paid.status == int(TacStatus.VERIFIED)))
-    others = {(row[0], row[1]): tuple(row[2:]) for row in rows}
-    mine = {one: (one.card_no, one.at, one.amount_fen) for one in lines if one.status in _GENUINE}
-    return {one for one in mine if others.get((one.terminal_no, one.terminal_txn_no), mine[one]) != mine[one]}
+    holders = {(row[0], row[1]): tuple(row[2:]) for row in rows}
+    found = set()
+    for one in lines:
+        mine = (one.card_no, one.at, one.amount_fen)
+        if holders.setdefault((one.terminal_no, one.terminal_txn_no), mine) != mine and one.status in _GENUINE:
+            found.add(one)
+    return found
 
 
 def _transfer(way: Exit, one: Held, on: date, *, is_renumbered: bool) -> Transfer:

@@ -434,6 +434,22 @@ def test_a_purchase_that_a_clerk_decides_is_paid_under_a_serial_number_used_agai
     assert (len(held(store)), merchants(ledger)) == (3, 101 + 5000 + 101)
 
 
+def test_two_purchases_under_one_serial_number_leave_by_one_decision(
+    store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
+) -> None:
+    """Neither was paid before, and a copy of one does not pass with them."""
+    enrol(store, "B00000089", bytes(8).hex())
+    move(store, "B00000089", "2014-06-30", to_state=2)
+    days = (datetime(2014, 7, 3, 10), datetime(2014, 8, 4, 10))  # noqa: DTZ001
+    two = [purchase(1, keys, at=at, card_no="B00000089", factor=bytes(8), amount_fen=5000) for at in days]
+    clear_journal(store, ledger, journal(tmp_path, [*two, two[1]]), keys, on=LATER)
+    one, other, copy = held(store)
+    with pytest.raises(SuspenseRefused, match="line 4 .* was paid before"):
+        leave(store, ledger, officers, Exit.RELEASE, [one, other, copy])
+    assert leave(store, ledger, officers, Exit.RELEASE, [other, one]) == merchants(ledger) == 10_000
+    assert held(store) == [copy]
+
+
 def test_a_released_record_holds_its_serial_number(
     store: Store, ledger: Ledger, keys: MasterKeys, officers: Officers, tmp_path: Path
 ) -> None:
