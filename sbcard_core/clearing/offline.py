@@ -288,7 +288,7 @@ class _First(_Run):
         insert_many(self.connection, schema.finding, _FINDING_COLUMNS, findings)
 
     def _detail(self, line: Line, status: ClearingStatus) -> str:
-        why = f"({self.check.reasons[line.line]})" if status is ClearingStatus.NOT_ELIGIBLE else ""
+        why = f"({self.check.reasons[line.line].zh})" if status is ClearingStatus.NOT_ELIGIBLE else ""
         read = {"line": line.line, "what": f"{status.message.zh}{why}", "amount": yuan(line.amount_fen)}
         if isinstance(line, Purchase):
             return message("clearing.held", **read, terminal=line.terminal_no, number=line.terminal_txn_no).zh

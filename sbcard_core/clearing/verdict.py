@@ -13,7 +13,7 @@ from sbcard_core.clearing.keys import KeyVersions
 from sbcard_core.crypto import tac
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.keystore import MasterKeys
-from sbcard_core.eligibility import Eligibility, Purpose, Reason, Use
+from sbcard_core.eligibility import Eligibility, Purpose, Use
 from sbcard_core.messages import Message, message
 from sbcard_core.store import rows_as_table, schema
 
@@ -88,7 +88,7 @@ class PurchaseCheck:
         self._keys = keys
         self._eligibility = eligibility
         self._on = on
-        self.reasons: dict[int, Reason] = {}
+        self.reasons: dict[int, Message] = {}
         """Why lines are NOT_ELIGIBLE, by line number."""
 
     def statuses(self, lines: Sequence[Purchase | Unreadable], taken: Mapping[Slot, int]) -> list[ClearingStatus]:
@@ -152,7 +152,7 @@ class PurchaseCheck:
         uses = [Use(Purpose.PURSE, _day(p), card_no=p.card_no) for p in purchases]
         for p, decision in zip(purchases, self._eligibility.may_many(self._connection, uses), strict=True):
             if not decision.is_allowed:
-                self.reasons[p.line] = decision.reason
+                self.reasons[p.line] = decision.message
                 yield p.line, ClearingStatus.NOT_ELIGIBLE
 
     def _factors(self, card_nos: set[str]) -> dict[str, str]:

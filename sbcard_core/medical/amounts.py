@@ -3,6 +3,7 @@
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 from sbcard_core.values import parse_yuan, yuan
 
 ALL_BP: Final = 10_000
@@ -49,7 +50,7 @@ def numeric(amount_fen: int) -> str:
         ('1234.56', '-0.05')
     """
     if abs(amount_fen) > AMOUNT_MAX:
-        raise InvalidValue("amount does not fit numeric(16,2)", step="medical.numeric", term="金额", advice="check it")
+        raise InvalidValue(message("medical.amount"), step="medical.numeric", term="金额")
     return yuan(amount_fen)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.bill import Bill, person_number
-from sbcard_core.medical.catalogue import Catalogue, Charge, TotalsDisagree, UnknownItem, refused
+from sbcard_core.medical.catalogue import CATALOGUE_STEP, Catalogue, Charge, TotalsDisagree, UnknownItem, refused
 from sbcard_core.medical.faults import at_field, check
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import NoPolicy, NotCovered, Policy, YearSpan
@@ -18,6 +18,7 @@ from sbcard_core.medical.split import Split, split
 from sbcard_core.medical.status import SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit
 from sbcard_core.medical.years import Key, Years
+from sbcard_core.messages import message
 
 
 class SpansYears(InvalidValue):
@@ -93,7 +94,7 @@ class Assessor:
         self._catalogues: dict[str, Catalogue] = {}
         for catalogue in catalogues:
             if self._catalogues.setdefault(catalogue.region, catalogue) is not catalogue:
-                raise refused(f"two catalogues of the region {catalogue.region!r}")
+                raise refused("region_twice", region=repr(catalogue.region))
 
     def prepare(self, bill: Bill) -> Prepared:
         """Find the tables of a bill, grade its lines.
@@ -113,13 +114,13 @@ class Assessor:
         lines = self._graded(bill) if Charge in map(type, bill.lines) else bill.lines
         for at, line in enumerate(lines, start=1):
             if not line.agrees():  # type: ignore[union-attr]
-                what = f"line {at} (费用明细): pric times cnt is not det_item_fee_sumamt {line.det_item_fee_sumamt}"
-                raise TotalsDisagree(what, step="Bill", term="费用明细")
+                fault = message("medical.line.product", line=at, fen=line.det_item_fee_sumamt)
+                raise TotalsDisagree(fault, step="Bill", term="费用明细")
         if bill.medfee_sumamt is not None:
             total = sum(line.det_item_fee_sumamt for line in lines)
             if bill.medfee_sumamt != total:
-                what = f"medfee_sumamt (费用合计) is {bill.medfee_sumamt}, the lines add up to {total}"
-                raise TotalsDisagree(what, step="Bill", term="费用合计")
+                fault = at_field("medical.bill.total", "medfee_sumamt", found=bill.medfee_sumamt, total=total)
+                raise TotalsDisagree(fault, step="Bill", term="费用合计")
         key = (bill.psn_no, bill.insutype, year, benefit.bucket)
         return Prepared(bill, policy, lines, key)  # type: ignore[arg-type]
 
@@ -130,9 +131,7 @@ class Assessor:
             return policy, int(ends[:4])
         if policy.year_span is YearSpan.BEGIN:
             return self._find(bill.insutype, begins, bill.insuplc_admdvs), int(begins[:4])
-        raise SpansYears(
-            "the visit runs over two years", step="Bill", term="跨年结算", advice="settle each year by itself"
-        )
+        raise SpansYears(message("medical.bill.two_years"), step="Bill", term="跨年结算")
 
     def _find(self, insutype: str, day: str, region: str) -> Policy:
         key = (insutype, day, region)
@@ -145,15 +144,17 @@ class Assessor:
         region = bill.mdtrtarea_admvs or bill.insuplc_admdvs
         catalogue = self._catalogues.get(region) or self._catalogues.get("")
         if catalogue is None:
-            raise UnknownItem(f"no catalogue of {region!r}", step="medical.catalogue", term="医保目录")
+            raise UnknownItem(
+                message("medical.no_catalogue", region=repr(region)), step=CATALOGUE_STEP, term="医保目录"
+            )
         last = date.fromisoformat(bill.last_day)
         lines: list[FeeLine] = []
         try:
             for x in bill.lines:
                 lines.append(catalogue.grade(x, last, bill.level) if isinstance(x, Charge) else x)
         except InvalidValue as error:
-            what = f"line {len(lines) + 1} (费用明细): {error.what}"
-            raise type(error)(what, step=error.step, term=error.term, advice=error.advice) from None
+            what = message("medical.line.number", line=len(lines) + 1, fault=error.message)
+            raise type(error)(what, step=error.step, term=error.term) from None
         return lines
 
     @staticmethod
@@ -167,7 +168,7 @@ class Assessor:
         before = years.of(prepared.key)
         result = split(prepared.lines, prepared.policy, before, visit)
         if not result.medfee_sumamt:
-            raise InvalidValue("nothing is charged", step="Bill", term="费用合计")
+            raise InvalidValue(message("medical.bill.nothing"), step="Bill", term="费用合计")
         return Assessed(prepared, visit, before, result)
 
     def assess_many(self, bills: Iterable[Bill], years: Years) -> list[Assessed | SettleStatus]:

@@ -16,7 +16,7 @@ from sbcard_core.medical.cancel import CANCELLED_CODE, REFUNDED_CODE, Cancellati
 from sbcard_core.medical.catalogue import Catalogue
 from sbcard_core.medical.desk import Desk, Outcome, again, refused_outcome
 from sbcard_core.medical.eligible import not_eligible
-from sbcard_core.medical.faults import message_fault, returned_fault, shown
+from sbcard_core.medical.faults import at_field, message_fault, returned_fault, shown
 from sbcard_core.medical.lines import FeeLine
 from sbcard_core.medical.policy import Policy
 from sbcard_core.medical.records import Settlement, cancelled_among, find, reversed_among
@@ -28,6 +28,7 @@ from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.totals import DailyTotal, Detail, daily_totals, details
 from sbcard_core.medical.visit import Accumulators
 from sbcard_core.medical.years import Years
+from sbcard_core.messages import Message, message
 from sbcard_core.store import Store
 
 CHUNK_BILLS: Final = 2000
@@ -237,16 +238,15 @@ class MedicalBilling:
             InvalidValue: no number of a person, a year that is none, an insurance nobody knows.
         """
         if not is_id(psn_no):
-            raise _asked_wrong("psn_no (人员编号) is empty, too long or no text", "give the insured person's number")
+            raise _asked_wrong(at_field("medical.bill.id", "psn_no"))
         if type(year) is not int or not MINYEAR <= year <= MAXYEAR:
-            raise _asked_wrong(f"the year (年度) is {shown(year)}", "give a whole number (int) such as 2014")
+            raise _asked_wrong(message("medical.asked.year", found=shown(year)))
         psn_no = person_number(psn_no)
         with self._store.begin() as connection:
             years = Years().load(connection, [psn_no]).buckets()
         known = self._assessor.book.insutypes
         if insutype not in known and not any(key[1] == insutype for key in years):
-            what = f"no table of the insurance (险种) {shown(insutype)}"
-            raise _asked_wrong(what, f"give one of {', '.join(known)}, or load its table")
+            raise _asked_wrong(message("medical.asked.insurance", found=shown(insutype), known=", ".join(known)))
         return {key[3]: found for key, found in years.items() if key[:3] == (psn_no, insutype, year)}
 
     def settlement(self, setl_id: str) -> Split | None:
@@ -345,8 +345,8 @@ class _GiveUp(Exception):
         super().__init__(f"the books answered {status.name}")
 
 
-def _asked_wrong(what: str, advice: str) -> InvalidValue:
-    return InvalidValue(what, step="medical.accumulators", term="年度累计", advice=advice)
+def _asked_wrong(what: Message) -> InvalidValue:
+    return InvalidValue(what, step="medical.accumulators", term="年度累计")
 
 
 def _chunks(items: Iterable[_Item], numbers_of: Callable[[_Item], tuple[object, ...]]) -> Iterator[list[_Item]]:

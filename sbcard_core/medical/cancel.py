@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sbcard_core.ledger import Ledger, Transfer, is_id, is_timestamp, lock_for_posting
 from sbcard_core.medical.bill import person_number
-from sbcard_core.medical.faults import at_field, message_fault, named
+from sbcard_core.medical.faults import at_field, message_fault
 from sbcard_core.medical.records import (
     COLUMNS,
     PAID_PARTS,
@@ -29,7 +29,7 @@ from sbcard_core.medical.split import AMOUNT_FIELDS, FundPay, Split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators
 from sbcard_core.medical.years import Years
-from sbcard_core.messages import Message
+from sbcard_core.messages import Message, message
 from sbcard_core.store import Store, insert_many, schema
 
 CANCELLED_CODE: Final = "medical.cancel"
@@ -37,9 +37,9 @@ REFUNDED_CODE: Final = "medical.refund"
 
 
 _WHY: Final = {
-    SettleStatus.EXISTS_DIFFERENT: f"{named('msgid')} is that of another message",
-    SettleStatus.UNKNOWN_SETTLEMENT: "there is no such settlement, or it is another person's",
-    SettleStatus.NOT_CANCELLABLE: "it is itself a cancellation or refund",
+    SettleStatus.EXISTS_DIFFERENT: at_field("medical.message.taken", "msgid"),
+    SettleStatus.UNKNOWN_SETTLEMENT: message("medical.message.no_settlement"),
+    SettleStatus.NOT_CANCELLABLE: message("medical.message.no_original"),
 }
 
 
@@ -103,13 +103,13 @@ def cancel_in(
     return status
 
 
-def _why(connection: sa.Connection, asked: Cancellation, status: SettleStatus) -> str | Message:
+def _why(connection: sa.Connection, asked: Cancellation, status: SettleStatus) -> Message | None:
     if status is not SettleStatus.MALFORMED:
-        return _WHY.get(status, "")
+        return _WHY.get(status)
     if not is_id(asked.setl_id) or not is_id(asked.msgid):
         return at_field("medical.message.number", "msgid" if is_id(asked.setl_id) else "setl_id")
     original = find(connection, [asked.setl_id]).get(asked.setl_id)
-    return message_fault({}, asked.at, original.at if original else "") or ""
+    return message_fault({}, asked.at, original.at if original else "")
 
 
 def cancel_all(ledger: Ledger, connection: sa.Connection, asked: Sequence[Cancellation]) -> list[SettleStatus]:

@@ -16,8 +16,10 @@ from typing import Any, Final
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.lines import FeeLine, Grade, half_up
+from sbcard_core.messages import message
 
 ANY_LEVEL: Final = "*"
+CATALOGUE_STEP: Final = "medical.catalogue"
 
 
 class CatalogueRefused(InvalidValue):
@@ -101,7 +103,7 @@ class Catalogue:
             entries = sorted(given, key=lambda entry: entry.begins)
             for one, other in pairwise(entries):
                 if one.begins == other.begins or (one.until is not None and one.until > other.begins):
-                    raise refused(f"{code}: entries overlap on {other.begins}")
+                    raise refused("overlap", code=code, on=other.begins)
             self._items[code] = (name, [entry.begins for entry in entries], entries)
 
     def find(self, code: str, on: date) -> tuple[str, Entry | None]:
@@ -122,12 +124,8 @@ class Catalogue:
         on = charge.on or on
         name, entry = self.find(charge.code, on)
         if entry is None and not self._unlisted_is_ownpay:
-            raise UnknownItem(
-                f"item {charge.code!r} is not in the catalogue on {on}",
-                step="medical.catalogue",
-                term="医保目录",
-                advice="correct the code, or load the catalogue of that day",
-            )
+            what = message("medical.no_item", code=repr(charge.code), on=on)
+            raise UnknownItem(what, step=CATALOGUE_STEP, term="医保目录")
         limit = entry.limit(level) if entry else None
         line = FeeLine(
             name,
@@ -139,9 +137,8 @@ class Catalogue:
             entry.selfpay_prop_bp if entry else 0,
         )
         if half_up(Fraction(charge.pric) * Fraction(charge.cnt)) != charge.det_item_fee_sumamt:
-            raise TotalsDisagree(
-                f"price times quantity of {charge.code!r} is not the charge", step="medical.catalogue", term="费用明细"
-            )
+            what = message("medical.item_product", code=repr(charge.code))
+            raise TotalsDisagree(what, step=CATALOGUE_STEP, term="费用明细")
         return line
 
 
@@ -155,25 +152,25 @@ def parse_catalogue(text: str) -> Catalogue:
         table = tomllib.loads(text)
         unlisted = table["unlisted"]
         if unlisted not in ("refuse", "ownpay") or not isinstance(table["region"], str):
-            raise refused("unlisted or region")
+            raise refused("entry", entry="unlisted, region")
         if type(table["sample"]) is not bool or type(table["source"]) is not str:
-            raise refused("sample or source")
+            raise refused("entry", entry="sample, source")
         if unknown := table.keys() - {"region", "sample", "source", "unlisted", "item"}:
-            raise refused(f"unknown entry {min(unknown)}")
+            raise refused("unknown", entry=min(unknown))
         items: dict[str, tuple[str, list[Entry]]] = {}
         for item in table["item"]:
             if unknown := item.keys() - {"code", "name", "entries"}:
-                raise refused(f"item {item['code']}: unknown entry {min(unknown)}")
+                raise refused("unknown", entry=f"{item['code']}.{min(unknown)}")
             if items.setdefault(item["code"], (item["name"], [])) != (item["name"], []):
-                raise refused(f"item {item['code']} stands twice")
+                raise refused("twice", code=item["code"])
             items[item["code"]] = (item["name"], [_entry(entry) for entry in item["entries"]])
         return Catalogue(table["region"], items, unlisted_is_ownpay=unlisted == "ownpay", sample=table["sample"])
     except tomllib.TOMLDecodeError as error:
-        raise refused(str(error)) from None
+        raise refused("toml", error=str(error)) from None
     except CatalogueRefused:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise refused(f"missing or of the wrong kind: {error}") from None
+        raise refused("kind", error=str(error)) from None
 
 
 def sample_catalogue() -> Catalogue:
@@ -189,13 +186,14 @@ def _entry(table: Mapping[str, Any]) -> Entry:
     grade = Grade(table["grade"])
     days = type(begins) is date and (until is None or (type(until) is date and until > begins))
     if unknown or not days or type(bp) is not int or (bp and grade is not Grade.B):
-        raise refused(f"entry {dict(table)}")
+        raise refused("entry", entry=str(dict(table)))
     limits = {level: Decimal(text) for level, text in table.get("limit_fen", {}).items()}
     for limit in limits.values():
         FeeLine("", grade, 0, Decimal(1), Decimal(1), limit, bp)  # its own limits of what a number may be
     return Entry(begins, until, grade, bp, limits)
 
 
-def refused(what: str) -> CatalogueRefused:
+def refused(fault: str, /, **parameters: object) -> CatalogueRefused:
     """The error of a catalogue, for this module and whoever holds several."""
-    return CatalogueRefused(f"catalogue: {what}", step="medical.catalogue", term="医保目录", advice="correct the entry")
+    what = message("medical.catalogue", fault=message(f"medical.table.{fault}", **parameters))
+    return CatalogueRefused(what, step=CATALOGUE_STEP, term="医保目录")

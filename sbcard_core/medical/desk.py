@@ -11,13 +11,15 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import AccountKind
 from sbcard_core.medical.assess import Assessed, Assessor, Prepared, status_of
 from sbcard_core.medical.bill import Bill, lines_json
-from sbcard_core.medical.faults import named
+from sbcard_core.medical.faults import at_field
 from sbcard_core.medical.records import LOOKUP_IDS, Row, Settlement, encode
 from sbcard_core.medical.split import Split
 from sbcard_core.medical.status import SettleStatus
 from sbcard_core.medical.visit import VisitKind
 from sbcard_core.medical.years import Key, Years
+from sbcard_core.messages import message
 from sbcard_core.store import schema
+from sbcard_core.values import yuan
 
 _ACCOUNT: Final = schema.account.c
 _MINE: Final = (
@@ -70,8 +72,8 @@ class Desk:
         bill = one.bill
         for field, name in (("personal_account", bill.personal_account), ("family_account", bill.family_account)):
             if name and name not in self._held:
-                detail = f"{named(field)} is no open account of the kind PERSONAL_MEDICAL"
-                return Outcome(SettleStatus.UNKNOWN_ACCOUNT, bill.msgid, detail=detail), None
+                detail = at_field("medical.bill.account", field)
+                return Outcome(SettleStatus.UNKNOWN_ACCOUNT, bill.msgid, detail=str(detail)), None
         account = bill.purse.balance_fen if bill.purse else self._held.get(bill.personal_account, 0)
         same = bill.family_account == bill.personal_account
         try:
@@ -80,8 +82,8 @@ class Desk:
             return refused_outcome(bill, error), None
         split, purse = assessed.split, bill.purse
         if purse and not (self._presettle and purse.paid_fen is None) and purse.paid_fen != split.acct_pay:
-            detail = f"the card has to pay {split.acct_pay} fen"
-            return Outcome(SettleStatus.CARD_PAYMENT_DIFFERS, bill.msgid, detail=detail), None
+            detail = message("medical.card_pays", amount=yuan(split.acct_pay))
+            return Outcome(SettleStatus.CARD_PAYMENT_DIFFERS, bill.msgid, detail=str(detail)), None
         self._count(one.key, bill, split)
         status = SettleStatus.PRESETTLED if self._presettle else SettleStatus.SETTLED
         outcome = Outcome(status, bill.msgid, split, account - split.acct_pay)
@@ -129,8 +131,8 @@ def again(bill: Bill, row: Row, cancellation: Row | None) -> Outcome:
     """The answer to a number that is taken, and perhaps cancelled."""
     if row.reverses is None and row.bill and json.loads(row.bill)["digest"] == bill.digest():
         if cancellation is not None:
-            detail = f"settled, and cancelled by {cancellation.setl_id} at {cancellation.at}"
-            return Outcome(SettleStatus.CANCELLED, bill.msgid, detail=detail)
+            detail = message("medical.cancelled", setl_id=cancellation.setl_id, at=cancellation.at)
+            return Outcome(SettleStatus.CANCELLED, bill.msgid, detail=str(detail))
         return Outcome(SettleStatus.EXISTS, bill.msgid, row.split)
     return Outcome(SettleStatus.EXISTS_DIFFERENT, bill.msgid)
 

@@ -27,5 +27,5 @@ def not_eligible(connection: sa.Connection, eligibility: Eligibility, bills: Seq
 def _outcome(bill: Bill, decision: Decision) -> Outcome:
     status = SettleStatus.REFERRED if decision.answer is Answer.REFER else SettleStatus.NOT_ELIGIBLE
     field = "card_no" if decision.reason.startswith("card.") else "psn_no"
-    detail = at_field("medical.bill.eligibility", field, day=bill.last_day, reason=decision.reason.value)
+    detail = at_field("medical.bill.eligibility", field, day=bill.last_day, reason=decision.message)
     return Outcome(status, bill.msgid, detail=str(detail))

@@ -74,27 +74,19 @@ def check(bill: object) -> Bill:
     return bill
 
 
-def shown(value: object) -> str:
+def shown(value: object) -> str | Message:
     """A value as a message may show it: short, and nothing that might be a citizen number.
 
     Example:
-        >>> shown("2014-02-30T10:00:00"), shown(3), shown("11010519491231002X"), shown([1])
+        >>> shown("2014-02-30T10:00:00"), shown(3), str(shown("11010519491231002X")), str(shown([1]))
         ("'2014-02-30T10:00:00'", '3', 'a long number', 'a list')
     """
     if value is None or type(value) in (bool, int, float, str):
         text = repr(value)
-        return "a long number" if _NUMBER.search(text) else text if len(text) <= 40 else f"{text[:36]}…"
-    return f"a {type(value).__name__}"
-
-
-def named(field: str) -> str:
-    """A field with its Chinese term.
-
-    Example:
-        >>> named("at")
-        'at (结算时间)'
-    """
-    return f"{field} ({TERMS[field]})"
+        if _NUMBER.search(text):
+            return message("medical.shown.number")
+        return text if len(text) <= 40 else f"{text[:36]}…"
+    return message("medical.shown.kind", kind=type(value).__name__)
 
 
 def at_field(code: str, field: str, **parameters: object) -> Message:

@@ -13,6 +13,7 @@ from sbcard_core.medical.bill import Bill
 from sbcard_core.medical.catalogue import TotalsDisagree
 from sbcard_core.medical.policy import CATASTROPHIC_FIELDS
 from sbcard_core.medical.visit import VisitKind
+from sbcard_core.messages import message
 
 NAMES: Final = {
     "medfee_sumamt": "akc264",
@@ -72,7 +73,7 @@ def request_of(bill: Bill, *, ipt_no: str = "", medins_no: str = "") -> dict[str
         ('77', '12')
     """
     if bill.kind is not VisitKind.INPATIENT:
-        raise InvalidValue("aka130 is public for inpatients alone", step="medical.hunan", term="业务类型")
+        raise InvalidValue(message("medical.hunan.inpatient"), step="medical.hunan", term="业务类型")
     numbers = {old: getattr(bill, name) for name, old in VISIT.items()}
     return {"akb020": medins_no or bill.hospital, "aka130": "12", "akc190": ipt_no, **numbers}
 
@@ -93,11 +94,12 @@ def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]
         300
     """
     if catastrophic not in CATASTROPHIC_FIELDS:
-        raise InvalidValue(f"{BOTH_CATASTROPHIC} is one of {CATASTROPHIC_FIELDS}", step="medical.hunan")
+        what = message("medical.hunan.catastrophic", field=BOTH_CATASTROPHIC, allowed=", ".join(CATASTROPHIC_FIELDS))
+        raise InvalidValue(what, step="medical.hunan", term="大额与大病")
     out = {name: fen_of(reply.get(old) or "0") for name, old in NAMES.items()}
     out["hifob_pay"] = out["hifmi_pay"] = 0
     out[catastrophic] = fen_of(reply.get(BOTH_CATASTROPHIC) or "0")
     rest = reply.get(REST)
     if rest and fen_of(rest) != out["medfee_sumamt"] - out["fund_pay_sumamt"]:
-        raise TotalsDisagree("bka831 is not akc264 less bka832", step="medical.hunan", term="结算结果")
+        raise TotalsDisagree(message("medical.national.sum", what=REST), step="medical.hunan", term="结算结果")
     return out

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import ALL_BP, share
+from sbcard_core.messages import Message, message
 from sbcard_core.values import FEN_MAX
 
 ITEM_MAX: Final = 100
@@ -93,26 +94,23 @@ class FeeLine:
         )
         if not good:
             raise InvalidValue(
-                next(self._faults(), "fee line out of range"),
-                step="FeeLine",
-                term="费用明细",
-                advice="correct that field of the line",
+                message("medical.line.wrong", fault=next(self._faults())), step="FeeLine", term="费用明细"
             )
 
-    def _faults(self) -> Iterator[str]:
+    def _faults(self) -> Iterator[Message]:
         item: object = self.item
         if not (type(item) is str and item.isprintable() and len(item) <= ITEM_MAX):
-            yield f"item (项目名称) must be printable text of at most {ITEM_MAX} characters"
+            yield message("medical.line.item", most=ITEM_MAX)
         if type(self.grade) is not Grade:
-            yield "grade (收费项目等级) must be a Grade: Grade.A (01 甲类), Grade.B (02 乙类) or Grade.C (03 自费)"
+            yield message("medical.line.grade")
         numbers = {"pric": self.pric, "cnt": self.cnt}
         if self.pric_uplmt_amt is not None:
             numbers["pric_uplmt_amt"] = self.pric_uplmt_amt
         yield from number_faults(self.det_item_fee_sumamt, numbers)
         if type(self.selfpay_prop_bp) is not int or not 0 <= self.selfpay_prop_bp <= ALL_BP:
-            yield f"selfpay_prop_bp (先行自付比例) must be whole basis points (int) from 0 to {ALL_BP}"
+            yield message("medical.line.share", most=ALL_BP)
         if self.pric_uplmt_amt is not None and not self.pric:
-            yield "pric (单价) is missing, and pric_uplmt_amt (限价) needs it"
+            yield message("medical.line.no_price")
 
     def cut(self) -> "LineParts":
         """Cut the charge into its four parts, which add up to it."""
@@ -168,7 +166,7 @@ class FeeLine:
             return self._rest(0, Decimal(0), 0)
         whole = type(cnt) is Decimal and cnt.is_finite() and int(cnt.as_tuple().exponent) >= -DECIMALS_MAX
         if not (whole and 0 < cnt <= self.cnt):
-            raise InvalidValue("more comes back than was charged", step="FeeLine", term="退费", advice="check quantity")
+            raise InvalidValue(message("medical.refund.too_much"), step="FeeLine", term="退费")
         billed = self if of is None else of
         left = Fraction(self.cnt) - Fraction(cnt)
         fen = half_up(billed.det_item_fee_sumamt * left / Fraction(billed.cnt))
@@ -213,27 +211,28 @@ def exact(number: Fraction) -> Decimal:
     return Decimal(f"{whole}E-{places}") if places else Decimal(whole)
 
 
-def number_faults(fen: object, numbers: Mapping[str, object]) -> Iterator[str]:
+def number_faults(fen: object, numbers: Mapping[str, object]) -> Iterator[Message]:
     """What is wrong with a line's charge and its numbers, by field.
 
     Example:
-        >>> list(number_faults(1, {"pric": 5, "cnt": Decimal(1)}))
+        >>> list(map(str, number_faults(1, {"pric": 5, "cnt": Decimal(1)})))
         ["pric (单价) must be a Decimal, such as Decimal('1.5'), not int"]
     """
+    charge = {"field": "det_item_fee_sumamt", "term": "金额"}
     if type(fen) is not int:
-        yield f"det_item_fee_sumamt (金额) must be whole fen (int), not {type(fen).__name__}"
+        yield message("medical.bill.fen", **charge, found=type(fen).__name__)
     elif not 0 <= fen <= FEN_MAX:
-        yield f"det_item_fee_sumamt (金额) is {'negative' if fen < 0 else 'too large'}: {fen} fen"
+        yield message("medical.line.negative" if fen < 0 else "medical.line.too_large", **charge, found=fen)
     for name, number in numbers.items():
-        field = f"{name} ({_TERMS[name]})"
+        field = {"field": name, "term": _TERMS[name]}
         if type(number) is not Decimal:
-            yield f"{field} must be a Decimal, such as Decimal('1.5'), not {type(number).__name__}"
+            yield message("medical.line.decimal", **field, found=type(number).__name__)
         elif not number.is_finite() or number > FEN_MAX:
-            yield f"{field} is too large, or no number"
+            yield message("medical.line.too_large", **field, found=number)
         elif number < 0:
-            yield f"{field} is negative: {number}"
+            yield message("medical.line.negative", **field, found=number)
         elif int(number.as_tuple().exponent) < -DECIMALS_MAX:
-            yield f"{field} has more than {DECIMALS_MAX} decimals"
+            yield message("medical.line.decimals", **field, most=DECIMALS_MAX)
 
 
 class LineParts(NamedTuple):

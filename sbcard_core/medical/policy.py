@@ -14,6 +14,7 @@ from typing import Final
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import ALL_BP, share
 from sbcard_core.medical.visit import VisitKind
+from sbcard_core.messages import message
 
 PERSONAL_PARTS: Final = ("inscp_scp_amt", "preselfpay_amt", "overlmt_selfpay", "fulamt_ownpay_amt")
 """The parts of what the patient pays, by the national name of the part of the bill they come from."""
@@ -201,12 +202,10 @@ class Policy:
         benefit = self.benefits.get(kind)
         remote = self.remote.get(category) if category else Remote()
         if benefit is None or level not in benefit.deductible_fen or remote is None:
-            raise NotCovered(
-                f"{self.code} has nothing for {kind}, level {level!r}, remote {category!r}",
-                step="medical.split",
-                term="待遇政策",
-                advice=f"levels: {', '.join(self.levels)}; remote: {', '.join(self.remote) or 'none'}",
-            )
+            asked = {"kind": kind, "level": repr(level), "remote": repr(category)}
+            has = {"levels": ", ".join(self.levels), "remotes": ", ".join(self.remote) or "-"}
+            what = message("medical.not_covered", code=self.code, **asked, **has)
+            raise NotCovered(what, step="medical.split", term="待遇政策")
         fund = self.catastrophic if benefit.catastrophic else None
         return Plan(
             benefit,

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from sbcard_core.medical.policy import NoPolicy, Policy
 from sbcard_core.medical.policy_file import check, refused
+from sbcard_core.messages import message
 
 
 class PolicyBook:
@@ -31,7 +32,7 @@ class PolicyBook:
         for policy in policies:
             check(policy)
             if self._by_code.setdefault(policy.code, policy) is not policy:
-                raise refused(f"two tables are called {policy.code}")
+                raise refused("twice", code=policy.code)
             self._tables.setdefault((policy.region, policy.insutype), []).append(policy)
         self._groups = frozenset(one.group for policy in self._by_code.values() for one in policy.supplements)
         for tables in self._tables.values():
@@ -39,7 +40,7 @@ class PolicyBook:
             for one, other in pairwise(tables):
                 until = one.effective_until
                 if one.effective_from == other.effective_from or (until is not None and until > other.effective_from):
-                    raise refused(f"{one.code} and {other.code} overlap")
+                    raise refused("both", one=one.code, other=other.code)
 
     def find(self, insutype: str, on: date, region: str = "") -> Policy:
         """The table in force: the region's own, or the one for every region if the region has none at all.
@@ -82,7 +83,6 @@ def in_force(policies: Iterable[Policy], insutype: str, on: date) -> Policy:
     begun = [policy for policy in policies if policy.insutype == insutype and policy.effective_from <= on]
     latest = max(begun, key=lambda policy: policy.effective_from, default=None)
     if latest is None or not latest.holds_on(on):
-        raise NoPolicy(
-            f"no {insutype!r} policy on {on}", step="medical.in_force", term="待遇政策", advice="load a table"
-        )
+        what = message("medical.no_policy", insutype=repr(insutype), on=on)
+        raise NoPolicy(what, step="medical.in_force", term="待遇政策")
     return latest

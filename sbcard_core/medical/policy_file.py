@@ -22,6 +22,7 @@ from sbcard_core.medical.policy import (
     YearSpan,
 )
 from sbcard_core.medical.visit import VisitKind
+from sbcard_core.messages import message
 
 
 def parse(text: str) -> Policy:
@@ -33,11 +34,11 @@ def parse(text: str) -> Policy:
     try:
         policy = _policy(tomllib.loads(text), hashlib.sha256(text.encode()).hexdigest())
     except tomllib.TOMLDecodeError as error:
-        raise refused(str(error)) from None
+        raise refused("toml", error=str(error)) from None
     except PolicyRefused:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise refused(f"missing or of the wrong kind: {error}") from None
+        raise refused("kind", error=str(error)) from None
     check(policy)
     return policy
 
@@ -94,7 +95,7 @@ def _benefit(table: dict[str, Any]) -> Benefit:
 def _catastrophic(table: dict[str, Any]) -> Fund:
     basis = _text(table.pop("basis"))
     if basis not in ("above", "burden"):
-        raise refused("catastrophic.basis")
+        raise refused("entry", entry="catastrophic.basis")
     return _fund(table, _text(table.pop("field")), of_burden=basis == "burden")
 
 
@@ -107,7 +108,7 @@ def _fund(table: dict[str, Any], field: str, *, of_burden: bool = False) -> Fund
         for tier in table["tiers"]
     )
     if any(tier.keys() - {"upto_fen", "ratio_bp"} for tier in table.pop("tiers")):
-        raise refused(f"{field}: unknown entry of a tier")
+        raise refused("unknown", entry=f"{field}.tiers")
     cap = _number(table.pop("pay_cap_fen")) if "pay_cap_fen" in table else None
     fund = Fund(field, _text(table.pop("fund_pay_type")), _text(table.pop("name")), tiers, cap, of_burden)
     _empty(table)
@@ -141,34 +142,34 @@ def check(policy: Policy) -> None:
         PolicyRefused: an entry out of range, or two that contradict each other.
     """
     if policy.effective_until is not None and policy.effective_until <= policy.effective_from:
-        raise refused("effective_until must come after effective_from")
+        raise refused("until")
     if not policy.benefits:
-        raise refused("no benefit")
+        raise refused("no_benefit")
     basis: dict[str, str] = {}
     for kind, benefit in policy.benefits.items():
         _check_benefit(policy, kind, benefit)
         if basis.setdefault(benefit.bucket, benefit.deductible_basis) != benefit.deductible_basis:
-            raise refused(f"bucket {benefit.bucket}: two bases of the deductible")
+            raise refused("two_bases", bucket=benefit.bucket)
     if policy.catastrophic is not None:
         if policy.catastrophic.field not in CATASTROPHIC_FIELDS:
-            raise refused("catastrophic.field")
+            raise refused("entry", entry="catastrophic.field")
         if policy.catastrophic.pay_cap_fen is not None:
-            raise refused("catastrophic.pay_cap_fen: its cap is the end of its last tier")
+            raise refused("catastrophic_cap")
     _check_supplements(policy)
     for name, remote in policy.remote.items():
         if not (name and 0 <= remote.deductible_bp <= 10 * ALL_BP and 0 <= remote.ratio_cut_bp <= ALL_BP):
-            raise refused(f"remote {name}")
+            raise refused("entry", entry=f"remote.{name}")
 
 
 def _check_benefit(policy: Policy, kind: VisitKind, benefit: Benefit) -> None:
     if not benefit.bucket or benefit.deductible_basis not in ("visit", "year"):
-        raise refused(f"{kind.value}: bucket or deductible_basis")
+        raise refused("entry", entry=f"{kind}: bucket, deductible_basis")
     for scope in (benefit.account_scope, benefit.family_scope):
         if not set(scope) <= set(PERSONAL_PARTS) or len(set(scope)) < len(scope):
-            raise refused(f"{kind.value}: account_scope or family_scope")
+            raise refused("entry", entry=f"{kind}: account_scope, family_scope")
     levels = benefit.deductible_fen
     if not levels or not all(fens and all(0 <= fen <= AMOUNT_MAX for fen in fens) for fens in levels.values()):
-        raise refused(f"{kind.value}: deductible_fen")
+        raise refused("entry", entry=f"{kind}: deductible_fen")
     _check_tiers(benefit.pool, set(levels), exact=True)
     if benefit.catastrophic and policy.catastrophic is not None:
         _check_tiers(policy.catastrophic, set(levels), exact=False)
@@ -178,57 +179,58 @@ def _check_tiers(fund: Fund, levels: set[str], *, exact: bool) -> None:
     below = 0
     for tier in fund.tiers[:-1] if fund.tiers and fund.tiers[-1].upto_fen is None else fund.tiers:
         if tier.upto_fen is None or not below < tier.upto_fen <= AMOUNT_MAX:
-            raise refused(f"{fund.field}: the ends of the tiers must rise")
+            raise refused("tiers", field=fund.field)
         below = tier.upto_fen
     for tier in fund.tiers:
         named = set(tier.ratio_bp)
         right = named == levels if exact else named >= levels
         if not right or not all(0 <= bp <= ALL_BP for bp in tier.ratio_bp.values()):
-            raise refused(f"{fund.field}: a ratio of 0 to 10000 for each level")
+            raise refused("ratios", field=fund.field, most=ALL_BP)
     if fund.pay_cap_fen is not None and not 0 <= fund.pay_cap_fen <= AMOUNT_MAX:
-        raise refused(f"{fund.field}: pay_cap_fen")
+        raise refused("entry", entry=f"{fund.field}: pay_cap_fen")
 
 
 def _check_supplements(policy: Policy) -> None:
     capped: set[str] = set()
     for s in policy.supplements:
         if s.field not in SUPPLEMENT_FIELDS or not 0 <= s.ratio_bp <= ALL_BP or not 0 <= s.floor_fen <= AMOUNT_MAX:
-            raise refused(f"supplement {s.field}")
+            raise refused("entry", entry=f"supplement {s.field}")
         if s.cap_fen is not None:
             if s.field in capped or not 0 <= s.cap_fen <= AMOUNT_MAX:
-                raise refused(f"supplement {s.field}: one cap a year for each field")
+                raise refused("one_cap", field=s.field)
             capped.add(s.field)
 
 
 def _empty(table: Mapping[str, Any]) -> None:
     if table:
-        raise refused(f"unknown entry {next(iter(table))}")
+        raise refused("unknown", entry=next(iter(table)))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError("text expected")
+        raise TypeError(f"str: {value!r}")
     return value
 
 
 def _number(value: object) -> int:
     if type(value) is not int:
-        raise TypeError("whole number expected")
+        raise TypeError(f"int: {value!r}")
     return value
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError("true or false expected")
+        raise TypeError(f"bool: {value!r}")
     return value
 
 
 def _day(value: object) -> date:
     if type(value) is not date:
-        raise TypeError("date expected")
+        raise TypeError(f"date: {value!r}")
     return value
 
 
-def refused(what: str) -> PolicyRefused:
+def refused(fault: str, /, **parameters: object) -> PolicyRefused:
     """The error of a table, for this module and the book."""
-    return PolicyRefused(f"policy table: {what}", step="medical.policy", term="待遇政策表", advice="correct the entry")
+    what = message("medical.policy", fault=message(f"medical.table.{fault}", **parameters))
+    return PolicyRefused(what, step="medical.policy", term="待遇政策表")

@@ -20,7 +20,7 @@ from sbcard_core.medical.records import Row, cancellation_of, encode, find, rein
 from sbcard_core.medical.split import RawStep, Split, split
 from sbcard_core.medical.status import SettlementRefused, SettleStatus
 from sbcard_core.medical.visit import Accumulators, Visit, VisitKind
-from sbcard_core.messages import Message
+from sbcard_core.messages import Message, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ def refund_in(
     found = find(connection, [setl_id, refund_id])
     original = found.get(setl_id)
     if original is None or (psn_no is not None and person_number(psn_no) != original.psn_no):
-        raise _refused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id, "none of this number, or another person's")
+        raise _refused(SettleStatus.UNKNOWN_SETTLEMENT, setl_id, message("medical.message.no_settlement"))
     after = taken_from(connection, [setl_id]).get(setl_id, [])
     if refund_id in found:
         return _again(found[refund_id], original, after, returned, at)
     if original.reverses is not None or not original.bill or cancellation_of(after) is not None:
-        raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, "cancelled, or itself a cancellation or refund")
+        raise _refused(SettleStatus.NOT_CANCELLABLE, setl_id, message("medical.refund.no_original"))
     if fault := message_fault({}, at, original.at):
         raise _refused(SettleStatus.MALFORMED, setl_id, fault)
     made_of = json.loads(original.bill)
@@ -99,7 +99,7 @@ def net(steps: Sequence[RawStep]) -> tuple[RawStep, ...]:
     return tuple(left.elements())
 
 
-def _refused(status: SettleStatus, setl_id: str, detail: str | Message = "") -> SettlementRefused:
+def _refused(status: SettleStatus, setl_id: str, detail: Message | None = None) -> SettlementRefused:
     return SettlementRefused(status, setl_id, detail, step=REFUNDED_CODE)
 
 
@@ -127,13 +127,14 @@ def _lines(
         for number, cnt in returned.items():
             line, left = billed.get(number), lines.get(number)
             if line is None or left is None or not line.det_item_fee_sumamt or _is_gone(left):
-                raise _refused(SettleStatus.MALFORMED, setl_id, f"nothing is left of line {number} (退费明细)")
+                raise _refused(SettleStatus.MALFORMED, setl_id, message("medical.refund.gone", line=number))
             try:
                 lines[number] = left.without(cnt, of=line)
             except InvalidValue as error:
-                raise _refused(SettleStatus.MALFORMED, setl_id, f"line {number} (退费明细): {error.what}") from None
+                what = message("medical.refund.wrong", line=number, fault=error.message)
+                raise _refused(SettleStatus.MALFORMED, setl_id, what) from None
     if not returns[-1]:
-        raise _refused(SettleStatus.MALFORMED, setl_id, "returned (退费明细) names no line")
+        raise _refused(SettleStatus.MALFORMED, setl_id, message("medical.refund.nothing"))
     return list(lines.values())
 
 

@@ -58,13 +58,13 @@ def take_back(
     earlier = connection.execute(_FIND, {"omsgid": omsgid}).one_or_none()
     if earlier is not None:
         if earlier[1] != psn_no:
-            raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, omsgid, "it is another person's", step=STEP)
+            raise _of_another(omsgid)
         return Reversal(SettleStatus.EXISTS, earlier[2])
     row = find(connection, [omsgid]).get(omsgid)
     there = row is not None
     if row is not None:
         if row.psn_no != psn_no:
-            raise SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, omsgid, "it is another person's", step=STEP)
+            raise _of_another(omsgid)
         if oinfno not in _trades(row):
             raise SettlementRefused(
                 SettleStatus.NOT_CANCELLABLE, omsgid, message("medical.message.other_trade"), step=STEP
@@ -104,6 +104,11 @@ def _reinstate(ledger: Ledger, connection: sa.Connection, row: Row, msgid: str, 
         raise SettlementRefused(SettleStatus.MALFORMED, row.setl_id, fault, step=STEP)
     again = taking_row(original, msgid, at, row.split.negated(), reinstating_bill(row.setl_id))
     take(ledger, connection, [Taking(original, again, f"reinstate:{row.setl_id}")], STEP)
+
+
+def _of_another(omsgid: str) -> SettlementRefused:
+    what = message("medical.message.other_person")
+    return SettlementRefused(SettleStatus.UNKNOWN_SETTLEMENT, omsgid, what, step=STEP)
 
 
 def _fault(omsgid: str, oinfno: str, psn_no: str, msgid: str, at: str) -> Message | None:

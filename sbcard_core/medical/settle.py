@@ -26,8 +26,9 @@ from sbcard_core.medical.records import (
     is_well_formed,
     make_row,
 )
-from sbcard_core.medical.status import ADVICE, STEPS, SettlementRefused, SettleStatus
+from sbcard_core.medical.status import STEPS, SettlementRefused, SettleStatus
 from sbcard_core.medical.years import Years, person_of_card
+from sbcard_core.messages import message
 from sbcard_core.store import Store, insert_many, schema
 
 SETTLED_CODE: Final = "medical.settle"
@@ -263,9 +264,5 @@ class LedgerRefused(Refused):
         step: str = SETTLED_CODE,
     ) -> None:
         self.status = status
-        super().__init__(
-            f"the ledger refused {len(statuses)} postings, the first as {statuses[0].name}",
-            step=step,
-            term=STEPS[step][1],
-            advice=ADVICE[SettleStatus.LEDGER_REFUSED],
-        )
+        what = message("medical.postings", count=len(statuses), status=statuses[0].name)
+        super().__init__(what, step=step, term=STEPS[step])

@@ -17,6 +17,7 @@ from sbcard_core.medical.lines import FeeLine, Grade
 from sbcard_core.medical.policy import FUND_FIELDS, PERSONAL_PARTS, Fund, Policy
 from sbcard_core.medical.trace import Rule, TraceStep, explain
 from sbcard_core.medical.visit import NOTHING, Accumulators, Visit
+from sbcard_core.messages import message
 from sbcard_core.values import FEN_MAX
 
 _LINE, _DEDUCTIBLE, _TIER, _SUPPLEMENT, _PART = (rule.value for rule in Rule)
@@ -146,9 +147,9 @@ def split(
     """
     work = _Work(policy, accumulators, visit)
     if min(accumulators) < 0 or visit.account_fen < 0 or visit.family_fen < 0:
-        raise InvalidValue("a negative accumulator or account", step="medical.split", term="费用分割")
+        raise InvalidValue(message("medical.split.negative"), step="medical.split", term="费用分割")
     if max(accumulators) > FEN_MAX - AMOUNT_MAX:
-        raise InvalidValue("the year's amounts cannot be counted further", step="medical.split", term="年度累计")
+        raise InvalidValue(message("medical.split.year_full"), step="medical.split", term="年度累计")
     return work.run(lines)
 
 
@@ -217,9 +218,7 @@ class _Work:
                 scope += inscp
                 steps.append(("inscp_scp_amt", fen, None, inscp, _LINE, args))
         if total > AMOUNT_MAX:
-            raise InvalidValue(
-                "the bill is too large for numeric(16,2)", step="medical.split", term="费用合计", advice="check amounts"
-            )
+            raise InvalidValue(message("medical.amount"), step="medical.split", term="费用合计")
         fields = self.fields
         fields["medfee_sumamt"], fields["fulamt_ownpay_amt"], fields["overlmt_selfpay"] = total, own, over
         fields["preselfpay_amt"], fields["inscp_scp_amt"] = first, scope

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Final
 
 from sbcard_core.errors import Refused
-from sbcard_core.messages import Message
+from sbcard_core.messages import Message, message
 
 
 class SettleStatus(IntEnum):
@@ -78,36 +78,14 @@ _TRANSIENT = frozenset(
 
 
 STEPS: Final = {
-    "medical.presettle": ("pre-settlement", "预结算"),
-    "medical.fee_lines": ("fee lines of", "费用明细"),
-    "medical.settle": ("settlement", "医保结算"),
-    "medical.cancel": ("cancellation of", "结算撤销"),
-    "medical.refund": ("refund of", "退费"),
-    "medical.reverse": ("reversal of", "冲正"),
+    "medical.presettle": "预结算",
+    "medical.fee_lines": "费用明细",
+    "medical.settle": "医保结算",
+    "medical.cancel": "结算撤销",
+    "medical.refund": "退费",
+    "medical.reverse": "冲正",
 }
-"""What a refusal calls each step."""
-_NEW_NUMBER: Final = "send it under a new msgid"
-ADVICE: Final = {
-    SettleStatus.EXISTS_DIFFERENT: "send the message first sent under that msgid, or this one under a new msgid",
-    SettleStatus.REVERSED: f"if it is to be settled after all, {_NEW_NUMBER}",
-    SettleStatus.MALFORMED: "correct the field named",
-    SettleStatus.TOTALS_DISAGREE: "correct the charges or their sum",
-    SettleStatus.SPANS_YEARS: "settle each year by itself",
-    SettleStatus.NO_POLICY: "load the policy table of that day and place, or correct insutype and days",
-    SettleStatus.NOT_COVERED: "correct kind, level, remote or groups to what the policy table has",
-    SettleStatus.UNKNOWN_ITEM: "correct the item's code, or load the catalogue of that day",
-    SettleStatus.CARD_PAYMENT_DIFFERS: "presettle, let the card pay that amount, and settle with what it paid",
-    SettleStatus.UNKNOWN_ACCOUNT: "open the account, or leave it out",
-    SettleStatus.INSUFFICIENT: "presettle again: the account's balance has changed",
-    SettleStatus.LEDGER_REFUSED: "check the bounds of the accounts, and whether the period is closed",
-    SettleStatus.UNKNOWN_SETTLEMENT: "check setl_id and psn_no; what may never have arrived is taken back by reverse",
-    SettleStatus.NOT_CANCELLABLE: "name the settlement itself, one that still stands",
-    SettleStatus.POLICY_CHANGED: "load the table the settlement was made by, unaltered",
-    SettleStatus.NOT_ELIGIBLE: "check the person and the card; without the card the bill is for the person alone",
-    SettleStatus.REFERRED: "have the registry's entry put right, then send the bill again",
-    SettleStatus.CANCELLED: f"a bill that is to count again: {_NEW_NUMBER}",
-}
-"""What to do next, by status."""
+"""The Chinese term of each step."""
 
 
 class SettlementRefused(Refused):
@@ -126,13 +104,15 @@ what may never have arrived is taken back by reverse
     """
 
     def __init__(
-        self, status: SettleStatus, setl_id: str, detail: str | Message = "", *, step: str = "medical.settle"
+        self, status: SettleStatus, setl_id: str, detail: str | Message | None = None, *, step: str = "medical.settle"
     ) -> None:
         self.status = status
-        noun, term = STEPS[step]
-        super().__init__(
-            f"{noun} {setl_id!r} refused: {status.name}{': ' if detail else ''}{detail}",
-            step=step,
-            term=term,
-            advice=ADVICE.get(status, "correct the request"),
-        )
+        parameters: dict[str, object] = {
+            "asked": message(f"medical.step.{step.partition('.')[2]}"),
+            "setl_id": repr(setl_id),
+            "status": status.name,
+        }
+        if detail:
+            parameters["status"] = message("medical.refused_as", status=status.name, detail=detail)
+        advice = message(f"medical.advice.{status.name.lower()}")
+        super().__init__(message("medical.refused", **parameters, advice=advice), step=step, term=STEPS[step])

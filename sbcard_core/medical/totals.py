@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.amounts import numeric
 from sbcard_core.medical.faults import shown
+from sbcard_core.messages import message
 from sbcard_core.store import schema
 
+_STEP: Final = "medical.totals"
 _row = schema.settlement.c
 _AMOUNTS: Final = (_row.medfee_sumamt, _row.fund_pay_sumamt, _row.acct_pay, _row.psn_cash_pay)
 # A sum of int64 may pass int64 (SQLite fails) or turn into a decimal (PostgreSQL): sum two 32-bit halves instead.
@@ -167,20 +169,13 @@ def day_of(day: str | date) -> date:
     try:
         return day if type(day) is date else date.fromisoformat(day)  # type: ignore[arg-type]
     except (ValueError, TypeError):
-        what = f"not a day: {shown(day)}"
-        advice = "give a datetime.date or text YYYY-MM-DD"
-        raise InvalidValue(what, step="medical.totals", term="对账日期", advice=advice) from None
+        raise InvalidValue(message("medical.totals.day", found=shown(day)), step=_STEP, term="对账日期") from None
 
 
 def _where(begins: str | date, ends: str | date, hospital: str | None, refunds: bool) -> list[Any]:
     first, last = day_of(begins), day_of(ends)
     if first > last:
-        raise InvalidValue(
-            f"the last day {last} comes before the first {first}",
-            step="medical.totals",
-            term="对账日期",
-            advice="give the first day first",
-        )
+        raise InvalidValue(message("medical.totals.days", first=first, last=last), step=_STEP, term="对账日期")
     where: list[Any] = [_row.at >= first.isoformat(), _row.at < (last + timedelta(days=1)).isoformat()]
     if hospital is not None:
         where.append(_row.hospital == hospital)

@@ -138,7 +138,7 @@ def test_a_card_is_asked_about_the_day_of_the_purchase(
     assert (one.line, one.status, one.card_no) == (4, ClearingStatus.NOT_ELIGIBLE, "B00000089")
     with store.begin() as connection:
         detail = connection.execute(sa.select(schema.finding.c.detail)).scalar_one()
-    assert "使用资格待核(card.lost)" in detail
+    assert "使用资格待核(卡已挂失)" in detail
 
 
 def suspended(store: Store, ledger: Ledger, keys: MasterKeys, folder: Path) -> None:

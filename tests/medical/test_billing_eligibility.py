@@ -42,7 +42,14 @@ def became(backend: Backend, *bills: Bill) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"), [(0, "sealed"), (2, "lost"), (3, "locked"), (4, "lost"), (9, "cancelled")]
+    ("state", "reason"),
+    [
+        (0, "the card is not activated"),
+        (2, "the card was reported lost"),
+        (3, "the card is locked"),
+        (4, "the card was reported lost"),
+        (9, "the card is cancelled"),
+    ],
 )
 def test_the_state_of_the_card_on_the_day_decides(backend: Backend, state: int, reason: str) -> None:
     move(backend.store, CARD, "2014-08-22", state)
@@ -51,7 +58,7 @@ def test_the_state_of_the_card_on_the_day_decides(backend: Backend, state: int, 
         "NOT_ELIGIBLE",
     ]
     (after,) = backend.medical.settle_many([bill(3, ALIVE, CARD, "2014-08-23")])
-    assert after.detail == f"card_no (卡号) may not be used on 2014-08-23: card.{reason}"
+    assert after.detail == f"card_no (卡号) may not be used on 2014-08-23: {reason}"
     assert became(backend, bill(4, ALIVE, "", "2014-08-23")) == ["SETTLED"]  # the person still may
     assert became(backend, bill(5, ALIVE, CARD, "2014-08-22")) == ["REFERRED"]  # nobody knows which came first
 
@@ -72,7 +79,9 @@ def test_bills_up_to_the_day_of_death_settle_and_later_ones_do_not(backend: Back
         "SETTLED",
         *["NOT_ELIGIBLE"] * 3,
     ]
-    with pytest.raises(SettlementRefused, match=r"psn_no \(人员编号\) may not be used on 2014-08-21: person.dead"):
+    with pytest.raises(
+        SettlementRefused, match=r"psn_no \(人员编号\) may not be used on 2014-08-21: the person is dead"
+    ):
         backend.medical.presettle(bill(2, DEAD, day="2014-08-21"))
     assert backend.medical.settlement(number(2)) is None
 

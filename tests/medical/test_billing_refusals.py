@@ -1,15 +1,17 @@
 """What a refusal says: step, field and line, what to do next; and what is no settlement does not look like one."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from sbcard_core.backend import Backend
-from sbcard_core.errors import InvalidValue
+from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.medical import (
     Bill,
     Charge,
@@ -21,7 +23,8 @@ from sbcard_core.medical import (
     SettleStatus,
     VisitKind,
 )
-from sbcard_core.medical.status import ADVICE
+from sbcard_core.medical.policy_file import parse
+from sbcard_core.messages import catalogue, message, use
 
 AT, LATER, EARLIER = "2014-07-31T10:00:00", "2014-07-31T11:00:00", "2014-07-31T09:00:00"
 GOOD = FeeLine("药", Grade.A, 30_000, cnt=Decimal(10))
@@ -46,7 +49,8 @@ def said(call: Any, *args: Any, **kwargs: Any) -> str:
     with pytest.raises(SettlementRefused) as refused:
         call(*args, **kwargs)
     assert CITIZEN not in str(refused.value)
-    assert str(refused.value).endswith(f"[{refused.value.step}]; {ADVICE[refused.value.status]}")
+    advice = message(f"medical.advice.{refused.value.status.name.lower()}").en
+    assert str(refused.value).endswith(f"[{refused.value.step}]; {advice}")
     return str(refused.value)
 
 
@@ -92,6 +96,26 @@ NAMED: tuple[tuple[dict[str, Any], str], ...] = (
 def test_a_bill_names_the_field_that_is_wrong(billing: MedicalBilling, wrong: dict[str, Any], words: str) -> None:
     assert words in said(billing.presettle, bill(**wrong))
     assert "[medical.settle]" in said(billing.settle, bill(**wrong))
+
+
+SENTENCE = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+
+
+def test_a_refusal_is_in_one_language_whole(billing: MedicalBilling) -> None:
+    """Of a bill, its lines, and the policy table behind it, down to the reason inside the reason."""
+    table = files("sbcard_core.medical").joinpath("policies/resident-sample.toml").read_text("utf-8")
+    tables = ("", table.replace("upto_fen = ", "upto_fen = -"), table.replace('bucket = "', 'bucket_ = "'))
+    calls = [lambda wrong=wrong: billing.presettle(bill(**wrong)) for wrong, _ in NAMED]
+    calls += [lambda text=text: parse(text) for text in tables]  # type: ignore[misc]
+    calls += [lambda: billing.accumulators(CITIZEN, [], insutype="employee")]  # type: ignore[arg-type, list-item]
+    use("zh")
+    try:
+        for call in calls:
+            with pytest.raises(SBCardError) as refused:
+                call()
+            assert not SENTENCE.search(str(refused.value))
+    finally:
+        use(None)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +193,9 @@ def test_each_step_refuses_under_its_own_name(billing: MedicalBilling) -> None:
         (lambda: billing.presettle(bill(insutype="none")), "(预结算) [medical.presettle]; load the policy table"),
     ):
         assert words in said(call)
-    assert set(ADVICE) == set(SettleStatus) - {SettleStatus.SETTLED, SettleStatus.EXISTS, SettleStatus.PRESETTLED}
+    refusals = set(SettleStatus) - {SettleStatus.SETTLED, SettleStatus.EXISTS, SettleStatus.PRESETTLED}
+    advised = {code for code, _ in catalogue() if code.startswith("medical.advice.")}
+    assert advised == {f"medical.advice.{status.name.lower()}" for status in refusals}
 
 
 def test_totals_take_days_as_dates_and_as_text(billing: MedicalBilling) -> None:
