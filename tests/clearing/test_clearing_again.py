@@ -444,7 +444,7 @@ def test_two_purchases_under_one_serial_number_leave_by_one_decision(
     two = [purchase(1, keys, at=at, card_no="B00000089", factor=bytes(8), amount_fen=5000) for at in days]
     clear_journal(store, ledger, journal(tmp_path, [*two, two[1]]), keys, on=LATER)
     one, other, copy = held(store)
-    with pytest.raises(SuspenseRefused, match="line 4 .* was paid before"):
+    with pytest.raises(SuspenseRefused, match=r"line 4 .* was paid before"):
         leave(store, ledger, officers, Exit.RELEASE, [one, other, copy])
     assert leave(store, ledger, officers, Exit.RELEASE, [other, one]) == merchants(ledger) == 10_000
     assert held(store) == [copy]
