@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from types import TracebackType
@@ -24,7 +24,6 @@ from sbcard_core.payout import (
     SubsidyPayout,
 )
 from sbcard_core.premiums import SAMPLE, Premiums, Stopped, Tariff
-from sbcard_core.premiums.deaths import DEATH_REASON
 from sbcard_core.store import Store
 from sbcard_core.store.rehearsal import rehearse
 
@@ -192,8 +191,7 @@ class Backend:
             sbcard_core.errors.InvalidValue: nobody has this social security number (查无此人) [payout]; ...
         """
         payouts = self.payout.death(id_number, died_on, on=on, decision=decision, approved_by=approved_by)
-        stopped = self.premiums.stop(id_number, after=died_on, reason=f"{died_on} {DEATH_REASON}")
-        return Death(payouts, replace(stopped, reopened=self.premiums.reopen(id_number, until=died_on)))
+        return Death(payouts, self.premiums.death(id_number, died_on))
 
     def withdraw_death(self, id_number: str, *, decision: str, on: date, approved_by: Iterable[Signer] = ()) -> "Death":
         """A reported death was a mistake: what it did to payouts and premiums goes back.
@@ -203,7 +201,7 @@ class Backend:
             ApprovalRefused: fewer officers approve it than a roll of the strictest programme needs.
         """
         payouts = self.payout.withdraw_death(id_number, decision=decision, on=on, approved_by=approved_by)
-        return Death(payouts, Stopped(reopened=self.premiums.reopen(id_number)))
+        return Death(payouts, self.premiums.death(id_number, None))
 
     @contextmanager
     def rehearsal(self) -> "Iterator[Backend]":

@@ -331,17 +331,17 @@ def cancel(
 
 
 @premium_app.command(
-    epilog="sbcard premium stop ID_NUMBER --after 2015-08-20 --reason 死亡 --db sqlite:///books.sqlite"
+    epilog="sbcard premium stop ID_NUMBER --after 2015-08-20 --reason 转出 --db sqlite:///books.sqlite"
 )
 def stop(
     id_number: Annotated[str, typer.Argument(help="citizen number")],
-    after: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="e.g. day of death")],
-    reason: Annotated[str, typer.Option(help="e.g. 死亡, 转出")],
+    after: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="the last day")],
+    reason: Annotated[str, typer.Option(help="e.g. 转出")],
     db: Database,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """End a person's premiums: cancel the open bills of periods that begin after a day.
+    """End a person's premiums: cancel the open bills of periods that begin after a day. Of a death, `sbcard pay death`.
 
     Exit code 1: bills of earlier periods are still owed, or payments of later ones are to be given back.
     """

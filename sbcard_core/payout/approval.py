@@ -184,7 +184,7 @@ def take_out(
     reason: str,
     state: RollLineState = RollLineState.REMOVED,
 ) -> Roll:
-    """Take lines out of a roll before its release: for good (REMOVED), or for a later back payment (HELD)."""
+    """Take lines out of a roll before its release: for good, or (HELD, DIED) for a later back payment."""
     if roll.state >= RollState.RELEASING:
         raise RollRefused("state", message("payout.roll.blocked", roll=roll.roll_no))
     table = schema.payout_roll_line

@@ -156,7 +156,7 @@ def _claims(person_id: int) -> "sa.Select[Any]":
     line, roll = schema.payout_roll_line.c, schema.payout_roll.c
     every = sa.select(
         *(roll.roll_no, roll.programme, roll.period, line.roll_id, line.run_id, line.line, line.item),
-        *(line.household, line.deducted_fen, line.person_id, line.reason),
+        *(line.household, line.deducted_fen, line.person_id),
         roll.state.label("roll_state"),
         line.state.label("line_state"),
     )
@@ -165,11 +165,10 @@ def _claims(person_id: int) -> "sa.Select[Any]":
         .where(line.run_id.in_(rolls.every_run()), line.person_id == person_id)
         .where(sa.text("payout_roll_line.state < 50"))
     )
-    removed = (
-        every.join_from(schema.payout_roll_line, schema.payout_roll, line.roll_id == roll.roll_id)
-        .where(line.person_id == person_id, sa.text("payout_roll_line.state = 51"), line.reason == DEATH_REASON)
-    )  # fmt: skip
-    both = sa.union_all(claims, removed).subquery()
+    died = every.join_from(schema.payout_roll_line, schema.payout_roll, line.roll_id == roll.roll_id).where(
+        line.person_id == person_id, sa.text("payout_roll_line.state = 52")
+    )
+    both = sa.union_all(claims, died).subquery()
     return sa.select(both).order_by(both.c.roll_id, both.c.line)
 
 
@@ -184,13 +183,13 @@ class _Settling:
 
     def claim(self, programme: Programme, claim: Any, *, due: bool, payable: bool) -> None:
         """One line of a roll, and what was sent for it."""
-        if claim.roll_state < RollState.RELEASING and claim.line_state != RollLineState.REMOVED:
+        if claim.roll_state < RollState.RELEASING and claim.line_state != RollLineState.DIED:
             if not (due if claim.line_state == RollLineState.HELD else payable):
-                roll = rolls.load(self.connection, claim.roll_no)
-                approval.take_out(self.books, self.connection, programme, roll, [claim.line], DEATH_REASON)
+                roll, state = rolls.load(self.connection, claim.roll_no), RollLineState.DIED
+                approval.take_out(self.books, self.connection, programme, roll, [claim.line], DEATH_REASON, state)
                 self.removed += 1
             return
-        if claim.line_state == RollLineState.REMOVED:
+        if claim.line_state == RollLineState.DIED:
             if due and payable and claim.roll_state != RollState.WITHDRAWN and self._is_free(claim):
                 self._hold(claim)
             return
@@ -225,7 +224,7 @@ class _Settling:
         if fen:
             name = self._free_id(f"{DEATH_REASON}:{sent.batch_no}:{sent.seq}")
             claim = (fen, RecoveryMode.RETURN, 0, DEATH_REASON, self.on)
-            order = recovery.Recovery(name, sent.batch_no, sent.seq, *claim)
+            order = recovery.Recovery(name, sent.batch_no, sent.seq, *claim, by_death=True)
             recovery.open_one(self.connection, order)
             self.opened.append(name)
 
@@ -239,7 +238,7 @@ class _Settling:
     def _let_go(self, programme: Programme, which: tuple[str, int]) -> None:
         """The line was due: recoveries that a death opened fall away."""
         table = schema.payout_recovery.c
-        mine = sa.and_(table.batch_no == which[0], table.seq == which[1], table.reason == DEATH_REASON)
+        mine = sa.and_(table.batch_no == which[0], table.seq == which[1], table.by_death)
         query = sa.select(table.recovery_id).where(mine, table.withdrawn_on.is_(None)).order_by(table.recovery_id)
         for name in self.connection.execute(query).scalars().all():
             recovery.withdraw_one(self.books, self.connection, programme, name, self.decision, self.on)

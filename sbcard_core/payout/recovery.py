@@ -24,7 +24,7 @@ PAYERS = "EXTERNAL:payout-recovery"
 """Account through which people and heirs pay in."""
 _COLUMNS = (
     *("recovery_id", "person_id", "programme", "batch_no", "seq", "mode", "amount_fen", "monthly_fen", "reason"),
-    "opened_on",
+    *("opened_on", "by_death"),
 )
 
 
@@ -48,6 +48,7 @@ class Recovery:
     monthly_fen: int
     reason: str
     on: date
+    by_death: bool = False
 
 
 def recover(books: Books, programmes: Callable[[str], Programme], order: Recovery, by: Iterable[Signer]) -> str:
@@ -76,7 +77,8 @@ def open_one(connection: sa.Connection, order: Recovery) -> str | None:
     if (order.monthly_fen > 0) is not (order.mode is RecoveryMode.DEDUCTION):
         raise RecoveryRefused("plan", message("payout.recovery.plan"))
     table, line, batch = schema.payout_recovery, schema.payout_line.c, schema.payout_batch.c
-    values = {name: getattr(order, name) for name in ("batch_no", "seq", "amount_fen", "monthly_fen", "reason")}
+    plain = ("batch_no", "seq", "amount_fen", "monthly_fen", "reason", "by_death")
+    values = {name: getattr(order, name) for name in plain}
     values |= {"mode": int(order.mode), "opened_on": order.on.isoformat()}
     there = sa.select(*(table.c[name] for name in values)).where(table.c.recovery_id == order.recovery_id)
     before = connection.execute(there).one_or_none()

@@ -10,7 +10,7 @@ HELD_ITEM = "held:"
 BACK_ITEM = "back:"
 """Item of a back payment for what a recovery should not have taken: ``back:<digest>:<period>``."""
 DEATH_REASON = "death"
-"""Reason of roll lines taken out, and of recoveries opened, because of a death."""
+"""What stands as the reason on roll lines taken out, and on recoveries opened, because of a death."""
 RETURN_CODES: Mapping[str, str] = MappingProxyType(
     {
         "11": "无此账户",
@@ -77,7 +77,9 @@ class RollLineState(IntEnum):
     REFUSED = 50
     """Did not match; one finding says why."""
     REMOVED = 51
-    """Taken out by an objection, a death or an officer."""
+    """Taken out by an objection or an officer."""
+    DIED = 52
+    """Taken out because of a death; due again where that is withdrawn, or was later."""
 
 
 class RecoveryMode(IntEnum):

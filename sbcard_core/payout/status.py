@@ -103,6 +103,7 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
     ).scalar_one()
     undone = undone_fen(connection, roll)
     taken = [state for state in RollLineState if state is not RollLineState.REFUSED]
+    gone = (RollLineState.REMOVED, RollLineState.DIED)
     return RollStatus(
         roll=roll,
         lines=sum(counts[state] for state in taken),
@@ -113,7 +114,7 @@ def read(connection: sa.Connection, roll: Roll) -> RollStatus:
         unknown_fen=fen[LineState.UNKNOWN],
         paid_fen=fen[LineState.PAID] - int(back),
         recovered_fen=deducted - undone + int(back),
-        removed_fen=gross[RollLineState.REMOVED] + fen[LineState.CANCELLED] + fen[LineState.STOPPED] + undone,
+        removed_fen=sum(gross[state] for state in gone) + fen[LineState.CANCELLED] + fen[LineState.STOPPED] + undone,
         held_fen=gross[RollLineState.HELD],
         refused=counts[RollLineState.REFUSED],
         officers=officers(connection, roll),

@@ -215,14 +215,14 @@ class Premiums:
         return done
 
     def stop(self, id_number: str, *, after: date, reason: str) -> Stopped:
-        """End a person's premiums, e.g. after the day of death: cancel the open bills of periods that begin later.
+        """End a person's premiums, e.g. of who moved away: cancel the open bills of periods that begin later.
 
         The same again changes nothing, and says what is still owed and what is to be given back.
 
         Args:
             id_number: citizen number.
-            after: e.g. day of death (assumed: a period that has begun by then stays owed).
-            reason: e.g. ``"死亡"``; stands on the bill.
+            after: the last day (assumed: a period that has begun by then stays owed).
+            reason: e.g. ``"转出"``; stands on the bill. Of a death, :meth:`death` can be corrected and withdrawn.
 
         Raises:
             InvalidValue: no citizen number, or a reason that cannot be stored.
@@ -233,14 +233,15 @@ class Premiums:
             lock_for_posting(connection)
             return deaths.stop(connection, number, after, reason)
 
-    def reopen(self, id_number: str, *, until: date | None = None) -> list[str]:
-        """Owe again what was cancelled because of a death (a reason that ends in ``死亡``); returns these bills.
+    def death(self, id_number: str, died_on: date | None) -> Stopped:
+        """A person died: :meth:`stop`, and what an earlier report of another day had cancelled is owed again.
 
-        Where another bill of the insurance shares a day meanwhile, the cancelled one stays so.
+        The same again changes nothing. Where another bill of the insurance shares a day meanwhile, a cancelled one
+        stays so.
 
         Args:
             id_number: citizen number.
-            until: bills of periods begun by this day, that of the death by its correction; None: it was a mistake.
+            died_on: the day, or that of its correction; None: the report was a mistake, and the person lives.
 
         Raises:
             InvalidValue: no citizen number.
@@ -248,7 +249,7 @@ class Premiums:
         number = CitizenNumber(id_number)
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            return deaths.reopen(connection, number, until)
+            return deaths.bring_to(connection, number, died_on)
 
     def change_category_many(self, changes: Iterable[CategoryChange]) -> list[Change]:
         """Put bills of another category in the place of bills (人员类别变更); one outcome each, in order."""
@@ -343,8 +344,9 @@ class Premiums:
             return Change(ChangeStatus.PAID if state is BillState.PAID else ChangeStatus.CANCELLED, found.bill_no)
         begins = date.fromisoformat(found.issued_on)
         rate = self.tariff.find(found.insurance, change.category, begins)
-        if rate is None:
-            return Change(ChangeStatus.NO_RATE, found.bill_no)
+        overlaps = state is BillState.REFUNDED and posting.is_billed(connection, found)
+        if rate is None or overlaps:
+            return Change(ChangeStatus.OVERLAPS if overlaps else ChangeStatus.NO_RATE, found.bill_no)
         if state is BillState.OPEN:
             gone = {"state": int(BillState.CANCELLED), "reason": f"人员类别变更为{change.category.zh}"}
             connection.execute(sa.update(bill).where(bill.c.bill_no == found.bill_no).values(gone))

@@ -5,18 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sbcard_core.calendar import Period
+from sbcard_core.premiums import posting
 from sbcard_core.premiums.records import BillState, Stopped
 from sbcard_core.store import schema
 from sbcard_core.values import LifeStatus
 
-DEATH_REASON = "死亡"
-"""Ends the reason of bills cancelled because of a death."""
 _BILL, _PAYMENT = schema.premium_bill, schema.premium_payment
 _PERSON, _TOLD = schema.person, schema.payout_standing
 
 
-def stop(connection: sa.Connection, id_number: str, after: date, reason: str) -> Stopped:
+def stop(connection: sa.Connection, id_number: str, after: date, reason: str, died_on: date | None = None) -> Stopped:
     """Cancel a person's open bills of periods that begin after a day; the caller holds the posting lock."""
     mine = sa.select(_BILL.c.bill_no, _BILL.c.state, _BILL.c.issued_on, _PAYMENT.c.payment_id)
     mine = mine.outerjoin(_PAYMENT, _PAYMENT.c.bill_no == _BILL.c.bill_no).where(_BILL.c.id_number == id_number)
@@ -28,28 +26,21 @@ def stop(connection: sa.Connection, id_number: str, after: date, reason: str) ->
         elif row.state == BillState.PAID and is_later:
             found.paid.append(row.payment_id)
     if found.cancelled:
-        gone = {"state": int(BillState.CANCELLED), "reason": reason}
+        death = None if died_on is None else died_on.isoformat()
+        gone = {"state": int(BillState.CANCELLED), "reason": reason, "death_on": death}
         connection.execute(sa.update(_BILL).where(_BILL.c.bill_no.in_(found.cancelled)).values(gone))
     return found
 
 
-def reopen(connection: sa.Connection, id_number: str, until: date | None) -> list[str]:
-    """Make a person's bills that a death cancelled owed again; the caller holds the posting lock."""
-    mine = sa.select(
-        _BILL.c.bill_no, _BILL.c.insurance, _BILL.c.period, _BILL.c.state, _BILL.c.issued_on, _BILL.c.reason
-    )
-    rows = connection.execute(mine.where(_BILL.c.id_number == id_number).order_by(_BILL.c.bill_no)).all()
-    live = {(row.insurance, row.period) for row in rows if row.state in (BillState.OPEN, BillState.PAID)}
-    found = []
-    for row in rows:
-        by_death = row.state == BillState.CANCELLED and (row.reason or "").endswith(DEATH_REASON)
-        if by_death and (until is None or row.issued_on <= until.isoformat()):
-            others = {(row.insurance, other) for other in Period(row.period).overlapping()}
-            if not others & live:
-                live.add((row.insurance, row.period))
-                found.append(row.bill_no)
-    back = {"state": int(BillState.OPEN), "reason": None}
-    connection.execute(sa.update(_BILL).where(_BILL.c.bill_no.in_(found)).values(back))
+def bring_to(connection: sa.Connection, id_number: str, died_on: date | None) -> Stopped:
+    """Bring a person's bills to what is known of a death, None: the person lives; under the posting lock."""
+    found = Stopped() if died_on is None else stop(connection, id_number, died_on, f"{died_on} 死亡", died_on)
+    mine = sa.select(_BILL).where(_BILL.c.id_number == id_number, _BILL.c.death_on.is_not(None))
+    back = {"state": int(BillState.OPEN), "reason": None, "death_on": None}
+    for bill in connection.execute(mine.order_by(_BILL.c.bill_no)).all():
+        if (died_on is None or bill.issued_on <= died_on.isoformat()) and not posting.is_billed(connection, bill):
+            connection.execute(sa.update(_BILL).where(_BILL.c.bill_no == bill.bill_no).values(back))
+            found.reopened.append(bill.bill_no)
     return found
 
 

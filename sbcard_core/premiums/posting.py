@@ -72,13 +72,23 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+_LIVE = (int(BillState.OPEN), int(BillState.PAID))
+
+
+def is_billed(connection: sa.Connection, bill: Any) -> bool:
+    """Whether another bill of the same person and insurance, open or paid, shares a day with this one."""
+    same = sa.and_(_BILL.c.id_number == bill.id_number, _BILL.c.insurance == bill.insurance)
+    other = sa.and_(_BILL.c.bill_no != bill.bill_no, _BILL.c.period.in_(Period(bill.period).overlapping()))
+    query = sa.select(_BILL.c.bill_no).where(same, other, _BILL.c.state.in_(_LIVE))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def known_bills(
     connection: sa.Connection, period: Period, people: Sequence[Insured]
 ) -> dict[tuple[str, str], IssueStatus]:
     """What bills there are stands against another one, by insurance and citizen number: EXISTS or OVERLAPS."""
     found: dict[tuple[str, str], IssueStatus] = {}
-    live = (int(BillState.OPEN), int(BillState.PAID))
-    stands = sa.or_(_BILL.c.period == period, _BILL.c.state.in_(live))
+    stands = sa.or_(_BILL.c.period == period, _BILL.c.state.in_(_LIVE))
     wanted = sa.select(_BILL.c.insurance, _BILL.c.id_number, _BILL.c.period).where(stands)
     numbers = list(dict.fromkeys(person.id_number for person in people))
     for start in range(0, len(numbers), _LOOKUP):

@@ -160,6 +160,8 @@ class ChangeStatus(IntEnum):
     PAID = 4
     """Give the payment back first; then it can be replaced."""
     NO_RATE = 5
+    OVERLAPS = 6
+    """Another bill of the insurance that shares a day is open or paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Arrear:
     days_late: int
     """0 = not late yet."""
     dead: bool = False
-    """Payouts were told that the person died: see ``Premiums.stop``."""
+    """Payouts were told that the person died: see ``Premiums.death``."""
     died_on: date | None = None
     """Where it is known."""
 

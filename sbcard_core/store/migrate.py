@@ -22,6 +22,7 @@ REVISION_OF: Final = {
     9: "0009",
     10: "0010",
     11: "0011",
+    12: "0012",
 }
 """Alembic's revision of each schema version."""
 VERSION: Final = max(REVISION_OF)

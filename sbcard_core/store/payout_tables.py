@@ -58,9 +58,9 @@ payout_roll_line = table(
         postgresql_where=sa.text("state = 12"),
     ),
     sa.Index(
-        *("payout_roll_line_removed", "person_id"),
-        sqlite_where=sa.text("state = 51"),
-        postgresql_where=sa.text("state = 51"),
+        *("payout_roll_line_died", "person_id"),
+        sqlite_where=sa.text("state = 52"),
+        postgresql_where=sa.text("state = 52"),
     ),
     sa.Index(
         *("payout_roll_line_item", "person_id", "item"),
@@ -181,6 +181,7 @@ payout_recovery = table(
     sa.Column("opened_on", sa.String(10), nullable=False),
     sa.Column("withdrawn_on", sa.String(10)),
     sa.Column("decision", sa.String),  # number of the decision that withdrew it
+    sa.Column("by_death", sa.Boolean, nullable=False),  # opened because of a death; else by officers
     sa.ForeignKeyConstraint(("batch_no", "seq"), ("payout_line.batch_no", "payout_line.seq")),
     sa.Index("payout_recovery_by_programme", "programme", "mode"),
     sa.Index("payout_recovery_by_line", "batch_no", "seq"),

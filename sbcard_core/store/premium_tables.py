@@ -19,6 +19,7 @@ premium_bill = table(
     sa.Column("issued_on", sa.String(10), nullable=False),
     sa.Column("replaces", sa.String(128)),  # the bill it was made for when the person's category changed
     sa.Column("reason", sa.String),  # why it was cancelled
+    sa.Column("death_on", sa.String(10)),  # day of the death that cancelled it; null: nothing did, or something else
     sa.Index("premium_bill_by_state", "state", "period", "due_on"),
     sa.Index("premium_bill_by_person", "id_number", "period"),
     sa.Index(

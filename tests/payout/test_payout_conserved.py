@@ -243,7 +243,7 @@ class Walk:
         claims = (
             "SELECT DISTINCT r.period FROM payout_roll_line l JOIN payout_roll r ON r.roll_id = l.roll_id "
             "WHERE l.person_id = :who AND l.item = '' "
-            "AND (l.state < 50 OR (l.state = 51 AND l.reason = 'death' AND r.state <> 70))"
+            "AND (l.state < 50 OR (l.state = 52 AND r.state <> 70))"
         )
         due = [p for (p,) in self.rows(claims, who=who) if is_due(PENSION, period_of("", p), died_on)]
         taken = 0
@@ -252,7 +252,7 @@ class Walk:
             "JOIN payout_line s ON s.batch_no = c.batch_no AND s.seq = c.seq "
             "JOIN payout_roll_line l ON l.roll_id = s.roll_id AND l.line = s.roll_line "
             "JOIN payout_roll r ON r.roll_id = l.roll_id "
-            "WHERE c.person_id = :who AND c.withdrawn_on IS NULL AND c.reason <> 'death'"
+            "WHERE c.person_id = :who AND c.withdrawn_on IS NULL AND NOT c.by_death"
         )
         for amount, item, period in self.rows(decided, who=who):
             taken += int(amount) if is_due(PENSION, period_of(item, period), died_on) else 0

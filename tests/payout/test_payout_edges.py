@@ -43,7 +43,7 @@ def codes(town, roll) -> dict[int, str]:
 def test_codes_that_are_stored_stay_what_they_are() -> None:
     kinds = (LineState, RollState, RollLineState, RecoveryMode, RecoverySource)
     assert [[int(one) for one in kind] for kind in kinds] == [
-        [10, 20, 21, 22, 23, 24, 30], [10, 20, 30, 40, 50, 60, 70], [10, 11, 12, 50, 51], [1, 2], [1, 2, 3],
+        [10, 20, 21, 22, 23, 24, 30], [10, 20, 30, 40, 50, 60, 70], [10, 11, 12, 50, 51, 52], [1, 2], [1, 2, 3],
     ]  # fmt: skip
 
 

@@ -229,7 +229,7 @@ def test_premiums_that_a_death_cancelled_are_owed_again_when_it_is_corrected_or_
     for period in ("2015-01", "2015-02", "2015-03", "2015-04"):
         begins = Period(period).begin
         bills[period] = book.issue(period, begins, [PERSON, replace(PERSON, **pension), lived]).bills
-    book.cancel([bills["2015-04"][0]], reason="误开")
+    book.cancel([bills["2015-04"][0]], reason="2015-01-10 死亡")  # a text is no death
     book.cancel([bills["2015-03"][2]], reason="2015-01-10 死亡")
     first = backend.death(PERSON.id_number, date(2015, 1, 10), on=date(2015, 5, 4), **TWO)
     later = [*bills["2015-02"][:2], *bills["2015-03"][:2], bills["2015-04"][1]]
@@ -240,13 +240,32 @@ def test_premiums_that_a_death_cancelled_are_owed_again_when_it_is_corrected_or_
     with store.begin() as connection:  # billed for the quarter while the month was cancelled
         quarter = {"bill_no": "2015-Q2.000000001", "period": "2015-Q2", "id_number": PERSON.id_number, "state": 10}
         row = connection.execute(sa.select(schema.premium_bill).where(schema.premium_bill.c.bill_no == later[-1])).one()
-        connection.execute(sa.insert(schema.premium_bill).values({**row._asdict(), **quarter, "reason": None}))
+        connection.execute(
+            sa.insert(schema.premium_bill).values({**row._asdict(), **quarter, "reason": None, "death_on": None})
+        )
     third = backend.withdraw_death(PERSON.id_number, decision="撤销2号", on=date(2015, 5, 6), **TWO)
     assert third.premiums == Stopped(reopened=bills["2015-03"][:2])
     owed = {one.bill_no for one in book.bills(id_number=PERSON.id_number) if one.state is BillState.OPEN}
     assert owed == {*bills["2015-01"][:2], *bills["2015-02"][:2], *bills["2015-03"][:2], "2015-Q2.000000001"}
     assert {one.reason for one in book.bills(id_number=PERSON.id_number) if one.bill_no in owed} == {""}
     assert book.bills(id_number=lived.id_number)[1].state is BillState.CANCELLED
+
+
+def test_a_bill_given_back_is_not_put_again_beside_one_that_shares_a_day(book: Premiums) -> None:
+    """Of two people: only who was billed for the quarter meanwhile would be billed twice."""
+    other = replace(PERSON, id_number="430102198001010038")
+    bills = book.issue("2015", BEGINS, [PERSON, other]).bills
+    for name, bill in zip("AB", bills, strict=True):
+        book.pay(Payment(name, bill, 12000, Channel.POS, "T", AT))
+        book.refund(Refund(f"R{name}", name, 12000, AT))
+    (quarter,) = book.issue("2015-Q1", BEGINS, [PERSON]).bills
+    changes = [CategoryChange(bill, PersonCategory.STUDENT, BEGINS) for bill in bills]
+    found = book.change_category_many(changes)
+    assert [one.status for one in found] == [ChangeStatus.OVERLAPS, ChangeStatus.REPLACED]
+    open_ = [one.bill_no for one in book.bills(id_number=PERSON.id_number) if one.state is BillState.OPEN]
+    assert (found[0].bill_no, open_) == (bills[0], [quarter])
+    book.cancel([quarter])
+    assert book.change_category_many(changes[:1])[0].status is ChangeStatus.REPLACED
 
 
 def test_a_bank_file_carries_every_name(book: Premiums, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ DIGESTS = {
     9: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",
     10: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",  # other values in the same tables
     11: "9207db96df7a4b77b5b681e068a82ac1d07586c0b9ed161f2f2c64a32c539ea9",
+    12: "2491f13d3b494add8946e66599e2e765b5ee9c6e1c680c608359efe1f6e2b3a1",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
@@ -284,6 +285,45 @@ PAYOUT_ROWS = (
     ),
     "INSERT INTO payout_standing (person_id, living, died_on, told_on) VALUES (1, 2, '2014-05-20', '2014-06-01')",
 )
+DEATH_ROWS = (
+    PAYOUT_ROWS[0],
+    "INSERT INTO payout_roll (roll_id, roll_no, run_id, programme, period, state, source_sha256, digest, "
+    "drafted_by, drafted_on, pay_on) VALUES (1, 'R1', 1, 'pension', '2014-01', 20, 's', 'd', 'z', '2014-07-01', "
+    "'2014-07-15')",
+    *(
+        "INSERT INTO payout_roll_line (roll_id, line, run_id, person_id, household, item, area, gross_fen, "
+        f"deducted_fen, bank, account_no, state, reason) VALUES (1, {n}, 1, 1, '', 'i{n}', '', 5, 0, '103', '6', "
+        f"{state}, '{reason}')"
+        for n, (state, reason) in enumerate(((51, "death"), (51, "objection"), (12, "death"), (50, "name")), 1)
+    ),
+    *PAYOUT_ROWS[8:10],
+    *(
+        "INSERT INTO payout_recovery (recovery_id, person_id, programme, batch_no, seq, mode, amount_fen, monthly_fen, "
+        f"reason, opened_on) VALUES ('{name}', 1, 'pension', 'B', 1, 2, 2, 0, '{reason}', '2014-08-01')"
+        for name, reason in (("death:B:1", "death"), ("R1", "death"), ("death:B:2", "x"))
+    ),
+    *(
+        "INSERT INTO premium_bill (bill_no, period, insurance, id_number, name, category, amount_fen, rate_since, "
+        f"due_on, state, issued_on, reason) VALUES ('{n}', '2015', 'i{n}', '11010519491231002X', '张三', 1, 5, "
+        f"'2015-01-01', '2015-01-31', {state}, '2015-01-01', '{reason}')"
+        for n, (state, reason) in enumerate(((40, "2014-05-20 死亡"), (40, "死亡"), (10, "2014-05-20 死亡")), 1)
+    ),
+)
+"""Of a database of version 11: what a death did, and what officers did with the same words."""
+
+
+def test_what_a_death_did_is_a_code_after_the_upgrade(engine: sa.Engine, empty_url: str) -> None:
+    make_old(engine, 11)
+    with engine.begin() as connection:
+        for row in DEATH_ROWS:
+            connection.execute(sa.text(row))
+    with Store.open(empty_url) as store, store.begin() as connection:
+        line, recovery, bill = schema.payout_roll_line.c, schema.payout_recovery.c, schema.premium_bill.c
+        assert list(connection.execute(sa.select(line.state).order_by(line.line)).scalars()) == [52, 51, 12, 50]
+        opened = dict(connection.execute(sa.select(recovery.recovery_id, recovery.by_death)).all())
+        assert opened == {"death:B:1": True, "R1": False, "death:B:2": False}
+        cancelled = connection.execute(sa.select(bill.death_on).order_by(bill.bill_no)).scalars()
+        assert list(cancelled) == ["2014-05-20", None, None]
 
 
 def test_payouts_of_an_earlier_version(engine: sa.Engine, empty_url: str) -> None:
