@@ -72,9 +72,9 @@ def _bits(places: Iterable[int], size: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _class_bits(held: frozenset[str], encoding: str) -> bytes:
+def _class_bits(held: frozenset[str], encoding: str, without: frozenset[str] = frozenset()) -> bytes:
     known = units(encoding)
-    return _bits((known[character] for character in held if character in known), UNITS)
+    return _bits((known[character] for character in held - without if character in known), UNITS)
 
 
 @lru_cache(maxsize=8)
@@ -190,7 +190,7 @@ class _Builder:
             return False
         place = self.table(_class_bits(text.characters, self.encoding))
         if text.not_first:
-            mark |= self.table(_class_bits(text.characters - text.not_first, self.encoding)) + 1 << 32
+            mark |= self.table(_class_bits(text.characters, self.encoding, text.not_first)) + 1 << 32
         return self.add(
             TEXT, column, options, low=text.low, high=text.high, table=place, size=text.parts, alt=mark, step=text.step
         )

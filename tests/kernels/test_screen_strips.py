@@ -137,6 +137,16 @@ def test_levels_agree_on_changed_columns(
     looked(CODE, arrays(rows, kind, cut=cut, more=more), keyed=keyed)
 
 
+def beginning(units: Any, mark: int, never: Sequence[int]) -> tuple[int, bytes]:
+    """The sign between parts with the place of the first units, and the tables: the first unit is not in ``never``."""
+    if not never:
+        return mark, np.packbits(units, bitorder="little").tobytes()
+    first = units.copy()
+    first[list(never)] = False
+    both = np.packbits(np.concatenate([units, first]), bitorder="little")
+    return mark | 8_192 + 1 << 32, both.tobytes()
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     st.integers(1, 4),
@@ -149,13 +159,14 @@ def test_levels_agree_on_texts(
     """Classes of whole blocks of characters and of single ones; texts from the edges of the class."""
     units = np.zeros(65_536, np.bool_)
     for _ in range(blocks):
-        start = data.draw(st.sampled_from([1, 64, 128, 0x800, 0x4E00, 0x4DC1, 0x9F80, 0xF000]))
-        units[start : start + data.draw(st.sampled_from([1, 63, 64, 200, 20_992]))] = True
+        start = data.draw(st.sampled_from([1, 64, 128, 0x800, 0x4DC0, 0x4E00, 0x4DC1, 0x9F80, 0xF000]))
+        units[start : start + data.draw(st.sampled_from([1, 63, 64, 200, 20_992, 20_992]))] = True
     units[[ord(each) for each in characters if ord(each) < 65_536]] = True
-    bits = np.packbits(units, bitorder="little").tobytes()
-    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, mark), b"", bits, False, 1
+    alt, bits = beginning(units, mark, data.draw(st.lists(st.sampled_from([0xB7, 0x41, 0x5F20, 0x4E09, 0x9FA5]))))
+    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, alt), b"", bits, False, 1
     edges = [chr(at) for at in (1, 65, 127, 128, 0xB7, 0x7FF, 0x800, 0x4DFF, 0x4E00, 0x5F20, 0x9FA5, 0x9FC0, 0xFFFD)]
-    cells = data.draw(st.lists(st.lists(st.sampled_from([*edges, *characters]), max_size=12).map("".join), max_size=40))
+    pieces = data.draw(st.sampled_from([["张", "三", "A"], [*edges, *characters]]))
+    cells = data.draw(st.lists(st.lists(st.sampled_from(pieces), max_size=12).map("".join), max_size=40))
     looked(code, [pa.array([*cells, *["张"] * 300], pa.string()).slice(0, len(cells) + 40)])
 
 
@@ -206,22 +217,27 @@ GB_PIECES += [b"\xa1", b"\xb0", b"A", b"\x80", b"\xff\xa1", b"\x81\x30\x81\x30"]
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.lists(st.sampled_from(GB_PIECES), max_size=18).map(b"".join), min_size=1, max_size=40),
-    st.lists(st.tuples(st.integers(0x81, 0xFE), st.integers(0, 40), st.sampled_from([0x40, 0xA1])), max_size=3),
+    st.lists(
+        st.sampled_from([GB_PIECES, GB_PIECES[:2]]).flatmap(lambda of: st.lists(st.sampled_from(of), max_size=18)),
+        min_size=1, max_size=40,
+    ).map(lambda cells: list(map(b"".join, cells))),
+    st.lists(st.tuples(st.integers(0xA0, 0xB1), st.integers(0, 70), st.sampled_from([0x40, 0xA1])), max_size=3),
     st.tuples(st.integers(0, 3), st.integers(1, 9), st.sampled_from([0, 0xA1A4, 0x41, 0xB0A1]), st.integers(0, 3)),
     st.integers(1, 2),
-)
+    st.lists(st.sampled_from([0xB0A1, 0xD6FE, 0xA1A4, 0x41])),
+)  # fmt: skip
 def test_levels_agree_on_texts_of_two_bytes(
-    cells: list[bytes], leads: list[tuple[int, int, int]], limits: tuple[int, int, int, int], step: int
-) -> None:
+    cells: list[bytes], leads: list[tuple[int, int, int]], limits: tuple[int, int, int, int], step: int,
+    never: list[int],
+) -> None:  # fmt: skip
     """Lines of GB 18030 against classes of whole and of half lead bytes."""
     low, more, mark, parts = limits
     units = np.zeros((256, 256), np.bool_)
     for first, count, trail in leads:
         units[first : min(first + count, 0xFF), trail:0xFF] = True
     units[0xD7, 0xFA:0xFF] = False
-    bits = np.packbits(units.reshape(-1), bitorder="little").tobytes()
-    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, mark), b"", bits, True, 1
+    alt, bits = beginning(units.reshape(-1), mark, never)
+    code = CHECK.pack(4, 0, 1, step, low, low + more, 0, parts, alt), b"", bits, True, 1
     raw, found = b"\n".join([*cells, b"\xb0\xa1" * 20]), []
     for each in LEVELS:
         kernel, level = _kernels.choose("screen", each)

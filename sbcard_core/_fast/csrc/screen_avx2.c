@@ -92,9 +92,6 @@ static inline int shape32(const uint8_t *ranges, uint32_t count, sbc_cell cell) 
         if ((tile)->classes) {                                                           \
             const text_class own = (tile)->classes[k]; /* flags cannot change it */      \
             EACH(tile, check, cell, text_holds(&own, check, tables, cell, gb));          \
-            if (own.begins) {                                                            \
-                EACH(tile, check, cell, begins_well(own.begins, cell, gb));              \
-            }                                                                            \
         } else {                                                                         \
             EACH(tile, check, cell, is_text(check, tables, cell, gb));                   \
         }                                                                                \

@@ -159,29 +159,33 @@ static inline int gb_text_passes(const text_class *class, uint32_t min, uint32_t
     return ((units | units << 1 | marks | marks << 1) == within) & parts_hold(units, marks, min, max);
 }
 
-/* As is_text() but for the first unit (begins_well()), faster where the class's vectors say yes. */
-static inline int text_holds(const text_class *class, const sbc_check *check, const uint8_t *tables, sbc_cell cell,
-                             int gb) {
-    if (class->usable && cell.length <= SBC_PAD) {
-        if (gb ? gb_text_passes(class, check->min, check->max, cell)
-               : text_passes(class, check->min, check->max, cell)) {
-            return 1;
-        }
+/* Whether a text whose units are known begins, for sure, with one it may begin with. */
+static inline int begins_well(const uint8_t *begins, sbc_cell cell, int gb) {
+    const uint8_t *p = cell.at;
+    uint32_t v;
+    if (gb) {
+        return has_bit(begins, (size_t)p[0] << 8 | p[1]);
     }
+    memcpy(&v, p, 4);
+    return (v & 0xF0) == 0xE0 && table64(begins + 8 * ((v & 0x0F) << 6 | (v >> 8 & 0x3F))) >> (v >> 16 & 0x3F) & 1;
+}
+
+/* Kept out of the loops over cells: beside it the compiler would make their vectors anew for every cell. */
+__attribute__((noinline)) static int is_text_itself(const sbc_check *check, const uint8_t *tables, sbc_cell cell,
+                                                    int gb) {
     return is_text(check, tables, cell, gb);
 }
 
-/* Whether a text that is not empty may begin with its first unit. It has a loop of its own: beside text_holds() the
- * compiler makes that function's vectors anew for every cell. */
-static inline int begins_well(const uint8_t *begins, sbc_cell cell, int gb) {
-    const uint8_t *p = cell.at;
-    uint32_t step;
-    uint32_t v;
-    memcpy(&v, p, 4);
-    if (!gb && cell.length > 2 && (v & 0xF0) == 0xE0) {
-        return has_bit(begins, (v & 0x0F) << 12 | (v >> 2 & 0xFC0) | (v >> 16 & 0x3F));
+/* As is_text(), faster where the class's vectors say yes. */
+static inline int text_holds(const text_class *class, const sbc_check *check, const uint8_t *tables, sbc_cell cell,
+                             int gb) {
+    if (class->usable && cell.length <= SBC_PAD &&
+        (gb ? gb_text_passes(class, check->min, check->max, cell)
+            : text_passes(class, check->min, check->max, cell)) &&
+        (!class->begins || begins_well(class->begins, cell, gb))) {
+        return 1;
     }
-    return has_bit(begins, next_unit(p, p + cell.length, gb, &step));
+    return is_text_itself(check, tables, cell, gb);
 }
 
 #define SBC_PLANS 64 /* checks made ready; a longer program does without */

@@ -52,7 +52,7 @@ static inline uint8_t LEVEL(number_fails)(const uint8_t *p, uint8_t found, const
 
 /* Whether a number ends in 000, as one whose last digits a spreadsheet program dropped: right or wrong, it is told. */
 static inline uint8_t LEVEL(may_be_rounded)(const uint8_t *p) {
-    return ((p[15] ^ '0') | (p[16] ^ '0') | (p[17] ^ '0')) == 0;
+    return load64(p + SBC_ID_LENGTH - 8) >> 40 == 0x303030;
 }
 
 /* Numbers of a tile in contiguous rows, as the number's own kernel takes them. */

@@ -19,14 +19,13 @@ static const uint8_t *sex_beside(strips *s, const sbc_check *check) {
 static void look_at_numbers(strips *s, const sbc_check *check, size_t rows, uint8_t *flags, uint64_t *keys) {
     const uint8_t *tables = s->program->tables, *numbers = s->strips[check->column].at;
     const uint8_t *until = tables + check->table, *sexes = sex_beside(s, check);
-    uint8_t status[SBC_STRIP], rounded = 0;
+    uint8_t status[SBC_STRIP];
     size_t row, base;
     SBC_IDCHECK(numbers, sexes, rows, tables + check->size, (uint32_t)check->max, status);
     for (row = 0; row < rows; row++) {
-        rounded |= LEVEL(may_be_rounded)(numbers + row * SBC_ID_LENGTH);
-    }
-    for (row = 0; rounded && row < rows; row++) {
-        flags[row] |= LEVEL(may_be_rounded)(numbers + row * SBC_ID_LENGTH);
+        if (LEVEL(may_be_rounded)(numbers + row * SBC_ID_LENGTH)) { /* seldom: no flag is written for the others */
+            flags[row] = 1;
+        }
     }
     for (row = 0; keys && check->options & SBC_GIVES_KEY && row < rows; row++) {
         if (!(status[row] & SBC_ID_CHARACTERS)) {

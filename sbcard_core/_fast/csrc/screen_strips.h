@@ -263,21 +263,14 @@ static void look_at_texts(const text_class *given, const sbc_check *check, const
     size_t row;
     for (row = 0; c->kind == 4 && row < rows; row++) {
         sbc_cell cell = {data + small[row], small[row + 1] - small[row]};
-        flags[row] |= text_fails(&class, check, tables, cell);
+        if (text_fails(&class, check, tables, cell)) {
+            flags[row] = 1;
+        }
     }
     for (row = 0; c->kind == 8 && row < rows; row++) {
         sbc_cell cell = {data + large[row], large[row + 1] - large[row]};
-        flags[row] |= text_fails(&class, check, tables, cell);
-    }
-    if (class.begins && c->kind == 4) {
-        for (row = 0; row < rows; row++) {
-            sbc_cell cell = {data + small[row], small[row + 1] - small[row]};
-            flags[row] |= cell.length && !begins_well(class.begins, cell, 0);
-        }
-    } else if (class.begins) {
-        for (row = 0; row < rows; row++) {
-            sbc_cell cell = {data + large[row], large[row + 1] - large[row]};
-            flags[row] |= cell.length && !begins_well(class.begins, cell, 0);
+        if (text_fails(&class, check, tables, cell)) {
+            flags[row] = 1;
         }
     }
 }
