@@ -2,12 +2,18 @@
 
 import gc
 import random
+from functools import reduce
 from itertools import accumulate
+from operator import xor
 from typing import Any
 
 import numpy as np
 import pytest
 from Crypto.Cipher import AES, DES, DES3
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher as OtherCipher
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
+from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,41 +125,73 @@ def test_keys_of_different_lengths_in_one_batch() -> None:
     assert mac.cbc_mac_many(keys, messages) == expected
 
 
-def another_hand(kind: Cipher, key: bytes, iv: bytes | None = None) -> Any:
-    """The same cipher by another library; without an initial value block by block."""
+def another_hand(kind: Cipher, key: bytes, data: bytes, iv: bytes | None = None) -> bytes:
+    """Encrypted by another library; without an initial value block by block."""
+    if kind is Cipher.SM4:
+        mode = modes.ECB() if iv is None else modes.CBC(iv)
+        return OtherCipher(algorithms.SM4(key), mode).encryptor().update(data)
     if kind is Cipher.TDES and len(key) == 16:
         key += key[:8]
-    maker = AES if kind is Cipher.AES else DES if len(key) == 8 else DES3
-    return maker.new(key, maker.MODE_ECB) if iv is None else maker.new(key, maker.MODE_CBC, iv=iv)
+    maker: Any = AES if kind is Cipher.AES else DES if len(key) == 8 else DES3
+    by = maker.new(key, maker.MODE_ECB) if iv is None else maker.new(key, maker.MODE_CBC, iv=iv)
+    return bytes(by.encrypt(data))
 
 
-@pytest.mark.parametrize("kind", [Cipher.TDES, Cipher.AES])
+WIDTHS = {Cipher.TDES: (8, 16, 24), Cipher.AES: (16, 24, 32), Cipher.SM4: (16,)}
+
+
+@pytest.mark.parametrize("kind", Cipher)
 def test_cipher_batches_give_what_another_library_gives(kind: Cipher) -> None:
-    widths = (8, 16, 24) if kind is Cipher.TDES else (16, 24, 32)
-    for width in widths:
+    for width in WIDTHS[kind]:
         keys = [rng.randbytes(width) for _ in range(40)]
         long = [rng.randbytes(kind.block * (1 + i % 5)) for i in range(40)]
         ivs = [rng.randbytes(kind.block) for _ in range(40)]
         first = [message[: kind.block] for message in long]
-        blocks = [another_hand(kind, key).encrypt(block) for key, block in zip(keys, first, strict=True)]
+        blocks = [another_hand(kind, key, block) for key, block in zip(keys, first, strict=True)]
         assert cipher.ecb_many(keys, first, cipher=kind) == blocks
-        chains = [another_hand(kind, k, iv).encrypt(m) for k, m, iv in zip(keys, long, ivs, strict=True)]
+        assert cipher.ecb_many(keys, blocks, cipher=kind, decrypt=True) == first
+        chains = [another_hand(kind, k, m, iv) for k, m, iv in zip(keys, long, ivs, strict=True)]
         assert cipher.cbc_many(keys, long, ivs=ivs, cipher=kind) == chains
+        assert cipher.cbc_many(keys, chains, ivs=ivs, cipher=kind, decrypt=True) == long
 
 
-def test_three_levels_of_diversification_by_another_library() -> None:
-    """Each level: the factor under the key, and its complement under the same key, side by side."""
+@pytest.mark.parametrize("kind", [Cipher.TDES, Cipher.SM4])
+def test_three_levels_of_diversification_by_another_library(kind: Cipher) -> None:
+    """Each level: the factor under the key, and its complement under the same key, side by side (one block of SM4)."""
     master = bytes(range(16))
     paths = [[rng.randbytes(8) for _ in range(3)] for _ in range(20)]
     expected = []
     for path in paths:
         key = master
         for factor in path:
-            by = another_hand(Cipher.TDES, key)
-            key = by.encrypt(factor) + by.encrypt(bytes(byte ^ 0xFF for byte in factor))
+            key = another_hand(kind, key, factor + bytes(byte ^ 0xFF for byte in factor))
         expected.append(key)
     rows = [b"".join(path) for path in paths]
-    assert diversify.diversify_many(SecretKey(master, KeyUsage.DPK), rows, levels=3) == expected
+    assert diversify.diversify_many(SecretKey(master, KeyUsage.DPK, kind), rows, levels=3) == expected
+
+
+@pytest.mark.parametrize("kind", Cipher)
+def test_macs_in_batches_by_another_library(kind: Cipher) -> None:
+    """CBC-MAC over the message with one bit and zeros behind it, whole and (in SM4) folded to a word; CMAC."""
+    width = WIDTHS[kind][-1]
+    keys, messages = [rng.randbytes(width) for _ in range(40)], ragged(40)
+    whole = []
+    for key, message in zip(keys, messages, strict=True):
+        padded = message + b"\x80"
+        padded += bytes(-len(padded) % kind.block)
+        whole.append(another_hand(kind, key, padded, bytes(kind.block))[-kind.block :])
+    assert mac.cbc_mac_many(keys, messages, cipher=kind, length=kind.block) == whole
+    if kind is Cipher.SM4:
+        words = [[int.from_bytes(one[at : at + 4], "big") for at in range(0, 16, 4)] for one in whole]
+        folded = [reduce(xor, four).to_bytes(4, "big") for four in words]
+        assert mac.cbc_mac_many(keys, messages, cipher=kind, fold=True) == folded
+    maker = {Cipher.TDES: TripleDES, Cipher.AES: algorithms.AES, Cipher.SM4: algorithms.SM4}[kind]
+    expected = []
+    for key, message in zip(keys, messages, strict=True):
+        by = CMAC(maker(key))
+        by.update(message)
+        expected.append(by.finalize())
+    assert mac.cmac_many(keys, messages, cipher=kind, length=kind.block) == expected
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, 300])
