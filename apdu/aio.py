@@ -9,6 +9,7 @@ from apdu.channel import AsyncCardChannel, CardChannel
 from apdu.command import CommandAPDU
 from apdu.errors import ChannelInUse
 from apdu.response import ResponseAPDU
+from sbcard_core.messages import message
 
 
 async def exchange(channel: AsyncCardChannel, command: CommandAPDU) -> ResponseAPDU:
@@ -36,7 +37,7 @@ class AsyncAdapter:
             CardLost: from the inner channel.
         """
         if self._closed:
-            raise ChannelInUse("the channel is closed", step="AsyncAdapter")
+            raise ChannelInUse(message("cards.channel.closed"), step="AsyncAdapter")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._inner.transmit, bytes(command))
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from apdu.errors import MalformedData
+from sbcard_core.messages import message
 
 MAX_ATR = 33
 _TERM = "卡复位信息"
@@ -47,19 +48,23 @@ class ATR:
         """Read an ATR.
 
         Raises:
-            MalformedData: wrong first byte, cut short, too long, or a wrong check byte TCK.
+            MalformedData: wrong first byte, cut short, too long, or the check byte TCK is wrong or missing. It belongs
+                to every card that offers more than T=0 (8.2.5); without it nobody could tell a card that left it out
+                from a reader that lost a byte of the serial, and the card's keys would be wrong ones.
         """
         raw = bytes(raw)
         if not 2 <= len(raw) <= MAX_ATR or raw[0] not in (0x3B, 0x3F):
-            raise MalformedData("not an answer to reset", step="ATR.parse", term=_TERM)
+            raise MalformedData(message("cards.atr.none"), step="ATR.parse", term=_TERM)
         interface, named, at = _interface(raw)
         has_check = any(number != 0 for number in named)
         count = raw[1] & 0x0F
         end = at + count + has_check
+        if has_check and len(raw) == end - 1:
+            raise MalformedData(message("cards.atr.no_check"), step="ATR.parse", term=_TERM)
         if len(raw) < end or (len(raw) > end and not has_check):
-            raise MalformedData("length does not fit the format byte", step="ATR.parse", term=_TERM)
+            raise MalformedData(message("cards.atr.length"), step="ATR.parse", term=_TERM)
         if has_check and _xor(raw[1:end]) != 0:
-            raise MalformedData("check byte TCK is wrong", step="ATR.parse", term=_TERM)
+            raise MalformedData(message("cards.atr.check"), step="ATR.parse", term=_TERM)
         # T = 15 names no protocol: it says that global interface bytes follow.
         protocols = tuple(dict.fromkeys(number for number in named if number != 15)) or (0,)
         return cls(raw, raw[at : at + count], protocols, interface, raw[0] == 0x3F, has_check, raw[end:])
@@ -114,7 +119,7 @@ def _interface(raw: bytes) -> tuple[tuple[tuple[str, int], ...], list[int], int]
             if not indicator & 0x10 << bit:
                 continue
             if at >= len(raw):
-                raise MalformedData("interface bytes cut short", step="ATR.parse", term=_TERM)
+                raise MalformedData(message("cards.atr.interface"), step="ATR.parse", term=_TERM)
             found.append((f"T{letter}{group}", raw[at]))
             if letter == "D":
                 following = raw[at]
@@ -145,11 +150,11 @@ class CompactTLV:
             MalformedData: another category, or objects that do not fit.
         """
         if not historical or historical[0] not in (0x00, 0x80):
-            raise MalformedData("historical bytes are not COMPACT-TLV", step="CompactTLV.parse", term=_TERM)
+            raise MalformedData(message("cards.atr.tlv"), step="CompactTLV.parse", term=_TERM)
         body, status = historical[1:], b""
         if historical[0] == 0x00:
             if len(body) < 3:
-                raise MalformedData("status indicator missing", step="CompactTLV.parse", term=_TERM)
+                raise MalformedData(message("cards.atr.status"), step="CompactTLV.parse", term=_TERM)
             body, status = body[:-3], body[-3:]
         objects: list[tuple[int, bytes]] = []
         at = 0
@@ -157,7 +162,7 @@ class CompactTLV:
             tag, size = body[at] >> 4, body[at] & 0x0F
             value = body[at + 1 : at + 1 + size]
             if len(value) != size or tag == 0:
-                raise MalformedData("object cut short", step="CompactTLV.parse", term=_TERM)
+                raise MalformedData(message("cards.atr.object"), step="CompactTLV.parse", term=_TERM)
             objects.append((tag, value))
             if tag == 8:
                 status = value
@@ -194,7 +199,7 @@ class CardHistorical:
             MalformedData: another length.
         """
         if len(historical) != 13:
-            raise MalformedData("a social-security card has 13 historical bytes", step="CardHistorical", term=_TERM)
+            raise MalformedData(message("cards.atr.thirteen"), step="CardHistorical", term=_TERM)
         number = int.from_bytes
         return cls(number(historical[:2], "big"), historical[2:5], number(historical[5:7], "big"), historical[7:])
 
@@ -222,7 +227,7 @@ def historical_factor(atr: bytes) -> bytes:
     """
     historical = ATR.parse(atr).historical
     if len(historical) < 8:
-        raise MalformedData("fewer than 8 historical bytes", step="historical_factor", term="分散因子")
+        raise MalformedData(message("cards.atr.factor"), step="historical_factor", term="分散因子")
     return historical[-8:]
 
 

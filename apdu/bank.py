@@ -4,6 +4,7 @@ from apdu import tlv
 from apdu.command import CommandAPDU
 from apdu.errors import MalformedData
 from apdu.instructions import read_record
+from sbcard_core.messages import message
 
 PBOC_DEBIT_AID = bytes.fromhex("A000000333010101")
 """PBOC debit application; three sources."""
@@ -37,5 +38,5 @@ def parse_pan(data: bytes) -> str | None:
         return None
     digits = found.value.hex().upper().rstrip("F")
     if not digits.isdigit():
-        raise MalformedData("the account number is no digits", step="parse_pan", term="银行账号")
+        raise MalformedData(message("cards.pan.digits"), step="parse_pan", term="银行账号")
     return digits

@@ -8,9 +8,11 @@ without a copy (``numpy.frombuffer``), and none is needed here.
 from array import array
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from apdu.command import refused
 from apdu.errors import CardLost
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -25,11 +27,11 @@ class _DecodeResponse(Protocol):
 
 
 def _refused(what: str) -> InvalidValue:
-    return InvalidValue(what, step="apdu.encode")
+    return refused(what, "apdu.encode")
 
 
 def _lost() -> CardLost:
-    return CardLost("answer shorter than a status word", step="apdu.decode_response", term="卡无应答")
+    return CardLost(message("cards.answer.short"), step="apdu.decode_response", term="卡无应答")
 
 
 _CODEC = _kernels.choose("apdu")[0].Codec(_refused, _lost)

@@ -6,6 +6,7 @@ from apdu.channel import CardChannel
 from apdu.classbyte import is_chained, with_chaining
 from apdu.command import MAX_EXTENDED_NC, MAX_SHORT_NC, MAX_SHORT_NE, CommandAPDU
 from apdu.errors import ChainingRefused
+from sbcard_core.messages import message
 
 
 def split(command: CommandAPDU, size: int = MAX_SHORT_NC) -> list[CommandAPDU]:
@@ -23,12 +24,12 @@ def split(command: CommandAPDU, size: int = MAX_SHORT_NC) -> list[CommandAPDU]:
         [CommandAPDU(10D60000, nc=255, ne=0), CommandAPDU(00D60000, nc=45, ne=256)]
     """
     if not 1 <= size <= MAX_SHORT_NC:
-        raise ChainingRefused("a part has 1 to 255 data bytes", step="chaining.split")
+        raise ChainingRefused(message("cards.chain.size"), step="chaining.split")
     ne = min(command.ne, MAX_SHORT_NE)
     if command.nc <= size:
         return [CommandAPDU(command.cla, command.ins, command.p1, command.p2, command.data, ne)]
     if is_chained(command.cla):
-        raise ChainingRefused("the command is part of a chain already", step="chaining.split")
+        raise ChainingRefused(message("cards.chain.part"), step="chaining.split")
     cla, data = with_chaining(command.cla, True), command.data
     last = (command.nc - 1) // size * size
     head = [CommandAPDU(cla, command.ins, command.p1, command.p2, data[at : at + size]) for at in range(0, last, size)]
@@ -52,15 +53,15 @@ def join(parts: Iterable[CommandAPDU]) -> CommandAPDU:
     if len(chain) == 1 and chain[0].cla >= 0xA0:
         return chain[0]
     if not chain or is_chained(chain[-1].cla) or not all(is_chained(part.cla) for part in chain[:-1]):
-        raise ChainingRefused("a chain ends with its only part without the chaining bit", step="chaining.join")
+        raise ChainingRefused(message("cards.chain.end"), step="chaining.join")
     if len(chain) == 1:
         return chain[0]
     last = chain[-1]
     same = {(part.ins, part.p1, part.p2, with_chaining(part.cla, False)) for part in chain}
     if len(same) != 1 or any(part.ne for part in chain[:-1]):
-        raise ChainingRefused("the parts of a chain have one header, and Ne in the last only", step="chaining.join")
+        raise ChainingRefused(message("cards.chain.header"), step="chaining.join")
     if sum(part.nc for part in chain) > MAX_EXTENDED_NC:
-        raise ChainingRefused("a chain holds at most 65535 bytes", step="chaining.join")
+        raise ChainingRefused(message("cards.chain.most"), step="chaining.join")
     return CommandAPDU(last.cla, last.ins, last.p1, last.p2, b"".join(part.data for part in chain), last.ne)
 
 
@@ -74,7 +75,7 @@ class ChainingChannel:
 
     def __init__(self, inner: CardChannel, *, size: int = MAX_SHORT_NC) -> None:
         if not 1 <= size <= MAX_SHORT_NC:
-            raise ChainingRefused("a part has 1 to 255 data bytes", step="ChainingChannel")
+            raise ChainingRefused(message("cards.chain.size"), step="ChainingChannel")
         self._inner = inner
         self._size = size
 

@@ -7,6 +7,7 @@ from apdu.classbyte import get_response_class
 from apdu.command import MAX_EXTENDED_NE, CommandAPDU
 from apdu.errors import APDUError, LimitExceeded
 from apdu.response import ResponseAPDU
+from sbcard_core.messages import message
 
 MAX_GET_RESPONSE_ROUNDS = 512
 """Most 61xx/6Cxx rounds of one command: a card that never ends is stopped. The longest answer takes 256 rounds of 256
@@ -80,7 +81,9 @@ class GetResponseChannel:
             if sw1 == 0x61:
                 collected += answer[:-2]
                 if len(collected) > self._most:
-                    raise LimitExceeded(f"answer is longer than {self._most} bytes", step="get_response", term="取响应")
+                    raise LimitExceeded(
+                        message("cards.answer.long", most=self._most), step="get_response", term="取响应"
+                    )
                 command = bytes((get_response_class(command[0] if command else 0), 0xC0, 0, 0, sw2))
             elif sw1 == 0x6C:
                 command = _with_le(command, sw2)
@@ -90,9 +93,7 @@ class GetResponseChannel:
             if len(answer) < 2:
                 return answer
         if answer[-2] in (0x61, 0x6C):
-            raise APDUError(
-                "card never finishes its answer", step="get_response", term="取响应", advice="check the card"
-            )
+            raise APDUError(message("cards.answer.endless"), step="get_response", term="取响应")
         return collected + answer
 
 

@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from apdu.command import CommandAPDU
 from apdu.errors import ClassRefused
+from sbcard_core.messages import message
 
 MAX_CHANNEL = 19
 CHAINING = 0x10
@@ -32,11 +33,11 @@ class SecureMessaging(IntEnum):
 
 def _check(cla: int) -> int:
     if not 0 <= cla <= 0xFF:
-        raise ClassRefused("a class is one byte", step="classbyte")
+        raise ClassRefused(message("cards.class.byte"), step="classbyte")
     if cla & 0xE0 == 0x20:
-        raise ClassRefused(f"class {cla:02X} is reserved", step="classbyte")
+        raise ClassRefused(message("cards.class.reserved", cla=f"{cla:02X}"), step="classbyte")
     if cla >= 0xA0:
-        raise ClassRefused(f"class {cla:02X} is proprietary: its bits are not known", step="classbyte")
+        raise ClassRefused(message("cards.class.proprietary", cla=f"{cla:02X}"), step="classbyte")
     return cla
 
 
@@ -71,11 +72,13 @@ def with_channel(cla: int, channel: int) -> int:
     """
     secure, chained = secure_messaging_of(cla), is_chained(cla)
     if not 0 <= channel <= MAX_CHANNEL:
-        raise ClassRefused("a logical channel is 0 to 19", step="classbyte", term="逻辑信道")
+        raise ClassRefused(message("cards.class.channel"), step="classbyte", term="逻辑信道")
     if channel <= 3:
         return cla & 0x80 | chained << 4 | secure << 2 | channel
     if cla & 0x80 or secure not in (SecureMessaging.NONE, SecureMessaging.HEADER_OPEN):
-        raise ClassRefused(f"class {cla:02X} has no form for channel {channel}", step="classbyte", term="逻辑信道")
+        raise ClassRefused(
+            message("cards.class.no_channel", cla=f"{cla:02X}", channel=channel), step="classbyte", term="逻辑信道"
+        )
     return 0x40 | (secure is SecureMessaging.HEADER_OPEN) << 5 | chained << 4 | channel - 4
 
 
@@ -106,7 +109,7 @@ def with_secure_messaging(cla: int, secure: SecureMessaging) -> int:
     if not _is_further(cla):
         return cla & ~0x0C | secure << 2
     if secure not in (SecureMessaging.NONE, SecureMessaging.HEADER_OPEN):
-        raise ClassRefused(f"class {cla:02X} has no form for this secure messaging", step="classbyte")
+        raise ClassRefused(message("cards.class.no_sm", cla=f"{cla:02X}"), step="classbyte")
     return cla & ~0x20 | (secure is SecureMessaging.HEADER_OPEN) << 5
 
 
@@ -149,7 +152,7 @@ def open_channel(channel: int = 0) -> CommandAPDU:
         ('0070000001', '00700005')
     """
     if not 0 <= channel <= MAX_CHANNEL:
-        raise ClassRefused("a logical channel is 1 to 19", step="open_channel", term="逻辑信道")
+        raise ClassRefused(message("cards.class.open"), step="open_channel", term="逻辑信道")
     return CommandAPDU(0x00, 0x70, 0x00, channel, ne=0 if channel else 1)
 
 
@@ -161,5 +164,5 @@ def close_channel(channel: int) -> CommandAPDU:
         '00708002'
     """
     if not 1 <= channel <= MAX_CHANNEL:
-        raise ClassRefused("the basic channel can't be closed; others are 1 to 19", step="close_channel")
+        raise ClassRefused(message("cards.class.close"), step="close_channel")
     return CommandAPDU(0x00, 0x70, 0x80, channel)

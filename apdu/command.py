@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sbcard_core import _kernels
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 MAX_SHORT_NC = 255
 MAX_SHORT_NE = 256
@@ -50,6 +51,13 @@ else:
     _Command = _kernels.choose("apdu")[0].Command
 
 
+def refused(what: str, step: str) -> InvalidValue:
+    """The error of what a kernel refuses, by the kernel's own name for it."""
+    kernel = _kernels.choose("apdu")[0]
+    codes = {kernel.HEADER: "header", kernel.LENGTHS: "lengths", kernel.TOO_SHORT: "short", kernel.WRONG_LC: "lc"}
+    return InvalidValue(message(f"cards.command.{codes[what]}"), step=step, term="命令APDU")
+
+
 class CommandAPDU(_Command):
     """One command, ISO/IEC 7816-4:2013 5.1 (命令APDU), valid by construction and immutable.
 
@@ -86,7 +94,7 @@ class CommandAPDU(_Command):
 
     @classmethod
     def _refuse(cls, what: str) -> InvalidValue:
-        return InvalidValue(what, step="CommandAPDU")
+        return refused(what, "CommandAPDU")
 
     def replace(self, **changes: Any) -> "CommandAPDU":
         """The same command with some fields changed.

@@ -2,6 +2,7 @@
 
 from apdu.status import StatusWord
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import Message, message
 
 
 class APDUError(SBCardError):
@@ -54,10 +55,10 @@ class ReplayMismatch(APDUError):
         position: first differing byte of the command, None at the end of the trace.
     """
 
-    def __init__(self, what: str, *, index: int, position: int | None) -> None:
+    def __init__(self, what: Message, *, index: int, position: int | None) -> None:
         self.index = index
         self.position = position
-        super().__init__(what, step=f"replay, exchange {index}", advice="record the trace again, or mend the program")
+        super().__init__(what, step=f"replay, exchange {index}")
 
 
 class UnexpectedStatus(APDUError):
@@ -73,7 +74,8 @@ class UnexpectedStatus(APDUError):
 
     def __init__(self, sw: StatusWord, *, step: str, advice: str = "") -> None:
         self.sw = sw
-        super().__init__(f"card answered {sw.value:04X}: {sw.en}", step=step, term=sw.zh, advice=advice)
+        what = message("cards.answered", sw=f"{sw.value:04X}", meaning=(sw,))
+        super().__init__(what, step=step, term=sw.zh, advice=advice)
 
     @property
     def driver_code(self) -> int:

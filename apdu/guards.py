@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from apdu.channel import CardChannel
 from apdu.errors import CardLost, ChannelInUse, LimitExceeded
+from sbcard_core.messages import message
 
 SHORT_COMMAND = 261
 """Header, Lc, 255 bytes, Le: the longest command without extended lengths."""
@@ -36,15 +37,15 @@ class LimitChannel:
         """
         if not 4 <= len(command) <= self._max_command:
             raise LimitExceeded(
-                f"a command of {len(command)} bytes; this channel carries 4 to {self._max_command}",
-                step="LimitChannel",
-                advice="split it (apdu.chaining) or use a reader with extended lengths",
+                message("cards.command.most", count=len(command), most=self._max_command), step="LimitChannel"
             )
         answer = self._inner.transmit(command)
         if len(answer) < 2:
-            raise CardLost("answer shorter than a status word", step="LimitChannel", term="卡无应答")
+            raise CardLost(message("cards.answer.short"), step="LimitChannel", term="卡无应答")
         if len(answer) > self._max_answer:
-            raise LimitExceeded(f"an answer of {len(answer)} bytes; at most {self._max_answer}", step="LimitChannel")
+            raise LimitExceeded(
+                message("cards.answer.most", count=len(answer), most=self._max_answer), step="LimitChannel"
+            )
         return answer
 
 
@@ -101,12 +102,12 @@ class OwnedChannel:
 
     def _take(self) -> None:
         if not self._lock.acquire(blocking=False):
-            raise ChannelInUse("another user has the channel", step="OwnedChannel", advice="one thread at a time")
+            raise ChannelInUse(message("cards.channel.taken"), step="OwnedChannel")
         self._owner = threading.get_ident()
 
     def _send(self, command: bytes) -> bytes:
         if self._busy:
-            raise ChannelInUse("the channel is in the middle of a command", step="OwnedChannel")
+            raise ChannelInUse(message("cards.channel.busy"), step="OwnedChannel")
         self._busy = True
         try:
             return self._inner.transmit(command)

@@ -7,6 +7,7 @@ for "all there is" (Le = 00), which most cards tolerate; the rest answer 6Cxx an
 
 from apdu.command import CommandAPDU
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 SSSE_AID = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 """Social-security environment (社会保障系统环境): ``sx1.sh.`` and 社会保障 in GBK; three sources."""
@@ -26,7 +27,7 @@ def select_fid(fid: int) -> CommandAPDU:
         '00A40000023F00'
     """
     if not 0 <= fid <= 0xFFFF:
-        raise InvalidValue("a file identifier is two bytes", step="select_fid")
+        raise InvalidValue(message("cards.apdu.fid"), step="select_fid")
     return CommandAPDU(0x00, 0xA4, 0x00, 0x00, fid.to_bytes(2, "big"))
 
 
@@ -63,7 +64,7 @@ def select_aid(aid: bytes, *, next_one: bool = False, ne: int = 0) -> CommandAPD
         '00A404000F7378312E73682EC9E7BBE1B1A3D5CF'
     """
     if not 5 <= len(aid) <= 16:
-        raise InvalidValue("an application identifier has 5 to 16 bytes", step="select_aid")
+        raise InvalidValue(message("cards.apdu.aid"), step="select_aid")
     return CommandAPDU(0x00, 0xA4, 0x04, 0x02 if next_one else 0x00, aid, ne)
 
 
@@ -138,7 +139,7 @@ def get_data(tag: int, ne: int = 0) -> CommandAPDU:
         '00ca9f3600'
     """
     if not 0x40 <= tag <= 0xFFFF:
-        raise InvalidValue("a tag of GET DATA is 0040 to FFFF", step="get_data")
+        raise InvalidValue(message("cards.apdu.tag"), step="get_data")
     return CommandAPDU(0x00, 0xCA, tag >> 8, tag & 0xFF, ne=ne or 256)
 
 
@@ -152,7 +153,7 @@ def read_binary(offset: int = 0, ne: int = 0, sfi: int = 0) -> CommandAPDU:
     if sfi:
         return CommandAPDU(0x00, 0xB0, 0x80 | _sfi(sfi) >> 3, offset, ne=ne or 256)
     if not 0 <= offset <= 0x7FFF:
-        raise InvalidValue("offset is at most 7FFF", step="read_binary")
+        raise InvalidValue(message("cards.apdu.offset"), step="read_binary")
     return CommandAPDU(0x00, 0xB0, offset >> 8, offset & 0xFF, ne=ne or 256)
 
 
@@ -164,7 +165,7 @@ def get_challenge(n: int = 8) -> CommandAPDU:
         '0084000008'
     """
     if n not in (4, 8, 16):
-        raise InvalidValue("a challenge has 4, 8 or 16 bytes", step="get_challenge")
+        raise InvalidValue(message("cards.apdu.challenge"), step="get_challenge")
     return CommandAPDU(0x00, 0x84, 0x00, 0x00, ne=n)
 
 
@@ -179,7 +180,7 @@ def internal_authenticate(process: bytes, original: bytes) -> CommandAPDU:
         >>> internal_authenticate(bytes(8), bytes(8)).encode()[:5].hex()
         '0088000010'
     """
-    return CommandAPDU(0x00, 0x88, 0x00, 0x00, _eight(process, "process") + _eight(original, "original"), ne=8)
+    return CommandAPDU(0x00, 0x88, 0x00, 0x00, _eight(process, "过程因子") + _eight(original, "原始信息"), ne=8)
 
 
 def external_authenticate(kid: int, cipher: bytes, original: bytes, key_version: int | None = None) -> CommandAPDU:
@@ -193,9 +194,9 @@ def external_authenticate(kid: int, cipher: bytes, original: bytes, key_version:
         '0082000a10'
     """
     if key_version is not None and not 0 <= key_version <= 3:
-        raise InvalidValue("a key version is 0 to 3", step="external_authenticate", term="密钥版本")
+        raise InvalidValue(message("cards.apdu.key_version"), step="external_authenticate", term="密钥版本")
     version = b"" if key_version is None else bytes((key_version,))
-    return CommandAPDU(0x00, 0x82, 0x00, kid, _eight(cipher, "cipher") + _eight(original, "original") + version)
+    return CommandAPDU(0x00, 0x82, 0x00, kid, _eight(cipher, "密文") + _eight(original, "原始信息") + version)
 
 
 def verify_pin(pin: str) -> CommandAPDU:
@@ -242,23 +243,23 @@ def pack_pin(pin: str) -> bytes:
         '123456'
     """
     if not (4 <= len(pin) <= 16 and pin.isascii() and pin.isdigit()):
-        raise InvalidValue("a PIN has 4 to 16 digits", step="pack_pin", term="密码")
+        raise InvalidValue(message("cards.pin.length"), step="pack_pin", term="密码")
     return bytes.fromhex(pin if len(pin) % 2 == 0 else pin + "F")
 
 
 def _record(number: int) -> int:
     if not 0 <= number <= 0xFE:
-        raise InvalidValue("record number or tag is 00..FE", step="record", term="记录号")
+        raise InvalidValue(message("cards.apdu.record"), step="record", term="记录号")
     return number
 
 
 def _sfi(sfi: int) -> int:
     if not 0 <= sfi <= 30:
-        raise InvalidValue("a short file identifier is 1..30", step="record")
+        raise InvalidValue(message("cards.apdu.sfi"), step="record")
     return sfi << 3
 
 
-def _eight(value: bytes, name: str) -> bytes:
+def _eight(value: bytes, term: str) -> bytes:
     if len(value) != 8:
-        raise InvalidValue(f"{name} has 8 bytes", step="authenticate")
+        raise InvalidValue(message("cards.apdu.size", size=8, count=len(value)), step="authenticate", term=term)
     return value

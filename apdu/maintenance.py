@@ -9,6 +9,7 @@ from apdu.command import CommandAPDU
 from apdu.instructions import pack_pin
 from apdu.secure_messaging import Mac, wrap
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 def application_block(mac: Mac, *, permanent: bool = False) -> CommandAPDU:
@@ -59,7 +60,7 @@ def reload_pin_secure(block: bytes, mac: Mac) -> CommandAPDU:
         '8424000114'
     """
     if len(block) != 16:
-        raise InvalidValue("an encrypted PIN block has 16 bytes", step="reload_pin_secure", term="密码")
+        raise InvalidValue(message("cards.apdu.pin_block"), step="reload_pin_secure", term="密码")
     return wrap(CommandAPDU(0x84, 0x24, 0x00, 0x01, block), mac)
 
 
@@ -73,5 +74,5 @@ def reload_pin(pin: str, mac: bytes) -> CommandAPDU:
         '805e00000712345600000000'
     """
     if len(mac) != 4:
-        raise InvalidValue("a MAC has 4 bytes", step="reload_pin")
+        raise InvalidValue(message("cards.apdu.mac"), step="reload_pin")
     return CommandAPDU(0x80, 0x5E, 0x00, 0x00, pack_pin(pin) + mac)

@@ -9,6 +9,7 @@ from apdu.errors import MalformedData
 from apdu.instructions import pack_pin, read_binary
 from apdu.secure_messaging import Mac, wrap
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 ENVIRONMENT_AID = bytes.fromhex("504B492EC9E7BBE1B1A3D5CF")
 """``PKI.`` and 社会保障."""
@@ -42,7 +43,7 @@ def parse_pin_hash(data: bytes) -> bytes:
         MalformedData: not 32 bytes.
     """
     if len(data) != PIN_HASH_BYTES:
-        raise MalformedData(f"answer has {len(data)} bytes instead of {PIN_HASH_BYTES}", step="pki.hash_pin")
+        raise MalformedData(message("cards.answer.size", count=len(data), size=PIN_HASH_BYTES), step="pki.hash_pin")
     return data[:16]
 
 
@@ -108,5 +109,5 @@ def read_signing_key() -> CommandAPDU:
 
 def _block(value: bytes, size: int) -> bytes:
     if len(value) != size:
-        raise InvalidValue(f"a cryptogram of {size} bytes is wanted", step="pki")
+        raise InvalidValue(message("cards.apdu.cryptogram", size=size), step="pki")
     return value

@@ -8,6 +8,7 @@ from apdu.command import CommandAPDU
 from apdu.errors import MalformedData
 from apdu.purse import one_byte, pack_amount, pack_datetime
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 PSAM_AID = bytes.fromhex("D15600000590")
 """Application DF01 of the social-security PSAM; two sources."""
@@ -46,7 +47,7 @@ def usage_byte(levels: int, key_type: KeyType) -> int:
         '48 28'
     """
     if not 0 <= levels <= MAX_LEVELS:
-        raise InvalidValue("0 to 3 diversification levels", step="usage_byte", term="分散级数")
+        raise InvalidValue(message("cards.apdu.levels"), step="usage_byte", term="分散级数")
     return levels << 5 | key_type
 
 
@@ -67,7 +68,7 @@ def init_for_descrypt(
         'BFDE481218'
     """
     if len(process) != 8 or any(len(factor) != 8 for factor in factors):
-        raise InvalidValue("factors and process factor have 8 bytes each", step="init_for_descrypt", term="分散因子")
+        raise InvalidValue(message("cards.apdu.factors"), step="init_for_descrypt", term="分散因子")
     cla, ins = (0x80, 0x1A) if classic else (0xBF, 0xDE)
     return CommandAPDU(cla, ins, usage_byte(len(factors), key_type), key_id, b"".join(factors) + process)
 
@@ -75,7 +76,7 @@ def init_for_descrypt(
 def descrypt(data: bytes) -> CommandAPDU:
     """DES_CRYPT ``80 FA 0000`` (通用DES计算): encrypt one or more 8-byte blocks with the prepared key."""
     if not data or len(data) % 8:
-        raise InvalidValue("data is a multiple of 8 bytes", step="descrypt")
+        raise InvalidValue(message("cards.apdu.blocks"), step="descrypt")
     return CommandAPDU(0x80, 0xFA, 0x00, 0x00, data, ne=len(data))
 
 
@@ -89,7 +90,7 @@ def sam_mac(data: bytes) -> CommandAPDU:
         '80fa050008000000000000000000'
     """
     if not data or len(data) % 8:
-        raise InvalidValue("data is a multiple of 8 bytes", step="sam_mac")
+        raise InvalidValue(message("cards.apdu.blocks"), step="sam_mac")
     return CommandAPDU(0x80, 0xFA, 0x05, 0x00, data, ne=256)
 
 
@@ -116,15 +117,15 @@ def init_sam_for_purchase(request: SamPurchaseRequest) -> CommandAPDU:
         '8070000024'
     """
     if len(request.card_random) != 4 or not request.factors or any(len(factor) != 8 for factor in request.factors):
-        raise InvalidValue("card random has 4 bytes, each factor 8", step="init_sam_for_purchase")
+        raise InvalidValue(message("cards.apdu.purchase"), step="init_sam_for_purchase")
     data = (
         request.card_random
         + _two(request.card_txn_no)
         + pack_amount(request.amount_fen)
-        + one_byte(request.transaction_type, "transaction type")
+        + one_byte(request.transaction_type, "交易类型标识")
         + pack_datetime(request.at)
-        + one_byte(request.key_version, "key version")
-        + one_byte(request.algorithm, "algorithm")
+        + one_byte(request.key_version, "密钥版本")
+        + one_byte(request.algorithm, "算法标识")
         + b"".join(request.factors)
     )
     return CommandAPDU(0x80, 0x70, 0x00, 0x00, data, ne=8)
@@ -145,20 +146,20 @@ class SamPurchaseResponse:
             MalformedData: another length.
         """
         if len(data) != 8:
-            raise MalformedData(f"answer has {len(data)} bytes instead of 8", step="init_sam_for_purchase")
+            raise MalformedData(message("cards.answer.size", count=len(data), size=8), step="init_sam_for_purchase")
         return cls(data[:4], data[4:])
 
 
 def credit_sam_for_purchase(mac2: bytes) -> CommandAPDU:
     """CREDIT_SAM_FOR_PURCHASE ``80 72 0000 04`` (校验MAC2): a wrong MAC2 lowers the PSAM's budget."""
     if len(mac2) != 4:
-        raise InvalidValue("MAC2 has 4 bytes", step="credit_sam_for_purchase")
+        raise InvalidValue(message("cards.apdu.mac2"), step="credit_sam_for_purchase")
     return CommandAPDU(0x80, 0x72, 0x00, 0x00, mac2)
 
 
 def _two(value: int) -> bytes:
     if not 0 <= value <= 0xFFFF:
-        raise InvalidValue("a transaction number is two bytes", step="init_sam_for_purchase", term="交易序号")
+        raise InvalidValue(message("cards.apdu.txn_no"), step="init_sam_for_purchase", term="交易序号")
     return value.to_bytes(2, "big")
 
 

@@ -10,6 +10,7 @@ from enum import IntEnum
 from apdu.command import CommandAPDU
 from apdu.errors import MalformedData
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 AMOUNT_MAX = 0xFFFFFFFF
 
@@ -167,7 +168,7 @@ def update_compound_record(record_id: int, record: bytes, sfi: int = 0) -> Comma
         '80dc01b8020100'
     """
     if not 1 <= record_id <= 0xFE or not 0 <= sfi <= 30 or not 1 <= len(record) <= 255:
-        raise InvalidValue("record 01..FE of 1 to 255 bytes, SFI 0..30", step="purse")
+        raise InvalidValue(message("cards.apdu.compound"), step="purse")
     return CommandAPDU(0x80, 0xDC, record_id, sfi << 3, record)
 
 
@@ -200,7 +201,7 @@ def get_transaction_proof(transaction_type: int, txn_no: int) -> CommandAPDU:
         '805a000602000308'
     """
     if not 0 <= txn_no <= 0xFFFF:
-        raise InvalidValue("a transaction number is two bytes", step="purse", term="交易序号")
+        raise InvalidValue(message("cards.apdu.txn_no"), step="purse", term="交易序号")
     return CommandAPDU(0x80, 0x5A, 0x00, transaction_type, txn_no.to_bytes(2, "big"), ne=8)
 
 
@@ -211,7 +212,7 @@ def debit(terminal_txn_no: bytes, at: datetime, mac1: bytes) -> CommandAPDU:
         >>> debit(bytes(4), datetime(2014, 7, 31, 10, 20, 30), bytes(4)).encode().hex()
         '805401000f00000000201407311020300000000008'
     """
-    data = _four(terminal_txn_no, "terminal transaction number") + pack_datetime(at) + _four(mac1, "MAC1")
+    data = _four(terminal_txn_no, "终端交易序号") + pack_datetime(at) + _four(mac1, "MAC1")
     return CommandAPDU(0x80, 0x54, 0x01, 0x00, data, ne=8)
 
 
@@ -250,7 +251,7 @@ def get_account_balance(which: int = 1) -> CommandAPDU:
         'B026000104'
     """
     if which not in (1, 2, 3):
-        raise InvalidValue("account is 1, 2 or 3", step="get_account_balance")
+        raise InvalidValue(message("cards.apdu.account"), step="get_account_balance")
     return CommandAPDU(0xB0, 0x26, 0x00, which, ne=4 if which == 1 else 6)
 
 
@@ -277,7 +278,7 @@ class AccountBalance:
         _length(data, 6, "get_account_balance")
         year = data[4:].hex()
         if not year.isdigit():
-            raise MalformedData("the year is no digits", step="get_account_balance", term="年度")
+            raise MalformedData(message("cards.apdu.year"), step="get_account_balance", term="年度")
         return cls(_number(data[:4]), int(year))
 
 
@@ -319,30 +320,30 @@ def pack_amount(amount_fen: int) -> bytes:
         '000004b0'
     """
     if type(amount_fen) is not int or not 0 <= amount_fen <= AMOUNT_MAX:
-        raise InvalidValue("amount is 0 to 42949672.95 yuan, as an int in fen", step="purse", term="交易金额")
+        raise InvalidValue(message("cards.apdu.amount"), step="purse", term="交易金额")
     return amount_fen.to_bytes(4, "big")
 
 
-def one_byte(value: int, name: str) -> bytes:
+def one_byte(value: int, term: str) -> bytes:
     """A number as one byte.
 
     Raises:
         InvalidValue: outside 0..255.
     """
     if not 0 <= value <= 0xFF:
-        raise InvalidValue(f"{name} is one byte", step="purse")
+        raise InvalidValue(message("cards.apdu.one_byte"), step="purse", term=term)
     return bytes((value,))
 
 
 def _initial(key_index: int, amount_fen: int, terminal_no: bytes) -> bytes:
     if len(terminal_no) != 6:
-        raise InvalidValue("a terminal number has 6 bytes", step="purse", term="终端机编号")
-    return one_byte(key_index, "key index") + pack_amount(amount_fen) + terminal_no
+        raise InvalidValue(message("readers.terminal_no"), step="purse", term="终端机编号")
+    return one_byte(key_index, "密钥索引") + pack_amount(amount_fen) + terminal_no
 
 
-def _four(value: bytes, name: str) -> bytes:
+def _four(value: bytes, term: str) -> bytes:
     if len(value) != 4:
-        raise InvalidValue(f"{name} has 4 bytes", step="purse")
+        raise InvalidValue(message("cards.apdu.size", size=4, count=len(value)), step="purse", term=term)
     return value
 
 
@@ -352,4 +353,4 @@ def _number(data: bytes) -> int:
 
 def _length(data: bytes, size: int, step: str) -> None:
     if len(data) != size:
-        raise MalformedData(f"answer has {len(data)} bytes instead of {size}", step=step)
+        raise MalformedData(message("cards.answer.size", count=len(data), size=size), step=step)

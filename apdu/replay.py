@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from apdu.errors import CardLost, ReplayMismatch
 from apdu.scrub import Scrubber
 from apdu.trace import Exchange
+from sbcard_core.messages import message
 
 _FIELDS = ("CLA", "INS", "P1", "P2", "length")
 
@@ -60,7 +61,7 @@ or mend the program
         """
         index = self._at
         if index >= len(self._exchanges):
-            raise ReplayMismatch("the trace is at its end", index=index, position=None)
+            raise ReplayMismatch(message("cards.replay.end"), index=index, position=None)
         recorded = self._exchanges[index]
         assert recorded.command is not None
         expected = self._normalise(self._recorded.command(recorded.command))
@@ -69,7 +70,7 @@ or mend the program
             raise _mismatch(index, said, expected)
         self._at += 1
         if recorded.answer is None or len(recorded.answer) < 2:
-            raise CardLost("the card was lost here when the trace was recorded", step="replay", term="卡无应答")
+            raise CardLost(message("cards.replay.lost"), step="replay", term="卡无应答")
         return recorded.answer
 
     def finish(self) -> None:
@@ -79,7 +80,7 @@ or mend the program
             ReplayMismatch: the trace goes on.
         """
         if self.remaining:
-            raise ReplayMismatch(f"{self.remaining} recorded commands were not sent", index=self._at, position=None)
+            raise ReplayMismatch(message("cards.replay.left", count=self.remaining), index=self._at, position=None)
 
 
 def _mismatch(index: int, said: bytes, recorded: bytes) -> ReplayMismatch:
@@ -87,9 +88,10 @@ def _mismatch(index: int, said: bytes, recorded: bytes) -> ReplayMismatch:
     same = min(len(said), len(recorded))
     position = next((at for at in range(same) if said[at] != recorded[at]), same)
     if position == same:
-        what = f"the command has {len(said)} bytes, recorded {len(recorded)}"
+        what = message("cards.replay.length", count=len(said), recorded=len(recorded))
     elif position < len(_FIELDS):
-        what = f"byte {position} ({_FIELDS[position]}) is {said[position]:02X}, recorded {recorded[position]:02X}"
+        sent, held = f"{said[position]:02X}", f"{recorded[position]:02X}"
+        what = message("cards.replay.byte", place=position, field=_FIELDS[position], sent=sent, recorded=held)
     else:
-        what = f"byte {position} (after the header) is not the recorded one"
+        what = message("cards.replay.data", place=position)
     return ReplayMismatch(what, index=index, position=position)

@@ -13,6 +13,7 @@ from apdu.command import MAX_SHORT_NC, CommandAPDU
 from apdu.errors import SecureMessagingError
 from apdu.instructions import get_challenge
 from apdu.response import ResponseAPDU
+from sbcard_core.messages import message
 
 MAC_LENGTH = 4
 
@@ -43,10 +44,12 @@ def wrap(command: CommandAPDU, mac: Mac, encrypt: Cipher | None = None, *, lengt
     body = encrypt(command.data) if encrypt is not None and command.data else command.data
     size = len(body) + length
     if size > MAX_SHORT_NC:
-        raise SecureMessagingError(f"protected data of {size} bytes; at most 255", step="wrap", term="安全报文")
+        raise SecureMessagingError(message("cards.sm.most", size=size), step="wrap", term="安全报文")
     made = mac(bytes((cla, command.ins, command.p1, command.p2, size)), body)
     if len(made) != length:
-        raise SecureMessagingError(f"a MAC of {len(made)} bytes instead of {length}", step="wrap", term="安全报文")
+        raise SecureMessagingError(
+            message("cards.sm.mac_size", count=len(made), size=length), step="wrap", term="安全报文"
+        )
     return CommandAPDU(cla, command.ins, command.p1, command.p2, body + made, command.ne)
 
 
@@ -63,14 +66,12 @@ def unwrap(command: CommandAPDU, mac: Mac, decrypt: Cipher | None = None, *, len
         CommandAPDU(00D68500, nc=4, ne=0)
     """
     if secure_messaging_of(command.cla) is not SecureMessaging.PROPRIETARY:
-        raise SecureMessagingError(
-            "the class says the command is not protected", step="unwrap", term="安全报文数据缺失"
-        )
+        raise SecureMessagingError(message("cards.sm.plain"), step="unwrap", term="安全报文数据缺失")
     if not length <= command.nc <= MAX_SHORT_NC:
-        raise SecureMessagingError("no room for a MAC", step="unwrap", term="安全报文数据缺失")
+        raise SecureMessagingError(message("cards.sm.no_room"), step="unwrap", term="安全报文数据缺失")
     body, sent = command.data[: command.nc - length], command.data[command.nc - length :]
     if not hmac.compare_digest(mac(command.header + bytes((command.nc,)), body), sent):
-        raise SecureMessagingError("the MAC is wrong", step="unwrap", term="安全报文MAC错误")
+        raise SecureMessagingError(message("cards.sm.wrong"), step="unwrap", term="安全报文MAC错误")
     plain = decrypt(body) if decrypt is not None and body else body
     cla = with_secure_messaging(command.cla, SecureMessaging.NONE)
     return CommandAPDU(cla, command.ins, command.p1, command.p2, plain, command.ne)
@@ -105,5 +106,5 @@ def send(
     """
     fresh = exchange(channel, get_challenge(challenge)).require("get challenge")
     if len(fresh) != challenge:
-        raise SecureMessagingError(f"a challenge of {len(fresh)} bytes instead of {challenge}", step="send")
+        raise SecureMessagingError(message("cards.sm.challenge", count=len(fresh), size=challenge), step="send")
     return exchange(channel, wrap(command, mac_from(fresh), encrypt))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 class StatusCategory(StrEnum):
@@ -109,7 +110,7 @@ class StatusWord:
 
     def __post_init__(self) -> None:
         if not 0 <= self.value <= 0xFFFF:
-            raise InvalidValue("a status word is two bytes", step="StatusWord", term="状态字")
+            raise InvalidValue(message("cards.status.size"), step="StatusWord", term="状态字")
 
     @property
     def sw1(self) -> int:

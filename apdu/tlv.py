@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from apdu.errors import MalformedData
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 MAX_DEPTH = 8
 MAX_NODES = 1024
@@ -39,7 +40,7 @@ def simple(tag: int, value: bytes) -> bytes:
         '0304322E3030'
     """
     if not 1 <= tag <= 0xFE or len(value) > MAX_VALUE:
-        raise InvalidValue("SIMPLE-TLV tag is 01..FE and the value at most 65535 bytes", step="tlv.simple")
+        raise InvalidValue(message("cards.tlv.simple"), step="tlv.simple")
     if len(value) < 0xFF:
         return bytes((tag, len(value))) + value
     return bytes((tag, 0xFF)) + len(value).to_bytes(2, "big") + value
@@ -59,17 +60,17 @@ def parse_simple(data: bytes, *, max_nodes: int = MAX_NODES, max_value: int = MA
     at = 0
     while at < len(data):
         if len(out) >= max_nodes:
-            raise MalformedData("too many objects", step="tlv.parse_simple")
+            raise MalformedData(message("cards.tlv.many"), step="tlv.parse_simple")
         tag = data[at]
         if tag in (0x00, 0xFF) or at + 2 > len(data):
-            raise MalformedData("not a SIMPLE-TLV", step="tlv.parse_simple")
+            raise MalformedData(message("cards.tlv.not_simple"), step="tlv.parse_simple")
         size = data[at + 1]
         at += 2
         if size == 0xFF:
             size = int.from_bytes(data[at : at + 2], "big")
             at += 2
         if at + size > len(data) or size > max_value:
-            raise MalformedData("value cut short or too long", step="tlv.parse_simple")
+            raise MalformedData(message("cards.tlv.value"), step="tlv.parse_simple")
         out.append((tag, bytes(data[at : at + size])))
         at += size
     return out
@@ -89,7 +90,7 @@ def ber(tag: int, value: bytes | Iterable[TLV], *, max_value: int = MAX_VALUE) -
     head = tag.to_bytes((max(tag, 0).bit_length() + 7) // 8, "big") if tag > 0 else b""
     size = len(body)
     if not _is_tag(head) or size > min(max_value, 0xFFFFFFFF):
-        raise InvalidValue(f"not a BER-TLV tag, or more than {max_value} bytes of value", step="tlv.ber")
+        raise InvalidValue(message("cards.tlv.ber", most=max_value), step="tlv.ber")
     if size < 0x80:
         return head + bytes((size,)) + bytes(body)
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
@@ -158,7 +159,7 @@ class _Parser:
     def parse(self, data: bytes, depth: int) -> list[TLV]:
         """Read one level."""
         if depth > self._depth:
-            raise MalformedData("nested too deep", step="tlv.parse_ber")
+            raise MalformedData(message("cards.tlv.deep"), step="tlv.parse_ber")
         out: list[TLV] = []
         at = 0
         while at < len(data):
@@ -167,14 +168,14 @@ class _Parser:
                 continue
             self._left -= 1
             if self._left < 0:
-                raise MalformedData("too many objects", step="tlv.parse_ber")
+                raise MalformedData(message("cards.tlv.many"), step="tlv.parse_ber")
             constructed = bool(data[at] & 0x20)
             tag, at = _tag(data, at)
             size, at = _length(data, at)
             if size > self._value:
-                raise MalformedData("value too long", step="tlv.parse_ber")
+                raise MalformedData(message("cards.tlv.long"), step="tlv.parse_ber")
             if at + size > len(data):
-                raise MalformedData("value cut short", step="tlv.parse_ber")
+                raise MalformedData(message("cards.tlv.cut"), step="tlv.parse_ber")
             value = data[at : at + size]
             out.append(TLV(tag, value, tuple(self.parse(value, depth + 1)) if constructed else ()))
             at += size
@@ -203,17 +204,17 @@ def _tag(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         if not tag & 0x80:
             return tag, at
-    raise MalformedData("tag cut short or longer than four bytes", step="tlv.parse_ber")
+    raise MalformedData(message("cards.tlv.tag"), step="tlv.parse_ber")
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
     if at >= len(data):
-        raise MalformedData("length missing", step="tlv.parse_ber")
+        raise MalformedData(message("cards.tlv.no_length"), step="tlv.parse_ber")
     first = data[at]
     at += 1
     if first < 0x80:
         return first, at
     count = first & 0x7F
     if not 1 <= count <= 4 or at + count > len(data):
-        raise MalformedData("length form not allowed or cut short", step="tlv.parse_ber")
+        raise MalformedData(message("cards.tlv.length"), step="tlv.parse_ber")
     return int.from_bytes(data[at : at + count], "big"), at + count

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from apdu.channel import CardChannel
 from apdu.errors import TraceMalformed
 from apdu.scrub import Scrubber
+from sbcard_core.messages import message
 
 MAX_LINE = 200_000
 """Most characters of one line: an extended command in hex, and room."""
@@ -174,7 +175,7 @@ def parse(lines: Iterable[str]) -> Iterator[Exchange]:
         before = waiting.pop(slot, None)
         if direction == "<":
             if before is None:
-                raise TraceMalformed("an answer without its command", step=f"trace, line {number}")
+                raise TraceMalformed(message("cards.trace.answer"), step=f"trace, line {number}")
             yield replace(before, answer=data, elapsed=elapsed)
             continue
         if before is not None:
@@ -189,25 +190,25 @@ def parse(lines: Iterable[str]) -> Iterator[Exchange]:
 def _row(line: str, number: int) -> tuple[str, bytes, float | None, str, str]:
     step = f"trace, line {number}"
     if len(line) > MAX_LINE:
-        raise TraceMalformed("line too long", step=step)
+        raise TraceMalformed(message("cards.trace.long"), step=step)
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        raise TraceMalformed("not a JSON object", step=step) from None
+        raise TraceMalformed(message("cards.trace.json"), step=step) from None
     if not isinstance(row, dict):
-        raise TraceMalformed("not a JSON object", step=step)
+        raise TraceMalformed(message("cards.trace.json"), step=step)
     direction, text, elapsed = row.get("dir"), row.get("hex"), row.get("elapsed")
     slot, note = row.get("slot", ""), row.get("note", "")
     if direction not in (">", "<", "!") or not (
         isinstance(text, str) and isinstance(slot, str) and isinstance(note, str)
     ):
-        raise TraceMalformed("dir is >, < or !; hex, slot and note are text", step=step)
+        raise TraceMalformed(message("cards.trace.form"), step=step)
     if elapsed is not None and (isinstance(elapsed, bool) or not isinstance(elapsed, (int, float))):
-        raise TraceMalformed("elapsed is a number of seconds", step=step)
+        raise TraceMalformed(message("cards.trace.elapsed"), step=step)
     try:
         data = bytes.fromhex(text)
     except ValueError:
-        raise TraceMalformed("hex is no hex text", step=step) from None
+        raise TraceMalformed(message("cards.trace.hex"), step=step) from None
     return direction, data, None if elapsed is None else float(elapsed), slot, note
 
 

@@ -16,7 +16,7 @@ from readers.online import BankLink, Entry, Journal, Kind, State, refused, take_
 from readers.terminal import TerminalOptions
 from sbcard_core.card.basic import CardBasic
 from sbcard_core.errors import InvalidValue
-from sbcard_core.messages import message
+from sbcard_core.messages import Message, message
 
 __all__ = [
     "BANK_AID",
@@ -36,9 +36,9 @@ class InterfaceClosed(ReaderError):
 class DispenserFailed(ReaderError):
     """The dispenser broke down. ``dispensed_fen`` = what the holder got, None = it cannot tell."""
 
-    def __init__(self, what: str, *, dispensed_fen: int | None) -> None:
+    def __init__(self, what: str | Message, *, dispensed_fen: int | None) -> None:
         self.dispensed_fen = dispensed_fen
-        super().__init__(what, step="dispense", term="出钞故障", advice="count the cassettes")
+        super().__init__(what, step="dispense", term="出钞故障")
 
 
 class CashDispenser(Protocol):

@@ -96,7 +96,7 @@ class DeviceConnection(ABC):
             NotSupported: the driver carries no APDUs.
         """
         if len(command) < 4:
-            raise MalformedData("a command has at least 4 bytes", step="transmit", term="命令头")
+            raise MalformedData(message("cards.command.short"), step="transmit", term="命令头")
         if not self._inside.acquire(blocking=False):
             raise _in_use("transmit")
         try:

@@ -6,6 +6,7 @@ from readers.atm import DispenserFailed
 from readers.base import FixedPinPad, PinPurpose
 from readers.online import BankReply, BankRequest, Kind
 from readers.sim.cipher import encryptor
+from sbcard_core.messages import message
 
 _NEVER_SEEN, _NO_MONEY, _WRONG_PIN, _NO_ACCOUNT, _OK = "25", "51", "55", "14", "00"
 
@@ -142,7 +143,7 @@ class SimDispenser:
         self._log[trace_no] = given
         self.given_fen += given
         if given < amount_fen:
-            raise DispenserFailed("notes are jammed", dispensed_fen=self.dispensed(trace_no))
+            raise DispenserFailed(message("readers.dispenser.jammed"), dispensed_fen=self.dispensed(trace_no))
         return given
 
     def dispensed(self, trace_no: int) -> int | None:

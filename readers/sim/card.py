@@ -19,6 +19,7 @@ from readers.sim.refusal import Refusal
 from readers.sim.settings import DEFAULT, SimSettings
 from readers.sim.shell import DeviceShell
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 KEY_OF_KID = {0x0A: "RK_SSSE", 0x04: "UK_SSSE"}
 """Card key id (P2 of EXTERNAL AUTHENTICATE) to key: three and two public sources."""
@@ -42,7 +43,7 @@ class VirtualCard(DeviceShell):
         settings: behaviour where no source says.
 
     Raises:
-        InvalidValue: no EF, or an initial PIN that is not 4 to 16 digits.
+        InvalidValue: no EF, an initial PIN that is not 4 to 16 digits, or a balance that no purse can hold.
 
     Example:
         >>> import random
@@ -64,7 +65,7 @@ class VirtualCard(DeviceShell):
         self._settings = settings
         self._keys = {name: bytes.fromhex(value) for name, value in order.get("keys", {}).items()}
         if not order["files"]:
-            raise InvalidValue("the order holds no file", step="sim.card", term="卡文件")
+            raise InvalidValue(message("readers.sim.no_file"), step="sim.card", term="卡文件")
         self._compute = Arithmetic(settings)
         self._files = FileTree(order["files"], str(order.get("version", "2.00"))[:1], settings)
         self._kids = {**settings.more_keys, **KEY_OF_KID}

@@ -14,7 +14,10 @@ from readers.sim.bank import SimPinPad
 from readers.sim.card import VirtualCard
 from readers.sim.cipher import diversify, encryptor
 from readers.sim.psam import VirtualPSAM
-from readers.sim.settings import DEFAULT, SimSettings
+from readers.sim.settings import DEFAULT, SimSettings, known_version
+from sbcard_core.errors import InvalidValue
+from sbcard_core.fields import BankAccount
+from sbcard_core.messages import message
 
 _KEYS = ("IRK", "RK_SSSE", "UK_SSSE", "DLK", "DPK", "DTK")
 _CITY = "430100"
@@ -27,7 +30,10 @@ def _record(tag: int, value: bytes) -> str:
 
 
 def _text(value: str, length: int) -> bytes:
-    return value.encode("gb18030").ljust(length, b"\x00")
+    text = value.encode("gb18030")
+    if len(text) > length:
+        raise InvalidValue(message("readers.sim.name", most=length), step="sim.desk", term="姓名")
+    return text.ljust(length, b"\x00")
 
 
 def _card_key(root: bytes, city: bytes) -> bytes:
@@ -36,6 +42,7 @@ def _card_key(root: bytes, city: bytes) -> bytes:
 
 def _bank_record(account_no: str) -> str:
     """Record 1 of the bank's file: template 70 with tag 5A, digits packed and filled with F."""
+    account_no = BankAccount.parse(account_no)
     packed = bytes.fromhex(account_no + "F" * (len(account_no) % 2))
     inner = bytes((0x5A, len(packed))) + packed
     return (bytes((0x70, len(inner))) + inner).hex()
@@ -54,11 +61,14 @@ class Desk:
 
     Args:
         seed: chooses keys and random numbers; the keys are no secret.
-        name: the holder's name, at most 15 characters.
+        name: the holder's name, at most 30 bytes of GB 18030.
         version: 规范版本; a card from "3.00" on gives its holder's data to a PSAM only.
         balance_fen: what is in the purse.
         account_no: the bank account on the same chip; "" = a card without the bank's application.
         settings: behaviour of card and PSAM where no source says.
+
+    Raises:
+        InvalidValue: a name or balance that no card can hold, what is no account, or no version of the cards.
 
     Attributes:
         roots: the six root keys by name, for a host that is to check what the card computed.
@@ -79,6 +89,7 @@ class Desk:
         account_no: str = "",
         settings: SimSettings = DEFAULT,
     ) -> None:
+        known_version(version)
         self.roots = {key: sha256(f"desk {seed} {key}".encode("ascii")).digest()[:16] for key in _KEYS}
         rng: Callable[[int], bytes] = Random(seed).randbytes  # noqa: S311 - simulated devices, reproducible on purpose
         order = self._order(name, version)

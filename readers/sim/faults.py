@@ -10,6 +10,7 @@ from typing import Protocol
 from apdu.channel import CardChannel
 from apdu.errors import CardLost
 from readers.sim.card import VirtualCard
+from sbcard_core.messages import message
 
 
 class FaultKind(StrEnum):
@@ -146,7 +147,7 @@ class FaultyChannel:
 
     def _lose(self) -> CardLost:
         self._lost = True
-        return CardLost("card left the slot", step="transmit", term="卡已移出", advice="insert the card again")
+        return CardLost(message("readers.sim.pulled"), step="transmit", term="卡已移出")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class TornChannel:
         >>> channel.transmit(bytes.fromhex("0084000008"))
         Traceback (most recent call last):
             ...
-        apdu.errors.CardLost: card left the slot (卡已移出) [transmit]; insert the card again
+        apdu.errors.CardLost: the card is no longer in the slot (卡已移出) [transmit]; insert the card again
     """
 
     def __init__(self, card: VirtualCard, tear: Tear | None = None) -> None:
@@ -227,4 +228,4 @@ class TornChannel:
 
 
 def _torn() -> CardLost:
-    return CardLost("card left the slot", step="transmit", term="卡已移出", advice="insert the card again")
+    return CardLost(message("readers.sim.pulled"), step="transmit", term="卡已移出")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from apdu.errors import CardLost
 from readers.sim.reader import Device
+from sbcard_core.messages import message
 
 
 class Grip(Protocol):
@@ -119,4 +120,4 @@ class Hand:
             self._card.transmit(command)
         self.pulls.append(Pull(self._count, executed))
         self._slot.remove()
-        raise CardLost("card was pulled out", step="transmit", term="卡已移出", advice="insert the card again")
+        raise CardLost(message("readers.sim.pulled"), step="transmit", term="卡已移出")

@@ -7,6 +7,7 @@ from typing import Any
 
 from readers.sim.cipher import decrypt, encryptor
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 KEY_NAMES = ("IRK", "RK_SSSE", "UK_SSSE", "DLK", "DPK", "DTK")
 
@@ -26,15 +27,10 @@ def open_order(line: Mapping[str, Any], transport_key: bytes) -> dict[str, Any]:
     for name, wrapped in line["keys"].items():
         raw = bytes.fromhex(wrapped)
         if len(raw) != 16:
-            raise InvalidValue(f"{name} is not 16 bytes", step="sim.order", term="密钥长度")
+            raise InvalidValue(message("readers.sim.key_size", key=name), step="sim.order", term="密钥长度")
         clear = decrypt(transport_key, raw)
         if not hmac.compare_digest(check_value(clear), bytes.fromhex(line["kcv"][name])):
-            raise InvalidValue(
-                f"check value of {name} differs",
-                step="sim.order",
-                term="密钥校验值",
-                advice="compare the transport key of order and factory",
-            )
+            raise InvalidValue(message("readers.sim.key_value", key=name), step="sim.order", term="密钥校验值")
         keys[name] = clear.hex()
     return {**line, "keys": keys}
 

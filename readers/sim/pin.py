@@ -6,6 +6,7 @@ from apdu.command import CommandAPDU
 from readers.sim.refusal import Refusal
 from readers.sim.settings import SimSettings
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 class PinObject:
@@ -92,5 +93,5 @@ class PinObject:
 
 def _pack(pin: str) -> bytes:
     if not (4 <= len(pin) <= 16 and pin.isascii() and pin.isdigit()):
-        raise InvalidValue("an initial PIN has 4 to 16 digits", step="sim.card", term="初始密码")
+        raise InvalidValue(message("readers.sim.pin"), step="sim.card", term="初始密码")
     return bytes.fromhex(pin if len(pin) % 2 == 0 else pin + "F")

@@ -9,6 +9,7 @@ from readers.sim.refusal import Refusal
 from readers.sim.settings import DEFAULT, SimSettings
 from readers.sim.shell import DeviceShell
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 APPLICATION = bytes.fromhex("D15600000590")
 """DF01 of the social-security PSAM; two public sources."""
@@ -55,7 +56,7 @@ class VirtualPSAM(DeviceShell):
     ) -> None:
         super().__init__(get_response=settings.get_response)
         if len(terminal_no) != 6 or any(len(key) != 16 for key in keys.values()):
-            raise InvalidValue("keys have 16 bytes and a terminal number 6", step="sim.psam", term="终端机编号")
+            raise InvalidValue(message("readers.sim.psam_form"), step="sim.psam", term="终端机编号")
         self._terminal_no = terminal_no
         self._rng = rng
         self._settings = settings

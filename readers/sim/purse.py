@@ -13,6 +13,8 @@ from readers.sim.arithmetic import Arithmetic
 from readers.sim.pin import PinObject
 from readers.sim.refusal import Refusal
 from readers.sim.settings import SimSettings
+from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 COUNTER_MAX = 0xFFFF
 BALANCE_MAX = 0xFFFFFFFF
@@ -27,6 +29,10 @@ class PurseAccount:
     balance: int = 0
     online_no: int = 0
     offline_no: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= BALANCE_MAX:
+            raise InvalidValue(message("readers.sim.balance"), step="sim.card", term="余额")
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from apdu.errors import CardLost
 from readers.device import CardProtocol
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _NO_CLASS = b"\x6e\x00"
 
@@ -46,7 +47,7 @@ class SimConnection:
             CardLost: this card is no longer in the slot, or was powered on anew.
         """
         if self._slot.connection is not self:
-            raise CardLost("card is no longer in the slot", step="transmit", term="卡已移出", advice="insert it again")
+            raise CardLost(message("readers.sim.pulled"), step="transmit", term="卡已移出")
         if self.protocol is CardProtocol.T0 and not is_tpdu(command):
             return _NO_CLASS
         answer = self._device.transmit(command)
@@ -118,7 +119,7 @@ class VirtualReader:
             CardLost: the slot is empty.
         """
         if self._device is None:
-            raise CardLost("no card in the slot", step="connect", term="无卡", advice="insert a card")
+            raise CardLost(message("readers.no_card.slot"), step="connect", term="无卡")
         self.connection = SimConnection(self, self._device, self._device.reset())
         return self.connection
 

@@ -7,8 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
+
 Sm4Rule = Callable[[bytes, bytes], bytes]
 """A 16-byte key and data: the key or the code that comes of them."""
+
+
+VERSIONS = ("1.00", "2.00", "3.00")
+"""规范版本 of the cards there are."""
+
+
+def known_version(version: str) -> None:
+    """Refuse a version of no card.
+
+    Raises:
+        InvalidValue: it is none of :data:`VERSIONS`.
+    """
+    if version not in VERSIONS:
+        raise InvalidValue(message("readers.sim.version", known=", ".join(VERSIONS)), step="sim.card", term="规范版本")
 
 
 class FileAccess(StrEnum):

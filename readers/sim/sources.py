@@ -29,6 +29,7 @@ from readers.sim.psam import VirtualPSAM
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import open_text, read_text
+from sbcard_core.messages import message
 
 Random = Callable[[int], bytes]
 STOCK = {"count": "1000", "seed": "1", "city": "430100", "version": "2.00", "balance": "0"}
@@ -57,7 +58,8 @@ def device(
 
     Raises:
         ReaderNotFound: no such file, line, card number or option.
-        InvalidValue: a key does not match its check value, or an option is no number.
+        InvalidValue: a line or file of another form, a key that does not match its check value, or an option outside
+            its range.
 
     Example:
         >>> device("stock?count=20&seed=7#12").transmit(bytes.fromhex("0084000004"))[-2:].hex()
@@ -67,6 +69,8 @@ def device(
     """
     name, which = _split(rest, "#")
     name, query = _split(name, "?")
+    if which and name in ("desk", "psam"):
+        raise ReaderNotFound(message("readers.sim.one_device", device=name), step=_STEP)
     match name:
         case "":
             return None
@@ -79,9 +83,14 @@ def device(
     keys = _options(query, {"keys": ""})["keys"]
     transport = _keys(keys).get("TRANSPORT", b"") if keys else transport_key
     if len(transport) != 16:
-        advice = "pass transport_key=, or keys=FILE with TRANSPORT in it"
-        raise ReaderNotFound("an order's cards need its transport key", step=_STEP, term="传输密钥", advice=advice)
-    return VirtualCard.from_order(_order(Path(name), which or "1"), transport, rng=rng, settings=settings)
+        raise ReaderNotFound(message("readers.sim.transport"), step=_STEP, term="传输密钥")
+    line = _order(Path(name), which or "1")
+    try:
+        return VirtualCard.from_order(line, transport, rng=rng, settings=settings)
+    except InvalidValue:
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError):  # of what stands in the line
+        raise _no_order_line(name, which) from None
 
 
 def _split(text: str, mark: str) -> tuple[str, str]:
@@ -93,15 +102,15 @@ def _options(query: str, known: Mapping[str, str]) -> dict[str, str]:
     given = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
     unknown = sorted(set(given) - set(known))
     if unknown:
-        advice = f"known: {', '.join(known)}"
-        raise ReaderNotFound(f"no option {', '.join(unknown)} in this sim: URL", step=_STEP, advice=advice)
+        what = message("readers.sim.option", found=", ".join(unknown), known=", ".join(known) or "-")
+        raise ReaderNotFound(what, step=_STEP)
     return {**known, **given}
 
 
 def _whole(options: Mapping[str, str], name: str) -> int:
     text = options[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidValue(f"{name} is not a number", step=_STEP)
+        raise InvalidValue(message("readers.sim.number", option=name), step=_STEP)
     return int(text)
 
 
@@ -113,13 +122,13 @@ def _of_stock(options: Mapping[str, str], which: str, settings: SimSettings) -> 
     )
     index = stock.index_of(which) if len(which) == 9 else _place(which) - 1
     if not 0 <= index < len(stock):
-        raise ReaderNotFound(f"the stock has no card {which}: it has {len(stock)}", step=_STEP, term="模拟卡库")
+        raise ReaderNotFound(message("readers.sim.stock_card", which=which, count=len(stock)), step=_STEP, term="卡号")
     return stock.card(index, balance_fen=_whole(options, "balance"), settings=settings)
 
 
 def _place(which: str) -> int:
     if not ((which.isascii() and which.isdigit()) or not which):
-        raise ReaderNotFound("#N is a place from 1, or a card number of 9 characters", step=_STEP, term="卡号")
+        raise ReaderNotFound(message("readers.sim.place"), step=_STEP, term="卡号")
     return int(which or "1")
 
 
@@ -137,6 +146,8 @@ def _desk(options: Mapping[str, str], settings: SimSettings = DEFAULT) -> Desk:
 def _psam(
     options: Mapping[str, str], keys: Mapping[str, bytes] | None, rng: Random, settings: SimSettings
 ) -> VirtualPSAM:
+    if sum(bool(options[one]) for one in ("desk", "stock", "keys")) > 1:
+        raise ReaderNotFound(message("readers.sim.psam_keys"), step=_STEP, term="主密钥")
     if options["desk"]:
         return _desk({**DESK, "seed": options["desk"]}, settings).psam
     if options["stock"]:
@@ -148,12 +159,11 @@ def _psam(
         {name: key for name, key in _keys(options["keys"]).items() if name != "TRANSPORT"} if options["keys"] else keys
     )
     if not roots:
-        advice = "sim:psam?desk=SEED, ?stock=SEED, ?keys=FILE, or pass psam_keys="
-        raise ReaderNotFound("a PSAM needs root keys", step=_STEP, term="主密钥", advice=advice)
+        raise ReaderNotFound(message("readers.sim.psam_keys"), step=_STEP, term="主密钥")
     try:
         terminal = bytes.fromhex(options["terminal"] or TERMINAL)
     except ValueError:
-        raise InvalidValue("a terminal number is 12 digits", step=_STEP, term="终端机编号") from None
+        raise InvalidValue(message("readers.sim.terminal"), step=_STEP, term="终端机编号") from None
     return VirtualPSAM(roots, terminal, rng=rng, settings=settings)
 
 
@@ -161,24 +171,33 @@ def _keys(path: str) -> dict[str, bytes]:
     try:
         found = json.loads(read_text(Path(path)))
         return {name: bytes.fromhex(value) for name, value in found.items()}
-    except FileNotFoundError:
-        raise ReaderNotFound(f"there is no file {path}", step=_STEP) from None
+    except OSError:
+        raise ReaderNotFound(message("readers.sim.file", file=path), step=_STEP, term="密钥") from None
     except (ValueError, AttributeError, TypeError):
-        raise InvalidValue("a key file is a JSON object of keys in hex", step=_STEP, term="密钥") from None
+        raise InvalidValue(message("readers.sim.key_file"), step=_STEP, term="密钥") from None
 
 
 def _order(path: Path, which: str) -> dict[str, Any]:
     """The line of a number, or of a card number; the file is read up to it."""
     if not path.is_file():
-        raise ReaderNotFound(f"there is no order file {path}", step=_STEP, term="制卡订单")
-    with open_text(path) as lines:
-        if len(which) == 9:
-            found = (json.loads(line) for line in lines if which in line)
-            order = next((one for one in found if one.get("card_no") == which), None)
-            what = f"card {which}"
-        else:
-            text = next(islice(lines, _place(which) - 1, None), None) if _place(which) else None
-            order, what = None if text is None else json.loads(text), f"line {which}"
+        raise ReaderNotFound(message("readers.sim.file", file=path), step=_STEP, term="制卡订单")
+    try:
+        with open_text(path) as lines:
+            if len(which) == 9:
+                found = (json.loads(line) for line in lines if which in line)
+                order = next((one for one in found if isinstance(one, dict) and one.get("card_no") == which), None)
+            else:
+                text = next(islice(lines, _place(which) - 1, None), None) if _place(which) else None
+                order = None if text is None else json.loads(text)
+    except json.JSONDecodeError:
+        raise _no_order_line(path, which) from None
+    if order is None:
+        raise ReaderNotFound(message("readers.sim.order_card", which=which), step=_STEP, term="制卡订单")
     if not isinstance(order, dict):
-        raise ReaderNotFound(f"the order file has no {what}", step=_STEP, term="制卡订单")
+        raise _no_order_line(path, which)
     return order
+
+
+def _no_order_line(path: str | Path, which: str) -> InvalidValue:
+    what = message("readers.sim.order_line", file=Path(path).name, which=which or "1")
+    return InvalidValue(what, step=_STEP, term="制卡订单")

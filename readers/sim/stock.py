@@ -16,8 +16,9 @@ import numpy.typing as npt
 from readers.sim.card import VirtualCard
 from readers.sim.cipher import diversify, encryptor
 from readers.sim.psam import VirtualPSAM
-from readers.sim.settings import DEFAULT, SimSettings
+from readers.sim.settings import DEFAULT, SimSettings, known_version
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -115,10 +116,12 @@ class CardStock:
         """Build the data of ``count`` cards, at most 10 million.
 
         Raises:
-            InvalidValue: more cards than card numbers of one letter, or a region that is not 6 digits.
+            InvalidValue: more cards than card numbers of one letter, a region that is not 6 digits, or no version of
+                the cards.
         """
+        known_version(version)
         if not 0 <= count <= 10**7 or len(city) != 6 or not (city.isascii() and city.isdigit()):
-            raise InvalidValue("a stock has up to 10,000,000 cards of one 6-digit region", step="sim.stock")
+            raise InvalidValue(message("readers.sim.stock"), step="sim.stock")
         rng = np.random.default_rng(seed)
         serial = np.arange(count, dtype=np.int64)
         day = np.datetime64("1940-01-01") + rng.integers(0, 27_000, count)

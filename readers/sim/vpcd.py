@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from apdu.errors import CardLost
 from readers.sim.reader import Device
+from sbcard_core.messages import message
 
 CARD_PORT = 35963
 PSAM_PORT = 35964
@@ -37,8 +38,7 @@ def serve(
     try:
         line = socket.create_connection((host, port), timeout=10)
     except OSError as error:
-        advice = "start pcscd with the vpcd driver (apt-get install pcscd vsmartcard-vpcd)"
-        raise CardLost("vpcd does not answer", step="vpcd.serve", term="虚拟读卡器", advice=advice) from error
+        raise CardLost(message("readers.sim.vpcd"), step="vpcd.serve", term="虚拟读卡器") from error
     with line:
         line.settimeout(None)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -86,7 +86,7 @@ class Message:
 class _Shown(dict[str, Any]):
     """Parameters as they are printed; one that is absent stays visible instead of hiding the error it is part of.
 
-    A message, or a tuple of them, is shown as its sentence, in the language of the whole.
+    A message, or a tuple of them or of other texts that have both languages, is shown in the language of the whole.
     """
 
     def __init__(self, parameters: Mapping[str, Any], wanted: Language) -> None:
@@ -97,7 +97,7 @@ class _Shown(dict[str, Any]):
         value = super().__getitem__(name)
         if isinstance(value, Message):
             value = (value,)
-        if isinstance(value, tuple) and all(isinstance(one, Message) for one in value):
+        if isinstance(value, tuple) and all(hasattr(one, "zh") and hasattr(one, "en") for one in value):
             return "；".join(one.zh for one in value) if self._wanted == "zh" else "; ".join(one.en for one in value)
         return printable(value) if isinstance(value, str) else value
 

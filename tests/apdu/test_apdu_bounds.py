@@ -200,8 +200,12 @@ REFUSED = [
 
 @pytest.mark.parametrize("call", REFUSED)
 def test_what_just_does_not_fit(call: Callable[[], Any]) -> None:
-    with pytest.raises(InvalidValue):
+    """Said in both languages."""
+    with pytest.raises(InvalidValue) as refused:
         call()
+    assert refused.value.in_language("zh").split("[")[0].isascii() is False
+    assert refused.value.what.isascii()
+    assert refused.value.message is not None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Commands, answers, status words and answers to reset, byte for byte."""
 
+from functools import reduce
+from operator import xor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +165,19 @@ def test_an_atr_without_interface_bytes_is_its_historical_bytes(historical: byte
     if historical:
         with pytest.raises(MalformedData):
             ATR.parse(raw[:-1])
+
+
+@given(st.binary(min_size=8, max_size=13), st.sampled_from([1, 14, 15]))
+def test_an_atr_of_another_protocol_than_t0_has_its_check_byte(historical: bytes, protocol: int) -> None:
+    """ISO/IEC 7816-3:2006 8.2.5. A byte of the serial lost on the way looks the same, so neither gives a factor."""
+    whole = bytes((0x3B, 0x80 | len(historical), protocol)) + historical
+    whole += bytes((reduce(xor, whole[1:]),))
+    assert (ATR.parse(whole).has_check, historical_factor(whole)) == (True, historical[-8:])
+    for cut in (whole[:-1], whole[:-2] + whole[-1:]):
+        with pytest.raises(MalformedData, match="no check byte TCK"):
+            historical_factor(cut)
+    with pytest.raises(MalformedData, match="check byte TCK is wrong"):
+        ATR.parse(whole[:-1] + bytes((whole[-1] ^ 1,)))
 
 
 def test_too_few_historical_bytes_give_no_factor() -> None:

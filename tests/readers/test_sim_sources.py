@@ -8,7 +8,7 @@ import pytest
 
 from readers import drivers
 from readers.errors import ReaderNotFound
-from readers.sim import VirtualPSAM
+from readers.sim import VirtualCard, VirtualPSAM
 from readers.sim.sources import device
 from readers.sim.stock import CardStock
 from sbcard_core.card.profiles.v2 import SAMPLE
@@ -95,7 +95,7 @@ def test_a_terminal_number() -> None:
         ("psam", "root keys"),
         ("psam?keys=nothing.json", "no file nothing.json"),
         ("psam?desk=1&terminal=12", ""),
-        ("nothing.jsonl#1", "no order file"),
+        ("nothing.jsonl#1", "no file nothing.jsonl"),
     ],
 )
 def test_what_there_is_not(url: str, said: str, tmp_path: Path) -> None:
@@ -120,3 +120,55 @@ def test_a_file_of_keys_that_is_none(tmp_path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
     with pytest.raises(InvalidValue, match="JSON object of keys"):
         device(f"psam?keys={path}")
+
+
+OUTSIDE = [
+    "version=9.99", "version=", "version=2", "version=３.00", "version=2.000", "balance=4294967296", "balance=-1",
+    "seed=", "seed=x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [f"desk?{one}" for one in OUTSIDE]
+    + [f"stock?{one}#1" for one in OUTSIDE]
+    + [
+        "desk?name=" + "张" * 16,
+        "desk?name=" + "𠮷" * 8,
+        "desk?account=xyz",
+        "desk?account=张",
+        "desk?account=12",
+        "desk#2",
+    ]
+    + ["stock?city=99", "stock?city=４３０１００", "stock?count=10000001", "stock#0", "stock#1001", "stock#x"]
+    + [
+        "psam?desk=1#3",
+        "psam?desk=1&stock=2",
+        "psam?desk=1&keys=k",
+        "psam?stock=1&number=99999999",
+        "psam?keys=/",
+        "psam",
+    ],
+)
+def test_what_no_card_can_be_is_refused_by_name(rest: str) -> None:
+    with pytest.raises((InvalidValue, ReaderNotFound)) as refused:
+        device(rest)
+    assert refused.value.message is not None
+    assert refused.value.in_language("zh") != refused.value.in_language("en")
+
+
+@pytest.mark.parametrize("version", ["1.00", "2.00", "3.00"])
+def test_every_version_of_the_cards_is_made(version: str) -> None:
+    for rest in (f"desk?version={version}", f"stock?version={version}#7"):
+        assert isinstance(device(rest), VirtualCard)
+    device("desk?name=" + "张" * 15 + "&balance=4294967295")
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "null", "{}", '{"card_no": "X00000019"}', "X00000019", '"X00000019"'])
+def test_a_line_that_is_no_order_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "orders.jsonl"
+    path.write_text("{}\n" + line + "\n")
+    for which in ("2", "X00000019"):
+        with pytest.raises((InvalidValue, ReaderNotFound)) as refused:
+            device(f"{path}#{which}", transport_key=bytes(16))
+        assert which in str(refused.value)
