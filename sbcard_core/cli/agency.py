@@ -153,12 +153,16 @@ def unpaid(
     batch_no: Annotated[str, typer.Argument(help="of the bank's file")],
     seqs: Annotated[list[int], typer.Argument(help="numbers of lines")],
     db: Database,
+    at: At = None,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """The bank has confirmed that it collected nothing for lines it did not answer: they may be sent again."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        done = found.premiums.agency.confirm_unpaid(batch_no, seqs)
+    """The bank collected nothing for lines it did not answer: two officers approve that they are sent again."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        signed = approvals(approval)
+        done = found.premiums.agency.confirm_unpaid(batch_no, seqs, at=moment(at), approved_by=signed)
         tell([f"确认未扣款 {done:,} 笔"], {"confirmed": done}, as_json=as_json, dry_run=dry_run)
     if done != len(seqs):
         raise typer.Exit(1)

@@ -142,12 +142,15 @@ def resume(
     person: Person,
     since: Since,
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
+    on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pay a person again from a period on. Exit code 1: no suspension was running."""
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
-        ended = found.payout.resume(programme, person, since=since)
+    """Pay a person again from a period on; it takes a roll's officers. Exit code 1: no suspension was running."""
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
+        ended = found.payout.resume(programme, person, since=since, on=day(on), approved_by=approvals(approval))
         back = list(found.payout.held(programme, person))
         fen, who = sum(one.amount_fen for one in back), mask_id(person)
         lines = [f"{who} {programme} 自 {since} 起恢复发放" if ended else f"{who} {programme} 没有暂停发放"]

@@ -73,12 +73,15 @@ def tell_(
         ),
     ],
     db: Database,
+    approval: Approvals = None,
+    officers: OfficerList = None,
     on: On = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell life and accounts the registry does not know. A line replaces what was told of the person; all or none.
 
+    Another life status than is known stops or starts pay: it takes a roll's officers, the refusal names what they sign.
     living: 1 NORMAL (also empty), 2 DEAD, 3 IMPRISONED, 4 MISSING, 5 UNKNOWN. An account, paid instead of the cards,
     has bank, account_no and account_state, e.g. 1 NORMAL. An empty account: the registry's cards again.
     """
@@ -90,9 +93,9 @@ def tell_(
             yield _standing(row)
         at = 0
 
-    with backend(db, dry_run=dry_run, as_json=as_json) as found:
+    with backend(db, officers=officers, dry_run=dry_run, as_json=as_json) as found:
         try:
-            count = found.payout.tell(read(), on=day(on))
+            count = found.payout.tell(read(), on=day(on), approved_by=approvals(approval))
         except InvalidValue as error:
             if not at or error.what.startswith("line "):
                 raise

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, deductions, people, recovery, returns, rolls
-from sbcard_core.payout.acts import DEATH_ACT, WITHDRAW_DEATH_ACT, Approved
+from sbcard_core.payout.acts import DEATH_ACT, WITHDRAW_DEATH_ACT, Approved, strictest
 from sbcard_core.payout.checks import stored_period
 from sbcard_core.payout.due import death_of, is_due, last_event, period_of
 from sbcard_core.payout.lines import Books
@@ -72,7 +72,8 @@ def report(
         before = last_event(connection, person_id)
         if before is None or before.died_on != died_on.isoformat():
             number = checks.decision(decision) if before is not None and before.died_on is not None else decision
-            _approve(books, connection, known, DEATH_ACT, (id_number, died_on, number), approved)
+            content = (id_number, before and before.event_id, died_on, number)
+            _approve(books, connection, known, DEATH_ACT, content, approved)
             _event(connection, person_id, died_on, number, on)
         _set_life(connection, person_id, LifeStatus.DEAD, died_on, on)
         return _settle(books, connection, known, person_id, decision or DEATH_REASON, on)
@@ -91,11 +92,12 @@ def withdraw(
     number, on = checks.decision(decision), approved.on
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
-        is_dead, _ = death_of(connection, person_id)
-        if not is_dead and last_event(connection, person_id) is None:
+        (is_dead, _), before = death_of(connection, person_id), last_event(connection, person_id)
+        if not is_dead and before is None:
             raise InvalidValue(message("payout.death.none"), step="payout.death", term="死亡")
         if is_dead:
-            _approve(books, connection, known, WITHDRAW_DEATH_ACT, (id_number, number), approved)
+            content = (id_number, before and before.event_id, number)
+            _approve(books, connection, known, WITHDRAW_DEATH_ACT, content, approved)
             _event(connection, person_id, None, number, on)
         _set_life(connection, person_id, LifeStatus.NORMAL, None, on)
         return _settle(books, connection, known, person_id, number, on)
@@ -109,10 +111,8 @@ def _approve(
     content: tuple[object, ...],
     approved: Approved,
 ) -> None:
-    """It concerns every programme: the strictest of them says how many officers it takes."""
     number = people.number_of(str(content[0]))
-    needed = max((programme.approvals for programme in known.values()), default=0)
-    approved.ask(books, connection, kind, mask_id(number), (number, *content[1:]), needed=needed)
+    approved.ask(books, connection, kind, mask_id(number), (number, *content[1:]), needed=strictest(known))
 
 
 def _event(connection: sa.Connection, person_id: int, died_on: date | None, decision: str, on: date) -> None:

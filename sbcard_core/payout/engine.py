@@ -36,7 +36,7 @@ from sbcard_core.payout.checks import day
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, RecoveryMode, RecoverySource
+from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, LineState, RecoveryMode, RecoverySource
 from sbcard_core.store import Store
 
 MAX_LINES = 5000
@@ -167,8 +167,10 @@ class PayoutEngine:
     def write_again(self, batch_no: str, out_dir: Path) -> Path:
         """Write a batch's request file again, the same bytes, where a bank did not get it; nothing else changes."""
         with self._books.store.begin() as connection:
-            heading, bank = self._heading(batches.find(connection, batch_no), out_dir)
-            return batches.hand_over(batches.stage(connection, heading, bank, batch_no))
+            there = batches.find(connection, batch_no)
+            programme = self.programme(there.programme)
+            heading = batches.Heading(programme, there.period, there.round, there.sent_on, out_dir)
+            return batches.hand_over(batches.stage(connection, heading, there.bank, batch_no))
 
     def close(self, roll_no: str, *, on: date) -> Roll:
         """Close a roll of which nothing is outstanding; see :func:`sbcard_core.payout.status.close`."""
@@ -233,17 +235,19 @@ class PayoutEngine:
 
     def cancel_returned(self, programme: Programme | str, which: Which, *, on: date, approved_by: Signers = ()) -> int:
         """Give up returned lines (batch, number); their money goes back to the fund."""
-        return returns.give_up(self._books, self.programme(programme), which, Approved(on, approved_by))
+        found, approved = self.programme(programme), Approved(on, approved_by)
+        return returns.change(self._books, found, which, LineState.CANCELLED, approved)
 
     def reinstate_returned(
         self, programme: Programme | str, which: Which, *, on: date, approved_by: Signers = ()
     ) -> int:
         """Make given-up lines (batch, number) payable again; their money is taken from the fund."""
-        return returns.take_up(self._books, self.programme(programme), which, Approved(on, approved_by))
+        found, approved = self.programme(programme), Approved(on, approved_by)
+        return returns.change(self._books, found, which, LineState.RETURNED, approved)
 
-    def tell(self, standings: Iterable[people.Standing], *, on: date) -> int:
-        """Hand in what the registry does not know of people; see :class:`sbcard_core.payout.people.Standing`."""
-        return people.tell(self._books, standings, day(on))
+    def tell(self, standings: Iterable[people.Standing], *, on: date, approved_by: Signers = ()) -> int:
+        """Hand in what the registry does not know of people; see :func:`sbcard_core.payout.people.tell`."""
+        return people.tell(self._books, self._known, standings, Approved(on, approved_by))
 
     def suspend(
         self,
@@ -259,9 +263,12 @@ class PayoutEngine:
         found, begin, approved = self.programme(programme), checks.period(since, "since"), Approved(on, approved_by)
         return people.suspend(self._books, found, id_number, begin, reason, approved)
 
-    def resume(self, programme: Programme | str, id_number: str, *, since: str) -> int:
+    def resume(
+        self, programme: Programme | str, id_number: str, *, since: str, on: date, approved_by: Signers = ()
+    ) -> int:
         """Pay a person again from a period on; what was held is then in :meth:`held`."""
-        return people.resume(self._books, self.programme(programme), id_number, checks.period(since, "since"))
+        found, begin, approved = self.programme(programme), checks.period(since, "since"), Approved(on, approved_by)
+        return people.resume(self._books, found, id_number, begin, approved)
 
     def held(self, programme: Programme | str, id_number: str | None = None) -> Iterator[lines.RollLine]:
         """Back payments that are due, as lines for the next roll; see :func:`sbcard_core.payout.arrears.held`."""
@@ -382,17 +389,11 @@ class PayoutEngine:
         if isinstance(programme, str) and programme in self._known:
             return self._known[programme]
         found = programmes.find(programme)
-        if self._known.setdefault(found.code, found) != found:
-            what = message(
-                "payout.programme.other", programme=found.code
-            )  # it could do without officers, or pay elsewhere
+        if self._known.setdefault(found.code, found) != found:  # it could do without officers, or pay elsewhere
+            what = message("payout.programme.other", programme=found.code)
             raise InvalidValue(what, step="payout.programmes", term="代发项目")
         return found
 
     def _of(self, roll_no: str) -> Programme:
         with self._books.store.begin() as connection:
             return self.programme(rolls.load(connection, roll_no).programme)
-
-    def _heading(self, there: batches.Sent, out_dir: Path) -> tuple[batches.Heading, str]:
-        programme = self.programme(there.programme)
-        return batches.Heading(programme, there.period, there.round, there.sent_on, out_dir), there.bank

@@ -1,6 +1,6 @@
 """What is known of a payee beside the registry: life, account, suspension (暂停发放); and what was sent for one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import BankAccount, BankCode, CitizenNumber
 from sbcard_core.messages import message
 from sbcard_core.payout import approval, checks, recovery, rolls
-from sbcard_core.payout.acts import SUSPEND_ACT, Approved
+from sbcard_core.payout.acts import RESUME_ACT, SUSPEND_ACT, TELL_ACT, Approved, strictest
 from sbcard_core.payout.due import is_suspended, last_event
 from sbcard_core.payout.lines import Books
 from sbcard_core.payout.programmes import Programme
@@ -59,15 +59,18 @@ def find(connection: sa.Connection, id_number: str) -> int:
     return int(found)
 
 
-def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
-    """Store what is told and return how many; all or none. A death ends by :mod:`.death` only, never by this.
+def tell(books: Books, known: Mapping[str, Programme], standings: Iterable[Standing], approved: Approved) -> int:
+    """Store what is told and return how many; all or none. A death ends by :mod:`.deaths` only, never by this.
 
     Raises:
         InvalidValue: unknown person, half an account, an account or bank that is none, a day of death of somebody who
-            lives, a death after ``on``, another day than was reported by :mod:`.deaths`, or life of somebody whose
+            lives, a death after that day, another day than was reported by :mod:`.deaths`, or life of somebody whose
             death was reported.
+        ApprovalRefused: it stops or starts people's pay by their life status, and the act :data:`TELL_ACT` is not
+            approved by as many officers as the rolls there are need. Nothing changed.
     """
-    table, count = schema.payout_standing, 0
+    table, count, on = schema.payout_standing, 0, approved.on
+    changed: list[str] = []
     with books.writing() as connection:
         for one in standings:
             bank, account_no = _account(one)
@@ -77,10 +80,17 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
                 what = message("payout.death.later", died_on=one.died_on, on=on)
                 raise InvalidValue(what, step="payout.tell", term="死亡日期")
             person_id = find(connection, one.id_number)
-            if one.living is not LifeStatus.DEAD and is_dead(connection, person_id):
+            before = connection.execute(sa.select(table).where(table.c.person_id == person_id)).one_or_none()
+            if one.living is not LifeStatus.DEAD and before is not None and before.living == LifeStatus.DEAD:
                 raise InvalidValue(message("payout.tell.dead"), step="payout.tell", term="死亡")
             died_on = _day_of_death(connection, person_id, one)
-            since = _life_since(connection, person_id, one.living, died_on, on)
+            since = on.isoformat()
+            life = (LifeStatus.NORMAL, None) if before is None else (before.living, before.died_on)
+            if life != (one.living, died_on):
+                known_on = "" if before is None else before.told_on
+                changed.append(f"{number_of(one.id_number)}:{known_on}:{int(one.living)}:{died_on or ''}")
+            elif before is not None:  # known from its first report on, whatever is told of the account later
+                since = min(str(before.told_on), since)
             connection.execute(sa.delete(table).where(table.c.person_id == person_id))
             values = {
                 "person_id": person_id,
@@ -93,6 +103,9 @@ def tell(books: Books, standings: Iterable[Standing], on: date) -> int:
             }
             connection.execute(sa.insert(table).values(values))
             count += 1
+        if changed:
+            subject, needed = str(len(changed)), strictest(known)
+            approved.ask(books, connection, TELL_ACT, subject, sorted(changed), needed=needed)
     return count
 
 
@@ -108,16 +121,6 @@ def _day_of_death(connection: sa.Connection, person_id: int, one: Standing) -> s
     return str(event.died_on)
 
 
-def _life_since(connection: sa.Connection, person_id: int, living: LifeStatus, died_on: str | None, on: date) -> str:
-    """The day from which a life status is known: that of its first report, whatever is told of the account later."""
-    standing = schema.payout_standing.c
-    query = sa.select(standing.living, standing.died_on, standing.told_on).where(standing.person_id == person_id)
-    before = connection.execute(query).one_or_none()
-    if before is None or (before.living, before.died_on) != (living, died_on):
-        return on.isoformat()
-    return min(str(before.told_on), on.isoformat())
-
-
 def _account(one: Standing) -> tuple[BankCode | None, BankAccount | None]:
     """The account a standing names, valid: what a bank file cannot carry is refused before any money is blocked."""
     account = (one.bank, one.account_no, one.account_state)
@@ -130,13 +133,6 @@ def _account(one: Standing) -> tuple[BankCode | None, BankAccount | None]:
     if not BankAccount.is_valid(one.account_no):
         raise InvalidValue(message("payout.account"), step="payout.tell", term="账号")
     return BankCode(one.bank), BankAccount(one.account_no)
-
-
-def is_dead(connection: sa.Connection, person_id: int) -> bool:
-    """Whether a person is known to be dead."""
-    standing = schema.payout_standing.c
-    life = connection.execute(sa.select(standing.living).where(standing.person_id == person_id)).scalar()
-    return life == LifeStatus.DEAD
 
 
 def suspend(books: Books, programme: Programme, id_number: str, since: Period, reason: str, approved: Approved) -> int:
@@ -156,10 +152,7 @@ def suspend(books: Books, programme: Programme, id_number: str, since: Period, r
         running = connection.execute(sa.select(hold.c.since).where(mine)).scalar()
         if running is not None and running <= begin:
             return 0
-        number = number_of(id_number)
-        content = (programme.code, number, since, reason)
-        subject = f"{programme.code}:{mask_id(number)}"
-        approved.ask(books, connection, SUSPEND_ACT, subject, content, needed=programme.approvals)
+        _approve(books, connection, programme, SUSPEND_ACT, person_id, (id_number, since, reason), approved)
         told = {"since": begin, "reason": reason, "on_date": approved.on.isoformat()}
         if running is not None:
             connection.execute(sa.update(hold).where(mine).values(told))
@@ -175,6 +168,22 @@ def suspend(books: Books, programme: Programme, id_number: str, since: Period, r
         return held
 
 
+def _approve(
+    books: Books,
+    connection: sa.Connection,
+    programme: Programme,
+    kind: str,
+    person_id: int,
+    content: tuple[str, ...],
+    approved: Approved,
+) -> None:
+    hold, number = schema.payout_hold.c, number_of(content[0])
+    mine = sa.and_(hold.person_id == person_id, hold.programme == programme.code)
+    last = connection.execute(sa.select(sa.func.max(hold.hold_id)).where(mine)).scalar()
+    subject, parts = f"{programme.code}:{mask_id(number)}", (programme.code, number, last, *content[1:])
+    approved.ask(books, connection, kind, subject, parts, needed=programme.approvals)
+
+
 def _waiting(programme: Programme, person_id: int) -> "sa.Select[Any]":
     line, roll = schema.payout_roll_line.c, schema.payout_roll.c
     ready = (int(RollLineState.READY), int(RollLineState.DEDUCTED))
@@ -187,16 +196,21 @@ def _waiting(programme: Programme, person_id: int) -> "sa.Select[Any]":
     )
 
 
-def resume(books: Books, programme: Programme, id_number: str, since: Period) -> int:
-    """Pay again from period ``since`` on; returns how many suspensions ended.
+def resume(books: Books, programme: Programme, id_number: str, since: Period, approved: Approved) -> int:
+    """Pay again from period ``since`` on; returns how many suspensions ended. Returned lines may then be paid again.
 
-    What was held is paid by a roll, which its officers approve.
+    Raises:
+        InvalidValue: nobody has this social security number.
+        ApprovalRefused: the act :data:`RESUME_ACT` is not approved by as many officers as a roll. Nothing changed.
     """
     hold = schema.payout_hold
     with books.writing() as connection:
         person_id = find(connection, id_number)
         mine = sa.and_(hold.c.person_id == person_id, hold.c.programme == programme.code, hold.c.until.is_(None))
-        return int(connection.execute(sa.update(hold).where(mine).values(until=since.begin.isoformat())).rowcount)
+        ended = connection.execute(sa.update(hold).where(mine).values(until=since.begin.isoformat())).rowcount
+        if ended:
+            _approve(books, connection, programme, RESUME_ACT, person_id, (id_number, since), approved)
+        return int(ended)
 
 
 @dataclass(frozen=True, slots=True)

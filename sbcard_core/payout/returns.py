@@ -1,6 +1,6 @@
 """Returned lines (退票) that are not paid again: given up, stopped by a death, taken up again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,64 +45,45 @@ def returned(books: Books, programme: Programme, period: str) -> list[ReturnedLi
     return [ReturnedLine(batch_no, seq, mask_id(who), fen, reason or "") for batch_no, seq, who, fen, reason in rows]
 
 
-def give_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], approved: Approved) -> int:
-    """Give up returned lines (batch, number): their money goes back to the fund; returns how many were.
+_ACTS = {LineState.CANCELLED: GIVE_UP_ACT, LineState.RETURNED: REINSTATE_ACT}
+_ELSE = {LineState.CANCELLED: "payout.returned.not_returned", LineState.RETURNED: "payout.returned.not_given_up"}
+
+
+def change(
+    books: Books, programme: Programme, lines: Iterable[tuple[str, int]], new: LineState, approved: Approved
+) -> int:
+    """Give returned lines (batch, number) up, or make given-up ones payable again; how many were not so yet.
+
+    Args:
+        books: database and ledger.
+        programme: of the lines.
+        lines: each counts once.
+        new: CANCELLED, their money goes back to the fund, or RETURNED, it is blocked anew.
+        approved: by whom.
 
     Raises:
-        RecoveryRefused: ``line``: one is not in state RETURNED; ``programme``: one is of another. Nothing changed.
-        ApprovalRefused: the act :data:`GIVE_UP_ACT` is not approved by as many officers as a roll.
-    """
-    with books.writing() as connection:
-        found = _to_change(connection, programme, lines, LineState.CANCELLED)
-        _approve(books, connection, programme, GIVE_UP_ACT, found, approved)
-        for which in found:
-            to_fund(books, connection, programme, which, approved.on, LineState.CANCELLED)
-    return len(found)
-
-
-def take_up(books: Books, programme: Programme, lines: Iterable[tuple[str, int]], approved: Approved) -> int:
-    """Make given-up lines (batch, number) payable again: their money is blocked anew; returns how many were.
-
-    Raises:
-        RecoveryRefused: ``line``: one is not in state CANCELLED; ``programme``: one is of another.
-        ApprovalRefused: the act :data:`REINSTATE_ACT` is not approved by as many officers as a roll.
+        RecoveryRefused: ``line``: one is in neither of these states; ``programme``: one is of another.
+        ApprovalRefused: the act :data:`GIVE_UP_ACT`, or :data:`REINSTATE_ACT`, is not approved by as many officers as
+            a roll.
         FundsShort: the fund does not hold their sum. Nothing changed.
     """
-    with books.writing() as connection:
-        found = _to_change(connection, programme, lines, LineState.RETURNED)
-        _approve(books, connection, programme, REINSTATE_ACT, found, approved)
-        for which in found:
-            from_fund(books, connection, programme, which, approved.on)
-    return len(found)
-
-
-def _to_change(
-    connection: sa.Connection, programme: Programme, lines: Iterable[tuple[str, int]], new: LineState
-) -> list[tuple[str, int]]:
-    """Those of some lines that are not in their new state yet, each once."""
     found = []
-    for batch_no, seq in dict.fromkeys(lines):
-        row = _load(connection, programme, batch_no, seq)
-        back = new is LineState.RETURNED
-        if row.state not in (LineState.RETURNED, LineState.CANCELLED):
-            code = "payout.returned.not_given_up" if back else "payout.returned.not_returned"
-            raise RecoveryRefused("line", message(code, batch=batch_no[:64], line=seq))
-        if row.state != new:
-            found.append((batch_no, seq))
-    return found
-
-
-def _approve(
-    books: Books,
-    connection: sa.Connection,
-    programme: Programme,
-    kind: str,
-    found: Sequence[tuple[str, int]],
-    approved: Approved,
-) -> None:
-    if found:
-        content = [programme.code, *(f"{batch_no}:{seq}" for batch_no, seq in sorted(found))]
-        approved.ask(books, connection, kind, programme.code, content, needed=programme.approvals)
+    with books.writing() as connection:
+        for batch_no, seq in dict.fromkeys(lines):
+            state = _load(connection, programme, batch_no, seq).state
+            if state not in _ACTS:
+                raise RecoveryRefused("line", message(_ELSE[new], batch=batch_no[:64], line=seq))
+            if state != new:
+                found.append((batch_no, seq))
+        if found:
+            content = [programme.code, *(_next_id(connection, which, new) for which in sorted(found))]
+            approved.ask(books, connection, _ACTS[new], programme.code, content, needed=programme.approvals)
+        for which in found:
+            if new is LineState.RETURNED:
+                from_fund(books, connection, programme, which, approved.on)
+            else:
+                to_fund(books, connection, programme, which, approved.on, new)
+    return len(found)
 
 
 def _load(connection: sa.Connection, programme: Programme, batch_no: str, seq: int) -> Any:
@@ -149,15 +130,16 @@ def _move(
     back = state is LineState.RETURNED
     debit, credit = (fund, payable) if back else (payable, fund)
     code = "payout.taken_up" if back else "payout.cancelled"
-    name = _next_id(connection, f"payout:{batch_no}:{seq}:{'taken_up' if back else 'cancel'}")
+    name = _next_id(connection, which, state)
     if back and books.ledger.balance(fund, connection).available_fen < fen:
         raise FundsShort(message("payout.funds_short", account=fund, amount=yuan(fen)), step="payout", term="资金不足")
     post(books.ledger, connection, [Transfer(name, debit, credit, fen, code, timestamp(on))])
     connection.execute(sa.update(line).where(mine).values(state=int(state)))
 
 
-def _next_id(connection: sa.Connection, stem: str) -> str:
+def _next_id(connection: sa.Connection, which: tuple[str, int], new: LineState) -> str:
     """A transfer id not used yet: a line may be given up and taken up more than once."""
+    stem = f"payout:{which[0]}:{which[1]}:{'taken_up' if new is LineState.RETURNED else 'cancel'}"
     transfer, n = schema.transfer.c, 1
     while connection.execute(sa.select(transfer.transfer_id).where(transfer.transfer_id == f"{stem}:{n}")).first():
         n += 1

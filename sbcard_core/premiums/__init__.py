@@ -1,6 +1,6 @@
 """Premiums (持卡缴费): bills by category and period, paid by card at counter, POS, ATM, telephone or agent bank."""
 
-from sbcard_core.premiums.agency import ASSIGN_ACT, GIVE_BACK_ACT, Agency
+from sbcard_core.premiums.agency import ASSIGN_ACT, GIVE_BACK_ACT, UNPAID_ACT, Agency
 from sbcard_core.premiums.book import IssueReport, Premiums
 from sbcard_core.premiums.layout import (
     BILLS,
@@ -37,6 +37,7 @@ __all__ = [
     "GIVE_BACK_ACT",
     "PAYMENTS",
     "SAMPLE",
+    "UNPAID_ACT",
     "Agency",
     "Arrear",
     "AskState",

@@ -32,15 +32,17 @@ from sbcard_core.premiums.layout import (
 from sbcard_core.premiums.records import BillState, Channel, Payment, PaymentStatus
 from sbcard_core.premiums.tariff import Rate
 from sbcard_core.premiums.verdict import Asked, Verdict, before_books, settle
-from sbcard_core.store import Store, insert_many, schema
+from sbcard_core.store import Store, insert_many, schema, update_many
 
 SUSPENSE = "SUSPENSE"
 ASSIGN_ACT = "premiums.suspense.assign"
 """Kind of act: a bill is paid from suspense. Its subject is the payment that lies there."""
 GIVE_BACK_ACT = "premiums.suspense.give-back"
 """Kind of act: money in suspense goes back through the bank. Its subject is the payment that lies there."""
+UNPAID_ACT = "premiums.unpaid"
+"""Kind of act: bills whose payment is uncertain may be sent to a bank again. Its subject is the batch."""
 OFFICERS = 2
-"""Different officers who approve that money leaves suspense (assumed, as for payouts)."""
+"""Different officers who approve each of these acts (assumed, as for payouts)."""
 MAX_LINES = 5000
 """Bills in one file."""
 _OF = {
@@ -60,7 +62,7 @@ class Agency:
         ledger: the books of the same database.
         rates: the tariff, by what bills keep of it.
         eligibility: which accounts may be debited.
-        officers: the registered ones, two of whom approve that money leaves suspense.
+        officers: the registered ones, two of whom approve that money leaves suspense, or is asked for once more.
     """
 
     def __init__(
@@ -219,21 +221,26 @@ class Agency:
                 release(connection, row.bill_no, AskState.NOT_PAID, "挂账退回")
             return fen
 
-    def confirm_unpaid(self, batch_no: str, seqs: Sequence[int]) -> int:
+    def confirm_unpaid(
+        self, batch_no: str, seqs: Sequence[int], *, at: datetime, approved_by: Iterable[Signer] = ()
+    ) -> int:
         """The bank has confirmed that it collected nothing for UNKNOWN lines: they may be sent again. Returns how many.
 
         Lines whose money lies in suspense stay: give it back first.
+
+        Raises:
+            ApprovalRefused: not two officers approve the act :data:`UNPAID_ACT`.
         """
-        done = 0
+        unknown = sa.and_(_LINE.c.batch_no == batch_no, _LINE.c.state == int(AskState.UNKNOWN))
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            for seq in seqs:
-                of_it = sa.update(_LINE).where(_LINE.c.batch_no == batch_no, _LINE.c.seq == seq)
-                change = of_it.where(_LINE.c.state == int(AskState.UNKNOWN))
-                done += connection.execute(
-                    change.values(state=int(AskState.NOT_PAID), reason="银行确认未扣款")
-                ).rowcount
-        return done
+            waiting = set(connection.execute(sa.select(_LINE.c.seq).where(unknown)).scalars())
+            found = sorted(waiting.intersection(seqs))
+            if found:
+                self._ask(connection, UNPAID_ACT, (batch_no, *found), at, approved_by)
+            rows = [(int(AskState.NOT_PAID), "银行确认未扣款", batch_no, seq) for seq in found]
+            update_many(connection, _LINE, ("state", "reason"), ("batch_no", "seq"), rows)
+        return len(found)
 
     def _ask(
         self,

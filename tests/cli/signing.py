@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 
 from sbcard_core.cli.app import app
 
-BESIDE = {"suspend", "death", "withdraw-death", "recover", "give-up", "reinstate", "assign", "give-back"}
+BESIDE = {
+    *("suspend", "resume", "tell", "death", "withdraw-death", "recover", "give-up", "reinstate", "assign", "give-back"),
+    "unpaid",
+}
 """Verbs of acts beside rolls, for which two officers sign."""
 
 

@@ -47,6 +47,12 @@ class Bureau(PayoutEngine):
     def suspend(self, *arguments: Any, **options: Any) -> Any:
         return super().suspend(*arguments, **{**TWO, **options})
 
+    def resume(self, *arguments: Any, **options: Any) -> Any:
+        return super().resume(*arguments, **{"on": DAY, **TWO, **options})
+
+    def tell(self, *arguments: Any, **options: Any) -> Any:
+        return super().tell(*arguments, **{**TWO, **options})
+
     def death(self, *arguments: Any, **options: Any) -> Any:
         return super().death(*arguments, **{**TWO, **options})
 

@@ -11,7 +11,9 @@ from sbcard_core.payout import (
     GIVE_UP_ACT,
     RECOVER_ACT,
     REINSTATE_ACT,
+    RESUME_ACT,
     SUSPEND_ACT,
+    TELL_ACT,
     WITHDRAW_DEATH_ACT,
     Programme,
     RecoveryMode,
@@ -40,7 +42,14 @@ def acts(town):
     hold = {"since": "2014-09", "reason": "未认证", "on": DAY}
     engine, back = town.engine, [(town.batch, 2)]
     engine.death(five, date(2014, 7, 1), on=DAY)
+    engine.suspend("pension", five, **hold)
+    missing = [Standing(one, LifeStatus.MISSING), Standing(town.number(2))]
     return {
+        RESUME_ACT: (
+            lambda **by: engine.resume("pension", five, since="2014-10", on=DAY, **by),
+            f"pension:{mask_id(five)}",
+        ),
+        TELL_ACT: (lambda **by: engine.tell(missing, on=DAY, **by), "1"),
         SUSPEND_ACT: (lambda **by: engine.suspend("pension", one, **hold, **by), f"pension:{mask_id(one)}"),
         DEATH_ACT: (lambda **by: engine.death(one, date(2014, 6, 1), on=DAY, **by), mask_id(one)),
         WITHDRAW_DEATH_ACT: (lambda **by: engine.withdraw_death(five, decision="1", on=DAY, **by), mask_id(five)),
@@ -50,7 +59,12 @@ def acts(town):
     }
 
 
-@pytest.mark.parametrize("kind", [SUSPEND_ACT, DEATH_ACT, WITHDRAW_DEATH_ACT, RECOVER_ACT, GIVE_UP_ACT, REINSTATE_ACT])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(SUSPEND_ACT, RESUME_ACT, TELL_ACT, DEATH_ACT, WITHDRAW_DEATH_ACT, RECOVER_ACT, GIVE_UP_ACT, REINSTATE_ACT),
+    ],
+)
 def test_what_moves_or_stops_money_takes_two_officers(paid, kind: str) -> None:
     act, subject = acts(paid)[kind]
     before = paid.everything()
@@ -101,3 +115,63 @@ def test_an_act_takes_as_many_officers_as_the_rolls_of_its_programme(paid) -> No
     assert paid.engine.reinstate_returned(free, [(batch, 2)], **alone) == 1
     with pytest.raises(ApprovalRefused):
         paid.engine.death(paid.number(1), date(2014, 6, 1), **alone)
+
+
+class Keeps:
+    """An officer whose approvals somebody keeps, to hand them in once more."""
+
+    def __init__(self, signer) -> None:
+        self.signer, self.officer, self.kept = signer, signer.officer, []
+
+    def approve(self, act: Act) -> Approval:
+        self.kept.append(self.signer.approve(act))
+        return self.kept[-1]
+
+
+def test_an_approval_is_of_one_act_and_not_of_the_same_done_again(paid) -> None:
+    """Each act that can be done again is done, taken back, and refused with the approvals of the first time."""
+    engine, one, back = paid.engine, paid.number(1), [(paid.batch, 2)]
+    missing, lives = [Standing(paid.number(5), LifeStatus.MISSING)], [Standing(paid.number(5))]
+    hold = {"since": "2014-09", "reason": "未认证", "on": DAY}
+    ways = [
+        (
+            lambda by: engine.suspend("pension", one, **hold, **by),
+            lambda: engine.resume("pension", one, since="2014-10"),
+        ),
+        (
+            lambda by: engine.cancel_returned("pension", back, on=DAY, **by),
+            lambda: engine.reinstate_returned("pension", back, on=DAY),
+        ),
+        (
+            lambda by: engine.reinstate_returned("pension", [(paid.batch, 3)], on=DAY, **by),
+            lambda: engine.cancel_returned("pension", [(paid.batch, 3)], on=DAY),
+        ),
+        (
+            lambda by: engine.death(one, date(2014, 6, 1), on=DAY, **by),
+            lambda: engine.withdraw_death(one, decision="1", on=DAY),
+        ),
+        (lambda by: engine.tell(missing, on=DAY, **by), lambda: engine.tell(lives, on=date(2014, 8, 2))),
+    ]
+    engine.suspend("pension", paid.number(2), **hold)
+    ways.append(
+        (
+            lambda by: engine.resume("pension", paid.number(2), since="2014-10", **by),
+            lambda: engine.suspend("pension", paid.number(2), **hold),
+        )
+    )
+    engine.death(paid.number(4), date(2014, 6, 1), on=DAY)
+    ways.append(
+        (
+            lambda by: engine.withdraw_death(paid.number(4), decision="1", on=DAY, **by),
+            lambda: engine.death(paid.number(4), date(2014, 6, 1), on=DAY),
+        )
+    )
+    for act, takes_back in ways:
+        officers = [Keeps(paid.by("li")), Keeps(paid.by("wang"))]
+        act({"approved_by": officers})
+        takes_back()
+        before = paid.everything()
+        with pytest.raises(ApprovalRefused, check=lambda error: error.code == "act"):
+            act({"approved_by": [one.kept[0] for one in officers]})
+        assert paid.everything() == before
+    paid.check_books()

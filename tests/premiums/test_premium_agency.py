@@ -11,9 +11,13 @@ import sqlalchemy as sa
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind, Bounds, Ledger
+from sbcard_core.officers import ApprovalRefused
 from sbcard_core.premiums import (
+    ASSIGN_ACT,
     BILLS,
+    GIVE_BACK_ACT,
     SAMPLE,
+    UNPAID_ACT,
     BillState,
     Channel,
     CollectionRefused,
@@ -222,9 +226,30 @@ def test_a_line_that_is_missing_is_not_sent_again_until_the_bank_confirms(bank: 
     agency = bank.book.agency
     assert agency.dispatch("402", "2015", on=ON, out_dir=bank.folder) == []
     assert agency.dispatch("103", "2015", on=ON, out_dir=bank.folder) == []
-    assert agency.confirm_unpaid(bank.batch_no, [1, 5, 99]) == 1
+    assert agency.confirm_unpaid(bank.batch_no, [1, 5, 99], at=AT, **TWO) == 1
     (path,) = agency.dispatch("103", "2015", on=ON, out_dir=bank.folder)
     assert [row[1] for row in bankfile.read(path, BILLS).rows] == [bank.bills[4]]
+
+
+def test_what_leaves_suspense_or_is_asked_for_once_more_takes_two_officers(bank: Bank) -> None:
+    bank.take(bank.lines(line1=("0", "x"), line2=("2", "11999"))[:5])
+    unread, short = sorted(bank.book.agency.suspended(), key=lambda one: one.line)
+    agency, before = bank.book.agency, everything(bank.book.store)
+    acts = {
+        ASSIGN_ACT: (unread.payment_id, lambda by: agency.assign(unread.payment_id, bank.bills[0], at=AT, **by)),
+        GIVE_BACK_ACT: (short.payment_id, lambda by: agency.give_back(short.payment_id, at=AT, **by)),
+        UNPAID_ACT: (bank.batch_no, lambda by: agency.confirm_unpaid(bank.batch_no, [6], at=AT, **by)),
+    }
+    li, wang = TWO["approved_by"]
+    for kind, (subject, act) in acts.items():
+        for signers in ((), (wang,), (li, li)):
+            with pytest.raises(ApprovalRefused) as refused:
+                act({"approved_by": signers})
+            assert (refused.value.code, f"{kind} {subject} " in refused.value.what) == ("count", True)
+        assert everything(bank.book.store) == before
+        act(TWO)
+        before = everything(bank.book.store)
+    assert agency.confirm_unpaid(bank.batch_no, [6], at=AT) == 0  # done already: nobody is asked
 
 
 def test_money_in_suspense_is_put_to_its_bill(bank: Bank) -> None:

@@ -199,7 +199,7 @@ def test_a_death_told_to_payouts_is_seen_in_arrears_and_ends_later_bills(store: 
     with pytest.raises(InvalidValue):
         backend.death(PERSON.id_number, died, on=date(2015, 8, 19))
     assert book.totals("2016")[BillState.OPEN][0] == 2
-    backend.payout.tell([Standing(PERSON.id_number, LifeStatus.DEAD)], on=date(2015, 9, 1))
+    backend.payout.tell([Standing(PERSON.id_number, LifeStatus.DEAD)], on=date(2015, 9, 1), **TWO)
     seen = {(one.bill_no, one.died_on) for one in book.arrears(date(2017, 1, 1)) if one.dead}
     assert seen == {(bills[year][0], None) for year in (2014, 2015, 2016)}
     for cancelled in ([bills[2016][0]], []):  # and the same again

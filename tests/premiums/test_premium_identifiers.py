@@ -29,6 +29,7 @@ from sbcard_core.premiums import (
 )
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import CardState, PersonCategory
+from tests.payout.conftest import REGISTERED, TWO
 from tests.people import number
 
 AT, BEGINS = datetime.fromisoformat("2015-03-02T09:30:15"), date(2015, 2, 1)
@@ -150,10 +151,10 @@ def test_a_card_pays_only_where_it_may_on_the_day(store: Store) -> None:
         store,
         [(0, "402", "621", N, N), (1, "402", "622", LOST, N), (2, "402", "623", N, N), (3, "402", "624", N, LOST)],
     )
-    backend = Backend(store)
+    backend = Backend(store, officers=REGISTERED)
     book = backend.premiums
     bills = book.issue("2015", BEGINS, [replace(PERSON, id_number=number(at)) for at in range(4)]).bills
-    backend.payout.tell([Standing(number(2), LifeStatus.DEAD, date(2015, 3, 1))], on=date(2015, 3, 9))
+    backend.payout.tell([Standing(number(2), LifeStatus.DEAD, date(2015, 3, 1))], on=date(2015, 3, 9), **TWO)
     paid = [
         Payment(f"P{at}", bill, 12000, Channel.POS, "T1", AT, card_no=f"b0000000{at}") for at, bill in enumerate(bills)
     ]
@@ -171,9 +172,9 @@ def test_only_accounts_that_may_be_debited_are_named_to_a_bank(store: Store, tmp
         store,
         [(0, "402", "621", LOST, N), (1, "402", "622", N, SEALED), (2, "402", "623", N, N), (3, "103", "624", N, N)],
     )
-    backend = Backend(store)
+    backend = Backend(store, officers=REGISTERED)
     bills = backend.premiums.issue("2015", BEGINS, [replace(PERSON, id_number=number(at)) for at in range(4)]).bills
-    backend.payout.tell([Standing(number(2), LifeStatus.DEAD, date(2015, 3, 1))], on=date(2015, 3, 9))
+    backend.payout.tell([Standing(number(2), LifeStatus.DEAD, date(2015, 3, 1))], on=date(2015, 3, 9), **TWO)
     (path,) = backend.premiums.agency.dispatch("402", "2015", on=date(2015, 3, 10), out_dir=tmp_path)
     asked = {row[1]: row[4] for row in bankfile.read(path, BILLS).rows}
     assert asked == {bills[0]: "621", bills[1]: "", bills[2]: ""}  # lost card, account alive; not activated; dead

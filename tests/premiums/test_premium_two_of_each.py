@@ -88,7 +88,7 @@ def test_lines_of_another_batch_stay_as_they_are(book: Premiums, tmp_path: Path)
         answer(book, tmp_path, batch_no, [(*asked[batch_no][0], 12000)])
     before = states(book)
     assert (before[FIRST, 2], before[SECOND, 2]) == (12, 12)
-    assert book.agency.confirm_unpaid(SECOND, [1, 2]) == 1
+    assert book.agency.confirm_unpaid(SECOND, [1, 2], at=AT, **TWO) == 1
     assert states(book) == {**before, (SECOND, 2): 21}
     again = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path))
     assert again == {"PREM-2015-402-0003": [("1", asked[SECOND][1][1])]}
@@ -204,7 +204,7 @@ def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
 
     assert first_of(lambda: answer(book, tmp_path, batch_no, [(*lines[0], 11999)])) == "lock"
     (held,) = book.agency.suspended()
-    assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2])) == "lock"
+    assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2], at=AT, **TWO)) == "lock"
     assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT, **TWO)) == "lock"
     assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT, **TWO)) == "lock"
 
