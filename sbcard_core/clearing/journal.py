@@ -39,6 +39,8 @@ _LINE: Final = re.compile(
     rb"([0-9A-Fa-f]{12}),([0-9]{1,10}),([0-9A-Z]{9}),([0-9A-Fa-f]{16}),([0-9]{6}),([0-9]{1,5}),([0-9]{1,10}),"
     rb"([0-9]{1,3}),([0-9]{14}),([0-9]{1,3}),([0-9]{1,3}),([0-9A-Fa-f]{8})"
 )
+_BLANK: Final = b" \t\x1a"
+"""What old programs leave behind the last line holds no record."""
 _AMOUNT_COLUMN: Final = COLUMNS.index("amount_fen")
 _AMOUNT_MAX_FEN: Final = 0xFFFFFFFF  # 4 bytes on the card
 _TXN_MAX: Final = 0xFFFFFFFF
@@ -144,7 +146,7 @@ def digest(path: Path) -> str:
 
 
 def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
-    """Read a journal line by line; an unreadable line is reported in its place, never skipped.
+    """Read a journal line by line; an unreadable line is reported in its place, only blank ones are passed over.
 
     Raises:
         JournalRefused: the first line is not the header.
@@ -154,7 +156,8 @@ def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
             found = message("clearing.header", file=path.name)
             raise JournalRefused(found, step="clearing.read_journal", term="终端流水文件")
         for number, line in enumerate(_lines(file.readline), start=2):
-            yield parse_line(line, number)
+            if line.strip(_BLANK):
+                yield parse_line(line, number)
 
 
 def _lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -14,13 +14,15 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from sbcard_core.errors import Refused
+from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.files import new_text, open_text, read_cell, write_rows
 from sbcard_core.messages import message
 from sbcard_core.store import insert_many, schema
 from sbcard_core.values import Severity, yuan
 
 STATEMENT_HEADER: Final = ["key", "amount_fen"]
+_PADDING: Final = " \t\u3000"
+"""Around a cell; never the end of a line, which only a quote could bring in."""
 
 
 class StatementRefused(Refused):
@@ -29,10 +31,18 @@ class StatementRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a statement: the key both sides know it by, and its amount in fen (negative: a refund)."""
+    """One line of a statement: the key both sides know it by, and its amount in fen (negative: a refund).
+
+    Raises:
+        InvalidValue: a key that is empty, cannot be printed, or has blanks around it.
+    """
 
     key: str
     amount_fen: int
+
+    def __post_init__(self) -> None:
+        if not (self.key and self.key.isprintable() and self.key == self.key.strip()):
+            raise InvalidValue(message("clearing.entry"), step="clearing.reconcile", term="对账单")
 
 
 class DifferenceKind(StrEnum):
@@ -121,26 +131,35 @@ def read_statement(path: Path) -> Iterator[Entry]:
     """Read a statement line by line; blank lines are passed over.
 
     Raises:
-        StatementRefused: not UTF-8, another header, or a line that is not a key and whole fen.
+        StatementRefused: not UTF-8, another header, or a line that is not a key and whole fen; a stray quote, which
+            would join lines, is refused with the line it stands in.
     """
     with open_text(path, encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
+        rows = csv.reader(file, strict=True)
+        line = 1
         try:
-            if next(rows, None) != STATEMENT_HEADER:
-                raise _refused(path, 1)
-            for row in rows:
-                if not "".join(row).strip():
-                    continue  # blank lines behind the table
-                if len(row) != len(STATEMENT_HEADER) or not _is_amount(row[1]):
-                    raise _refused(path, rows.line_num)
-                yield Entry(read_cell(row[0]), int(row[1]))
-        except (UnicodeDecodeError, csv.Error):
-            raise _refused(path, rows.line_num + 1) from None
+            if _cells(next(rows, [])) != STATEMENT_HEADER:
+                raise _refused(path, line)
+            line = 2
+            for cells in map(_cells, rows):
+                if any(cells):  # blank lines behind the table
+                    yield _entry(cells)
+                line = rows.line_num + 1
+        except (ValueError, csv.Error):  # UnicodeDecodeError among them
+            raise _refused(path, line) from None
 
 
-def _is_amount(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and len(digits) <= 18
+def _cells(row: list[str]) -> list[str]:
+    return [cell.strip(_PADDING) for cell in row]
+
+
+def _entry(cells: list[str]) -> Entry:
+    """One entry; ``ValueError``: not a key and whole fen."""
+    key, amount = cells
+    digits = amount.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise ValueError
+    return Entry(read_cell(key), int(amount))
 
 
 def _refused(path: Path, line: int) -> StatementRefused:

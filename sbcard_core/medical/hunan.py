@@ -82,12 +82,12 @@ def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]
     """Read the older interface's amounts as fen under national names.
 
     Args:
-        reply: amounts in yuan; one that is missing or empty is 0.
+        reply: amounts in yuan; one that is missing or empty is 0, but the total (akc264) is never missing.
         catastrophic: what ake029 is: ``"hifob_pay"`` for employees, ``"hifmi_pay"`` for residents.
 
     Raises:
         TotalsDisagree: bka831 is given and is not akc264 less bka832.
-        InvalidValue: an amount that is none, or ``catastrophic`` is neither.
+        InvalidValue: an amount that is none, no total, or ``catastrophic`` is neither.
 
     Example:
         >>> from_hunan({"akc264": "15", "ake029": "3"}, catastrophic="hifmi_pay")["hifmi_pay"]
@@ -96,6 +96,9 @@ def from_hunan(reply: Mapping[str, str], *, catastrophic: str) -> dict[str, int]
     if catastrophic not in CATASTROPHIC_FIELDS:
         what = message("medical.hunan.catastrophic", field=BOTH_CATASTROPHIC, allowed=", ".join(CATASTROPHIC_FIELDS))
         raise InvalidValue(what, step="medical.hunan", term="大额与大病")
+    if not reply.get(NAMES["medfee_sumamt"]):
+        what = message("medical.national.no_total", field=NAMES["medfee_sumamt"])
+        raise InvalidValue(what, step="medical.hunan", term="结算结果")
     out = {name: fen_of(reply.get(old) or "0") for name, old in NAMES.items()}
     out["hifob_pay"] = out["hifmi_pay"] = 0
     out[catastrophic] = fen_of(reply.get(BOTH_CATASTROPHIC) or "0")

@@ -107,7 +107,8 @@ def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) 
     hospital bear; each is held against its own amount. What is null, as in cancellations, follows from the rest.
 
     Args:
-        reply: the reply; an amount that is missing, null or empty and follows from nothing is 0.
+        reply: the reply (setlinfo with its setldetail); an amount that is missing, null or empty and follows from
+            nothing is 0, but the total is never missing.
         fund_sum_includes_account: whether that region's fund_pay_sumamt counts the personal account.
 
     Returns:
@@ -115,7 +116,7 @@ def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) 
 
     Raises:
         TotalsDisagree: the parts are not the bill, the patient's part, the funds' sum, or setldetail's.
-        InvalidValue: an amount that is none.
+        InvalidValue: an amount that is none, or no total.
 
     Example:
         >>> reply = {"medfee_sumamt": -25.1, "acct_pay": -25.1, "psn_part_amt": None,
@@ -124,12 +125,16 @@ def from_national(reply: Mapping[str, Any], *, fund_sum_includes_account: bool) 
         >>> amounts["psn_part_amt"], amounts["psn_cash_pay"]
         (-2510, 0)
     """
-    given = {name: _fen(reply.get(name)) for name in (*AMOUNT_FIELDS, *_OTHER_FUNDS)}
+    given = {name: _fen(name, reply.get(name)) for name in (*AMOUNT_FIELDS, *_OTHER_FUNDS)}
+    if given["medfee_sumamt"] is None:
+        raise InvalidValue(
+            message("medical.national.no_total", field="medfee_sumamt"), step="medical.national", term="结算结果"
+        )
     funds, account, hospital = _detail(reply.get("setldetail") or ())
     known = {name: fen for name, fen in given.items() if fen is not None}
     for name, elsewhere in (
-        ("hosp_part_amt", (_fen(reply.get("ownpay_hosp_part")), hospital)),
-        ("psn_part_amt", (_fen(reply.get("psn_pay")),)),
+        ("hosp_part_amt", (_fen("ownpay_hosp_part", reply.get("ownpay_hosp_part")), hospital)),
+        ("psn_part_amt", (_fen("psn_pay", reply.get("psn_pay")),)),
         ("acct_pay", (account,)),
     ):
         stated = [one for one in elsewhere if one is not None]
@@ -178,18 +183,22 @@ def _detail(entries: Any) -> tuple[int | None, int | None, int | None]:
     for one in entries:
         code = str(one.get("fund_pay_type") or "")
         place = 1 if code.startswith(ACCOUNT_CODE) else 2 if code in HOSPITAL_CODES else 0
-        sums[place] = (sums[place] or 0) + (_fen(one.get("fund_payamt")) or 0)
+        sums[place] = (sums[place] or 0) + (_fen("fund_payamt", one.get("fund_payamt")) or 0)
     return sums[0], sums[1], sums[2]
 
 
-def _fen(value: object) -> int | None:
+def _fen(name: str, value: object) -> int | None:
     """An amount; ``None`` where there is none. Zeros behind the second decimal say nothing."""
     if value is None or value == "":
         return None
     text = str(value)
-    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
-        raise InvalidValue(message("values.amount"), step="medical.national", term="结算结果")
-    return fen_of(_ZEROS.sub(r"\1", text))
+    try:
+        if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+            raise ValueError
+        return fen_of(_ZEROS.sub(r"\1", text))
+    except ValueError:
+        what = message("medical.national.amount", field=name)
+        raise InvalidValue(what, step="medical.national", term="结算结果") from None
 
 
 def _disagree(what: str) -> TotalsDisagree:

@@ -18,6 +18,7 @@ from sbcard_core.clearing import (
     record_differences,
     write_statement,
 )
+from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 from sbcard_core.store import Store, schema
 
@@ -48,7 +49,13 @@ def test_the_same_entries_in_any_order_match(entries: list[Entry], chance: "obje
 
 @given(
     st.lists(
-        st.builds(Entry, st.text(st.characters(codec="utf-8", exclude_characters="\r")), st.integers(-(10**17), 10**17))
+        st.builds(
+            Entry,
+            st.text(st.characters(codec="utf-8").filter(str.isprintable), min_size=1).filter(
+                lambda key: key == key.strip()
+            ),
+            st.integers(-(10**17), 10**17),
+        )
     )
 )
 def test_a_statement_reads_back_as_written(tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]) -> None:
@@ -66,12 +73,43 @@ def test_a_statement_reads_back_as_written(tmp_path_factory: pytest.TempPathFact
         (b"key,amount_fen\nA,1,2\n", 2),
         (b"key,amount_fen\nA,\xc2\xb2\n", 2),
         (b"key,amount_fen\nA,1\n\xff,1\n", 0),
+        (b'key,amount_fen\nZ,1\n"A,1\nB",2\n', 3),
+        (b'key,amount_fen\n"A"B,1\n', 2),
+        (b'key,amount_fen\nA,"\n1"\n', 2),
+        (b'key,amount_fen\n"A\n",1\n', 2),
+        (b'key,amount_fen\n"A,1\nB,2\n', 2),
+        (b"key,amount_fen\nA,1\n,2\n", 3),
     ],
 )
 def test_a_bad_statement_is_refused_with_its_line(tmp_path: Path, content: bytes, line: int) -> None:
     (tmp_path / "s.csv").write_bytes(content)
     with pytest.raises(StatementRefused, match=f"line {line}" if line else "line"):
         list(read_statement(tmp_path / "s.csv"))
+
+
+@pytest.mark.parametrize("key", ["", " ", "A ", "\tA", "A\nB", "A\0", "A\u200b", "\u3000A"])
+def test_a_key_is_one_printable_word_without_blanks_around_it(key: str) -> None:
+    with pytest.raises(InvalidValue):
+        Entry(key, 1)
+
+
+def test_blanks_that_pad_a_cell_are_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_bytes("key ,amount_fen\r\nA  , 1\r\nB C\u3000,2\t\r\n".encode())
+    assert list(read_statement(tmp_path / "s.csv")) == [Entry("A", 1), Entry("B C", 2)]
+
+
+@given(st.lists(st.text('AB",1 ', max_size=6), max_size=6))
+def test_every_line_of_a_statement_is_an_entry_or_the_file_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    """No quote joins a line to its neighbour."""
+    path = tmp_path_factory.mktemp("statement") / "s.csv"
+    path.write_text("\n".join(["key,amount_fen", *lines, ""]), "utf-8")
+    try:
+        found = list(read_statement(path))
+    except StatementRefused:
+        return
+    assert len(found) == sum(any(part.strip(' "') for part in line.split(",")) for line in lines)
 
 
 @pytest.mark.parametrize("tail", ["\n", "\r\n\r\n", " \n", ",\n", ",,,\n \n"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue
-from sbcard_core.medical import TotalsDisagree, as_national, from_national, split
+from sbcard_core.medical import TotalsDisagree, as_national, from_hunan, from_national, split
 from sbcard_core.medical.split import AMOUNT_FIELDS
 from tests.medical.generated import line, policy, visit, year
 
@@ -116,6 +116,26 @@ def test_funds_that_no_split_here_has_count_in_the_sum() -> None:
     assert (found["hifdm_pay"], found["othfund_pay"], found["psn_cash_pay"]) == (200, 100, 300)
     with pytest.raises(TotalsDisagree):
         from_national(reply | {"othfund_pay": 2}, fund_sum_includes_account=False)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [{}, {"medfee_sumamt": ""}, {"med_fee_sumamt": 3300.0, "psn_part_amt": 0}, {"setlinfo": {"medfee_sumamt": 1}}],
+)
+def test_a_reply_without_a_total_is_no_settlement_of_nothing(reply: dict[str, Any]) -> None:
+    """Under another name, or a node above the one that has the amounts."""
+    with pytest.raises(InvalidValue, match="no medfee_sumamt"):
+        from_national(reply, fund_sum_includes_account=False)
+    with pytest.raises(InvalidValue, match="no akc264"):
+        from_hunan({"ake039": "1"}, catastrophic="hifob_pay")
+
+
+@pytest.mark.parametrize("name", ["acct_pay", "psn_pay", "ownpay_hosp_part", "othfund_pay"])
+def test_an_amount_that_is_none_is_named(name: str) -> None:
+    with pytest.raises(InvalidValue, match=f"{name} of the reply"):
+        from_national({"medfee_sumamt": 1, name: "1,000.00"}, fund_sum_includes_account=False)
+    with pytest.raises(InvalidValue, match="fund_payamt of the reply"):
+        from_national({"medfee_sumamt": 1, "setldetail": [{"fund_payamt": "x"}]}, fund_sum_includes_account=False)
 
 
 @pytest.mark.parametrize(
