@@ -35,15 +35,11 @@ WHOLE: Final = {
     "payout.rules.stale": "what has changed since the draft, once for a roll",
     "premiums.agency.suspended": "all that ever lay in suspense, where that is asked for",
     "premiums.book.arrears": "all open bills with the deaths",
-    "registry.openings.clock": "counts the lines of every batch, and there are no others",
     "registry.openings.dispatch_all": "all people, once a day",
     "registry.status._by": "counts all",
     "registry.status.counts": "counts all",
 }
 """Functions that may read a whole table, with the reason. Whoever adds one says why no index serves."""
-_CHOSEN: Final = "cards not made: the index serves, a server may choose to read all"
-MERGED: Final = {("postgresql", "registry.production._order", "card"): _CHOSEN}
-"""Tables that PostgreSQL reads whole though an index serves, with the function and the reason."""
 PARTIAL: Final = frozenset(
     index.name
     for table in schema.metadata.tables.values()
@@ -94,7 +90,7 @@ class Plans:
         self._known |= {(dialect, statement), (dialect, shape)}
         self.explained.add((dialect, function.split(".")[0], shape))
         for table in scanned(connection, statement, parameters[0] if many else parameters):
-            if function not in WHOLE and (dialect, function, table) not in MERGED:
+            if function not in WHOLE:
                 self.scans.append((function, f"{dialect}: whole table {table}", shape))
 
 

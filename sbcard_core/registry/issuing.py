@@ -327,6 +327,6 @@ def _overdue(half: Half, limit: str, after: str) -> "sa.Select[Any]":
         .where(_EVENT.operation == Operation.TEMPORARY_LOSS.value)
         .scalar_subquery()
     )
-    lost = _CARD[_COLUMN[half]] == int(CardState.TEMPORARILY_LOST)
+    lost = _CARD[_COLUMN[half]] == sa.literal_column(str(int(CardState.TEMPORARILY_LOST)))  # as its index has it
     query = sa.select(_CARD.card_no).where(lost, since <= limit, _CARD.card_no > after)
     return query.order_by(_CARD.card_no).limit(CHUNK)

@@ -4,7 +4,8 @@ The letter 湘人社函〔2014〕237号 gives each bank 15 working days after re
 receipt is not counted is assumed (general civil-law rule). The file layout is own design, see ``hosts.bankfile``.
 """
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,17 @@ from sbcard_core.fields import BankCode
 from sbcard_core.hosts import bankfile
 from sbcard_core.messages import message
 from sbcard_core.registry.holders import is_dead
-from sbcard_core.registry.opening_results import OpeningState, ResultReport, read_result, withdraw
+from sbcard_core.registry.opening_results import (
+    FAILED,
+    IN_BATCH,
+    LOOKUP,
+    OPENED,
+    WITHDRAWN,
+    OpeningState,
+    ResultReport,
+    read_result,
+    withdraw,
+)
 from sbcard_core.store import Store, insert_many, schema
 
 __all__ = ["MAX_LINES", "WORKING_DAYS", "ClockRow", "OpeningState", "Openings", "ResultReport"]
@@ -110,7 +121,7 @@ class Openings:
                 batch_no = _next_batch_no(connection, f"{bank}{city}{day}")
                 head = (batch_no, bank, city, received_on.isoformat(), due_on.isoformat(), len(rows))
                 insert_many(connection, schema.opening_batch, _BATCH_COLUMNS, [head])
-                lines = [(batch_no, n, row[0], int(OpeningState.IN_BATCH)) for n, row in enumerate(rows, 1)]
+                lines = [(batch_no, n, row[0], IN_BATCH) for n, row in enumerate(rows, 1)]
                 insert_many(connection, schema.opening_line, ("batch_no", "seq", "person_id", "state"), lines)
                 # The file is written inside the transaction: a crash leaves either both or a file that the next
                 # run writes again under the same name.
@@ -154,59 +165,54 @@ class Openings:
         """
         return withdraw(self._store, batch_no, on=on, reason=reason)
 
-    def clock(self, as_of: date) -> Iterator[ClockRow]:
-        """Every batch received by ``as_of``, counting only answers dated by then; oldest first."""
-        batch, line = schema.opening_batch.c, schema.opening_line.c
-        day = as_day(as_of).isoformat()
-        known = sa.and_(line.state != int(OpeningState.IN_BATCH), line.answered_on <= day)
-
-        def in_state(state: OpeningState) -> sa.ColumnElement[bool]:
-            return sa.and_(known, line.state == int(state))
-
-        answered = sa.and_(known, line.state != int(OpeningState.WITHDRAWN))
-
-        def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-            return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
-
-        query = (
-            sa.select(
-                *(batch.batch_no, batch.bank, batch.city, batch.received_on, batch.due_on, batch.lines),
-                *(
-                    count(in_state(state))
-                    for state in (OpeningState.OPENED, OpeningState.FAILED, OpeningState.WITHDRAWN)
-                ),
-                count(sa.and_(answered, line.answered_on > batch.due_on)),
-            )
-            .join_from(schema.opening_batch, schema.opening_line, batch.batch_no == line.batch_no)
-            .where(batch.received_on <= day)
-            .group_by(batch.batch_no, batch.bank, batch.city, batch.received_on, batch.due_on, batch.lines)
-            .order_by(batch.received_on, batch.batch_no)
-        )
+    def clock(self, as_of: date, *, since: date = date.min) -> Iterator[ClockRow]:
+        """Every batch received from ``since`` to ``as_of``, counting only answers dated by then; oldest first."""
+        batch, day = schema.opening_batch.c, as_day(as_of).isoformat()
+        received = batch.received_on.between(as_day(since).isoformat(), day)
+        heads = sa.select(*(batch[name] for name in _BATCH_COLUMNS)).order_by(batch.received_on, batch.batch_no)
         with self._store.begin() as connection:
-            rows = connection.execute(query).all()
-        for batch_no, bank, city, received_on, due_on, lines, opened, failed, withdrawn, late in rows:
+            batches = connection.execute(heads.where(received)).all()
+            answers = _answers(connection, [row.batch_no for row in batches], day)
+        for batch_no, bank, city, received_on, due_on, lines in batches:
+            counts = answers[batch_no]
+            opened, failed, withdrawn = (counts[state] for state in (OPENED, FAILED, WITHDRAWN))
             still = lines - opened - failed - withdrawn
             yield ClockRow(
-                *(batch_no, bank, city, date.fromisoformat(received_on), date.fromisoformat(due_on)),
-                *(
-                    lines,
-                    int(opened),
-                    int(failed),
-                    int(withdrawn),
-                    int(still),
-                    int(still if day > due_on else 0),
-                    int(late),
-                ),
+                *(batch_no, bank, city, date.fromisoformat(received_on), date.fromisoformat(due_on), lines),
+                *(opened, failed, withdrawn, still, still if day > due_on else 0, counts[_LATE]),
             )
 
 
 _BATCH_COLUMNS = ("batch_no", "bank", "city", "received_on", "due_on", "lines")
 
 
+_LATE = -1
+"""Beside the states: answers after the due day."""
+
+
+def _answers(connection: sa.Connection, batch_nos: Sequence[str], day: str) -> dict[str, Counter[int]]:
+    """How many lines of each batch were in each state by a day, without those not answered."""
+    batch, line = schema.opening_batch.c, schema.opening_line.c
+    query = (
+        sa.select(line.batch_no, line.state, line.answered_on > batch.due_on, sa.func.count())
+        .join_from(schema.opening_batch, schema.opening_line, batch.batch_no == line.batch_no)
+        .where(line.state != IN_BATCH, line.answered_on <= day)
+        .group_by(line.batch_no, line.state, line.answered_on > batch.due_on)
+    )
+    found: dict[str, Counter[int]] = defaultdict(Counter)
+    for start in range(0, len(batch_nos), LOOKUP):
+        part = batch_nos[start : start + LOOKUP]
+        for batch_no, state, is_late, count in connection.execute(query.where(batch.batch_no.in_(part))):
+            found[batch_no][state] += count
+            if is_late and state != WITHDRAWN:
+                found[batch_no][_LATE] += count
+    return found
+
+
 def _waiting(group: sa.ColumnElement[bool], after: tuple[str, int], limit: int, retry_failed: bool) -> sa.Select[Any]:
     person, line = schema.person.c, schema.opening_line.c
-    over = [OpeningState.WITHDRAWN, *([OpeningState.FAILED] if retry_failed else [])]
-    mine = sa.and_(line.person_id == person.person_id, line.state.not_in([int(state) for state in over]))
+    over = [WITHDRAWN, FAILED] if retry_failed else [WITHDRAWN]
+    mine = sa.and_(line.person_id == person.person_id, line.state.not_in(over))
     return (
         sa.select(
             *(person.person_id, person.form_no, person.id_number, person.name, person.phone, person.county),

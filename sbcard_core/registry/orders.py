@@ -103,10 +103,10 @@ def unmade_cards(city: str, bank: str, after: int, limit: int) -> sa.Select[Any]
         sa.select(*_HOLDER, _card.card_no, _card.factor)
         .join_from(schema.card, schema.person, _card.person_id == _person.person_id)
         .join(schema.production_order, order.order_no == _card.order_no)
-        .where(order.city == city, _card.bank == bank, _person.person_id > after)
+        .where(order.city == city, _card.bank == bank, _card.person_id > after)
         .where(_card.made_on.is_(None), order.returned_on.is_not(None))
         .where(_card.app_state != int(CardState.CANCELLED), ~_given_up(_card.replaces))
-        .order_by(_person.person_id)
+        .order_by(_card.person_id)
         .limit(limit)
     )
 

@@ -23,6 +23,7 @@ REVISION_OF: Final = {
     10: "0010",
     11: "0011",
     12: "0012",
+    13: "0013",
 }
 """Alembic's revision of each schema version."""
 VERSION: Final = max(REVISION_OF)

@@ -149,6 +149,14 @@ card = _table(
     sa.Index("card_by_person", "person_id"),
     sa.Index("card_by_account", "account_no"),
     sa.Index("card_by_order", "order_no", "order_line"),
+    *(
+        sa.Index(name, column, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+        for name, column, where in (
+            ("card_unmade", "person_id", "made_on IS NULL"),
+            ("card_app_lost", "card_no", "app_state = 4"),  # for a time
+            ("card_account_lost", "card_no", "account_state = 4"),
+        )
+    ),
     sa.Index(
         "card_by_replaced",
         "replaces",

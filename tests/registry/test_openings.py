@@ -223,6 +223,23 @@ def test_a_person_sent_again_is_counted_once(world: ModuleType, store: Store, tm
             assert (place.collected, place.dispatched, place.opened, place.failed) == (6, 6, 5, 1)
 
 
+def test_the_clock_shows_the_batches_received_between_two_days(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    """Two batches of different days; each answered line counts in its own."""
+    enrolment.enrol(store, [world.batch(tmp_path, range(4))])
+    openings = Openings(store)
+    days = [SENT, date(2014, 7, 29)]
+    for day in days:
+        enrolment.enrol(store, [world.batch(tmp_path, range(10 * day.day, 10 * day.day + 2), f"{day}.csv")])
+        (path,) = openings.dispatch("103", world.CITY, day, through=LATE, out_dir=tmp_path)
+        answer = world.bank_answer(path, day=ANSWERED, only={2}, name=f"{day}.txt")
+        openings.read_result(answer, read_on=ANSWERED)
+    both = list(openings.clock(LATE))
+    assert [(row.received_on, row.lines, row.opened) for row in both] == [(days[0], 6, 1), (days[1], 2, 1)]
+    assert list(openings.clock(LATE, since=days[1])) == both[1:]
+    assert [row.open for row in openings.clock(days[0], since=days[0])] == [6]
+    assert list(openings.clock(LATE, since=LATE)) == []
+
+
 def test_a_batch_the_bank_never_answers_is_withdrawn_and_its_people_wait_again(
     world: ModuleType, store: Store, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ DIGESTS = {
     10: "6637603168efd281fb9c5dd10a213ed1ba04c32861d6e05620d79ef452445787",  # other values in the same tables
     11: "9207db96df7a4b77b5b681e068a82ac1d07586c0b9ed161f2f2c64a32c539ea9",
     12: "2491f13d3b494add8946e66599e2e765b5ee9c6e1c680c608359efe1f6e2b3a1",
+    13: "237771980bb1ddd2b77c1e55558a07c38fc73517aaed1f3ebdbb1f1b91398b74",
 }
 """SHA-256 of what a SQLite database of each schema version is (see ``digest``): a change needs a number of its own."""
 
