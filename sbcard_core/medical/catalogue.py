@@ -157,13 +157,7 @@ def parse_catalogue(text: str) -> Catalogue:
             raise refused("entry", entry="sample, source")
         if unknown := table.keys() - {"region", "sample", "source", "unlisted", "item"}:
             raise refused("unknown", entry=min(unknown))
-        items: dict[str, tuple[str, list[Entry]]] = {}
-        for item in table["item"]:
-            if unknown := item.keys() - {"code", "name", "entries"}:
-                raise refused("unknown", entry=f"{item['code']}.{min(unknown)}")
-            if items.setdefault(item["code"], (item["name"], [])) != (item["name"], []):
-                raise refused("twice", code=item["code"])
-            items[item["code"]] = (item["name"], [_entry(entry) for entry in item["entries"]])
+        items = _items(table["item"])
         return Catalogue(table["region"], items, unlisted_is_ownpay=unlisted == "ownpay", sample=table["sample"])
     except tomllib.TOMLDecodeError as error:
         raise refused("toml", error=str(error)) from None
@@ -177,6 +171,20 @@ def sample_catalogue() -> Catalogue:
     """The bundled sample, made-up items and numbers."""
     file = resources.files("sbcard_core.medical") / "catalogues" / "sample.toml"
     return parse_catalogue(file.read_text(encoding="utf-8"))
+
+
+def _items(tables: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, list[Entry]]]:
+    items: dict[str, tuple[str, list[Entry]]] = {}
+    for item in tables:
+        code, name = item["code"], item["name"]
+        if type(code) is not str or type(name) is not str:
+            raise refused("entry", entry=f"item {code!r}")
+        if unknown := item.keys() - {"code", "name", "entries"}:
+            raise refused("unknown", entry=f"{code}.{min(unknown)}")
+        if code in items:
+            raise refused("twice", code=code)
+        items[code] = (name, [_entry(entry) for entry in item["entries"]])
+    return items
 
 
 def _entry(table: Mapping[str, Any]) -> Entry:

@@ -143,8 +143,8 @@ def check(policy: Policy) -> None:
     """
     if policy.effective_until is not None and policy.effective_until <= policy.effective_from:
         raise refused("until")
-    if not policy.benefits:
-        raise refused("no_benefit")
+    if not (policy.code and policy.insutype and policy.benefits):
+        raise refused("entry", entry="code, insutype, benefit")
     basis: dict[str, str] = {}
     for kind, benefit in policy.benefits.items():
         _check_benefit(policy, kind, benefit)
@@ -207,7 +207,7 @@ def _empty(table: Mapping[str, Any]) -> None:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    if not (isinstance(value, str) and value.isprintable() and value == value.strip()):
         raise TypeError(f"str: {value!r}")
     return value
 

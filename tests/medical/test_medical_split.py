@@ -294,6 +294,10 @@ def sample_text() -> str:
     ("old", "new"),
     [
         ("sample = true", "sample = 1"),
+        ('code = "resident-sample-2014"', 'code = ""'),
+        ('insutype = "resident"', 'insutype = " resident"'),
+        ('insutype = "resident"', 'insutype = ""'),
+        ('name = "城乡居民', 'name = "\\u001b城乡居民'),
         ("2014-01-01", '"2014-01-01"'),
         ('"visit"', '"month"'),
         ("account_scope = []", 'account_scope = ["cash"]'),

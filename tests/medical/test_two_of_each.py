@@ -207,6 +207,17 @@ def test_a_share_of_a_catalogue_is_whole_basis_points(wrong: str) -> None:
         parse_catalogue(text.replace("selfpay_prop_bp = 1000,", f"selfpay_prop_bp = {wrong},"))
 
 
+@pytest.mark.parametrize("wrong", ["code = 101", 'code = "S-CT"\nname = 5'])
+def test_an_item_of_a_catalogue_has_code_and_name_as_text(wrong: str) -> None:
+    """A number would be an item that no charge ever names."""
+    text = '[[item]]\ncode = "S-CT"\nname = "CT"\nentries = []\n'
+    head = 'region = ""\nsample = true\nsource = "x"\nunlisted = "refuse"\n'
+    assert parse_catalogue(head + text)
+    changed = text.replace('code = "S-CT"\nname = "CT"' if "name" in wrong else 'code = "S-CT"', wrong)
+    with pytest.raises(CatalogueRefused, match="item"):
+        parse_catalogue(head + changed)
+
+
 @pytest.mark.parametrize(("end", "good"), [(AMOUNT_MAX - 1, True), (AMOUNT_MAX, True), (AMOUNT_MAX + 1, False)])
 def test_the_last_tier_ends_at_the_largest_amount_at_most(end: int, good: bool) -> None:
     text = files("sbcard_core.medical").joinpath("policies/resident-sample.toml").read_text("utf-8")
