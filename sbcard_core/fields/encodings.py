@@ -24,7 +24,7 @@ _LETTERS_OF_TWO = re.compile("[\x00-\x7f\u0080-\u05ff]*")
 _MIXED = re.compile("[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u052f\u3040-\u312f]")
 _ASCII_LETTER = re.compile("[A-Za-z]")
 _LATIN_WORDS = re.compile(
-    "(?:[\x00-\x7f]|(?<=[A-Za-z])[\u00c0-\u024f\u0300-\u036f]+|[\u00c0-\u024f\u0300-\u036f]+(?=[A-Za-z]))*"
+    "(?:[\x00-\x7f]|(?<=[A-Za-z])[\u00c0-\u024f\u0300-\u036f]+|[\u00c0-\u024f\u0300-\u036f]+(?=[A-Za-z]))*+"
 )
 """Text of ASCII in which other Latin letters stand only beside its letters, as in José."""
 _HANGUL = re.compile("[\uac00-\ud7a3]{2,4}")

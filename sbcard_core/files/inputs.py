@@ -21,7 +21,7 @@ SMALL: Final = 64 << 20
 _FOREIGN: Final = (
     (
         re.compile(
-            rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|(?:html|head|meta|style|body|div|center|font|table)\b)",
+            rb"\s*(?:(?><!--.*?-->)\s*)*<(?:!doctype html|(?:html|head|meta|style|body|div|center|font|table)\b)",
             re.I | re.S,
         ),
         "HTML",

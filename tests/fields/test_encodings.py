@@ -1,6 +1,7 @@
 """Laws of encodings: text read in the wrong one is noticed, text read in the right one is left alone."""
 
 import re
+import time
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -95,6 +96,14 @@ def test_the_minority_of_joined_files_contradicts_or_is_doubtful(few: list[str],
                 continue
             read = found.split(",")[1]
             assert contradicts(line, ours) or name.problems(read), written
+
+
+@pytest.mark.parametrize("last", ["", "é", "中"])
+def test_many_letters_beside_ascii_ones_are_decided_at_once(last: str) -> None:
+    line, started = ("aéb" * 30 + last).encode(), time.process_time()
+    assert decide(line) == UTF_8
+    assert not contradicts(line, UTF_8)
+    assert time.process_time() - started < 1
 
 
 def test_one_short_name_of_gb_is_not_taken_for_utf8() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,13 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
 )
 def test_what_holds_no_table_is_told_by_its_bytes(head: bytes, what: str) -> None:
     assert files.foreign(head) == what
+
+
+@pytest.mark.parametrize(("last", "what"), [(b"<table>", "HTML"), (b"x", "")])
+def test_a_page_may_begin_with_many_comments(last: bytes, what: str) -> None:
+    started = time.process_time()
+    assert files.foreign(b" <!-- -->\n<!---->" * 40 + last) == what
+    assert time.process_time() - started < 1
 
 
 @given(
