@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, gbt2260
-from sbcard_core.messages import message
+from sbcard_core.messages import Message, message
 from sbcard_core.values import Severity
 
 PROVINCES = {
@@ -75,19 +75,15 @@ class RegionStatus:
         code: six digits, as asked.
         outcome: what it is.
         divisions: what the code has meant since 1981, oldest first.
-        message_zh: the reason for a clerk, "" when known.
-        message_en: the same in English.
-        story_zh: the part of the reason that tells nothing about the birth, for lists that hide it.
-        story_en: the same in English.
+        reason: why it is not known, None when it is.
+        story: the part of the reason that tells nothing about the birth, for lists that hide it.
     """
 
     code: str
     outcome: RegionOutcome
     divisions: tuple[gbt2260.Division, ...] = ()
-    message_zh: str = ""
-    message_en: str = ""
-    story_zh: str = ""
-    story_en: str = ""
+    reason: Message | None = None
+    story: Message | None = None
 
     @property
     def severity(self) -> Severity:
@@ -112,7 +108,7 @@ def status(
     Example:
         >>> status("430122", date(1990, 1, 1)).outcome.name
         'KNOWN'
-        >>> print(status("430122", date(2013, 5, 1)).message_zh)
+        >>> print(status("430122", date(2013, 5, 1)).reason.zh)
         430122在1981-2011年为望城县，后为430112望城区；2013年起不再编号
         >>> status("430199", date(1990, 1, 1)).outcome.name, status("990101", None).outcome.name
         ('UNKNOWN_COUNTY', 'UNKNOWN_PROVINCE')
@@ -135,21 +131,17 @@ def status(
 
 def _unknown_province(code: str) -> RegionStatus:
     shown = code[:3] if code.startswith("9") else code[:2]
-    return RegionStatus(
-        code, RegionOutcome.UNKNOWN_PROVINCE, (), f"没有省级代码{shown}", f"no province has the code {shown}"
-    )
+    return RegionStatus(code, RegionOutcome.UNKNOWN_PROVINCE, (), message("fields.region.no_province", found=shown))
 
 
 def _unknown_county(code: str, divisions: tuple[gbt2260.Division, ...]) -> RegionStatus:
-    province = PROVINCES.get(code[:2], "台湾居民居住证")
     if divisions:
-        name = divisions[-1].name
-        zh, en = f"{code}是{name}本级代码，不是区县代码", f"{code} is the code of {name} itself, not of a county"
+        story = message("fields.region.of_city", code=code, name=divisions[-1].name)
     else:
-        first, last = gbt2260.FIRST_YEAR, gbt2260.LAST_YEAR
-        zh = f"{province}在{first}-{last}年各年代码表中没有区县代码{code}"
-        en = f"no list of {first} to {last} has a county {code} in {province}"
-    return RegionStatus(code, RegionOutcome.UNKNOWN_COUNTY, divisions, zh, en, zh, en)
+        province = PROVINCES.get(code[:2], "台湾居民居住证")
+        years = {"first": gbt2260.FIRST_YEAR, "last": gbt2260.LAST_YEAR}
+        story = message("fields.region.no_county", code=code, province=province, **years)
+    return RegionStatus(code, RegionOutcome.UNKNOWN_COUNTY, divisions, story, story)
 
 
 def _ended(code: str, divisions: tuple[gbt2260.Division, ...], last: int, earliest: int) -> RegionStatus:
@@ -157,17 +149,18 @@ def _ended(code: str, divisions: tuple[gbt2260.Division, ...], last: int, earlie
     place = max(known, key=lambda division: division.last)
     after = max((division for division in known if division.became), key=lambda division: division.last, default=place)
     became = [f"{new}{gbt2260.name_in(new, last) or _last_name(new)}" for new in after.became if new != code]
-    years, name = f"{known[0].first}-{last}", place.name if divisions else f"{place.name}市辖区"
-    zh = f"{code}在{years}年为{name}" + (f"，后为{'、'.join(became)}" if became else "")
-    en = f"{code} was {name} in {years}" + (f", then {', '.join(became)}" if became else "")
-    why_zh, why_en = f"；{earliest}年起不再编号", f"; no number of {earliest} or later has it"
-    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, zh + why_zh, en + why_en, zh, en)
+    name = place.name if divisions else f"{place.name}市辖区"
+    was = {"code": code, "first": known[0].first, "last": last, "name": name}
+    story = message("fields.region.was", **was)
+    if became:
+        story = message("fields.region.became", **was, became="、".join(became))
+    reason = message("fields.region.ended", story=story, year=earliest)
+    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, reason, story)
 
 
 def _not_yet(code: str, divisions: tuple[gbt2260.Division, ...], year: int) -> RegionStatus:
-    first = gbt2260.first_year(code)
-    zh, en = f"{code}自{first}年起使用，{year}年尚无", f"{code} is in force from {first} on, not yet in {year}"
-    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, zh, en, zh, en)
+    story = message("fields.region.not_yet", code=code, first=gbt2260.first_year(code), year=year)
+    return RegionStatus(code, RegionOutcome.NOT_IN_FORCE, divisions, story, story)
 
 
 def _last_name(code: str) -> str:

@@ -11,6 +11,8 @@ from sbcard_core.fields import bank_card, card_number, citizen_id, gbt2260, name
 from sbcard_core.fields.gb18030 import Encoding
 from sbcard_core.fields.legacy import is_legacy, only_reading
 from sbcard_core.fields.meant import likely
+from sbcard_core.messages import Message
+from sbcard_core.validation import messages
 from sbcard_core.validation.context import Context
 from sbcard_core.validation.crosses import UNLIMITED
 from sbcard_core.validation.proposals import Proof, Proposal
@@ -41,8 +43,7 @@ class Problem(NamedTuple):
     severity: Severity
     repair: str = ""
     repaired: bool = False
-    zh: str = ""
-    en: str = ""
+    sentence: Message | None = None
     proposals: tuple[Proposal, ...] = ()
 
 
@@ -134,8 +135,8 @@ def _county(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Pr
         return _judge(spec, value, plain, plain in current)
     _, problems = _judge(spec, value, plain, True)
     status = region.status(plain, context.on, on=context.on)
-    zh, en = f"区县代码已撤销:{status.story_zh}", f"the county is gone: {status.story_en}"
-    return plain, [*problems, Problem("county.abolished", Severity.WARNING, zh=zh, en=en)]
+    what = messages.words("county.abolished.story", story=status.story)
+    return plain, [*problems, Problem("county.abolished", Severity.WARNING, sentence=what)]
 
 
 _NAME_CODES = {
@@ -152,13 +153,13 @@ def _name(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Prob
     found = [Problem(_NAME_CODES[change], Severity.WARNING, stored, True) for change in changes if stored]
     limit = spec.max_bytes or name.MAX_BYTES
     for problem in name.problems(stored, encoding=spec.bytes_in, max_bytes=limit):
-        zh = en = ""
+        words = None
         if problem is name.Problem.TOO_LONG and (limit, spec.bytes_in) != (name.MAX_BYTES, Encoding.GB18030):
-            zh, en = f"姓名超过{limit}字节({spec.bytes_in})", f"more than {limit} bytes of {spec.bytes_in}"
+            words = messages.words("name.too_long.limit", limit=limit, encoding=spec.bytes_in)
         severity = Severity.WARNING if problem in name.MILD else spec.severity
         meant = likely(stored) if problem is name.Problem.CHARACTER else ""
         proposals = (Proposal(meant, Slip.FORM, 0, Proof(0), 0, 0),) if meant else ()
-        found.append(Problem(f"name.{problem}", severity, zh=zh, en=en, proposals=proposals))
+        found.append(Problem(f"name.{problem}", severity, sentence=words, proposals=proposals))
     return stored, found
 
 
@@ -231,12 +232,10 @@ def _place(number: str, bits: int, context: Context) -> Problem | None:
     status = region.status(number[:6], birth, on=context.on)
     if status.outcome is region.RegionOutcome.KNOWN:
         return None
-    zh, en = f"号码的地区码{status.story_zh}", f"the number's region: {status.story_en}"
-    if status.outcome is region.RegionOutcome.UNKNOWN_COUNTY:
-        return Problem("id_number.county", Severity.WARNING, zh=zh, en=en)
-    if not status.message_zh.endswith(status.story_zh):  # it had ended
-        zh, en = f"{zh};出生日期在此之后,号码不应有此地区码", f"{en}; the birth is later"
-    return Problem("id_number.region_time", Severity.WARNING, zh=zh, en=en)
+    of = "county" if status.outcome is region.RegionOutcome.UNKNOWN_COUNTY else "region_time"
+    finer = "story" if status.reason == status.story else "ended"
+    what = messages.words(f"id_number.{of}.{finer}", story=status.story)
+    return Problem(f"id_number.{of}", Severity.WARNING, sentence=what)
 
 
 def _any(spec: FieldSpec, value: str, context: Context) -> tuple[str, list[Problem]]:  # noqa: ARG001

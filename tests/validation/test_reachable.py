@@ -247,7 +247,7 @@ def region_from(year: int) -> int:
     ("code", "birth", "finding", "words"),
     [
         ("430122", "19800101", "", ""),
-        ("430122", "20130101", "id_number.region_time", "号码的地区码430122在1981-2011年为望城县"),
+        ("430122", "20130101", "id_number.region_time", "后为430112望城区;出生日期在此之后,号码不应有此地区码"),
         ("430199", "19800101", "id_number.county", "没有区县代码430199"),
         ("810000", "19800101", "", ""),
         ("990101", "19800101", "id_number.region", "省级"),
@@ -262,10 +262,17 @@ def test_regions_in_time(code: str, birth: str, finding: str, words: str) -> Non
         assert birth[:4] not in one.message_zh  # the masked list must not complete the number
 
 
+def test_a_region_that_is_not_yet_in_force_is_told_without_the_birth() -> None:
+    (one,) = found(check([record(id_number=number(2, "19800101", "430182"), birth="19800101")]))
+    assert (one.code, one.message_zh) == ("id_number.region_time", "号码的地区码430182自2017年起使用，2014年尚无")
+    assert one.message_en == "the number's region: 430182 is in force from 2017 on, not yet in 2014"
+
+
 def test_the_county_column_is_of_the_day_of_the_check() -> None:
     (one,) = found(check([record(county="430122")]))
     assert (one.code, one.severity) == ("county.abolished", Severity.WARNING)
-    assert "430112望城区" in one.message_zh
+    assert one.message_zh == "区县代码已撤销:430122在1981-2011年为望城县，后为430112望城区"
+    assert one.message_en == "the county is gone: 430122 was 望城县 in 1981-2011, then 430112望城区"
     later = date(2020, 1, 1)
     for code, then, now in (("430124", [], ["county.abolished"]), ("430182", ["county.code"], [])):
         assert [one.code for one in found(check([record(county=code)]))] == then
@@ -284,6 +291,7 @@ def test_names_are_counted_in_the_banks_encoding(spec: RecordSpec) -> None:
         assert found(check([cells | {"name": name}], spec)) == []
     (one,) = found(check([cells | {"name": long}], narrow))
     assert (one.code, one.message_zh) == ("name.too_long", "姓名超过30字节(cp936)")
+    assert one.message_en == "more than 30 bytes of cp936"
     assert [one.code for one in found(check([cells | {"name": rare}], narrow))] == ["name.encoding"]
     assert found(check([cells | {"name": "JOHN ALEXANDER SMITH"}], narrow)) == []
     assert [one.code for one in found(check([cells | {"name": "JOHN ALEXANDER SMITH-MONTGOMERY"}], narrow))] == ["name.too_long"]  # fmt: skip  # noqa: E501
