@@ -256,6 +256,6 @@ def line_finding(
     file: str, line: int, code: str, fault: HeaderFault = NO_FAULT, sentence: Message | None = None
 ) -> Finding:
     """The finding on a line or file that is put aside; ``sentence`` says more than the code's own."""
-    text = sentence or messages.words(code)
-    zh, en = text.zh + fault.zh, text.en + fault.en
+    told = [sentence or messages.words(code), *fault.messages]
+    zh, en = ";".join(one.zh for one in told), "; ".join(one.en for one in told)
     return Finding(file, line, "", code, Severity.ERROR, Disposition.QUARANTINED, "", zh, en)

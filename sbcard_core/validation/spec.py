@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import name, region
 from sbcard_core.fields.gb18030 import Encoding
+from sbcard_core.messages import Message, message
 from sbcard_core.validation.crosses import CrossRule
 from sbcard_core.validation.titles import plain_header
 from sbcard_core.values import PersonCategory, Severity, mask_id
@@ -262,16 +263,14 @@ class HeaderFault(NamedTuple):
     passed_over: tuple[str, ...] = ()
 
     @property
-    def zh(self) -> str:
-        """For the clerk."""
-        parts = (("缺少列:", self.lacking), ("重复列:", self.doubled))
-        return "".join(f";{word}{'、'.join(names)}" for word, names in parts if names)
-
-    @property
-    def en(self) -> str:
-        """For the log."""
-        parts = (("without ", self.lacking), ("twice ", self.doubled))
-        return "".join(f"; {word}{', '.join(names)}" for word, names in parts if names)
+    def messages(self) -> tuple[Message, ...]:
+        """What is wrong with the columns."""
+        parts = {"lacking": self.lacking, "doubled": self.doubled}
+        return tuple(
+            message(f"validation.file.header.{what}", columns="、".join(columns))
+            for what, columns in parts.items()
+            if columns
+        )
 
 
 NO_FAULT = HeaderFault()

@@ -114,7 +114,7 @@ def test_the_missing_column_is_named(tmp_path: Path, encoding: str) -> None:
     (finding,) = [one for batch in checked(tmp_path, data) for one in batch.findings]
     assert finding.code == "file.header"
     assert finding.message_zh.endswith(";缺少列:社会保障号码、民族")
-    assert finding.message_en.endswith("; without 社会保障号码, 民族")
+    assert finding.message_en.endswith("; without 社会保障号码、民族")
 
 
 def test_the_doubled_column_is_named_and_a_file_of_nothing_names_none(tmp_path: Path) -> None:
