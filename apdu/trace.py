@@ -13,12 +13,15 @@ without one.
 """
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from apdu.channel import CardChannel
 from apdu.errors import TraceMalformed
 from apdu.scrub import Scrubber
+from sbcard_core.files import read_input
 from sbcard_core.messages import message
 
 MAX_LINE = 200_000
@@ -154,6 +157,22 @@ class RecordingChannel:
                 self._sink(line)
         except Exception as error:  # a debit's answer is worth more than a trace
             self.failure = error
+
+
+def read(path: Path) -> list[Exchange]:
+    """Read a trace file: UTF-8, or UTF-16 with its mark, as some shells redirect output.
+
+    Raises:
+        OSError: it cannot be read.
+        FileRefused: no regular file, or a very large one.
+        TraceMalformed: see :func:`parse`; or it is no text.
+    """
+    raw = read_input(path)
+    try:
+        text = raw.decode("utf-16" if raw[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise TraceMalformed(message("cards.trace.text"), step="trace") from None
+    return list(parse(text.split("\n")))
 
 
 def parse(lines: Iterable[str]) -> Iterator[Exchange]:

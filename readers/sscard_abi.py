@@ -116,7 +116,8 @@ _ADVICE = {
 }  # fmt: skip
 _PIN_FUNCTIONS = frozenset({"iVerifyPIN", "iChangePIN"})
 _LEAST_STATUS, _MOST_STATUS = -0xFFFF, -0x6100
-_TRIES = re.compile(r"([0-9]{1,2})\s*次")
+_TRIES = re.compile(r"次数\D{0,2}([0-9]{1,2})(?![0-9、,，/])|(?<![0-9、,，/])([0-9]{1,2})\s*次")
+"""How many are left; a text that lists several ("2、1、0次") names none."""
 
 
 def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR0911 - a table in words
@@ -149,7 +150,7 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
         return PinEntryFailed(what, driver_code=code)
     if code == -51:
         left = _TRIES.search(text)
-        return PinWrong(int(left[1]) if left else None, step=step)
+        return PinWrong(int(left[1] or left[2]) if left else None, step=step)
     # Outside the two-step calls some drivers mean an item that is not on the card.
     if code == -25 and "_HSM_" in step:
         return HsmDiffers(what, step=step, term=zh, advice="keep the card aside")

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from apdu.replay import ReplayChannel
-from apdu.trace import Exchange, parse
+from apdu.trace import Exchange, read
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader, ResetKind
 from readers.errors import NoCard, ReaderNotFound
-from sbcard_core.files import read_text
 from sbcard_core.messages import message
 
 CAPABILITIES = frozenset({Capability.APDU, Capability.RESET, Capability.TRANSACTION})
@@ -32,6 +31,7 @@ def power_ons(exchanges: Iterable[Exchange]) -> list[PowerOn]:
     """Split the trace of one slot at its resets; what comes before the first has an empty ATR.
 
     Example:
+        >>> from apdu.trace import parse
         >>> steps = parse(['{"dir": "!", "hex": "3B00"}', '{"dir": ">", "hex": "0084000004"}'])
         >>> [(one.atr.hex(), len(one.exchanges)) for one in power_ons(steps)]
         [('3b00', 1)]
@@ -114,11 +114,11 @@ def open(path: str, *, clock: Clock = time.monotonic) -> Reader:
         TraceMalformed: it is no trace.
     """
     try:
-        text = read_text(Path(path), encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        exchanges = read(Path(path))
+    except OSError:
         raise ReaderNotFound(message("readers.replay.none"), step="replay.open", term="录制会话") from None
     slots: dict[str, list[Exchange]] = {}
-    for exchange in parse(text.splitlines()):
+    for exchange in exchanges:
         slots.setdefault(exchange.slot, []).append(exchange)
     if not slots:
         raise ReaderNotFound(message("readers.replay.empty"), step="replay.open", term="录制会话")

@@ -195,12 +195,12 @@ def trace(
     redact: Annotated[Path | None, typer.Option(help="write it here without the person, still replayable")] = None,
 ) -> None:
     """Put a recorded session into words."""
-    from apdu.trace import parse, redacted  # noqa: PLC0415
+    from apdu.trace import read, redacted  # noqa: PLC0415
     from apdu.words import describe  # noqa: PLC0415
     from sbcard_core.card.redact import TraceRedactor  # noqa: PLC0415
 
     try:
-        exchanges = list(parse(read_text(file, encoding="utf-8-sig").splitlines()))
+        exchanges = read(file)
         for exchange in exchanges:
             words = describe(exchange, _file_names())
             time_ms = "" if exchange.elapsed is None else f"{exchange.elapsed * 1000:7.1f} ms"
@@ -210,7 +210,7 @@ def trace(
             with new_text(redact) as out:
                 out.writelines(f"{line}\n" for one in clean for line in one.lines())
             say(f"-> {redact}")
-    except (SBCardError, OSError, UnicodeDecodeError) as error:
+    except (SBCardError, OSError) as error:
         raise refuse(error) from error
 
 

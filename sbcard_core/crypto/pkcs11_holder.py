@@ -13,7 +13,6 @@ import ctypes
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, Self
 
 from sbcard_core.crypto import auth, bulk, tac
@@ -33,14 +32,12 @@ from sbcard_core.crypto.holder import (
 from sbcard_core.crypto.kcv import check_value
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey, refuse_weak
 from sbcard_core.crypto.padding import pad
-from sbcard_core.crypto.pkcs11_tokens import asking, open_session, package
+from sbcard_core.crypto.pkcs11_tokens import asking, find_objects, open_session, package
 from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 
 _STEP = "crypto.pkcs11_holder"
-_MOST_KEYS = 16
-"""So many keys of one label are looked at."""
 
 
 class _Path:
@@ -146,10 +143,7 @@ class Pkcs11KeyHolder(HolderBase):
             label = self._labels.get(usage, usage.value)
             template = {pkcs11.Attribute.LABEL: label, pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY}
             with asking("find"):
-                # Some libraries give one object again and again, without an end.
-                found = list(
-                    {key.handle: key for key in islice(self._session.get_objects(template), _MOST_KEYS)}.values()
-                )
+                found = find_objects(self._session, template)
             if not found:
                 raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥")
             if len(found) > 1:

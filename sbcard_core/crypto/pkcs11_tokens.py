@@ -14,6 +14,8 @@ from sbcard_core.messages import message
 _STEP = "crypto.pkcs11"
 _MOST_TOKENS = 64
 """So many are looked at."""
+_MOST_KEYS = 16
+"""So many keys of one label are looked at."""
 
 
 def package() -> Any:
@@ -84,6 +86,11 @@ def open_session(
             if not shares_login:
                 raise
             return found.open(rw=rw)
+
+
+def find_objects(session: Any, template: Any) -> list[Any]:
+    """The keys a template is for, each once: some libraries give one of them again and again, without an end."""
+    return list({key.handle: key for key in islice(session.get_objects(template), _MOST_KEYS)}.values())
 
 
 def _words(text: str | bytes) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbcard_core.crypto.errors import HolderFailed
 from sbcard_core.crypto.passphrase import new_passphrase, spellings
-from sbcard_core.crypto.pkcs11_tokens import asking, open_session, package
+from sbcard_core.crypto.pkcs11_tokens import asking, find_objects, open_session, package
 from sbcard_core.errors import InvalidValue
 from sbcard_core.files import read_input
 from sbcard_core.messages import message
@@ -116,22 +116,30 @@ class TokenKey:
             raise _token_failed(error) from None
 
     def close(self) -> None:
-        """Close the session."""
-        self._session.close()
+        """Close the session.
+
+        Raises:
+            HolderFailed: the token is gone.
+        """
+        with asking("close"):
+            self._session.close()
 
     def approve(self, act: Act) -> Approval:
         """Sign an act in the token.
 
         Raises:
-            ApprovalRefused: ``proof``: no such key, or the token refuses.
+            ApprovalRefused: ``proof``: no such key or several, or the token refuses.
         """
         from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415
 
         pkcs11 = package()
+        named = {pkcs11.Attribute.LABEL: self._label, pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
         try:
             with asking("sign"):
-                key = self._session.get_key(label=self._label, object_class=pkcs11.ObjectClass.PRIVATE_KEY)
-                raw = key.sign(sha256(act.message(self.officer)).digest(), mechanism=pkcs11.Mechanism.ECDSA)
+                found = find_objects(self._session, named)
+                if len(found) != 1:
+                    raise ApprovalRefused("proof", message("officers.token_key", count=len(found), label=self._label))
+                raw = found[0].sign(sha256(act.message(self.officer)).digest(), mechanism=pkcs11.Mechanism.ECDSA)
         except HolderFailed as error:
             raise _token_failed(error) from None
         half = len(raw) // 2

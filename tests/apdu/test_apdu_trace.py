@@ -1,6 +1,7 @@
 """Recorded sessions: what never reaches a sink, what comes back, and where a replay stops."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -309,6 +310,25 @@ def test_words(command: str, answer: str, zh: str) -> None:
 def test_any_exchange_has_words(command: bytes, answer: bytes | None) -> None:
     assert describe(Exchange(command, answer)).zh
     assert describe(Exchange(None, answer)).en
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_trace_is_read_as_shells_and_editors_write_it(tmp_path: Path, encoding: str, end: str) -> None:
+    """What ends a line is a line feed; other marks that end lines of text may stand in a note."""
+    exchange = Exchange(bytes.fromhex("0084000008"), b"\x90\x00", 0.5, "card", "一\u2028二\x85三")
+    text = end.join(exchange.lines()) + end
+    raw = b"\xff\xfe" + text.encode("utf-16-le") if encoding == "utf-16-le-sig" else text.encode(encoding)
+    (tmp_path / "trace.jsonl").write_bytes(raw)
+    assert trace.read(tmp_path / "trace.jsonl") == [exchange]
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"\x81\x00", b"\xd5\xc5\xc8\xfd"])
+def test_a_trace_that_is_no_text_is_refused_as_that(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "trace.jsonl").write_bytes(raw)
+    with pytest.raises(TraceMalformed, match="UTF-8") as refused:
+        trace.read(tmp_path / "trace.jsonl")
+    assert refused.value.__cause__ is None
 
 
 def test_a_line_of_the_most_characters_is_read_and_a_longer_one_refused() -> None:

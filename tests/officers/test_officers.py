@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import given as each
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from sbcard_core.crypto.errors import HolderFailed
 from sbcard_core.errors import InvalidValue
 from sbcard_core.officers import (
     Act,
@@ -26,6 +28,7 @@ from sbcard_core.officers import (
     Method,
     Officer,
     Officers,
+    TokenKey,
     given,
     load,
     new_key,
@@ -280,6 +283,40 @@ def test_a_key_in_a_token(tmp_path, real_part) -> None:
     there = Officers([Officer("li", "李", (tmp_path / "public.pem").read_text())])
     assert there.check(approval).id == "li"
     assert approval.act == ACT
+
+
+@pytest.mark.parametrize(("handles", "signs"), [([7], True), ([7] * 99, True), ([], False), ([7, 8], False)])
+def test_a_token_signs_with_the_one_key_of_its_label(handles: list[int], signs: bool) -> None:
+    """Some libraries give one object again and again; two keys of one label are nobody's signature."""
+    pkcs11 = pytest.importorskip("pkcs11")
+
+    class Key:
+        def __init__(self, handle: int) -> None:
+            self.handle = handle
+
+        def sign(self, _: bytes, mechanism: object) -> bytes:
+            return bytes((self.handle,)) * 64
+
+    class Session:
+        def get_objects(self, template: dict[object, object]) -> Iterator[Key]:
+            assert template == {
+                pkcs11.Attribute.LABEL: "li",
+                pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY,
+            }
+            yield from map(Key, handles)
+
+        def close(self) -> None:
+            raise pkcs11.exceptions.DeviceRemoved
+
+    key = TokenKey("li", Session(), "li")
+    if signs:
+        assert key.approve(ACT).method is Method.SIGNATURE
+    else:
+        with refused("proof") as no:
+            key.approve(ACT)
+        assert f"{len(handles)} private keys" in str(no.value)
+    with pytest.raises(HolderFailed, match="DeviceRemoved"):
+        key.close()
 
 
 LIBRARIES = (

@@ -253,6 +253,20 @@ def test_every_code_is_an_error_that_keeps_it(code: int) -> None:
     assert error.step
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("密码错误，剩余2次", 2), ("PIN校验失败，剩余次数2次（根据卡返回信息）", 2), ("密码错误,剩余次数:2", 2),
+        ("剩余次数：10", 10), ("还可重试 0 次", 0), ("剩余可尝试次数2、1、0次", None), ("剩余次数N次", None),
+        ("PIN校验失败，剩余次数A次", None), ("密码错误", None), ("", None), ("共3,2次", None), ("剩余次数", None),
+    ],
+)  # fmt: skip
+def test_the_tries_left_are_taken_where_the_text_names_one_number(text: str, left: int | None) -> None:
+    error = failure(-51, "iVerifyPIN", text)
+    assert isinstance(error, PinWrong)
+    assert error.tries_left == left
+
+
 def test_functions_end_in_their_answer() -> None:
     assert all(kinds.endswith("o") and set(kinds) <= {"i", "s", "o"} for kinds, _ in FUNCTIONS.values())
     assert len(FUNCTIONS) == 25
