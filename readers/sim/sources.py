@@ -192,7 +192,9 @@ def _order(path: Path, which: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         raise _no_order_line(path, which) from None
     if order is None:
-        raise ReaderNotFound(message("readers.sim.order_card", which=which), step=_STEP, term="制卡订单")
+        raise ReaderNotFound(
+            message(f"readers.sim.no_{'card' if len(which) == 9 else 'line'}", which=which), step=_STEP, term="制卡订单"
+        )
     if not isinstance(order, dict):
         raise _no_order_line(path, which)
     return order
