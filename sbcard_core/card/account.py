@@ -16,6 +16,7 @@ from apdu.errors import MalformedData
 from sbcard_core.card.loadhost import LoadHost, LoadRequest
 from sbcard_core.card.money import LoadReceipt
 from sbcard_core.crypto.rules import Df04Command
+from sbcard_core.messages import message
 
 if TYPE_CHECKING:
     from sbcard_core.card.session import CardSession
@@ -80,7 +81,9 @@ class Account:
         data = pboc.credit_for_load(answer.at, answer.mac2).data
         tac = self._send(CommandAPDU(_CLASS, credit, 0, 0, data, ne=_TAC_BYTES), "account: credit for load")
         if len(tac) != _TAC_BYTES:
-            raise MalformedData(f"a TAC of {len(tac)} bytes", step="account: credit for load", term="交易验证码")
+            raise MalformedData(
+                message("cards.account.tac", count=len(tac)), step="account: credit for load", term="交易验证码"
+            )
         return LoadReceipt(amount_fen, opened.balance_fen, opened.online_no, LOAD_TYPE, answer.at, tac)
 
     def initialize_debit(self, amount_fen: int, terminal_no: bytes) -> pboc.InitPurchaseResponse:

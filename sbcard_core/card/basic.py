@@ -114,9 +114,9 @@ class CardBasic:
         try:
             values = json.loads(text)
         except ValueError:
-            raise RecordMalformed("not JSON", step="CardBasic") from None
+            raise RecordMalformed(message("cards.item.json"), step="CardBasic") from None
         if not isinstance(values, dict):
-            raise RecordMalformed("not a JSON object", step="CardBasic")
+            raise RecordMalformed(message("cards.item.object"), step="CardBasic")
         return cls.from_fields(values)
 
     def to_fields(self) -> dict[str, str]:

@@ -229,9 +229,7 @@ class SessionCore(ABC):
             if key.kid == kid:
                 return key if psam_key_id is None else replace(key, psam_key_id=psam_key_id)
         if psam_key_id is None:
-            raise InvalidValue(
-                f"no PSAM key is known for key {kid:02X}", step="external authenticate", advice="set it in the profile"
-            )
+            raise InvalidValue(message("cards.profile.psam_key", kid=f"{kid:02X}"), step="external authenticate")
         return KeyRef(f"kid {kid:02X}", KeyUsage.RK, None, psam_key_id, kid)
 
     def _prove(self, key: KeyRef) -> None:

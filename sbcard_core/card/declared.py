@@ -17,6 +17,7 @@ from sbcard_core.card.access import Access, Confidence
 from sbcard_core.card.errors import ProfileRefused
 from sbcard_core.card.files import MAX_VALUE, DirectoryDecl, FileDecl, Format, RecordDecl, Structure
 from sbcard_core.files import read_input
+from sbcard_core.messages import message
 
 _STEP = "card.load_profile"
 MAX_FILE_BYTES = 1 << 20
@@ -32,9 +33,10 @@ _FILE_KEYS = {
 _VARIABLE = {Format.BINARY, Format.TLV}
 
 
-def refuse(where: str, what: str) -> ProfileRefused:
-    """The error for a declaration that can't be meant."""
-    return ProfileRefused(f"{where}: {what}", step=_STEP, term="卡结构声明", advice="correct the declaration")
+def refuse(where: str, reason: str, **found: object) -> ProfileRefused:
+    """The error for a declaration that can't be meant; ``reason`` is a sentence ``profiles.*`` of the catalogue."""
+    why = message(f"profiles.{reason}", **found)
+    return ProfileRefused(message("profiles.refused", where=where, why=why), step=_STEP, term="卡结构声明")
 
 
 def expand(wire: str) -> str:
@@ -53,7 +55,7 @@ def expand(wire: str) -> str:
         try:
             out.append(bytes.fromhex(byte) * (int(times) if star else 1))
         except ValueError:
-            raise refuse("vector", f"{piece!r} is neither hex nor HH*n") from None
+            raise refuse("vector", "vector", piece=piece) from None
     return b"".join(out).hex().upper()
 
 
@@ -65,14 +67,14 @@ def read_document(path: Path) -> dict[str, Any]:
         OSError: it can't be opened.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise refuse(path.name, f"more than {MAX_FILE_BYTES} bytes")
+        raise refuse(path.name, "size", most=MAX_FILE_BYTES)
     raw = read_input(path, limit=MAX_FILE_BYTES)
     try:
         made = json.loads(raw) if path.suffix.lower() == ".json" else tomllib.loads(raw.decode("utf-8"))
     except ValueError as error:
-        raise refuse(path.name, f"not readable: {error}") from None
+        raise refuse(path.name, "toml", error=error) from None
     if not isinstance(made, dict):
-        raise refuse(path.name, "not a table")
+        raise refuse(path.name, "table")
     return made
 
 
@@ -94,7 +96,7 @@ def files_of(document: Mapping[str, Any], *, default_source: str) -> tuple[FileD
     paths = [file.path for file in files]
     for path in paths:
         if paths.count(path) > 1:
-            raise refuse(path, "declared twice")
+            raise refuse(path, "twice")
     return files
 
 
@@ -112,12 +114,12 @@ def directories_of(document: Mapping[str, Any]) -> tuple[DirectoryDecl, ...]:
             try:
                 aid = bytes.fromhex(str(one["aid"]))
             except ValueError:
-                raise refuse(name, "its application identifier is not hex") from None
+                raise refuse(name, "aid_hex") from None
             if not 5 <= len(aid) <= 16:
-                raise refuse(name, "an application identifier has 5 to 16 bytes")
+                raise refuse(name, "aid_size")
         fid = one.get("fid")
         if aid is None and fid is None:
-            raise refuse(name, "neither aid nor fid says how to select it")
+            raise refuse(name, "no_selection")
         confidence = _one_of(Confidence, one.get("confidence", "R"), name, "confidence")
         out.append(DirectoryDecl(name, str(one.get("zh", "")), aid, fid, str(one.get("source", "")), confidence))
     return tuple(out)
@@ -126,21 +128,21 @@ def directories_of(document: Mapping[str, Any]) -> tuple[DirectoryDecl, ...]:
 def _tables(document: Mapping[str, Any], key: str) -> Iterable[Mapping[str, Any]]:
     found = document.get(key, [])
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise refuse(key, "not a list of tables")
+        raise refuse(key, "list")
     return found
 
 
 def _word(table: Mapping[str, Any], key: str, where: str) -> str:
     found = table.get(key)
     if not isinstance(found, str) or not found:
-        raise refuse(where, f"{key} is missing")
+        raise refuse(where, "missing", key=key)
     return found
 
 
 def _whole(table: Mapping[str, Any], key: str, where: str, low: int, high: int) -> int:
     found = table.get(key)
     if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
-        raise refuse(where, f"{key} is not a number from {low} to {high}")
+        raise refuse(where, "number", key=key, low=low, high=high)
     return found
 
 
@@ -148,16 +150,16 @@ def _one_of(kind: Any, value: object, where: str, key: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise refuse(where, f"{key} is none of {', '.join(one.value for one in kind)}") from None
+        raise refuse(where, "choice", key=key, known=", ".join(one.value for one in kind)) from None
 
 
 def _file(table: Mapping[str, Any], source: str) -> FileDecl:
     path = _word(table, "path", "file")
     unknown = set(table) - _FILE_KEYS
     if unknown:
-        raise refuse(path, f"unknown words {', '.join(sorted(unknown))}")
+        raise refuse(path, "words", found=", ".join(sorted(unknown)))
     if path.count("/") != 1 or not all(path.split("/")):
-        raise refuse(path, "a path is directory/file")
+        raise refuse(path, "path")
     structure = _one_of(Structure, table.get("structure", "records"), path, "structure")
     confidence = _one_of(Confidence, table.get("confidence", "R"), path, "confidence")
     source = str(table.get("source", source))
@@ -186,13 +188,13 @@ def _record(
     where = f"{path} {name}"
     unknown = set(table) - _RECORD_KEYS
     if unknown:
-        raise refuse(where, f"unknown words {', '.join(sorted(unknown))}")
+        raise refuse(where, "words", found=", ".join(sorted(unknown)))
     kind = _one_of(Format, table.get("format"), where, "format")
     tagged = structure is Structure.RECORDS
     lowest = 0 if kind in _VARIABLE else 1
     vectors = table.get("vectors", [])
     if not isinstance(vectors, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in vectors):
-        raise refuse(where, "vectors are pairs of record and value")
+        raise refuse(where, "vectors")
     return RecordDecl(
         tag=_whole(table, "tag", where, 1, 0xFE) if tagged else 0,
         name=name,
@@ -212,15 +214,15 @@ def _record(
 def _check_records(path: str, structure: Structure, records: tuple[RecordDecl, ...]) -> None:
     """Contradictions inside one file."""
     if structure is Structure.UNKNOWN and records:
-        raise refuse(path, "its content is called unknown and records are declared")
+        raise refuse(path, "unknown_with_records")
     if structure is not Structure.UNKNOWN and not records:
-        raise refuse(path, "no record is declared; call the structure unknown")
+        raise refuse(path, "no_record")
     if structure is Structure.TRANSPARENT and len(records) != 1:
-        raise refuse(path, "a transparent file is one field of bytes")
+        raise refuse(path, "transparent")
     for what, found in (("tag", [record.tag for record in records if record.tag]),
                         ("name", [record.name for record in records])):  # fmt: skip
         twice = sorted({str(one) for one in found if found.count(one) > 1})  # type: ignore[arg-type]
         if twice:
-            raise refuse(path, f"{what} {', '.join(twice)} is declared twice")
+            raise refuse(path, "twice_named", what=what, found=", ".join(twice))
     if structure is not Structure.RECORDS and any(record.format is Format.TLV for record in records):
-        raise refuse(path, "B-TLV has no length of its own and needs a tag")
+        raise refuse(path, "btlv")

@@ -131,11 +131,12 @@ class WriteIncomplete(CardError):
 
     driver_code: int = DriverCode.DATA_LENGTH
 
-    def __init__(self, what: str, *, written: tuple[str, ...], step: str, sw: StatusWord | None = None) -> None:
+    def __init__(
+        self, what: str | Message, *, written: tuple[str, ...], step: str, sw: StatusWord | None = None
+    ) -> None:
         self.written = written
-        advice = "write the rest again" if written else ""
         code = None if sw is None else sw.driver_code
-        super().__init__(what, step=step, advice=advice, term="写卡", sw=sw, driver_code=code)
+        super().__init__(what, step=step, term="写卡", sw=sw, driver_code=code)
 
 
 class PsamMissing(CardError):

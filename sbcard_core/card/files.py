@@ -12,6 +12,7 @@ from enum import StrEnum
 from sbcard_core.card import text
 from sbcard_core.card.access import Access, Confidence
 from sbcard_core.card.errors import RecordMalformed
+from sbcard_core.messages import message
 
 MAX_VALUE = 0xFE
 """Most bytes of a value whose length stands in one byte."""
@@ -165,7 +166,7 @@ class DirectoryDecl:
 
 def _digits(value: str, length: int) -> bytes:
     if len(value) > 2 * length or not (value.isascii() and (value.isdigit() or not value)):
-        raise RecordMalformed(f"not at most {2 * length} digits", step="card.files", term="数据长度")
+        raise RecordMalformed(message("cards.field.digits", most=2 * length), step="card.files", term="数据长度")
     return bytes.fromhex(value.ljust(2 * length, "F"))
 
 
@@ -173,23 +174,25 @@ def _hex(value: str) -> bytes:
     try:
         return bytes.fromhex(value)
     except ValueError:
-        raise RecordMalformed("not hex digits", step="card.files", term="非法字符") from None
+        raise RecordMalformed(message("cards.field.hex"), step="card.files", term="非法字符") from None
 
 
 def _bytes(value: str, length: int) -> bytes:
     raw = _hex(value)
     if len(raw) != length:
-        raise RecordMalformed(f"{len(raw)} bytes for a field of {length}", step="card.files", term="数据长度")
+        raise RecordMalformed(
+            message("cards.field.size", count=len(raw), size=length), step="card.files", term="数据长度"
+        )
     return raw
 
 
 def _number(value: str | int, length: int) -> bytes:
     if isinstance(value, str):
         if not (value.isascii() and value.isdigit()):
-            raise RecordMalformed("not a number", step="card.files", term="非法字符")
+            raise RecordMalformed(message("cards.field.number"), step="card.files", term="非法字符")
         value = int(value)
     if not 0 <= value < 1 << (8 * length):
-        raise RecordMalformed(f"a number that does not fit in {length} bytes", step="card.files", term="数据长度")
+        raise RecordMalformed(message("cards.field.number_size", size=length), step="card.files", term="数据长度")
     return value.to_bytes(length, "big")
 
 
@@ -197,7 +200,9 @@ def _loose(record: RecordDecl, value: str) -> bytes:
     """A value as long as it is: a transparent file's bytes, or BER-TLV objects behind tag and length."""
     raw = _hex(value)
     if len(raw) > (record.length or MAX_VALUE):
-        raise RecordMalformed(f"{len(raw)} bytes for a field of {record.length}", step=record.name, term=record.zh)
+        raise RecordMalformed(
+            message("cards.field.size", count=len(raw), size=record.length), step=record.name, term=record.zh
+        )
     return bytes((record.tag, len(raw))) + raw if record.tag else raw
 
 
@@ -220,12 +225,14 @@ def encode_record(record: RecordDecl, value: str | bytes | int) -> bytes:
     length = record.length
     if isinstance(value, bytes):
         if len(value) > length:
-            raise RecordMalformed(f"{len(value)} bytes for a field of {length}", step=record.name, term=record.zh)
+            raise RecordMalformed(
+                message("cards.field.size", count=len(value), size=length), step=record.name, term=record.zh
+            )
         return record.head + value.ljust(length, b"\x00")
     if record.format is Format.DEC:
         return record.head + _number(value, length)
     if isinstance(value, int):
-        raise RecordMalformed("a number where text is written", step=record.name, term=record.zh)
+        raise RecordMalformed(message("cards.field.text_wanted"), step=record.name, term=record.zh)
     if record.format is Format.AN:
         return record.head + text.encode(value, length)
     if record.format is Format.CN:
@@ -248,10 +255,10 @@ def raw_value(record: RecordDecl, data: bytes) -> bytes:
     if not record.tag:
         return data[: record.length] if record.length else data
     if len(data) < 2 or data[0] != record.tag:
-        raise RecordMalformed(f"not the record with tag {record.tag:02X}", step=record.name, term=record.zh)
+        raise RecordMalformed(message("cards.record.tag", tag=f"{record.tag:02X}"), step=record.name, term=record.zh)
     wanted = min(data[1], record.length) if record.length else data[1]
     if len(data) < 2 + wanted:
-        raise RecordMalformed(f"the record with tag {record.tag:02X} is cut short", step=record.name, term=record.zh)
+        raise RecordMalformed(message("cards.record.cut", tag=f"{record.tag:02X}"), step=record.name, term=record.zh)
     return data[2 : 2 + wanted]
 
 

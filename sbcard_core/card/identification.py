@@ -54,7 +54,7 @@ def make_code(region: str, serial: bytes) -> str:
         '430100D15600000500000001FFFFFFFF'
     """
     if len(region) != 6 or not (region.isascii() and region.isdigit()) or len(serial) != 4:
-        raise InvalidValue("a region has 6 digits and a serial 4 bytes", step="card.identification", term="卡识别码")
+        raise InvalidValue(message("cards.code.parts"), step="card.identification", term="卡识别码")
     return f"{region}{RID}{serial.hex().upper()}{BLANK_CHECK}"
 
 
@@ -87,7 +87,7 @@ def make_atr(factor: bytes, *, chip: bytes = SAMPLE_CHIP) -> bytes:
         '3B6D000000900000008660010203040506'
     """
     if len(factor) != 8 or len(chip) != 5:
-        raise InvalidValue("a factor has 8 bytes and a chip part 5", step="card.identification", term="卡复位信息")
+        raise InvalidValue(message("cards.code.factor"), step="card.identification", term="卡复位信息")
     return ATR_HEAD + chip + factor
 
 

@@ -62,7 +62,7 @@ def profile_of(document: Mapping[str, Any], where: str = "profile") -> Profile:
     """:func:`load_profile` of a document that has been read already."""
     unknown = set(document) - _TOP
     if unknown:
-        raise refuse(where, f"unknown words {', '.join(sorted(unknown))}")
+        raise refuse(where, "words", found=", ".join(sorted(unknown)))
     files = files_of(document, default_source=f"declared in {where}")
     directories = directories_of(document)
     if "based_on" in document:
@@ -88,14 +88,14 @@ def _on_top(
     document: Mapping[str, Any], where: str, files: tuple[FileDecl, ...], directories: tuple[DirectoryDecl, ...]
 ) -> Profile:
     if "basic" in document or "environment" in document:
-        raise refuse(where, "basic and environment are those of the generation it is based on")
+        raise refuse(where, "based")
     try:
         base = for_version(str(document["based_on"]), V2)
     except InvalidValue:
-        raise refuse(where, "based_on names no generation") from None
+        raise refuse(where, "no_generation") from None
     version = str(document.get("version", base.version))
     if version[:1] != base.generation:
-        raise refuse(where, f"version {version} is not of generation {base.generation}")
+        raise refuse(where, "version", version=version, generation=base.generation)
     own = {file.path: file for file in files}
     named = {one.name: one for one in (*base.directories, *directories)}
     return replace(
@@ -115,11 +115,11 @@ def _alone(
     by_path = {file.path: file for file in files}
     missing = [path for path in basic if path not in by_path]
     if not basic or missing:
-        raise refuse(where, f"basic names files that are not declared: {missing}" if missing else "basic is missing")
+        raise refuse(where, "basic_files", found=missing) if missing else refuse(where, "missing", key="basic")
     chosen = tuple(by_path.pop(path) for path in basic)
     environment = str(document.get("environment", chosen[0].directory))
     if any(file.directory != environment for file in chosen):
-        raise refuse(where, f"a basic file lies outside the environment {environment}")
+        raise refuse(where, "outside", environment=environment)
     return Profile(
         name=str(document.get("name", where)),
         version=str(document.get("version", "")),
@@ -139,42 +139,42 @@ def _check(made: Profile, where: str) -> None:
     places: dict[tuple[str, int], str] = {}
     for file in made.all_files():
         if file.directory not in names:
-            raise refuse(file.path, f"its directory {file.directory} is not declared")
+            raise refuse(file.path, "no_directory", directory=file.directory)
         other = places.setdefault((file.directory, file.fid), file.path)
         if other != file.path:
-            raise refuse(file.path, f"has the identifier of {other}")
+            raise refuse(file.path, "same", other=other)
         if made.reading.by_sfi and not 1 <= file.sfi <= 30:
-            raise refuse(file.path, "has no short identifier; choose a reading with SELECT")
+            raise refuse(file.path, "no_sfi")
         for what, access, key in (("read", file.read, file.read_key), ("update", file.update, file.update_key)):
             if key and key not in made.keys:
-                raise refuse(file.path, f"{what}_key {key} is not declared")
+                raise refuse(file.path, "no_key", what=what, key=key)
             if key and access.value in {"free", "PIN", "never"}:
-                raise refuse(file.path, f"{what} is {access.value} and a key is named for it")
+                raise refuse(file.path, "key_unused", what=what, access=access.value)
     fields = [record.name for file in made.files for record in file.records]
     twice = sorted({name for name in fields if fields.count(name) > 1})
     if twice:
-        raise refuse(where, f"basic values {', '.join(twice)} stand in two places")
+        raise refuse(where, "basic_twice", found=", ".join(twice))
 
 
 def _keys(table: Any, known: Mapping[str, KeyRef], where: str) -> Mapping[str, KeyRef]:
     if not isinstance(table, dict):
-        raise refuse(where, "key is not a table of tables")
+        raise refuse(where, "key_table")
     made = dict(known)
     for name, one in table.items():
         if not isinstance(one, dict) or set(one) - {"usage", "hsm_address", "psam_key_id", "kid"}:
-            raise refuse(f"key {name}", "takes usage, hsm_address, psam_key_id and kid")
+            raise refuse(f"key {name}", "key_words")
         old = made.get(name)
         if old is None and "usage" not in one:
-            raise refuse(f"key {name}", "a new key needs its usage")
+            raise refuse(f"key {name}", "usage")
         usage = _choice(KeyUsage, one.get("usage", old.usage.value if old else ""), f"key {name}", "usage")
         for number in ("psam_key_id", "kid"):
             if number in one and (not isinstance(one[number], int) or not 0 <= one[number] <= 0xFF):
-                raise refuse(f"key {name}", f"{number} is not one byte")
+                raise refuse(f"key {name}", "one_byte", key=number)
         kept = old or KeyRef(name, usage)
         try:
             address = KeyAddress.parse(str(one["hsm_address"])) if one.get("hsm_address") else None
         except MalformedHsmText:
-            raise refuse(f"key {name}", "hsm_address is not 4 hex digits in quotes") from None
+            raise refuse(f"key {name}", "hsm_address") from None
         made[name] = KeyRef(
             name,
             usage,
@@ -189,7 +189,7 @@ def _keys(table: Any, known: Mapping[str, KeyRef], where: str) -> Mapping[str, K
 
 def _assumed(table: Any, base: Assumed, where: str) -> Assumed:
     if not isinstance(table, dict) or set(table) - _ASSUMED:
-        raise refuse(where, f"assumed takes {', '.join(sorted(_ASSUMED))}")
+        raise refuse(where, "takes", key="assumed", known=", ".join(sorted(_ASSUMED)))
     where = f"{where} assumed"
     purse = base.purse
     if table.keys() & {"load_tac", "sm4_session", "sm4_mac", "sm4_tac", "df04"}:
@@ -199,7 +199,7 @@ def _assumed(table: Any, base: Assumed, where: str) -> Assumed:
         try:
             aid = bytes.fromhex(table["purse_aid"])
         except (TypeError, ValueError):
-            raise refuse(where, "purse_aid is not hex") from None
+            raise refuse(where, "purse_aid") from None
     return replace(
         base,
         auth=AuthRules(
@@ -220,13 +220,13 @@ def _assumed(table: Any, base: Assumed, where: str) -> Assumed:
 
 def _purse_rules(table: Mapping[str, Any], where: str) -> PurseRules:
     if table.get("load_tac", LOAD_TAC_CANDIDATE.name) != LOAD_TAC_CANDIDATE.name:
-        raise refuse(where, f"load_tac is {LOAD_TAC_CANDIDATE.name!r} or absent")
+        raise refuse(where, "load_tac", known=LOAD_TAC_CANDIDATE.name)
     df04 = table.get("df04", {})
     if not isinstance(df04, dict) or any(not isinstance(ins, int) or not 0 <= ins <= 0xFF for ins in df04.values()):
-        raise refuse(where, "df04 is a table of instruction bytes")
+        raise refuse(where, "df04")
     codes = {_choice(Df04Command, name, where, "df04"): ins for name, ins in df04.items()}
     if len(set(codes.values())) < len(codes):
-        raise refuse(where, "two commands of df04 share an instruction byte")
+        raise refuse(where, "df04_twice")
     return PurseRules(
         _maybe(Sm4SessionRule, table, "sm4_session", where, None),
         _maybe(Sm4MacRule, table, "sm4_mac", where, None),
@@ -240,7 +240,7 @@ def _choice(kind: Any, value: object, where: str, key: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise refuse(where, f"{key} is none of {', '.join(one.value for one in kind)}") from None
+        raise refuse(where, "choice", key=key, known=", ".join(one.value for one in kind)) from None
 
 
 def _maybe(kind: Any, table: Mapping[str, Any], key: str, where: str, base: Any) -> Any:
@@ -250,7 +250,7 @@ def _maybe(kind: Any, table: Mapping[str, Any], key: str, where: str, base: Any)
 def _byte(table: Mapping[str, Any], key: str, where: str, base: int | None) -> int | None:
     value = table.get(key, base)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0xFF):
-        raise refuse(where, f"{key} is not one byte")
+        raise refuse(where, "one_byte", key=key)
     return value
 
 
@@ -263,7 +263,7 @@ def _table(kind: Any, table: Mapping[str, Any], key: str, where: str, base: Any)
     try:
         return kind(**one)
     except TypeError:
-        raise refuse(where, f"{key} takes {', '.join(kind.__dataclass_fields__)}") from None
+        raise refuse(where, "takes", key=key, known=", ".join(kind.__dataclass_fields__)) from None
 
 
 def _pins(value: Any, where: str) -> tuple[str, ...]:
@@ -271,5 +271,5 @@ def _pins(value: Any, where: str) -> tuple[str, ...]:
         isinstance(pin, str) and pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16 for pin in value
     )
     if not good:
-        raise refuse(where, "an initial PIN has 4 to 16 digits")
+        raise refuse(where, "initial_pin")
     return tuple(value)

@@ -21,6 +21,7 @@ from sbcard_core.crypto.errors import KeyRefused
 from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey, kcv_many
 from sbcard_core.crypto.keystore import CARD_USAGES, MasterKeys
 from sbcard_core.errors import InvalidValue, Refused
+from sbcard_core.messages import message
 
 KEY_BYTES = 16
 Day = dt.date | str
@@ -95,9 +96,9 @@ def card_files(card: CardRequest, profile: Profile = V2) -> dict[str, list[str]]
         InvalidValue: a value does not fit its record (``RecordMalformed``), or serial, factor, region are wrong.
     """
     if len(card.factor) != 8:
-        raise InvalidValue("a factor has 8 bytes", step="card.personalize", term="分散因子")
+        raise InvalidValue(message("cards.order.factor"), step="card.personalize", term="分散因子")
     if len(text.strip(text.to_bytes(card.card_no))) != 9:
-        raise RecordMalformed("a card number has 9 characters", step="card.personalize", term="卡号")
+        raise RecordMalformed(message("cards.order.card_no"), step="card.personalize", term="卡号")
     files = layout(profile, _values(card, profile))
     return {path: [record.hex().upper() for record in records] for path, records in files.items()}
 
@@ -131,9 +132,8 @@ def _sort_out(
         except InvalidValue as error:
             if on_refused is None:
                 raise Refused(
-                    f"order line {card.order_line} can't be made: {error.what}",
+                    message("cards.order.line", line=card.order_line, why=error.message or error.what),
                     step="card.personalize",
-                    advice="pass on_refused to take such cards out of the order",
                     term="制卡订单",
                 ) from None
             on_refused(card, error)
@@ -179,7 +179,7 @@ def order_lines(
         ('X00000019', '0709583030303030303139', ['DLK', 'DPK', 'DTK', 'IRK', 'RK_SSSE', 'UK_SSSE'])
     """
     if transport.usage is not KeyUsage.TRANSPORT or transport.algorithm is not Algorithm.TDES:
-        raise KeyRefused(f"a {transport.usage.value} key can't carry card keys", step="card.personalize")
+        raise KeyRefused(message("cards.order.transport", usage=transport.usage.value), step="card.personalize")
     good, files = _sort_out(cards, profile, on_refused)
     return _lines(good, files, _card_keys(good, keys), transport, profile)
 

@@ -14,6 +14,7 @@ from sbcard_core.crypto.errors import AssumptionNotSet
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.rules import UNSET as PURSE_UNSET
 from sbcard_core.crypto.rules import PurseRules
+from sbcard_core.messages import message
 
 T = TypeVar("T")
 
@@ -176,8 +177,8 @@ class Profile:
         """
         found = [file for file in self.all_files() if name in (file.path, file.path.replace("/", ""), file.zh)]
         if len(found) != 1:
-            what = "no file" if not found else f"{len(found)} files"
-            raise ProfileRefused(f"{what} of that name on a {self.name} card", step="card.profile", term="文件地址")
+            what = message(f"cards.profile.{'files' if found else 'no_file'}", count=len(found), card=self.name)
+            raise ProfileRefused(what, step="card.profile", term="文件地址")
         return found[0]
 
     def directory(self, name: str) -> DirectoryDecl:
@@ -189,7 +190,9 @@ class Profile:
         for declared in self.directories:
             if declared.name == name:
                 return declared
-        raise ProfileRefused(f"no directory {name} on a {self.name} card", step="card.profile", term="文件目录")
+        raise ProfileRefused(
+            message("cards.profile.directory", directory=name, card=self.name), step="card.profile", term="文件目录"
+        )
 
     def key(self, name: str) -> KeyRef:
         """Return a key by its name; IRK's number in the PSAM and a changed ``psam_key_of_kid`` are put in.
@@ -199,7 +202,7 @@ class Profile:
         """
         found = self.keys.get(name)
         if found is None:
-            raise ProfileRefused(f"no key {name}", step="card.profile", term="密钥标识")
+            raise ProfileRefused(message("cards.profile.key", key=name), step="card.profile", term="密钥标识")
         if name == "IRK" and found.psam_key_id is None:
             return replace(found, psam_key_id=self.irk_psam_key_id())
         return found

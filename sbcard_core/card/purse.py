@@ -294,7 +294,7 @@ class Purse:
             return answer.data if len(answer.data) == size else None
         if not answer.data and answer.sw.sw1 >> 4 in _STATUS_NIBBLES:
             return None
-        raise CardLost("the card's answer is not whole", step="read evidence", term="卡已移出", advice="read it again")
+        raise CardLost(message("cards.answer.cut"), step="read evidence", term="卡已移出")
 
     # --- sending
 

@@ -122,7 +122,9 @@ class Reading(SessionCore):
         wanted = None if fields is None else set(fields)
         strange = sorted((wanted or set()) - _BASIC_FIELDS)
         if strange:
-            raise ProfileRefused(f"no basic data called {', '.join(strange)}", step="read basic", term="数据项")
+            raise ProfileRefused(
+                message("cards.item.unknown", found=", ".join(strange)), step="read basic", term="数据项"
+            )
         self._enter_environment()
         values: dict[str, str] = {}
         unread: dict[str, SBCardError] = {}
@@ -252,7 +254,9 @@ class Reading(SessionCore):
             try:
                 records = [file.record_of_tag(int(tag, 16)) for tag in tags]
             except (KeyError, ValueError):
-                raise ProfileRefused(f"no such tag in {file.path}", step="read address", term="数据项") from None
+                raise ProfileRefused(
+                    message("cards.record.no_tag", file=file.path), step="read address", term="数据项"
+                ) from None
             self._prepare(file, file.read, file.read_key, authenticate=authenticate)
             self.select(file.directory)
             found = [self._record(file, record, missing=True) for record in records]
@@ -335,5 +339,7 @@ def _chosen(file: FileDecl, fields: Iterable[str] | None) -> list[RecordDecl]:
         wanted |= {record.name for record in file.records if record.name in NAME_PARTS}
     strange = sorted(wanted - {record.name for record in file.records})
     if strange:
-        raise ProfileRefused(f"no record {', '.join(strange)} in {file.path}", step=file.path, term=file.zh)
+        raise ProfileRefused(
+            message("cards.record.unknown", found=", ".join(strange), file=file.path), step=file.path, term=file.zh
+        )
     return [record for record in file.records if record.name in wanted]

@@ -26,6 +26,7 @@ from apdu.trace import Exchange
 from sbcard_core.card import redact_values
 from sbcard_core.card.redact_values import PADDING, Blur
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _BCD = rb"(?:[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59\x60-\x69\x70-\x79\x80-\x89\x90-\x99])"
 KEPT_TAGS = {
@@ -78,7 +79,7 @@ class TraceRedactor:
 
     def __init__(self, salt: bytes, *, keep_notes: bool = False) -> None:
         if len(salt) < 16:
-            raise InvalidValue("a salt has at least 16 random bytes", step="card.redact")
+            raise InvalidValue(message("cards.redact.salt"), step="card.redact")
         self._blur = Blur(bytes(salt))
         self._keep_notes = keep_notes
         self._known: dict[bytes, bytes] = {}

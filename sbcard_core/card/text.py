@@ -28,7 +28,7 @@ def to_bytes(text: str) -> bytes:
     try:
         return text.encode("gb18030")
     except UnicodeEncodeError:
-        raise RecordMalformed("the text holds what is no character", step="card.text", term="非法字符") from None
+        raise RecordMalformed(message("cards.text.character"), step="card.text", term="非法字符") from None
 
 
 def driver_items(*values: str) -> str:
@@ -69,7 +69,7 @@ def encode(text: str, size: int) -> bytes:
     """
     raw = to_bytes(text)
     if len(raw) > size:
-        raise RecordMalformed(f"{len(raw)} bytes of text for a field of {size}", step="card.text", term="数据长度")
+        raise RecordMalformed(message("cards.field.text", count=len(raw), size=size), step="card.text", term="数据长度")
     return raw.ljust(size, b"\x00")
 
 
@@ -89,7 +89,7 @@ def decode(value: bytes) -> str:
     try:
         return text.decode("gb18030")
     except UnicodeDecodeError:
-        raise RecordMalformed("the text is not GB18030", step="card.text", term="非法字符") from None
+        raise RecordMalformed(message("cards.text.gb18030"), step="card.text", term="非法字符") from None
 
 
 def digits(value: bytes) -> str:
@@ -131,7 +131,7 @@ def split_name(name: str) -> tuple[bytes, bytes]:
         head += piece
     rest = raw[len(head) :]
     if len(rest) > EXTENSION_BYTES:
-        raise RecordMalformed(f"a name of {len(raw)} bytes does not fit on the card", step="card.text", term="姓名")
+        raise RecordMalformed(message("cards.name.long", count=len(raw)), step="card.text", term="姓名")
     return head, rest
 
 

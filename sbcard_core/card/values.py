@@ -12,6 +12,7 @@ from typing import Any
 from sbcard_core.card import text
 from sbcard_core.card.errors import RecordMalformed
 from sbcard_core.card.files import FileDecl, Format, RecordDecl, Structure, decode_record, encode_record
+from sbcard_core.messages import message
 
 Value = str | int
 Values = dict[str, Value]
@@ -72,13 +73,13 @@ def encode_file(file: FileDecl, values: Mapping[str, Value] | Sequence[Mapping[s
         rows = [values] if isinstance(values, Mapping) else values
         return [b"".join(encode_record(field, _need(row, field)) for field in file.records) for row in rows]
     if not isinstance(values, Mapping):
-        raise RecordMalformed("rows for a file that has none", step=file.path, term=file.zh)
+        raise RecordMalformed(message("cards.values.rows"), step=file.path, term=file.zh)
     given: dict[str, str | int | bytes] = dict(values)
     if "name" in given and any(record.name == "name_extension" for record in file.records):
         given["name"], given["name_extension"] = text.split_name(str(given["name"]))
     strange = sorted(set(given) - {record.name for record in file.records})
     if strange:
-        raise RecordMalformed(f"no such records: {', '.join(strange)}", step=file.path, term=file.zh)
+        raise RecordMalformed(message("cards.values.unknown", found=", ".join(strange)), step=file.path, term=file.zh)
     return [encode_record(record, given[record.name]) for record in file.records if record.name in given]
 
 
@@ -96,17 +97,17 @@ def from_json(file: FileDecl, document: str) -> list[bytes]:
     try:
         made: Any = json.loads(document)
     except ValueError:
-        raise RecordMalformed("not JSON", step=file.path, term=file.zh) from None
+        raise RecordMalformed(message("cards.item.json"), step=file.path, term=file.zh) from None
     rows = made if isinstance(made, list) else [made]
     if not all(isinstance(row, dict) and all(type(value) in (str, int) for value in row.values()) for row in rows):
-        raise RecordMalformed("not the values of a file", step=file.path, term=file.zh)
+        raise RecordMalformed(message("cards.values.none"), step=file.path, term=file.zh)
     return encode_file(file, made)
 
 
 def _row(file: FileDecl, record: bytes) -> Values:
     size = sum(field.length for field in file.records)
     if len(record) < size:
-        raise RecordMalformed(f"{len(record)} bytes for a record of {size}", step=file.path, term=file.zh)
+        raise RecordMalformed(message("cards.record.size", count=len(record), size=size), step=file.path, term=file.zh)
     out: Values = {}
     at = 0
     for field in file.records:
@@ -119,10 +120,10 @@ def _declared(file: FileDecl, data: bytes) -> RecordDecl:
     try:
         return file.record_of_tag(data[0])
     except (KeyError, IndexError):
-        raise RecordMalformed("a record with a tag that is not the file's", step=file.path, term=file.zh) from None
+        raise RecordMalformed(message("cards.values.tag"), step=file.path, term=file.zh) from None
 
 
 def _need(row: Mapping[str, Value], field: RecordDecl) -> Value:
     if field.name not in row:
-        raise RecordMalformed(f"{field.name} is missing", step="card.values", term=field.zh)
+        raise RecordMalformed(message("cards.values.missing", item=field.name), step="card.values", term=field.zh)
     return row[field.name]

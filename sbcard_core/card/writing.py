@@ -43,7 +43,9 @@ class Writing(Reading):
         """
         file = self.profile.find(name)
         if file.structure is not Structure.RECORDS:
-            raise AccessDenied(f"no public command writes a {file.structure.value} file", step=file.path, term=file.zh)
+            raise AccessDenied(
+                message("cards.write.structure", structure=file.structure.value), step=file.path, term=file.zh
+            )
         records = encode_file(file, values)
         self._prepare(file, file.update, file.update_key, authenticate=authenticate)
         if file.update is Access.SECURE:
@@ -72,7 +74,9 @@ class Writing(Reading):
             if not written:
                 raise
             sw = error.sw if isinstance(error, UnexpectedStatus) else None
-            raise WriteIncomplete(f"stopped at {record.name}", written=written, step=step, sw=sw) from error
+            raise WriteIncomplete(
+                message("cards.write.stopped", item=record.name), written=written, step=step, sw=sw
+            ) from error
 
     def _writing_command(self, file: FileDecl, record: RecordDecl, data: bytes) -> CommandAPDU:
         sfi = self._place(file)
@@ -85,7 +89,7 @@ class Writing(Reading):
             record = file.record_of_tag(data[0])
             if self._record(file, record) != data:
                 raise WriteIncomplete(
-                    f"{record.name} reads otherwise than it was written",
+                    message("cards.write.differs", item=record.name),
                     written=written[:done],
                     step=f"check record {record.tag:02X}",
                 )
