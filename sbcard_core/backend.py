@@ -23,7 +23,7 @@ from sbcard_core.payout import (
     Progress,
     SubsidyPayout,
 )
-from sbcard_core.premiums import SAMPLE, Premiums, Stopped, Tariff
+from sbcard_core.premiums import SAMPLE, UNPAID_CODES, Premiums, Stopped, Tariff
 from sbcard_core.store import Store
 from sbcard_core.store.rehearsal import rehearse
 
@@ -40,6 +40,7 @@ class Rules:
         programmes: what is paid out.
         exclusions: programmes that exclude each other.
         return_codes: codes by which the banks say that a line is not paid, with the reason a clerk reads.
+        unpaid_codes: codes by which agent banks say that they did not collect a premium, likewise.
         tariff: premiums.
         bounds: how far each kind of account may go.
         eligibility: what each use asks of a person, card and account.
@@ -50,6 +51,7 @@ class Rules:
     programmes: Sequence[Programme] = tuple(PROGRAMMES.values())
     exclusions: Sequence[Exclusion] = ()
     return_codes: Mapping[str, str] = field(default_factory=lambda: RETURN_CODES)
+    unpaid_codes: Mapping[str, str] = field(default_factory=lambda: UNPAID_CODES)
     tariff: Tariff | None = None
     bounds: Mapping[AccountKind, Bounds] = field(default_factory=lambda: DEFAULT_BOUNDS)
     eligibility: Mapping[Purpose, Rule] = field(default_factory=lambda: DEFAULT_RULES)
@@ -168,7 +170,12 @@ class Backend:
     def premiums(self) -> Premiums:
         """Premiums (社会保险费)."""
         tariff = self.rules.tariff or (SAMPLE if self.store.is_sample else Tariff("", ()))
-        return Premiums(self.store, self.ledger, tariff, eligibility=self.eligibility, officers=self.officers)
+        return Premiums(
+            *(self.store, self.ledger, tariff),
+            eligibility=self.eligibility,
+            officers=self.officers,
+            unpaid_codes=self.rules.unpaid_codes,
+        )
 
     def death(
         self, id_number: str, died_on: date, *, on: date, decision: str = "", approved_by: Iterable[Signer] = ()

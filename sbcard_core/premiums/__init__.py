@@ -5,6 +5,7 @@ from sbcard_core.premiums.book import IssueReport, Premiums
 from sbcard_core.premiums.layout import (
     BILLS,
     PAYMENTS,
+    UNPAID_CODES,
     AskState,
     CollectionRefused,
     CollectionReport,
@@ -38,6 +39,7 @@ __all__ = [
     "PAYMENTS",
     "SAMPLE",
     "UNPAID_ACT",
+    "UNPAID_CODES",
     "Agency",
     "Arrear",
     "AskState",

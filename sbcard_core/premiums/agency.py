@@ -63,6 +63,7 @@ class Agency:
         rates: the tariff, by what bills keep of it.
         eligibility: which accounts may be debited.
         officers: the registered ones, two of whom approve that money leaves suspense, or is asked for once more.
+        unpaid_codes: codes by which the banks say that they did not collect.
     """
 
     def __init__(
@@ -72,9 +73,10 @@ class Agency:
         rates: Mapping[posting.RateKey, Rate],
         eligibility: Eligibility,
         officers: Officers,
+        unpaid_codes: Mapping[str, str],
     ) -> None:
         self.store, self.ledger, self._rates, self._eligibility = store, ledger, rates, eligibility
-        self._officers = officers
+        self._officers, self._unpaid_codes = officers, unpaid_codes
 
     def dispatch(
         self, bank: str, period: str, *, on: date, out_dir: Path, everyone: bool = False, max_lines: int = MAX_LINES
@@ -128,21 +130,25 @@ class Agency:
 
         Raises:
             BankFileRefused: wrong as a whole: kind, header, trailer, number of lines.
-            CollectionRefused: no such batch, another bank, answered by another file, totals that disagree.
+            CollectionRefused: no such batch, another bank, sent after ``on``, answered by another file, totals that
+                disagree.
         """
         file = bankfile.read(path, PAYMENTS)
-        lines = said(file)
+        lines = said(file, self._unpaid_codes)
         batch_no = file.header["batch_no"]
         with self.store.begin() as connection:
             lock_for_posting(connection)
-            bank, answered = _batch(connection, file, path)
-            if answered == file.sha256:
+            batch = _batch(connection, file, path)
+            bank = batch.bank
+            if batch.answer_sha256 == file.sha256:
                 return CollectionReport(batch_no, repeated=True)
-            if answered is not None:
+            if batch.answer_sha256 is not None:
                 raise CollectionRefused(path, "answered", batch=batch_no)
+            if on.isoformat() < batch.sent_on:
+                raise CollectionRefused(path, "order", batch=batch_no, on=on, sent_on=batch.sent_on)
             unread_fen = check_totals(path, file, lines)
             asked = asked_of(connection, batch_no)
-            verdict = self._judge(connection, (batch_no, bank), list(lines.values()), asked)
+            verdict = self._judge(connection, batch, list(lines.values()), asked, on)
             if unread_fen:
                 unread = (f"{batch_no}:0", 0, None, LineStatus.UNREADABLE, unread_fen)
                 verdict.suspended.append(unread)
@@ -275,12 +281,12 @@ class Agency:
         return path
 
     def _judge(
-        self, connection: sa.Connection, place: tuple[str, str], lines: Sequence[Said], asked: Mapping[str, Asked]
+        self, connection: sa.Connection, batch: Any, lines: Sequence[Said], asked: Mapping[str, Asked], on: date
     ) -> Verdict:
-        batch_no, bank = place
+        batch_no, bank = batch.batch_no, batch.bank
         strange = [one.bill_no for one in lines if one.bill_no not in asked]
         known = {row.bill_no for row in posting.find(connection, _BILL, "bill_no", strange)}
-        statuses = before_books(lines, asked, known)
+        statuses = before_books(lines, asked, known, (date.fromisoformat(batch.sent_on), on))
         payments = [
             Payment(
                 f"{batch_no}:{one.line}", one.bill_no, asked[one.bill_no].amount_fen, Channel.AGENT_BANK, bank, one.at
@@ -322,14 +328,14 @@ def _path(batch: Any, out_dir: Path) -> Path:
     return out_dir / f"PREMREQ_{batch.batch_no}.txt"
 
 
-def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> tuple[str, str | None]:
+def _batch(connection: sa.Connection, file: bankfile.BankFile, path: Path) -> Any:
     batch_no = file.header["batch_no"]
     row = next(iter(posting.find(connection, _BATCH, "batch_no", [batch_no])), None)
     if row is None:
         raise CollectionRefused(path, "batch")
     if row.bank != file.header["bank"]:
         raise CollectionRefused(path, "bank", batch=batch_no, bank=row.bank)
-    return row.bank, row.answer_sha256
+    return row
 
 
 def _held(connection: sa.Connection, payment_id: str, at: datetime) -> tuple[Any, str]:

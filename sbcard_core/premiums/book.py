@@ -1,6 +1,6 @@
 """The premium book: issue bills, take payments, give money back; every change in one transaction with its postings."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,6 +18,7 @@ from sbcard_core.messages import message
 from sbcard_core.officers import Officers
 from sbcard_core.premiums import deaths, issuing, posting, receipts
 from sbcard_core.premiums.agency import Agency
+from sbcard_core.premiums.layout import UNPAID_CODES
 from sbcard_core.premiums.records import (
     Arrear,
     Bill,
@@ -43,17 +44,8 @@ CHUNK = 2000
 """People, payments or refunds per transaction."""
 
 _BILL = (
-    "bill_no",
-    "period",
-    "insurance",
-    "id_number",
-    "name",
-    "category",
-    "amount_fen",
-    "rate_since",
-    "due_on",
-    "state",
-    "issued_on",
+    *("bill_no", "period", "insurance", "id_number", "name", "category", "amount_fen", "rate_since", "due_on"),
+    *("state", "issued_on"),
 )
 
 
@@ -75,6 +67,8 @@ class Premiums:
         tariff: the rates; the shipped one is a sample.
         eligibility: who is billed, which cards may pay, which accounts may be debited; by default by the registry.
         officers: the registered ones, who approve that money leaves suspense.
+        unpaid_codes: codes by which agent banks say that they did not collect, with the reason a clerk reads; of any
+            other code but ``00`` the bill stays uncertain.
 
     Example:
         >>> from datetime import datetime
@@ -98,11 +92,12 @@ class Premiums:
         *,
         eligibility: Eligibility | None = None,
         officers: Officers | None = None,
+        unpaid_codes: Mapping[str, str] = UNPAID_CODES,
     ) -> None:
         store.check_samples([f"tariff {tariff.name}"] if tariff.sample else [])
         self.store, self.ledger, self.tariff = store, ledger, tariff
         self._eligibility = Eligibility() if eligibility is None else eligibility
-        self._officers = officers or Officers()
+        self._officers, self._unpaid_codes = officers or Officers(), unpaid_codes
         self._rates = {posting.key_of_rate(rate): rate for rate in tariff.rates}
 
     def issue(self, period: str, begins: date, people: Iterable[Insured]) -> IssueReport:
@@ -285,7 +280,7 @@ class Premiums:
     @cached_property
     def agency(self) -> Agency:
         """Agent banks (代收银行): bills out, payments back."""
-        return Agency(self.store, self.ledger, self._rates, self._eligibility, self._officers)
+        return Agency(self.store, self.ledger, self._rates, self._eligibility, self._officers, self._unpaid_codes)
 
     def arrears(self, on: date, *, period: str | None = None) -> Iterator[Arrear]:
         """Every open bill, the longest overdue first: who owes what since when, and who is dead (欠费清单)."""

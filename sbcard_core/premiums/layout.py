@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from sbcard_core.errors import Refused
 from sbcard_core.hosts.bankfile import BankFile, FileSpec
@@ -31,6 +32,22 @@ PAYMENTS = FileSpec(
     ("lines", "paid", "paid_fen", "unpaid"),
 )
 """Its answer, one file for one batch: ``status`` 00 = collected at ``paid_at`` (YYYYMMDDHHMMSS), else not collected."""
+PAID_CODE = "00"
+UNPAID_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "11": "无此账户",
+        "12": "账户已销户",
+        "13": "账户冻结",
+        "14": "户名不符",
+        "15": "证件号码不符",
+        "16": "账户已挂失",
+        "17": "账户状态异常",
+        "18": "超过单笔限额",
+        "51": "余额不足",
+    }
+)
+"""Codes by which a bank says that it did not collect. Own codes (no public table exists); put the bank's own here. Any
+other code says nothing for certain, as while the bank still works on it: the bill is not sent to a bank again."""
 
 
 class AskState(IntEnum):
@@ -65,6 +82,10 @@ class LineStatus(IntEnum):
     """Through another channel."""
     NO_RATE = 17
     LEDGER_REFUSED = 18
+    UNCERTAIN = 19
+    """No money, by a code that nobody agreed on: clear it with the bank, then ``Agency.confirm_unpaid``."""
+    MISDATED = 20
+    """Collected before the bill was sent, or after the day on which the file is read."""
     UNREADABLE = 30
     """Its money, if it brought any, is what the trailer's sum has more than the readable lines."""
 
@@ -94,12 +115,15 @@ _ZH = {
     LineStatus.ALREADY_PAID: "已由其他渠道缴费",
     LineStatus.NO_RATE: "缴费标准中无此标准",
     LineStatus.LEDGER_REFUSED: "账务拒绝入账",
+    LineStatus.UNCERTAIN: "返回码不明,待银行确认",
+    LineStatus.MISDATED: "收款时间早于送盘或晚于回盘日",
     LineStatus.UNREADABLE: "无法识别",
 }
 
 
 class CollectionRefused(Refused):
-    """The payment file as a whole is refused and nothing moved; ``code``: batch, bank, answered, totals, books."""
+    """The payment file as a whole is refused and nothing moved; ``code``: batch, bank, order, answered, totals,
+    books."""
 
     def __init__(self, path: Path, code: str, sentence: str = "", **parameters: object) -> None:
         what = message(f"premiums.answer.{sentence or code}", file=path.name, **parameters)
@@ -159,6 +183,8 @@ class Said:
     """None: not collected."""
     trace_no: str
     reason: str
+    is_certain: bool = True
+    """Collected, or not by a code that says so."""
 
     @property
     def fen(self) -> int:
@@ -166,13 +192,13 @@ class Said:
         return self.amount_fen if self.at else 0
 
 
-def said(file: BankFile) -> dict[int, Said]:
-    """The readable data lines of a payment file, by line number."""
-    read = ((line, _said(line, row)) for line, row in zip(file.line_numbers, file.rows, strict=True))
+def said(file: BankFile, codes: Mapping[str, str]) -> dict[int, Said]:
+    """The readable data lines of a payment file, by line number; ``codes`` say that nothing was collected."""
+    read = ((line, _said(line, row, codes)) for line, row in zip(file.line_numbers, file.rows, strict=True))
     return {line: found for line, found in read if found is not None}
 
 
-def _said(line: int, row: tuple[str, ...]) -> Said | None:
+def _said(line: int, row: tuple[str, ...], codes: Mapping[str, str]) -> Said | None:
     seq, bill_no, amount, status, paid_at, trace_no, reason = row
     texts = is_id(bill_no) and len(bill_no) <= 100 and "\0" not in trace_no + reason
     if not (
@@ -183,12 +209,12 @@ def _said(line: int, row: tuple[str, ...]) -> Said | None:
         and number(status) is not None
     ):
         return None
-    at = _moment(paid_at) if status == "00" else None
-    if status == "00" and (at is None or not int(amount)):
+    at = _moment(paid_at) if status == PAID_CODE else None
+    if status == PAID_CODE and (at is None or not int(amount)):
         return None
-    return Said(
-        line, int(seq), bill_no, int(amount), at, trace_no[:64], reason[:200] or ("" if at else f"返回码 {status}")
-    )
+    why = reason[:200] or ("" if at else codes.get(status, f"返回码 {status}"))
+    is_certain = at is not None or status in codes
+    return Said(line, int(seq), bill_no, int(amount), at, trace_no[:64], why, is_certain)
 
 
 def number(text: str) -> int | None:

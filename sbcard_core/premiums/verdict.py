@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from sbcard_core.premiums.layout import AskState, LineStatus, Said
 
@@ -24,8 +25,17 @@ class Verdict:
     paid_fen: int = 0
 
 
-def before_books(lines: Sequence[Said], asked: Mapping[str, Asked], known: set[str]) -> dict[int, LineStatus]:
-    """What can be said of each line without the books; PAID and OVERPAID are still to be posted."""
+def before_books(
+    lines: Sequence[Said], asked: Mapping[str, Asked], known: set[str], days: tuple[date, date]
+) -> dict[int, LineStatus]:
+    """What can be said of each line without the books; PAID and OVERPAID are still to be posted.
+
+    Args:
+        lines: in the file's order.
+        asked: what was sent, by bill.
+        known: other bills of the file that there are.
+        days: on which the bills were sent, and on which the file is read.
+    """
     paid = {one.bill_no for one in lines if one.at}
     contradicted = paid & {one.bill_no for one in lines if not one.at}
     statuses: dict[int, LineStatus] = {}
@@ -41,7 +51,9 @@ def before_books(lines: Sequence[Said], asked: Mapping[str, Asked], known: set[s
         elif wanted is None or wanted.seq != one.seq:
             status = LineStatus.NOT_ASKED
         elif one.at is None:
-            status = LineStatus.NOT_PAID
+            status = LineStatus.NOT_PAID if one.is_certain else LineStatus.UNCERTAIN
+        elif not days[0] <= one.at.date() <= days[1]:
+            status = LineStatus.MISDATED
         elif one.amount_fen < wanted.amount_fen:
             status = LineStatus.UNDERPAID
         else:

@@ -102,7 +102,7 @@ def test_a_year_of_premiums_every_step_rehearsed_first(url: str, tmp_path: Path,
     changed = json.loads(step("change", "2015.000000001", "STUDENT", "--on", "2015-09-01"))
     assert changed == {"status": "REPLACED", "bill_no": "2015.000000004"}
     step("cancel", "2015.000000003", "--reason", "死亡")
-    (sent,) = json.loads(step("dispatch", "402", "2015", "--out", "out"))["files"]
+    (sent,) = json.loads(step("dispatch", "402", "2015", "--on", "2015-04-30", "--out", "out"))["files"]
     rows = [(row[0], row[1], "13000", "00", "20150501120000", "T", "") for row in bankfile.read(Path(sent), BILLS).rows]
     assert len(rows) == 2
     text = [

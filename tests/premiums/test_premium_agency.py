@@ -70,7 +70,7 @@ class Bank:
         return path
 
     def take(self, rows: list[list[str]], **edges: object) -> CollectionReport:
-        return self.book.agency.read_payments(self.answer(rows, **edges), on=ON)  # type: ignore[arg-type]
+        return self.book.agency.read_payments(self.answer(rows, **edges), on=AT.date())  # type: ignore[arg-type]
 
     def net(self, account: str) -> int:
         found = self.book.ledger.balances([account])
@@ -136,6 +136,8 @@ def test_bills_out_payments_back(bank: Bank) -> None:
         ({"line1": ("1", "2015.000000002")}, LineStatus.NOT_ASKED, 24000),  # and the true line of that bill is a repeat
         ({"line1": ("4", "20150230101500")}, LineStatus.UNREADABLE, 12000),
         ({"line1": ("4", "")}, LineStatus.UNREADABLE, 12000),
+        ({"line1": ("4", "20150201235959")}, LineStatus.MISDATED, 12000),  # the day before the bills were sent
+        ({"line1": ("4", "20150303000000")}, LineStatus.MISDATED, 12000),  # the day after the file is read
         ({"line1": ("0", "a")}, LineStatus.UNREADABLE, 12000),
         ({"line1": ("5", "T|1")}, LineStatus.UNREADABLE, 12000),
     ],
@@ -154,6 +156,34 @@ def test_money_that_does_not_fit_waits_in_suspense(
         found = connection.execute(sa.select(schema.finding.c.code, schema.finding.c.amount_fen)).all()
     assert sum(row.amount_fen for row in found) == suspended
     assert f"premium.{status.name.lower()}" in {row.code for row in found}
+
+
+@pytest.mark.parametrize("at", ["20150202000000", "20150302235959"])
+def test_money_of_the_first_and_the_last_day_pays_its_bill(light: Bank, at: str) -> None:
+    assert light.take(light.lines(line1=("4", at))).statuses[0] is LineStatus.PAID
+
+
+def test_a_code_nobody_agreed_on_says_nothing_and_the_bill_is_not_asked_for_again(light: Bank) -> None:
+    """As while the bank still works on it: asked for once more, a person could be debited twice."""
+    rows = light.lines(line1=("3", "99"), line2=("3", "51"), line3=("3", "77"))
+    rows[0][6] = "处理中"
+    book = Premiums(light.book.store, light.book.ledger, SAMPLE, officers=REGISTERED, unpaid_codes={"77": "户名不符"})
+    report = book.agency.read_payments(light.answer(rows), on=AT.date())
+    assert [one.name for one in report.statuses[:4]] == ["UNCERTAIN", "UNCERTAIN", "NOT_PAID", "PAID"]
+    assert (report.paid_fen, report.suspended_fen, report.missing) == (36000, 0, [])
+    with book.store.begin() as connection:
+        line = schema.premium_batch_line.c
+        kept = connection.execute(sa.select(line.state, line.reason).order_by(line.seq)).all()[:3]
+    assert [tuple(one) for one in kept] == [(12, "处理中"), (12, "返回码 51"), (21, "户名不符")]
+    (again,) = book.agency.dispatch("103", "2015", on=AT.date(), out_dir=light.folder)
+    assert [row[1] for row in bankfile.read(again, BILLS).rows] == [light.bills[2]]
+    assert book.agency.confirm_unpaid(light.batch_no, [1, 2, 3], at=AT, **TWO) == 2
+
+
+def test_an_answer_read_on_a_day_before_its_bills_were_sent_is_refused(light: Bank) -> None:
+    with pytest.raises(CollectionRefused) as refused:
+        light.book.agency.read_payments(light.answer(light.lines()), on=date(2015, 2, 1))
+    assert (refused.value.code, light.net("SUSPENSE")) == ("order", 0)
 
 
 def test_what_was_paid_or_cancelled_meanwhile(bank: Bank) -> None:

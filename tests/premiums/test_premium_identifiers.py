@@ -119,7 +119,7 @@ def test_a_sixth_bank_collects_as_any_other(book: Premiums, tmp_path: Path) -> N
     head = {"batch_no": "PREM-2015-783-0001", "bank": "783", "date": "20150302", "lines": 1, "paid_fen": 12000}
     row = ("1", bills[0], "12000", "00", "20150301101500", "T1", "")
     bankfile.write(tmp_path / "answer.txt", PAYMENTS, head, [row], {"paid": 1, "paid_fen": 12000, "unpaid": 0})
-    assert book.agency.read_payments(tmp_path / "answer.txt", on=BEGINS).paid_fen == 12000
+    assert book.agency.read_payments(tmp_path / "answer.txt", on=date(2015, 3, 2)).paid_fen == 12000
     with pytest.raises(InvalidValue, match="three digits"):
         book.agency.dispatch("77", "2015", on=BEGINS, out_dir=tmp_path)
 

@@ -71,7 +71,7 @@ def answer(
     lines = [(seq, bill_no, str(paid), "00", "20150301101500", "T", "") for seq, bill_no, paid in rows]
     path = folder / f"PREMRES_{batch_no}.txt"
     bankfile.write(path, PAYMENTS, head, lines, {"paid": len(rows), "paid_fen": fen, "unpaid": 0})
-    return book.agency.read_payments(path, on=ON)
+    return book.agency.read_payments(path, on=AT.date())
 
 
 def states(book: Premiums) -> dict[tuple[str, int], int]:
@@ -231,17 +231,17 @@ def test_what_a_bank_says_without_money_or_reason(book: Premiums, tmp_path: Path
     rows = [
         (*lines[0], "0", "00", "20150301101500", "T", ""),  # collected, and nothing
         (*lines[1], "12000", "51", "", "", ""),
-        (*lines[2], "12000", "51", "", "", "余额不足"),
+        (*lines[2], "12000", "51", "", "", "余额不足(透支)"),
     ]
     head = {"batch_no": batch_no, "bank": "402", "date": "20150302", "lines": 3, "paid_fen": 0}
     bankfile.write(tmp_path / "a.txt", PAYMENTS, head, rows, {"paid": 0, "paid_fen": 0, "unpaid": 3})
-    report = book.agency.read_payments(tmp_path / "a.txt", on=ON)
+    report = book.agency.read_payments(tmp_path / "a.txt", on=AT.date())
     assert report.statuses == [LineStatus.UNREADABLE, LineStatus.NOT_PAID, LineStatus.NOT_PAID]
     assert (report.paid_fen, report.suspended_fen, report.missing) == (0, 0, [1])
     line = schema.premium_batch_line.c
     with book.store.begin() as connection:
         reasons = list(connection.execute(sa.select(line.reason).order_by(line.seq)).scalars())
-    assert reasons == ["银行没有应答", "返回码 51", "余额不足"]
+    assert reasons == ["银行没有应答", "余额不足", "余额不足(透支)"]
 
 
 def test_one_payment_or_refund_that_is_refused_raises_with_its_status(book: Premiums) -> None:
@@ -321,7 +321,7 @@ def test_statuses_of_lines_tell_who_looks_at_them() -> None:
     assert {one.name: int(one) for one in LineStatus} == {
         "PAID": 0, "NOT_PAID": 1, "OVERPAID": 2, "CONTRADICTED": 10, "REPEATED": 11, "UNKNOWN_BILL": 12,
         "NOT_ASKED": 13, "UNDERPAID": 14, "CANCELLED": 15, "ALREADY_PAID": 16, "NO_RATE": 17,
-        "LEDGER_REFUSED": 18, "UNREADABLE": 30,
+        "LEDGER_REFUSED": 18, "UNCERTAIN": 19, "MISDATED": 20, "UNREADABLE": 30,
     }  # fmt: skip
     dispositions = [[one for one in LineStatus if one.disposition is kind] for kind in Disposition]
     assert dispositions[0] == [LineStatus.PAID, LineStatus.NOT_PAID, LineStatus.OVERPAID]
