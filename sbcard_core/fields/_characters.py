@@ -49,6 +49,6 @@ PLAIN = re.compile(f"(?![{NOT_FIRST}]){_CLEAN}+(?:{DOT}{_CLEAN}+)*")
 WIDE_LATIN = {0xFF21 + n: 0x41 + n for n in range(26)} | {0xFF41 + n: 0x61 + n for n in range(26)}
 UNSEEN = re.compile(f"[{values.UNSEEN}]")
 _SHAPERS = "[\u180b-\u180f\u200c\u200d]+"
-JOINER = re.compile(f"^{_SHAPERS}|{_SHAPERS}$|(?<=[{HAN}]){_SHAPERS}|{_SHAPERS}(?=[{HAN}])")
+JOINER = re.compile(f"(?<!\\S){_SHAPERS}|{_SHAPERS}(?!\\S)|(?<=[{HAN}]){_SHAPERS}|{_SHAPERS}(?=[{HAN}])")
 HALF_WIDTH = re.compile("[\uff65-\uffdc]")
 INSIDE = re.compile(f"{DOT}|\\. ?|, | |-|'|’|[\u0f0b\u0f0c]")  # the last two part syllables of Tibetan script

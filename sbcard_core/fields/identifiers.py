@@ -5,7 +5,6 @@ A text from outside is parsed once, at the edge; from there on only the type is 
 identifies a person. :meth:`Identifier.column` gives the written forms of a whole column in one pass, as plain text.
 """
 
-import re
 from functools import cache
 from typing import Any, NoReturn, Self
 
@@ -13,8 +12,6 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _characters, _rows, bank_card, citizen_id, gbt2260, legacy, name, region_history
 from sbcard_core.messages import message
 from sbcard_core.values import mask_id, plain
-
-_BLANKS = re.compile(r"[^\S\r\n\x0b\x0c\x1c-\x1f\x85\u2028\u2029]+")  # not line ends: what has one inside is no name
 
 
 class Identifier(str):
@@ -142,7 +139,7 @@ class PersonName(Identifier):
 
     @classmethod
     def _form(cls, text: str) -> str:
-        return name.validate(name.normalise(_BLANKS.sub(" ", text).strip()).name)
+        return name.validate(name.normalise(text).name)
 
     @classmethod
     def column(cls, values: Any) -> list[str]:

@@ -95,7 +95,7 @@ def repair(name: str) -> str:
 
 
 def _closed(name: str) -> str:
-    return _characters.BLANK_RUN.sub(" ", _characters.INNER_BLANK.sub("", name.strip(_characters.BLANKS)))
+    return _characters.BLANK_RUN.sub(" ", _characters.INNER_BLANK.sub("", name.strip()))
 
 
 compact = repair

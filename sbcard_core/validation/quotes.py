@@ -44,10 +44,16 @@ def is_open(text: str, delimiter: str) -> bool:
         >>> is_open('1,"a', ","), is_open('1,"a"', ","), is_open('1,12"', ","), is_open('1,"a"b', ",")
         (True, False, False, False)
     """
+    return _open_part(text, delimiter) != ""
+
+
+def _open_part(text: str, delimiter: str) -> str:
+    """The part of a text that is in a quoted cell still open at its end, with its quote."""
     if '"' not in text:
-        return False
+        return ""
     ended = _ended_cells(delimiter).match(text)
-    return _OPEN.fullmatch(text, ended.end() if ended else 0) is not None
+    found = _OPEN.fullmatch(text, ended.end() if ended else 0)
+    return "" if found is None else found[0]
 
 
 def cells(text: str, delimiter: str = ",") -> list[str] | None:
@@ -109,10 +115,10 @@ def span(texts: Sequence[str | None], at: int, delimiter: str, columns: int, *, 
         if text is None:
             return 1
         joined = f"{joined}\n{text}"
-        closed = '"' in text and not is_open(joined, delimiter)
-        if _is_record(text, delimiter, columns, inside=text if not closed else _before_close(text, delimiter)):
+        opened = _open_part(joined, delimiter)
+        if _is_record(text, delimiter, columns, inside=_inside(text, delimiter, opened)):
             return 1
-        if closed:
+        if not opened:
             row = cells(joined, delimiter)
             return end + 1 - at if row is not None and len(fitted(row, columns)) == columns else 1
     return 1 if final or len(texts) >= at + MAX_LINES else MORE
@@ -123,10 +129,12 @@ def _is_record(text: str, delimiter: str, columns: int, *, inside: str) -> bool:
     return text.count(delimiter) >= columns - 1 or _LONG_NUMBER.search(inside) is not None
 
 
-def _before_close(text: str, delimiter: str) -> str:
-    """The part of a line that belongs to the quoted cell which ends in it."""
+def _inside(text: str, delimiter: str, opened: str) -> str:
+    """The parts of a swallowed line in quoted cells: in one that ends in it, and in ``opened`` at its end."""
+    if len(opened) > len(text):
+        return text
     found = re.match(rf'[^"]*(?:""[^"]*)*(?="(?:{re.escape(delimiter)}|$))', text)
-    return text if found is None else found[0]
+    return (text if found is None else found[0]) + opened
 
 
 def lengths(texts: Sequence[str | None], delimiter: str, columns: int, *, final: bool) -> list[int]:

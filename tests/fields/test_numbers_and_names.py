@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sbcard_core.fields import bank_card, card_number, name, phone
+from sbcard_core.fields.identifiers import PersonName
 
 BODY = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=8, max_size=8)
 
@@ -85,6 +86,17 @@ def test_real_names_have_no_problem(good: str) -> None:
 )
 def test_problems_of_a_name(bad: str, expected: list[str]) -> None:
     assert [str(problem) for problem in name.problems(bad)] == expected
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " \r\n ", "\x0b", "\u2028", "\t", " \u200d"])
+def test_line_ends_and_blanks_around_a_name_go_and_line_ends_in_it_stay(around: str) -> None:
+    """A clerk's Alt+Enter behind a name is nothing; two names in one cell are not one."""
+    for written in (f"李四{around}", f"{around}李四"):
+        assert name.normalise(written).name == name.repair(name.visible(written)) == str(PersonName(written)) == "李四"
+        assert name.Change.BLANK in name.normalise(written).changes
+    for between in ("\n", "\r\n"):
+        assert name.problems(name.normalise(f"李四{between}王五").name) == [name.Problem.CHARACTER]
+        assert not PersonName.is_valid(f"李四{between}王五")
 
 
 @pytest.mark.parametrize("dot", name.LOOK_ALIKES)

@@ -117,6 +117,15 @@ def test_the_missing_column_is_named(tmp_path: Path, encoding: str) -> None:
     assert finding.message_en.endswith("; without 社会保障号码、民族")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n "])
+def test_a_line_end_around_a_cell_is_no_part_of_it(tmp_path: Path, end: str) -> None:
+    rows = [row(1), row(2), row(3)]
+    written = [
+        [f'"{cell}{end}"' if at % 3 == one else cell for at, cell in enumerate(cells)] for one, cells in enumerate(rows)
+    ]
+    assert accepted(checked(tmp_path, csv_of(*written))) == rows
+
+
 def test_the_doubled_column_is_named_and_a_file_of_nothing_names_none(tmp_path: Path) -> None:
     (finding,) = [one for batch in checked(tmp_path, csv_of(headers=[*HEADERS, "姓名"])) for one in batch.findings]
     assert finding.message_zh.endswith(";重复列:姓名")
