@@ -70,13 +70,15 @@ def report(
     with books.writing() as connection:
         person_id = people.find(connection, id_number)
         before = last_event(connection, person_id)
-        if before is None or before.died_on != died_on.isoformat():
-            number = checks.decision(decision) if before is not None and before.died_on is not None else decision
+        known_on = None if before is None else before.died_on
+        is_new = known_on != died_on.isoformat()
+        number = checks.decision(decision) if decision or (is_new and known_on is not None) else ""
+        if is_new:
             content = (id_number, before and before.event_id, died_on, number)
             _approve(books, connection, known, DEATH_ACT, content, approved)
             _event(connection, person_id, died_on, number, on)
         _set_life(connection, person_id, LifeStatus.DEAD, died_on, on)
-        return _settle(books, connection, known, person_id, decision or DEATH_REASON, on)
+        return _settle(books, connection, known, person_id, number or DEATH_REASON, on)
 
 
 def withdraw(

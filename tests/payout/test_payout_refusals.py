@@ -201,3 +201,17 @@ def test_returned_lines_are_listed_until_given_up(quick_town) -> None:
     )
     assert quick_town.engine.cancel_returned("pension", [(one.batch_no, one.seq)], on=DAY) == 1
     assert quick_town.engine.returned("pension", "2014-07") == []
+
+
+@pytest.mark.parametrize("decision", [" ", "\u200b", "1\n2", "9" * 65])
+def test_a_decision_is_printable_wherever_it_is_named(quick_town, decision: str) -> None:
+    """Of a first report too, which needs none."""
+    engine, who, before = quick_town.engine, quick_town.number(1), quick_town.everything()
+    for act in (
+        lambda: engine.death(who, date(2014, 7, 1), on=DAY, decision=decision),
+        lambda: engine.withdraw_death(who, on=DAY, decision=decision),
+        lambda: engine.withdraw_recovery("pension", "R1", on=DAY, decision=decision),
+    ):
+        with pytest.raises(InvalidValue, match="decision"):
+            act()
+    assert quick_town.everything() == before

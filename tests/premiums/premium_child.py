@@ -57,7 +57,7 @@ def do(book: Premiums, name: str, step: int, folder: Path) -> set[str]:
     head = {"batch_no": batch_no, "bank": "402", "date": "20150302", "lines": len(rows), "paid_fen": fen}
     path = folder / f"{batch_no}.{os.getpid()}.txt"
     bankfile.write(path, PAYMENTS, head, rows, {"paid": len(rows), "paid_fen": fen, "unpaid": 0})
-    report = book.agency.read_payments(path, on=BEGINS)
+    report = book.agency.read_payments(path, on=AT.date())
     path.unlink()
     return {"EXISTS"} if report.repeated else {status.name for status in report.statuses}
 
