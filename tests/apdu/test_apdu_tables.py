@@ -4,6 +4,7 @@ import pytest
 
 from apdu import ATR, CardLost, CommandAPDU, Exchange, ReplayChannel, StatusCategory, StatusWord, purse
 from apdu import instructions as iso
+from apdu.atr import CardHistorical
 from apdu.catalogue import INSTRUCTIONS, plain_class
 from apdu.chaining import join, split
 from apdu.errors import ChainingRefused, ClassRefused
@@ -20,6 +21,16 @@ def test_clock_and_baud_rate_of_every_ta1(ta1: int) -> None:
     atr = ATR.parse(bytes((0x3B, 0x10, ta1)))
     assert (atr.clock_rate, atr.baud_rate) == (FI.get(ta1 >> 4), DI.get(ta1 & 15))
     assert (ATR.parse(b"\x3b\x00").clock_rate, ATR.parse(b"\x3b\x00").baud_rate) == (372, 1)
+
+
+VENDORS = {0x0081: "华大", 0x0085: "华虹", 0x0087: "大唐", 0x0090: "复旦微"}
+"""Chip vendors by the first two historical bytes, as one public page lists them."""
+
+
+@pytest.mark.parametrize("chip", [*VENDORS, 0x0080, 0x0086, 0x008C, 0x0096, 0x8100])
+def test_a_chip_vendor_is_named_where_a_source_names_it(chip: int) -> None:
+    found = CardHistorical.parse(chip.to_bytes(2, "big") + bytes(11))
+    assert (found.chip, found.chip_vendor) == (chip, VENDORS.get(chip, ""))
 
 
 C = StatusCategory

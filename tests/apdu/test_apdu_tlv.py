@@ -184,6 +184,16 @@ def test_ff_is_padding_or_a_private_tag_as_the_caller_says(
             assert shown(tlv.PADDING) == as_padding
 
 
+@given(st.sampled_from([0x80, 0x85, 0xFF]), st.binary(min_size=130, max_size=140))
+def test_a_length_without_end_or_of_five_bytes_and_more_is_refused(first: int, body: bytes) -> None:
+    """Indefinite, reserved; also where as many bytes follow as the number by itself would ask for."""
+    with pytest.raises(MalformedData, match="length form"):
+        tlv.parse_ber(b"\x04" + bytes((first,)) + body)
+    for size in (0, 127, 128):
+        (node,) = tlv.parse_ber(tlv.ber(0x04, body[:size]))
+        assert (len(node.value), tlv.ber(0x04, body[:size])[1]) == (size, size if size < 128 else 0x81)
+
+
 def test_a_tag_has_up_to_four_bytes() -> None:
     for tag in (0x5A, 0x9F0C, 0xDF8101, 0xDF818101):
         (node,) = tlv.parse_ber(tlv.ber(tag, b"x"))

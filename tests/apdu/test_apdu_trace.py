@@ -331,6 +331,16 @@ def test_a_trace_that_is_no_text_is_refused_as_that(tmp_path: Path, raw: bytes) 
     assert refused.value.__cause__ is None
 
 
+@given(st.sampled_from([0x20, 0xC4]), st.sampled_from([1, 3, 255, 256, 300]), st.integers(0, 65536), st.booleans())
+def test_of_a_hidden_command_only_header_and_lengths_stay(ins: int, nc: int, ne: int, extended: bool) -> None:
+    """Le is as good as gone: the byte may be the last of a PIN whose length was one too small."""
+    command = CommandAPDU(0x00, ins, 0, 0, b"\x77" * nc, ne)
+    wire = command.replace(extended=extended or command.extended).encode()
+    hidden = Scrubber().command(wire)
+    before = 7 if CommandAPDU.decode(wire).extended else 5
+    assert hidden == wire[:before] + bytes(len(wire) - before)
+
+
 def test_a_line_of_the_most_characters_is_read_and_a_longer_one_refused() -> None:
     line = '{"dir": ">", "hex": "00840000"}'
     (longest,) = trace.parse([line.ljust(trace.MAX_LINE)])
