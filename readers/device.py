@@ -176,7 +176,7 @@ class DeviceConnection(ABC):
         """Let the card go; called more than once, never raises a reader error."""
 
     def _reset(self, kind: ResetKind) -> bytes:
-        raise NotSupported(f"this driver has no {kind} reset", step="reset")
+        raise NotSupported(message("readers.reset", kind=kind), step="reset")
 
     def _begin(self) -> None:  # noqa: B027 - nothing to do where nobody else can reach the card
         """Start a transaction."""

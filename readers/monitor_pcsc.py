@@ -9,6 +9,7 @@ from readers.monitor import Change, PlainSource, PlugKind, PlugSource, alternate
 from readers.pcsc import PcscReader
 from readers.pcsc_service import CANCELLED, TIMED_OUT, UNKNOWN_READER, Context, error
 from readers.plain import PlainSlot
+from sbcard_core.messages import message
 
 PNP = "\\\\?PnP?\\Notification"
 """The reader name that stands for "a reader was added or removed"."""
@@ -153,4 +154,4 @@ def source_of(reader: Reader | None) -> PlugSource:
     slots = [slot for slot in reader.slots if isinstance(slot, PlainSlot)]
     if len(slots) == len(reader.slots):
         return PlainSource(slots)
-    raise NotSupported("this driver has no plug events", step="watch", advice="use wait_for_card")
+    raise NotSupported(message("readers.no_events"), step="watch")

@@ -79,9 +79,7 @@ class BankRequest:
 
     def __post_init__(self) -> None:
         if not 1 <= self.trace_no <= MAX_TRACE or self.amount_fen < 0:
-            raise InvalidValue(
-                "a trace number has 1 to 6 digits and no amount is negative", step="online", term="跟踪号"
-            )
+            raise InvalidValue(message("readers.request"), step="online", term="跟踪号")
 
 
 @dataclass(frozen=True, slots=True)

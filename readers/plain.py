@@ -80,7 +80,7 @@ class PlainSlot(DeviceSlot):
     def _simulated(self, name: str) -> Any:
         method = getattr(self.inner, name, None)
         if method is None:
-            raise NotSupported("nobody can put cards into this slot by program", step=name)
+            raise NotSupported(message("readers.slot.by_hand"), step=name)
         return method
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> PlainConnection:  # noqa: ARG002 - no choice here

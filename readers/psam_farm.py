@@ -61,7 +61,7 @@ class FarmRules:
 
     def __post_init__(self) -> None:
         if not 1 <= self.reserve < self.limit:
-            raise InvalidValue("a farm keeps 1 try or more in reserve and uses at least 1", step="psam_farm")
+            raise InvalidValue(message("readers.farm.rules"), step="psam_farm")
 
     @property
     def usable(self) -> int:
@@ -157,7 +157,7 @@ class PsamFarm:
         changed: Callable[[str, int], None] | None = None,
     ) -> None:
         if not psams:
-            raise InvalidValue("a farm needs a PSAM", step="psam_farm", term="PSAM卡")
+            raise InvalidValue(message("readers.farm.empty"), step="psam_farm", term="PSAM卡")
         known = failures or {}
         self._rules, self._power_on, self._changed = rules, power_on, changed
         self._units = {name: _Unit(name, channel, known.get(name, 0)) for name, channel in psams.items()}
@@ -203,7 +203,7 @@ class PsamFarm:
             InvalidValue: no PSAM of that name.
         """
         if name not in self._units:
-            raise InvalidValue(f"the farm has no PSAM {name!r}", step="psam_farm.restore", term="PSAM卡")
+            raise InvalidValue(message("readers.farm.unknown", name=name), step="psam_farm.restore", term="PSAM卡")
         with self._turn:
             unit = self._units[name]
             unit.channel = channel or unit.channel

@@ -332,7 +332,7 @@ class SSCardSlot(DeviceSlot):
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> WholeCard:
         if protocol is not CardProtocol.ANY or exclusive:
-            raise NotSupported("the vendor's driver chooses protocol and sharing by itself", step="connect")
+            raise NotSupported(message("readers.driver.chooses"), step="connect")
         return self._make()
 
 

@@ -24,6 +24,7 @@ from sbcard_core.card.errors import (
 )
 from sbcard_core.card.pins import pin_error
 from sbcard_core.errors import SBCardError
+from sbcard_core.messages import message
 
 OUT_SIZE = 1024
 """Bytes of ``pOutInfo``."""
@@ -64,41 +65,41 @@ FUNCTIONS: dict[str, tuple[str, float]] = {
 }
 """Name → arguments (i integer, s text in, o text out) and the limit of the call in seconds."""
 
-CODES: dict[int, tuple[str, str]] = {
-    -1: ("wrong type of card", "卡类型不对"),
-    -2: ("no card", "无卡"),
-    -3: ("the card has no power", "卡未上电"),
-    -4: ("the card does not answer", "卡无应答"),
-    -5: ("the driver could not load a library", "加载动态库错"),
-    -11: ("the reader could not be reached", "读卡器连接错"),
-    -12: ("no connection to the reader", "未建立连接"),
-    -13: ("the command is not supported", "不支持该命令"),
-    -14: ("a parameter is wrong", "参数错误"),
-    -15: ("a checksum is wrong", "校验和错"),
-    -20: ("the identification code or version has a wrong format", "卡识别码格式错"),
-    -21: ("internal authentication failed", "内部认证失败"),
-    -22: ("the card is not the one named", "传入数据与卡不符"),
-    -23: ("the data passed in is not allowed", "传入数据不合法"),
-    -24: ("the PSAM's key level is too low", "PSAM卡密钥级别不够"),
-    -25: ("the HSM's answer differs, or the item is not on the card", "内部认证与加密机不符或数据项不存在"),
-    -27: ("the driver reported -27", "未公开的返回码"),
-    -31: ("the holder cancelled", "用户取消密码输入"),
-    -32: ("the holder was too slow", "密码输入超时"),
-    -33: ("wrong length of the PIN", "密码长度错误"),
-    -34: ("the two new PINs differ", "两次输入密码不一致"),
-    -35: ("the initial PIN cannot pay", "初始密码不能交易"),
-    -36: ("the initial PIN cannot be chosen", "不能设置初始密码"),
-    -41: ("the data holds characters that are not allowed", "数据含非法字符"),
-    -42: ("the data has a wrong length", "数据长度错误"),
-    -51: ("the PIN is wrong", "密码错误"),
-    -52: ("the PIN is locked", "密码锁定"),
-    -2201: ("no PSAM", "无PSAM卡"),
-    -2202: ("the PSAM does not know the card's algorithm", "PSAM卡不支持该算法"),
-    -2203: ("the PSAM has no key to read the holder's data", "PSAM卡无RK_SSSE密钥"),
-    -2204: ("no HSM is needed", "不需要加密机"),
+CODES: dict[int, str] = {
+    -1: "卡类型不对",
+    -2: "无卡",
+    -3: "卡未上电",
+    -4: "卡无应答",
+    -5: "加载动态库错",
+    -11: "读卡器连接错",
+    -12: "未建立连接",
+    -13: "不支持该命令",
+    -14: "参数错误",
+    -15: "校验和错",
+    -20: "卡识别码格式错",
+    -21: "内部认证失败",
+    -22: "传入数据与卡不符",
+    -23: "传入数据不合法",
+    -24: "PSAM卡密钥级别不够",
+    -25: "内部认证与加密机不符或数据项不存在",
+    -27: "未公开的返回码",
+    -31: "用户取消密码输入",
+    -32: "密码输入超时",
+    -33: "密码长度错误",
+    -34: "两次输入密码不一致",
+    -35: "初始密码不能交易",
+    -36: "不能设置初始密码",
+    -41: "数据含非法字符",
+    -42: "数据长度错误",
+    -51: "密码错误",
+    -52: "密码锁定",
+    -2201: "无PSAM卡",
+    -2202: "PSAM卡不支持该算法",
+    -2203: "PSAM卡无RK_SSSE密钥",
+    -2204: "不需要加密机",
 }
-"""What the codes mean (three public vendor codes agree). For -25 they do not; -27 is seen only as a reason to ask the
-HSM."""
+"""Codes with their terms (three public vendor codes agree); their sentences are ``readers.code.*`` of the catalogue.
+For -25 they do not agree; -27 is seen only as a reason to ask the HSM."""
 
 HSM_NEEDED = frozenset({-2201, -2202, -2203, -24, -27, -27272})
 """Codes after which public callers go on with the HSM steps."""
@@ -109,10 +110,6 @@ _READER_ERRORS: dict[int, type[ReaderError]] = {
 _CARD_ERRORS: dict[int, type[CardError]] = {
     -20: IdentificationMalformed, -21: InternalAuthFailed, -22: CardDiffers, -35: InitialPinRefused,
     -36: InitialPinRefused, -52: PinLocked, -2201: PsamMissing, -2202: AlgorithmNeedsVendor,
-}  # fmt: skip
-_ADVICE = {
-    -21: "keep the card aside", -22: "insert the right card", -52: "have the issuer reload the PIN",
-    -2201: "insert one or use an HSM", -2202: "use the HSM in two steps",
 }  # fmt: skip
 _PIN_FUNCTIONS = frozenset({"iVerifyPIN", "iChangePIN"})
 _LEAST_STATUS, _MOST_STATUS = -0xFFFF, -0x6100
@@ -136,12 +133,12 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
         >>> failure(-99, "iDoDebit").driver_code
         -99
     """
-    en, zh = CODES.get(code, ("a code no public source explains", ""))
-    what = f"driver returned {code}: {en}"
+    zh = CODES.get(code, "")
+    what = message(f"readers.code.{-code}" if zh else "readers.code.unknown", code=code)
     if code in _READER_ERRORS:
         return _READER_ERRORS[code](what, step=step, term=zh, driver_code=code)
     if code in _CARD_ERRORS:
-        return _CARD_ERRORS[code](what, step=step, term=zh, advice=_ADVICE.get(code, ""), driver_code=code)
+        return _CARD_ERRORS[code](what, step=step, term=zh, driver_code=code)
     if _LEAST_STATUS <= code <= _MOST_STATUS:
         sw = StatusWord(-code)
         found = pin_error(sw, step) if step in _PIN_FUNCTIONS else None
@@ -153,5 +150,5 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
         return PinWrong(int(left[1] or left[2]) if left else None, step=step)
     # Outside the two-step calls some drivers mean an item that is not on the card.
     if code == -25 and "_HSM_" in step:
-        return HsmDiffers(what, step=step, term=zh, advice="keep the card aside")
+        return HsmDiffers(message("cards.hsm.differs"), step=step, term=zh)
     return DriverRefused(what, driver_code=code, step=step, term=zh)

@@ -6,6 +6,7 @@ from readers.sscard_abi import FILES_SIZE, FUNCTIONS, OUT_SIZE, failure
 from readers.sscard_guard import Argument, Guard, Out
 from readers.sscard_text import encode, text_encoding
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 
 class Driver:
@@ -43,7 +44,7 @@ class Driver:
         kinds, limit = FUNCTIONS.get(name, ("", 0.0))
         given = "".join("i" if isinstance(argument, int) else "s" for argument in arguments)
         if f"{given}o" != kinds:
-            raise InvalidValue("not the arguments of this function", step=name, advice=f"it takes {kinds!r}")
+            raise InvalidValue(message("readers.argument.kinds", kinds=kinds), step=name)
         passed: list[Argument] = [
             one if isinstance(one, int) else encode(one, name, self.encoding) for one in arguments
         ]

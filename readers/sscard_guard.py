@@ -227,7 +227,7 @@ class _Process:
             # A string lies in a buffer of the usual size: libraries have been seen to use it up.
             size = argument.size if isinstance(argument, Out) else max(1024, len(argument) + 1)
             if size > child.MOST or len(places) == child.PLACES:
-                raise InvalidValue(f"an argument of {size} bytes is too long", step=name, term="数据长度")
+                raise InvalidValue(message("readers.argument.long", size=size), step=name, term="数据长度")
             at = child.start_of(len(places), size)
             content = b"" if isinstance(argument, Out) else argument
             self._area[at : at + size] = content.ljust(size, b"\x00")

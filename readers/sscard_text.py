@@ -141,7 +141,7 @@ def encode(text: str, step: str, encoding: str | None = None) -> bytes:
     try:
         raw = text.encode(encoding or "gb18030")
     except UnicodeEncodeError:
-        raise AnswerMalformed("the text cannot be written in this encoding", step=step, term="非法字符") from None
+        raise AnswerMalformed(message("readers.text.encoding"), step=step, term="非法字符") from None
     if b"\x00" in raw:
-        raise AnswerMalformed("the text holds a NUL", step=step, term="非法字符")
+        raise AnswerMalformed(message("readers.text.nul"), step=step, term="非法字符")
     return raw

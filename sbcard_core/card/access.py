@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.errors import unset
 from sbcard_core.crypto.hsm_strings import KeyAddress
 from sbcard_core.crypto.keys import KeyUsage
+
+_STEP = "card.profile"
 
 
 class Confidence(StrEnum):
@@ -76,7 +78,7 @@ class KeyRef:
             AssumptionNotSet: the profile does not say.
         """
         if self.kid is None:
-            raise self._unset("number in the card", "密钥标识")
+            raise unset("number_in_card", "密钥标识", _STEP, key=self.name)
         return self.kid
 
     def need_psam_key_id(self) -> int:
@@ -86,7 +88,7 @@ class KeyRef:
             AssumptionNotSet: the profile does not say.
         """
         if self.psam_key_id is None:
-            raise self._unset("number in the PSAM", "密钥标识")
+            raise unset("number_in_psam", "密钥标识", _STEP, key=self.name)
         return self.psam_key_id
 
     def need_hsm_address(self) -> KeyAddress:
@@ -96,16 +98,8 @@ class KeyRef:
             AssumptionNotSet: the profile does not say.
         """
         if self.hsm_address is None:
-            raise self._unset("address in the security module", "密钥地址")
+            raise unset("hsm_address", "密钥地址", _STEP, key=self.name)
         return self.hsm_address
-
-    def _unset(self, what: str, term: str) -> AssumptionNotSet:
-        return AssumptionNotSet(
-            f"the {what} of key {self.name} is not public and not set",
-            step="card.profile",
-            advice="set it in the card profile",
-            term=term,
-        )
 
 
 _RK, _UK = KeyUsage.RK, KeyUsage.UK

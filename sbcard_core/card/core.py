@@ -25,7 +25,7 @@ from sbcard_core.card.link import Link
 from sbcard_core.card.profile import Profile
 from sbcard_core.card.profiles import for_version
 from sbcard_core.card.profiles.v2 import V2
-from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.errors import unset
 from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.errors import InvalidValue
@@ -135,12 +135,7 @@ class SessionCore(ABC):
             return iso.select_aid(declared.aid, ne=256)
         if declared.fid is not None:
             return iso.select_fid(declared.fid).replace(ne=256)
-        raise AssumptionNotSet(
-            f"the application identifier of {name} is not public and not set",
-            step=f"select {name}",
-            advice="set it in the card profile",
-            term="应用标识符",
-        )
+        raise unset("aid", "应用标识符", f"select {name}", directory=name)
 
     def _arrived(self, name: str) -> None:
         self._where, self._current = name, ""

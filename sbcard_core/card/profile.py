@@ -10,7 +10,7 @@ from sbcard_core.card.declared import built_in
 from sbcard_core.card.errors import ProfileRefused
 from sbcard_core.card.files import DirectoryDecl, FileDecl
 from sbcard_core.crypto.auth import UNSET, AuthRules
-from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.errors import unset
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.crypto.rules import UNSET as PURSE_UNSET
 from sbcard_core.crypto.rules import PurseRules
@@ -213,7 +213,7 @@ class Profile:
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        return _need(self.assumed.irk_psam_key_id, "PSAM key number of IRK")
+        return _need(self.assumed.irk_psam_key_id, "irk_number")
 
     def purse_aid(self) -> bytes:
         """Application identifier of the purse.
@@ -221,7 +221,7 @@ class Profile:
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        return _need(self.assumed.purse_aid, "application identifier of the purse")
+        return _need(self.assumed.purse_aid, "purse_aid")
 
     def purse_key_index(self) -> int:
         """Key index of load and purchase.
@@ -229,7 +229,7 @@ class Profile:
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        return _need(self.assumed.purse_key_index, "key index of the purse")
+        return _need(self.assumed.purse_key_index, "purse_key_index")
 
     def pin_message(self) -> PinMessage:
         """How keys in software protect PIN reload and unblock.
@@ -237,7 +237,7 @@ class Profile:
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        return _need(self.assumed.pin_message, "protection of PIN messages by keys in software")
+        return _need(self.assumed.pin_message, "pin_message")
 
     def secure_mac(self) -> KeyUsage:
         """Which master key makes the MAC of class 04 commands.
@@ -245,7 +245,7 @@ class Profile:
         Raises:
             AssumptionNotSet: the profile does not say.
         """
-        return _need(self.assumed.secure_mac, "key of secure messages")
+        return _need(self.assumed.secure_mac, "secure_mac")
 
 
 def describe(profile: Profile, path: str = "") -> str:
@@ -270,9 +270,7 @@ def describe(profile: Profile, path: str = "") -> str:
     return table(profile, path)
 
 
-def _need(value: T | None, what: str) -> T:
+def _need(value: T | None, part: str) -> T:
     if value is None:
-        raise AssumptionNotSet(
-            f"the {what} is not public and not set", step="card.profile", advice="set it in the card profile"
-        )
+        raise unset(part, "", "card.profile")
     return value

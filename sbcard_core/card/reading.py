@@ -31,7 +31,7 @@ from sbcard_core.card.identification import parse_code
 from sbcard_core.card.profiles import for_version
 from sbcard_core.card.text import NAME_BYTES, driver_items, join_name, strip
 from sbcard_core.card.values import NAME_PARTS, Values, decode_file
-from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.errors import unset
 from sbcard_core.errors import SBCardError
 from sbcard_core.messages import message
 
@@ -221,12 +221,7 @@ class Reading(SessionCore):
         """
         file = self.profile.find(name)
         if file.structure is Structure.UNKNOWN:
-            raise AssumptionNotSet(
-                f"the content of {file.path} is not public and not set",
-                step=file.path,
-                advice="declare its records in the card profile",
-                term=file.zh,
-            )
+            raise unset("content", file.zh, file.path, file=file.path)
         chosen = _chosen(file, fields)
         self._prepare(file, file.read, file.read_key, authenticate=authenticate)
         self.select(file.directory)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sbcard_core.crypto import bulk, engine
-from sbcard_core.crypto.errors import AssumptionNotSet, KeyRefused
+from sbcard_core.crypto.errors import KeyRefused, unset
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.errors import InvalidValue
 
@@ -53,15 +53,6 @@ SAMPLE = AuthRules(process_key=ProcessKeyRule.DIVERSIFY_16)
 """Assumed, for the simulator and the demonstration only: set your issuer's own rule."""
 
 
-def _refuse(rule: str) -> AssumptionNotSet:
-    return AssumptionNotSet(
-        f"the {rule} is not public and not set",
-        step=_STEP,
-        advice="set it in the card profile",
-        term="过程密钥",
-    )
-
-
 USAGES = frozenset(
     {
         KeyUsage.IRK,
@@ -89,7 +80,7 @@ def _process_keys(cipher: Cipher, keys: Any, process: Any, rules: AuthRules) -> 
         made = bytearray(8 * count)
         engine.des().ecb(keys, 16, process, False, made)
     else:
-        raise _refuse("process key rule")
+        raise unset("process_key", "过程密钥", _STEP)
     return made
 
 
@@ -182,7 +173,7 @@ def cryptogram_many(
     if len(card_keys) != 16 * count:
         raise KeyRefused("a card's key has 16 bytes, one for each card", step=_STEP, term="密钥长度")
     if cipher is not Cipher.TDES and rules.process_key is not None and rules.sm4_reduction is None:
-        raise _refuse("SM4 reduction to 8 bytes")
+        raise unset("sm4_reduction", "过程密钥", _STEP)
     if not count:
         return b""
     keys = _process_keys(cipher, card_keys, process, rules)

@@ -1,6 +1,7 @@
 """What can go wrong with keys, message authentication codes and the parts that hold keys. No text carries a key."""
 
 from sbcard_core.errors import InvalidValue, SBCardError
+from sbcard_core.messages import message
 
 
 class KeyRefused(InvalidValue):
@@ -67,6 +68,12 @@ class MalformedHsmText(InvalidValue):
 
 class AssumptionNotSet(SBCardError):
     """The public sources don't say how this works; the profile must say it before it can be computed."""
+
+
+def unset(part: str, term: str, step: str, **named: str) -> AssumptionNotSet:
+    """The refusal of what nobody has set; ``part`` is a sentence ``profiles.part.*`` of the catalogue."""
+    what = message(f"profiles.part.{part}", **named)
+    return AssumptionNotSet(message("profiles.unset", what=what), step=step, term=term)
 
 
 class MacMismatch(SBCardError):

@@ -19,7 +19,7 @@ from sbcard_core.crypto import auth, bulk, tac
 from sbcard_core.crypto.auth import AuthRules, ProcessKeyRule
 from sbcard_core.crypto.bulk import Messages, Rows
 from sbcard_core.crypto.diversify import spread
-from sbcard_core.crypto.errors import HolderFailed, KeyMissing, KeyRefused
+from sbcard_core.crypto.errors import HolderFailed, KeyMissing, KeyRefused, unset
 from sbcard_core.crypto.holder import (
     HolderBase,
     count_of,
@@ -33,7 +33,6 @@ from sbcard_core.crypto.kcv import check_value
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey, refuse_weak
 from sbcard_core.crypto.padding import pad
 from sbcard_core.crypto.pkcs11_tokens import asking, find_objects, open_session, package
-from sbcard_core.crypto.rules import unset
 from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 
@@ -205,7 +204,7 @@ class Pkcs11KeyHolder(HolderBase):
         may_authenticate(usage)
         rule = self._rules.process_key
         if rule is None:
-            raise unset("process key rule is", "过程密钥", _STEP)
+            raise unset("process_key", "过程密钥", _STEP)
         master, count, out = self._master(usage), count_of(originals, process), []
         with _path() as path:
             for i, row in enumerate(rows_of(factors, levels, count)):

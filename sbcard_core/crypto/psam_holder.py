@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from apdu import instructions
 from apdu import psam as commands
 from apdu.channel import CardChannel, GetResponseChannel, exchange
-from sbcard_core.crypto.errors import HolderFailed, MacMismatch
+from sbcard_core.crypto.errors import HolderFailed, MacMismatch, unset
 from sbcard_core.crypto.holder import HolderBase, PurchaseOpening, PurchaseRequest, count_of, rows_of
 from sbcard_core.crypto.keys import KeyUsage
-from sbcard_core.crypto.rules import unset
 
 KEY_IDS: Mapping[KeyUsage, int] = {
     KeyUsage.RK_SSSE: commands.KEY_ID_RK_SSSE,
@@ -50,7 +49,7 @@ class PsamKeyHolder(HolderBase):
     def _key_id(self, usage: KeyUsage) -> int:
         found = self._key_ids.get(usage)
         if found is None:
-            raise unset(f"PSAM key number of {usage.value} is", "密钥标识", _STEP)
+            raise unset("psam_number", "密钥标识", _STEP, usage=usage.value)
         return found
 
     def terminal_number(self) -> bytes:

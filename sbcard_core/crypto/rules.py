@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sbcard_core.crypto.errors import AssumptionNotSet
+from sbcard_core.crypto.errors import unset
 from sbcard_core.crypto.keys import Cipher
 from sbcard_core.crypto.layout import Layout
+
+_STEP = "crypto.rules"
 
 
 class Sm4SessionRule(StrEnum):
@@ -57,8 +59,8 @@ class PurseRules:
         >>> PurseRules().need_load_tac()
         Traceback (most recent call last):
             ...
-        sbcard_core.crypto.errors.AssumptionNotSet: the fields of a load's TAC are not public and not set (交易验证码) \
-[crypto.rules]; set it in the card profile
+        sbcard_core.crypto.errors.AssumptionNotSet: the list of a load's TAC fields is not public and not set \
+(交易验证码) [crypto.rules]; set it in the card profile
     """
 
     sm4_session: Sm4SessionRule | None = None
@@ -70,37 +72,30 @@ class PurseRules:
     def need_load_tac(self) -> Layout:
         """The fields a load's TAC covers."""
         if self.load_tac is None:
-            raise unset("fields of a load's TAC are", "交易验证码")
+            raise unset("load_tac", "交易验证码", _STEP)
         return self.load_tac
 
     def need_sm4_mac(self) -> Sm4MacRule:
         """How an SM4 MAC becomes 4 bytes."""
         if self.sm4_mac is None:
-            raise unset("SM4 MAC rule of the purse is", "报文鉴别码")
+            raise unset("sm4_mac", "报文鉴别码", _STEP)
         return self.sm4_mac
 
     def need_sm4_tac(self) -> Sm4TacRule:
         """How an SM4 DTK gives a TAC."""
         if self.sm4_tac is None:
-            raise unset("SM4 TAC rule is", "交易验证码")
+            raise unset("sm4_tac", "交易验证码", _STEP)
         return self.sm4_tac
 
     def need_df04(self, command: Df04Command) -> int:
         """The instruction byte of a DF04 command."""
         found = self.df04_instructions.get(command)
         if found is None:
-            raise unset(f"instruction byte of DF04's {command.value} is", "医疗账户")
+            raise unset("df04", "医疗账户", _STEP, command=command.value)
         return found
 
 
 UNSET = PurseRules()
-
-
-def unset(what: str, term: str, step: str = "crypto.rules") -> AssumptionNotSet:
-    """The refusal of a rule that nobody has set."""
-    return AssumptionNotSet(
-        f"the {what} not public and not set", step=step, term=term, advice="set it in the card profile"
-    )
 
 
 def session_block(cipher: Cipher, data: bytes, rules: PurseRules) -> bytes:
@@ -108,7 +103,7 @@ def session_block(cipher: Cipher, data: bytes, rules: PurseRules) -> bytes:
     if cipher is Cipher.TDES:
         return data
     if cipher is not Cipher.SM4 or rules.sm4_session is None:
-        raise unset("SM4 session key rule is", "过程密钥")
+        raise unset("sm4_session", "过程密钥", _STEP)
     if rules.sm4_session is Sm4SessionRule.COMPLEMENT:
         return data + bytes(b ^ 0xFF for b in data)
     return data + b"\x80" + bytes(7)
