@@ -3,9 +3,9 @@
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.medical.bill import Bill, person_number
@@ -25,8 +25,7 @@ class SpansYears(InvalidValue):
     """The visit runs over two years, and the policy refuses that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A bill with its lines graded, its policy and the year and bucket it counts in."""
 
     bill: Bill
@@ -35,8 +34,7 @@ class Prepared:
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Assessed:
+class Assessed(NamedTuple):
     """A split and what it was made of."""
 
     prepared: Prepared
@@ -105,7 +103,7 @@ class Assessor:
         check(bill)
         if (number := person_number(bill.psn_no)) != bill.psn_no:
             bill = replace(bill, psn_no=number)
-        if unknown := bill.groups - self.book.groups:
+        if bill.groups and (unknown := bill.groups - self.book.groups):
             names, known = ", ".join(sorted(unknown)), ", ".join(sorted(self.book.groups))
             fault = at_field("medical.bill.group_unknown", "groups", found=names, allowed=known)
             raise NotCovered(fault, step="Bill", term="人员身份")

@@ -1,11 +1,10 @@
 """The rules of a bill and of the messages about it: what is wrong, by field and line, in the catalogue's sentences."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter, le
-from sys import maxsize
 from typing import Final
 
 from sbcard_core.errors import InvalidValue
@@ -13,7 +12,7 @@ from sbcard_core.ledger import is_id, is_timestamp
 from sbcard_core.ledger.transfers import is_storable
 from sbcard_core.medical.bill import Bill, PursePayment, is_msgid
 from sbcard_core.medical.catalogue import Charge
-from sbcard_core.medical.lines import FeeLine, number_faults
+from sbcard_core.medical.lines import FeeLine, number_fault
 from sbcard_core.medical.visit import VisitKind
 from sbcard_core.messages import Message, message
 
@@ -56,7 +55,8 @@ _TEXTS: Final = (
     *("mdtrtarea_admvs", "remote", "setl_optins", "personal_account", "family_account"),
 )
 _ALL_TEXTS: Final = attrgetter(*_TEXTS)
-_MOST: Final = tuple(_LONGEST.get(field, maxsize) for field in _TEXTS)
+_LIMITED: Final = attrgetter(*_LONGEST)
+_MOST: Final = tuple(_LONGEST.values())
 _NUMBER: Final = re.compile(r"\d{15}")
 
 
@@ -69,7 +69,8 @@ def check(bill: object) -> Bill:
     if not isinstance(bill, Bill):
         raise InvalidValue(message("medical.bill.type", found=shown(bill)), step="Bill", term="结算请求")
     for rule in BILL_RULES:
-        for fault in rule(bill):
+        fault = rule(bill)
+        if fault is not None:
             raise InvalidValue(fault, step="Bill", term="结算请求")
     return bill
 
@@ -94,120 +95,129 @@ def at_field(code: str, field: str, **parameters: object) -> Message:
     return message(code, field=field, term=TERMS[field], **parameters)
 
 
-def _texts(bill: Bill) -> Iterator[Message]:
+def _texts(bill: Bill) -> Message | None:
     values = _ALL_TEXTS(bill)
-    if set(map(type, values)) == {str} and is_storable("".join(values)) and all(map(le, map(len, values), _MOST)):
-        return  # as nearly always; else each by itself
-    for field, value, most in zip(_TEXTS, values, _MOST, strict=True):
+    try:
+        is_good = is_storable("".join(values)) and all(map(le, map(len, _LIMITED(bill)), _MOST))
+    except TypeError:  # a value that is no text
+        is_good = False
+    if is_good:  # as nearly always; else each by itself
+        return None
+    for field, value in zip(_TEXTS, values, strict=True):
         if not isinstance(value, str):
             found = type(value).__name__ if field == "psn_no" else shown(value)
-            yield at_field("medical.bill.text", field, found=found)
-        elif not is_storable(value):
-            yield at_field("medical.bill.characters", field)
-        elif len(value) > most:
-            yield at_field("medical.bill.length", field, most=most)
+            return at_field("medical.bill.text", field, found=found)
+        if not is_storable(value):
+            return at_field("medical.bill.characters", field)
+        if len(value) > _LONGEST.get(field, len(value)):
+            return at_field("medical.bill.length", field, most=_LONGEST[field])
+    return None
 
 
-def _types(bill: Bill) -> Iterator[Message]:
+def _types(bill: Bill) -> Message | None:
     groups: object = bill.groups
     if not isinstance(bill.kind, str):  # one that no table has is not covered
-        yield at_field("medical.bill.kind", "kind", allowed=", ".join(VisitKind))
-    if not (isinstance(groups, frozenset) and all(isinstance(group, str) for group in groups)):
-        yield at_field("medical.bill.groups", "groups")
-    elif not is_storable("".join(groups)):
-        yield at_field("medical.bill.characters", "groups")
+        return at_field("medical.bill.kind", "kind", allowed=", ".join(VisitKind))
+    if not isinstance(groups, frozenset) or (groups and not all(isinstance(group, str) for group in groups)):
+        return at_field("medical.bill.groups", "groups")
+    if groups and not is_storable("".join(groups)):
+        return at_field("medical.bill.characters", "groups")
     if type(bill.use_account) is not bool:
-        yield at_field("medical.bill.flag", "use_account")
+        return at_field("medical.bill.flag", "use_account")
     if bill.medfee_sumamt is not None and type(bill.medfee_sumamt) is not int:
-        yield at_field("medical.bill.fen", "medfee_sumamt", found=shown(bill.medfee_sumamt))
+        return at_field("medical.bill.fen", "medfee_sumamt", found=shown(bill.medfee_sumamt))
+    return None
 
 
-def _numbers(bill: Bill) -> Iterator[Message]:
+def _numbers(bill: Bill) -> Message | None:
     if not is_msgid(bill.msgid):
-        yield at_field("medical.bill.msgid", "msgid")
+        return at_field("medical.bill.msgid", "msgid")
     if not is_id(bill.psn_no):
-        yield at_field("medical.bill.id", "psn_no")
-    yield from moment_faults(bill.at)
+        return at_field("medical.bill.id", "psn_no")
+    return _moment(bill.at)
 
 
-def _places(bill: Bill) -> Iterator[Message]:
+def _places(bill: Bill) -> Message | None:
     """A category of remote treatment is given exactly where the place of treatment is another."""
     elsewhere = bill.mdtrtarea_admvs not in ("", bill.insuplc_admdvs)
-    if bill.remote and not elsewhere:
-        yield at_field("medical.bill.remote_at_home", "remote")
-    if elsewhere and not bill.remote:
-        yield at_field("medical.bill.remote_missing", "remote")
+    if elsewhere == bool(bill.remote):
+        return None
+    return at_field("medical.bill.remote_missing" if elsewhere else "medical.bill.remote_at_home", "remote")
 
 
-def _days(bill: Bill) -> Iterator[Message]:
+def _days(bill: Bill) -> Message | None:
     """A visit ends after it begins, and not after its settlement; days that are not given are that of ``at``."""
     if not (bill.begins or bill.ends):
-        return
+        return None
     for field, day in (("begins", bill.begins), ("ends", bill.ends)):
         if day and not is_timestamp(f"{day}T00:00:00"):
-            yield at_field("medical.bill.day", field, found=shown(day))
+            return at_field("medical.bill.day", field, found=shown(day))
     if bill.last_day < bill.first_day:
-        yield message("medical.bill.ends_first", found=shown(bill.last_day), other=shown(bill.first_day))
+        return message("medical.bill.ends_first", found=shown(bill.last_day), other=shown(bill.first_day))
     if bill.last_day > bill.at[:10]:
-        yield message("medical.bill.ends_late", found=shown(bill.last_day), other=shown(bill.at))
+        return message("medical.bill.ends_late", found=shown(bill.last_day), other=shown(bill.at))
+    return None
 
 
-def _purse(bill: Bill) -> Iterator[Message]:
+def _purse(bill: Bill) -> Message | None:
     purse: object = bill.purse
     if purse is None:
-        return
+        return None
     if not isinstance(purse, PursePayment):
-        yield at_field("medical.bill.purse", "purse", found=shown(purse))
-        return
+        return at_field("medical.bill.purse", "purse", found=shown(purse))
     balance, paid = purse.balance_fen, purse.paid_fen
     if type(purse.terminal_no) is not str or type(purse.terminal_txn_no) is not int or not is_id(purse.transfer_id):
-        yield at_field("medical.bill.purse_number", "purse")
+        return at_field("medical.bill.purse_number", "purse")
     if type(balance) is not int or balance < 0:
-        yield at_field("medical.bill.purse_balance", "purse", found=shown(balance))
-    elif paid is not None and (type(paid) is not int or not 0 <= paid <= balance):
-        yield at_field("medical.bill.purse_paid", "purse", found=shown(paid))
+        return at_field("medical.bill.purse_balance", "purse", found=shown(balance))
+    if paid is not None and (type(paid) is not int or not 0 <= paid <= balance):
+        return at_field("medical.bill.purse_paid", "purse", found=shown(paid))
+    return None
 
 
-def _lines(bill: Bill) -> Iterator[Message]:
+def _lines(bill: Bill) -> Message | None:
     lines: object = bill.lines
     if not isinstance(lines, tuple):
-        yield at_field("medical.bill.lines", "lines", found=shown(lines))
-        return
+        return at_field("medical.bill.lines", "lines", found=shown(lines))
     if not 0 < len(lines) <= LINES_MAX:
-        yield at_field("medical.bill.lines_count", "lines", found=len(lines), most=LINES_MAX)
+        return at_field("medical.bill.lines_count", "lines", found=len(lines), most=LINES_MAX)
+    if set(map(type, lines)) == {FeeLine}:  # which check themselves when they are made
+        return None
     for place, line in enumerate(lines, start=1):
         if isinstance(line, Charge):
-            yield from _charge(place, line, bill)
-        elif not isinstance(line, FeeLine):  # which checks itself when it is made
-            yield message("medical.line.type", line=place, found=shown(line))
+            if fault := _charge(place, line, bill):
+                return fault
+        elif not isinstance(line, FeeLine):
+            return message("medical.line.type", line=place, found=shown(line))
+    return None
 
 
-def _charge(place: int, line: Charge, bill: Bill) -> Iterator[Message]:
+def _charge(place: int, line: Charge, bill: Bill) -> Message | None:
     code: object = line.code
     if not isinstance(code, str):
-        yield message("medical.line.code", line=place, found=shown(code))
-    for fault in number_faults(line.det_item_fee_sumamt, {"pric": line.pric, "cnt": line.cnt}):
-        yield message("medical.line.number", line=place, fault=fault)
+        return message("medical.line.code", line=place, found=shown(code))
+    if fault := number_fault(line.det_item_fee_sumamt, {"pric": line.pric, "cnt": line.cnt}):
+        return message("medical.line.number", line=place, fault=fault)
     on: object = line.on
     if on is None:
-        return
+        return None
     first, last = bill.first_day, bill.last_day
     if not isinstance(on, date) or isinstance(on, datetime):
-        yield message("medical.line.day", line=place, found=shown(on))
-    elif not first <= on.isoformat() <= last:
-        yield message("medical.line.day_outside", line=place, found=on.isoformat(), first=first, last=last)
+        return message("medical.line.day", line=place, found=shown(on))
+    if not first <= on.isoformat() <= last:
+        return message("medical.line.day_outside", line=place, found=on.isoformat(), first=first, last=last)
+    return None
 
 
-BILL_RULES: Final[tuple[Callable[[Bill], Iterator[Message]], ...]] = (
+BILL_RULES: Final[tuple[Callable[[Bill], Message | None], ...]] = (
     *(_texts, _types, _numbers, _places, _days, _purse, _lines),
 )
 """Every rule of a bill's shape, types first: a later rule reads only what the earlier ones have checked."""
 
 
-def moment_faults(at: object, field: str = "at") -> Iterator[Message]:
+def _moment(at: object) -> Message | None:
     """What is wrong with a business time."""
-    if not (isinstance(at, str) and is_timestamp(at)):
-        yield at_field("medical.bill.moment", field, found=shown(at))
+    return None if isinstance(at, str) and is_timestamp(at) else at_field("medical.bill.moment", "at", found=shown(at))
 
 
 def message_fault(numbers: Mapping[str, object], at: object, earliest: str = "") -> Message | None:
@@ -215,7 +225,7 @@ def message_fault(numbers: Mapping[str, object], at: object, earliest: str = "")
     for field, number in numbers.items():
         if not is_msgid(number):
             return at_field("medical.bill.msgid", field)
-    for fault in moment_faults(at):
+    if fault := _moment(at):
         return fault
     if earliest and str(at) < earliest:
         return at_field("medical.message.earlier", "at", found=str(at), other=earliest)

@@ -4,7 +4,8 @@ Field names are those of the national interface (as public vendor code shows
 them); the order of the cuts is general practice, assumed.
 """
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
@@ -93,24 +94,22 @@ class FeeLine:
             and (self.pric_uplmt_amt is None or self.pric > 0)
         )
         if not good:
-            raise InvalidValue(
-                message("medical.line.wrong", fault=next(self._faults())), step="FeeLine", term="费用明细"
-            )
+            raise InvalidValue(message("medical.line.wrong", fault=self._fault()), step="FeeLine", term="费用明细")
 
-    def _faults(self) -> Iterator[Message]:
+    def _fault(self) -> Message:
         item: object = self.item
         if not (type(item) is str and item.isprintable() and len(item) <= ITEM_MAX):
-            yield message("medical.line.item", most=ITEM_MAX)
+            return message("medical.line.item", most=ITEM_MAX)
         if type(self.grade) is not Grade:
-            yield message("medical.line.grade")
+            return message("medical.line.grade")
         numbers = {"pric": self.pric, "cnt": self.cnt}
         if self.pric_uplmt_amt is not None:
             numbers["pric_uplmt_amt"] = self.pric_uplmt_amt
-        yield from number_faults(self.det_item_fee_sumamt, numbers)
+        if fault := number_fault(self.det_item_fee_sumamt, numbers):
+            return fault
         if type(self.selfpay_prop_bp) is not int or not 0 <= self.selfpay_prop_bp <= ALL_BP:
-            yield message("medical.line.share", most=ALL_BP)
-        if self.pric_uplmt_amt is not None and not self.pric:
-            yield message("medical.line.no_price")
+            return message("medical.line.share", most=ALL_BP)
+        return message("medical.line.no_price")
 
     def cut(self) -> "LineParts":
         """Cut the charge into its four parts, which add up to it."""
@@ -211,28 +210,32 @@ def exact(number: Fraction) -> Decimal:
     return Decimal(f"{whole}E-{places}") if places else Decimal(whole)
 
 
-def number_faults(fen: object, numbers: Mapping[str, object]) -> Iterator[Message]:
-    """What is wrong with a line's charge and its numbers, by field.
+def number_fault(fen: object, numbers: Mapping[str, object]) -> Message | None:
+    """The first thing wrong with a line's charge and its numbers, by field.
 
     Example:
-        >>> list(map(str, number_faults(1, {"pric": 5, "cnt": Decimal(1)})))
-        ["pric (单价) must be a Decimal, such as Decimal('1.5'), not int"]
+        >>> str(number_fault(1, {"pric": 5, "cnt": Decimal(1)}))
+        "pric (单价) must be a Decimal, such as Decimal('1.5'), not int"
     """
     charge = {"field": "det_item_fee_sumamt", "term": "金额"}
     if type(fen) is not int:
-        yield message("medical.bill.fen", **charge, found=type(fen).__name__)
-    elif not 0 <= fen <= FEN_MAX:
-        yield message("medical.line.negative" if fen < 0 else "medical.line.too_large", **charge, found=fen)
-    for name, number in numbers.items():
-        field = {"field": name, "term": _TERMS[name]}
-        if type(number) is not Decimal:
-            yield message("medical.line.decimal", **field, found=type(number).__name__)
-        elif not number.is_finite() or number > FEN_MAX:
-            yield message("medical.line.too_large", **field, found=number)
-        elif number < 0:
-            yield message("medical.line.negative", **field, found=number)
-        elif int(number.as_tuple().exponent) < -DECIMALS_MAX:
-            yield message("medical.line.decimals", **field, most=DECIMALS_MAX)
+        return message("medical.bill.fen", **charge, found=type(fen).__name__)
+    if not 0 <= fen <= FEN_MAX:
+        return message("medical.line.negative" if fen < 0 else "medical.line.too_large", **charge, found=fen)
+    return next(filter(None, itertools.starmap(_decimal_fault, numbers.items())), None)
+
+
+def _decimal_fault(name: str, number: object) -> Message | None:
+    field = {"field": name, "term": _TERMS[name]}
+    if type(number) is not Decimal:
+        return message("medical.line.decimal", **field, found=type(number).__name__)
+    if not number.is_finite() or number > FEN_MAX:
+        return message("medical.line.too_large", **field, found=number)
+    if number < 0:
+        return message("medical.line.negative", **field, found=number)
+    if int(number.as_tuple().exponent) < -DECIMALS_MAX:
+        return message("medical.line.decimals", **field, most=DECIMALS_MAX)
+    return None
 
 
 class LineParts(NamedTuple):
