@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,8 @@ class FileJournal:
 
     The file holds account numbers, so it is made with mode 600: keep it where the terminal keeps its other secrets. A
     last line that was cut off by a power failure is not read, and the next entry takes its place: what it announced had
-    not been done yet. Several programs may write one file, where the file system has locks.
+    not been done yet. One that is whole counts, also if an editor took its end away. Several programs may write one
+    file, where the file system has locks.
 
     Raises:
         ReaderError: a line before the last is no entry; the message names it and repeats nothing of it.
@@ -52,6 +54,7 @@ class FileJournal:
         self._path = path
         self._entries: dict[int, Entry] = {}
         self._size = self._lines = 0
+        self._is_ended = True
         self._others = set[int]()  # trace numbers read since the last entry of this program
         self._read_on()
         self._others.clear()
@@ -72,7 +75,7 @@ class FileJournal:
                 what = message("readers.journal.taken", file=self._path.name, trace_no=entry.request.trace_no)
                 raise ReaderError(what, step="online", term="跟踪号")
             file.truncate(self._size)
-            file.write(line)
+            file.write(line if self._is_ended else b"\n" + line)
             file.flush()
             os.fsync(file.fileno())
             self._read_on()
@@ -90,19 +93,24 @@ class FileJournal:
             self._entries.clear()
             self._others.clear()
             self._size = self._lines = 0
+            self._is_ended = True
         if size == self._size:
             return
         with self._path.open("rb") as file:
             file.seek(self._size)
-            whole, end, _ = file.read().rpartition(b"\n")
-        lines = whole.split(b"\n") if end else []
-        for number, line in enumerate(lines, self._lines + 1):
-            if line:
-                entry = self._entry(line, number)
-                _keep(self._entries, entry)
-                self._others.add(entry.request.trace_no)
+            *lines, last = file.read().split(b"\n")
+        found = [self._entry(line, number) for number, line in enumerate(lines, self._lines + 1) if line]
         self._lines += len(lines)
-        self._size += len(whole + end)
+        self._size += sum(map(len, lines)) + len(lines)
+        self._is_ended = self._is_ended or bool(lines)
+        with suppress(ReaderError):  # cut off: what it announced had not been done yet
+            if last:
+                found.append(self._entry(last, self._lines + 1))
+                self._size += len(last)
+                self._is_ended = False
+        for entry in found:
+            _keep(self._entries, entry)
+            self._others.add(entry.request.trace_no)
 
     def _is_taken(self, request: BankRequest) -> bool:
         number = request.trace_no

@@ -61,7 +61,7 @@ class TestJournal:
         for cut in range(len(whole)):
             path.write_bytes(whole[:cut])
             journal = FileJournal(path)
-            assert len(journal.entries()) == (1 if whole[:cut].count(b"\n") else 0)
+            assert len(journal.entries()) == (1 if whole[: cut + 1].count(b"\n") else 0)
             journal.write(done)
             assert FileJournal(path).entries()[0].state is State.DONE
         assert lines == 3
@@ -205,6 +205,46 @@ class TestJournal:
         assert path.read_bytes() == whole + whole[:40]
         journal.write(done)
         assert path.read_bytes() == whole + whole
+
+    def test_a_last_line_that_lost_only_its_end_is_an_entry(self, tmp_path: Path) -> None:
+        """An editor or a copy took the line feed away: the transaction stays, and the next one has its own line."""
+        path = tmp_path / "a.jsonl"
+        entries = [
+            Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT, 100), State.STARTED)
+            for number in (1, 2, 3, 4)
+        ]
+        journal = FileJournal(path)
+        for entry in entries[:2]:
+            journal.write(entry)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        again, other = FileJournal(path), FileJournal(path)
+        assert again.entries() == entries[:2]
+        again.write(entries[2])
+        assert path.read_bytes().startswith(whole)
+        assert other.entries() == again.entries() == FileJournal(path).entries() == entries[:3]
+        with path.open("ab") as file:
+            file.write(b"hello\n")
+        for one in (again, other):
+            with pytest.raises(ReaderError, match="line 4 of"):
+                one.entries()
+
+    def test_what_a_file_system_fills_up_behind_the_last_line_is_replaced(self, tmp_path: Path) -> None:
+        """After a power failure a file may be longer than what was written, and the rest reads as zeros."""
+        path = tmp_path / "a.jsonl"
+        one, two = (
+            Entry(BankRequest(Kind.WITHDRAWAL, "430100000001", number, AT, ACCOUNT, 100), State.STARTED)
+            for number in (1, 2)
+        )
+        FileJournal(path).write(one)
+        whole = path.read_bytes()
+        for tail in (bytes(700), whole[:30] + bytes(9), bytes(1)):
+            path.write_bytes(whole + tail)
+            journal = FileJournal(path)
+            assert journal.entries() == [one]
+            journal.write(two)
+            assert FileJournal(path).entries() == [one, two]
+            assert path.read_bytes().count(b"\0") == 0
 
     def test_a_file_that_was_replaced_is_read_anew(self, tmp_path: Path) -> None:
         path = tmp_path / "a.jsonl"
