@@ -32,6 +32,8 @@ from sbcard_core.errors import InvalidValue
 from sbcard_core.messages import message
 
 _COMPUTED = frozenset({AlgorithmId.TDES, AlgorithmId.SM4})
+WRONG_LENGTH = 0x6700
+"""Also where Le is: such a command is sent once more without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class SessionCore(ABC):
             UnexpectedStatus: the card has none.
         """
         name = self.profile.environment
-        fci = self._send(self._selecting(name), f"select {name}", advice="check that it is a social security card")
+        fci = self._selected(name, advice="check that it is a social security card")
         self.algorithm_id = algorithm_of_fci(fci)
         self._arrived(name)
 
@@ -123,8 +125,16 @@ class SessionCore(ABC):
         if directory == self.profile.environment:
             self.select_environment()
             return
-        self._send(self._selecting(directory), f"select {directory}")
+        self._selected(directory)
         self._arrived(directory)
+
+    def _selected(self, name: str, *, advice: str = "") -> bytes:
+        """What SELECT brings; some cards want it without Le."""
+        command = self._selecting(name)
+        answer = self.link.exchange(command)
+        if answer.sw.value == WRONG_LENGTH:
+            answer = self.link.exchange(command.replace(ne=0))
+        return answer.require(f"select {name}", advice=advice)
 
     def _selecting(self, name: str) -> CommandAPDU:
         """SELECT with Le = 00: over T=1 the file control information, which names the algorithm, must be asked for."""

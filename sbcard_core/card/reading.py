@@ -24,7 +24,7 @@ from apdu.command import CommandAPDU
 from apdu.errors import UnexpectedStatus
 from apdu.response import ResponseAPDU
 from sbcard_core.card.basic import DRIVER_FIELDS, FIELDS, CardBasic
-from sbcard_core.card.core import Detected, SessionCore
+from sbcard_core.card.core import WRONG_LENGTH, Detected, SessionCore
 from sbcard_core.card.errors import CardDiffers, ProfileRefused, RecordMalformed
 from sbcard_core.card.files import FileDecl, RecordDecl, Structure, decode_record, raw_value
 from sbcard_core.card.identification import parse_code
@@ -37,7 +37,6 @@ from sbcard_core.messages import message
 
 _NOT_FOUND = 0x6A83
 _NOT_ALLOWED = 0x6982
-_WRONG_LENGTH = 0x6700
 _BEHIND = 0x6B00
 _END_REACHED = 0x6282
 """Warning: the file or record ended before Le; the data are whole (ISO/IEC 7816-4:2013 table 6)."""
@@ -268,7 +267,7 @@ class Reading(SessionCore):
         if kept is not None:
             return kept
         answer = self._ask(file, record, record.size if record.length else 0)
-        if answer.sw.value == _WRONG_LENGTH:
+        if answer.sw.value == WRONG_LENGTH:
             answer = self._ask(file, record, 0)
         if answer.sw.value in _NO_SHORT_IDENTIFIER and self._reading.by_sfi and not self._sfi_works:
             self._reading = self._reading.with_select

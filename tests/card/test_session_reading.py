@@ -137,6 +137,27 @@ class NoShortIdentifiers:
         return self.sw if command[1] in (0xB2, 0xDC) and command[3] >> 3 else self.card.transmit(command)
 
 
+class WithoutLe:
+    """A card that takes Le behind the data of a SELECT for a wrong length."""
+
+    def __init__(self, card: VirtualCard) -> None:
+        self.card, self.atr, self.refused = card, card.atr, 0
+
+    def transmit(self, command: bytes) -> bytes:
+        if command[1] == 0xA4 and len(command) == 6 + command[4]:
+            self.refused += 1
+            return b"\x67\x00"
+        return bytes(self.card.transmit(command))
+
+
+def test_a_card_that_wants_select_without_le_gets_it_so() -> None:
+    channel = WithoutLe(make_card())
+    session = open_session(channel, holder=make_holder())
+    assert (session.read_basic().name, session.algorithm_id, channel.refused) == (NAME, 1, 1)
+    session.select("DF01")
+    assert channel.refused == 2
+
+
 @pytest.mark.parametrize("sw", ["6986", "6A86", "6B00", "6A82", "6A81"])
 def test_a_card_without_short_identifiers_is_served_by_selecting(sw: str) -> None:
     session = open_session(NoShortIdentifiers(make_card(), sw), holder=make_holder())

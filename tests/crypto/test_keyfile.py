@@ -398,6 +398,20 @@ def test_an_aes_key_has_its_check_value_by_encryption_and_by_cmac(material: byte
             check_kcv(SecretKey(material, KeyUsage.ENC, Cipher.SM4), by_cmac)
 
 
+@pytest.mark.parametrize(
+    ("component", "value"),
+    [
+        ("027576E507A7CB3BFB320D0740BADC51", "E34191"), ("616E32A8F7CB046120A7B5831007A273", "260525"),
+        ("191A547C0B3B045EAB8C3E5192D015DC", "39E99C"),
+    ],
+)  # fmt: skip
+def test_check_values_as_a_simulated_security_module_prints_them(component: str, value: str) -> None:
+    """Three key components out of a public guide."""
+    key = SecretKey(bytes.fromhex(component), KeyUsage.TRANSPORT)
+    check_kcv(key, f"{value[:4]} {value[4:]}")
+    assert check_value(key) == value
+
+
 def test_published_check_values_of_the_aes_key_of_zeros() -> None:
     """By CMAC as public payment documentation prints it, by encryption as everywhere."""
     key = SecretKey(bytes(16), KeyUsage.MAC, Cipher.AES)
