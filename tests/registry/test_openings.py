@@ -300,17 +300,6 @@ def test_a_late_answer_to_a_withdrawn_line_counts_unless_its_person_was_sent_aga
     assert len(opened) == len(set(opened))
 
 
-def test_everything_is_sent_bank_by_bank_and_city_by_city(world: ModuleType, store: Store, tmp_path: Path) -> None:
-    """Two banks, two cities each, delivered in another order."""
-    places = [("402", "430202"), ("103", "430202"), ("402", "430102"), ("103", "430102")]
-    for n, (bank, county) in enumerate(places):
-        enrolment.enrol(store, [world.batch(tmp_path, [n], f"{n}.csv", bank=bank, county=county)])
-    paths = Openings(store).dispatch_all(SENT, through=SENT, out_dir=tmp_path)
-    assert [path.stem.removeprefix("OPENREQ_")[:9] for path in paths] == [
-        *("103430100", "103430200", "402430100", "402430200")
-    ]
-
-
 def test_an_old_refusal_repeated_after_its_person_was_sent_again_is_no_news(
     world: ModuleType, store: Store, tmp_path: Path
 ) -> None:
