@@ -24,6 +24,7 @@ from sbcard_core.clearing.suspense import (
     leave_suspense,
     merchant_account,
     verdicts,
+    verdicts_many,
 )
 from sbcard_core.clearing.verdict import ClearingStatus
 
@@ -56,6 +57,7 @@ __all__ = [
     "reconcile",
     "record_differences",
     "verdicts",
+    "verdicts_many",
     "write_journal",
     "write_statement",
 ]

@@ -40,7 +40,7 @@ _LINE: Final = re.compile(
     rb"([0-9]{1,3}),([0-9]{14}),([0-9]{1,3}),([0-9]{1,3}),([0-9A-Fa-f]{8})"
 )
 _BLANK: Final = b" \t\x1a"
-"""What old programs leave behind the last line holds no record."""
+"""What old programs leave behind the last line."""
 _AMOUNT_COLUMN: Final = COLUMNS.index("amount_fen")
 _AMOUNT_MAX_FEN: Final = 0xFFFFFFFF  # 4 bytes on the card
 _TXN_MAX: Final = 0xFFFFFFFF
@@ -146,7 +146,9 @@ def digest(path: Path) -> str:
 
 
 def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
-    """Read a journal line by line; an unreadable line is reported in its place, only blank ones are passed over.
+    """Read a journal line by line; an unreadable line is reported in its place, never skipped.
+
+    Blank lines behind the last record are none.
 
     Raises:
         JournalRefused: the first line is not the header.
@@ -155,9 +157,12 @@ def read_journal(path: Path) -> Iterator[Purchase | Unreadable]:
         if file.readline(LINE_MAX_BYTES).rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf") != HEADER.encode():
             found = message("clearing.header", file=path.name)
             raise JournalRefused(found, step="clearing.read_journal", term="终端流水文件")
+        behind = 2  # the line behind the last one that is not blank
         for number, line in enumerate(_lines(file.readline), start=2):
             if line.strip(_BLANK):
+                yield from (Unreadable(blank, 0) for blank in range(behind, number))
                 yield parse_line(line, number)
+                behind = number + 1
 
 
 def _lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:

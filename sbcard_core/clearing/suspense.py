@@ -28,6 +28,8 @@ REASON_MAX: Final = 200
 _GENUINE: Final = frozenset({ClearingStatus.DUPLICATE, ClearingStatus.NOT_ELIGIBLE, ClearingStatus.DATED_LATER})
 """Of records that their card made."""
 _HELD: Final = schema.clearing_suspense.c
+_VERDICT: Final = schema.clearing_verdict.c
+_SAID: Final = (_VERDICT.status, _VERDICT.decided_on, _VERDICT.reason)
 _RECORD: Final = ("source", "line", "card_no", "offline_no", "amount_fen", "at")
 _SLOT: Final = ("terminal_no", "terminal_txn_no")
 
@@ -129,14 +131,24 @@ def held(store: Store, source: str | None = None) -> list[Held]:
 
 def verdicts(store: Store, source: str, line: int) -> list[LineVerdict]:
     """Every verdict on a line that was not cleared at once."""
-    found = schema.clearing_verdict.c
-    query = sa.select(found.status, found.decided_on, found.reason).order_by(found.number)
+    return verdicts_many(store, [(source, line)])[source, line]
+
+
+def verdicts_many(store: Store, lines: Iterable[tuple[str, int]]) -> dict[tuple[str, int], list[LineVerdict]]:
+    """:func:`verdicts` of many lines, by source and line; none where there is no such line."""
+    found: dict[tuple[str, int], list[LineVerdict]] = {line: [] for line in lines}
     with store.begin() as connection:
-        rows = connection.execute(query.where(found.source == source, found.line == line)).all()
-    return [
-        LineVerdict(ClearingStatus(status), date.fromisoformat(on) if on else None, reason)
-        for status, on, reason in rows
-    ]
+        query = _verdicts_of(connection, found, _VERDICT.source, _VERDICT.line, *_SAID).order_by(_VERDICT.number)
+        for source, line, status, on, reason in connection.execute(query):
+            day = date.fromisoformat(on) if on else None
+            found[source, line].append(LineVerdict(ClearingStatus(status), day, reason))
+    return found
+
+
+def _verdicts_of(connection: sa.Connection, lines: Iterable[tuple[str, int]], *columns: Any) -> "sa.Select[Any]":
+    wanted = rows_as_table(connection, (_VERDICT.source, _VERDICT.line), lines)
+    same = sa.and_(_VERDICT.source == wanted.c.source, _VERDICT.line == wanted.c.line)
+    return sa.select(*columns).join_from(wanted, schema.clearing_verdict, same)
 
 
 def act_of(way: Exit, lines: Sequence[Held], reason: str, *, on: date) -> Act:
@@ -257,14 +269,14 @@ def _transfer(way: Exit, one: Held, on: date, *, is_renumbered: bool) -> Transfe
 
 def _keep(connection: sa.Connection, lines: Sequence[Held], way: Exit, reason: str, on: date) -> None:
     state = SuspenseState.RELEASED if way is Exit.RELEASE else SuspenseState.RETURNED
-    rows = [(int(state), one.source, one.line) for one in lines]
-    update_many(connection, schema.clearing_suspense, ("state",), ("source", "line"), rows)
-    verdict = schema.clearing_verdict.c
-    for one in lines:
-        number = sa.select(sa.func.max(verdict.number)).where(verdict.source == one.source, verdict.line == one.line)
-        count = connection.execute(number).scalar_one()
-        values = (one.source, one.line, count + 1, int(one.status), on.isoformat(), f"{way}: {reason}")
-        insert_many(connection, schema.clearing_verdict, tuple(c.name for c in verdict), [values])
+    states = [(int(state), one.source, one.line) for one in lines]
+    update_many(connection, schema.clearing_suspense, ("state",), ("source", "line"), states)
+    key = (_VERDICT.source, _VERDICT.line)
+    query = _verdicts_of(connection, {(one.source, one.line) for one in lines}, *key, sa.func.max(_VERDICT.number))
+    last = {(row[0], row[1]): row[2] for row in connection.execute(query.group_by(*key))}
+    said = (on.isoformat(), f"{way}: {reason}")
+    rows = [(one.source, one.line, last[one.source, one.line] + 1, int(one.status), *said) for one in lines]
+    insert_many(connection, schema.clearing_verdict, tuple(c.name for c in _VERDICT), rows)
 
 
 def _store_paid(connection: sa.Connection, lines: Iterable[Any]) -> None:

@@ -117,7 +117,7 @@ def held(
 
     with backend(db) as found:
         there = clearing.held(found.store, source)
-        past = [clearing.verdicts(found.store, one.source, one.line) for one in there]
+        past = clearing.verdicts_many(found.store, [(one.source, one.line) for one in there]).values()
         lines = [
             f"{one.source}\t{one.line}\t{one.terminal_no or '-'} {one.terminal_txn_no}\t{one.at}\t{one.card_no}\t"
             f"{yuan(one.amount_fen)} 元\t{one.status.message.zh}" + (f" ({len(verdicts)})" if len(verdicts) > 1 else "")
