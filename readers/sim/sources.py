@@ -28,7 +28,7 @@ from readers.sim.desk import Desk
 from readers.sim.psam import VirtualPSAM
 from readers.sim.settings import DEFAULT, SimSettings
 from sbcard_core.errors import InvalidValue
-from sbcard_core.files import open_text, read_text
+from sbcard_core.files import open_text, read_input
 from sbcard_core.messages import message
 
 Random = Callable[[int], bytes]
@@ -81,7 +81,7 @@ def device(
         case "psam":
             return _psam(_options(query, PSAM), psam_keys, rng, settings)
     keys = _options(query, {"keys": ""})["keys"]
-    transport = _keys(keys).get("TRANSPORT", b"") if keys else transport_key
+    transport = read_keys(keys).get("TRANSPORT", b"") if keys else transport_key
     if len(transport) != 16:
         raise ReaderNotFound(message("readers.sim.transport"), step=_STEP, term="传输密钥")
     line = _order(Path(name), which or "1")
@@ -155,9 +155,8 @@ def _psam(
 
         stock = CardStock.made_up(0, seed=_whole(options, "stock"), city=options["city"])
         return stock.psam(_whole(options, "number"), settings=settings)
-    roots = (
-        {name: key for name, key in _keys(options["keys"]).items() if name != "TRANSPORT"} if options["keys"] else keys
-    )
+    named = read_keys(options["keys"]) if options["keys"] else keys or {}
+    roots = {name: key for name, key in named.items() if name != "TRANSPORT"}
     if not roots:
         raise ReaderNotFound(message("readers.sim.psam_keys"), step=_STEP, term="主密钥")
     try:
@@ -167,14 +166,27 @@ def _psam(
     return VirtualPSAM(roots, terminal, rng=rng, settings=settings)
 
 
-def _keys(path: str) -> dict[str, bytes]:
+def read_keys(path: str | Path) -> dict[str, bytes]:
+    """Keys by name out of a JSON file of 16-byte keys in hex.
+
+    Raises:
+        ReaderNotFound: no such file.
+        InvalidValue: it is another file; the error keeps nothing of it.
+    """
     try:
-        found = json.loads(read_text(Path(path)))
-        return {name: bytes.fromhex(value) for name, value in found.items()}
+        found = _keys_of(read_input(Path(path)))
     except OSError:
         raise ReaderNotFound(message("readers.sim.file", file=path), step=_STEP, term="密钥") from None
+    if found is None:  # raised here, where no error of a parser is at hand: it would keep the file's text
+        raise InvalidValue(message("readers.sim.key_file"), step=_STEP, term="密钥")
+    return found
+
+
+def _keys_of(raw: bytes) -> dict[str, bytes] | None:
+    try:
+        return {name: bytes.fromhex(value) for name, value in json.loads(raw.decode("utf-8-sig")).items()}
     except (ValueError, AttributeError, TypeError):
-        raise InvalidValue(message("readers.sim.key_file"), step=_STEP, term="密钥") from None
+        return None
 
 
 def _order(path: Path, which: str) -> dict[str, Any]:

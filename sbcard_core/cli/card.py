@@ -13,7 +13,7 @@ import typer
 
 from sbcard_core.cli.say import refuse, say, say_json
 from sbcard_core.errors import InvalidValue, SBCardError
-from sbcard_core.files import new_text, read_text
+from sbcard_core.files import new_text
 from sbcard_core.messages import message
 
 card_app = typer.Typer(
@@ -60,21 +60,13 @@ def _simulated(url: str, keys: Path | None, seed: int) -> dict[str, Any]:
     if not url.startswith("sim:"):
         return {}
     if keys is not None:
-        found = _keys_of(read_text(keys))
-        if found is None:  # raised here, where no error of a parser is at hand: it would keep the file's text
-            raise InvalidValue("a key file is a JSON object of keys in hex", step="sim", term="密钥")
+        from readers.sim.sources import read_keys  # noqa: PLC0415
+
+        found = read_keys(keys)
         return {"transport_key": found.pop("TRANSPORT", b""), "psam_keys": found}
     from sbcard_core.replay.openkeys import psam_keys, transport_key  # noqa: PLC0415
 
     return {"transport_key": transport_key(seed), "psam_keys": psam_keys(seed)}
-
-
-def _keys_of(text: str) -> dict[str, bytes] | None:
-    """Keys by name; None where the text is no JSON object of keys in hex."""
-    try:
-        return {name: bytes.fromhex(value) for name, value in json.loads(text).items()}
-    except (ValueError, AttributeError, TypeError):
-        return None
 
 
 @contextmanager
@@ -167,8 +159,8 @@ def read(
                 basic = session.read_authenticated(None) if devices.psam else session.read_basic()
                 _show_basic(basic, devices.psam is not None, full=full, as_json=as_json)
             if not as_json:
-                proved = ", card and PSAM proved" if devices.psam else ", card not proved: no PSAM"
-                say(f"{session.apdu_count} commands{proved}")
+                code = "cards.read.proved" if devices.psam else "cards.read.not_proved"
+                say(str(message(code, count=session.apdu_count)))
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
 
@@ -232,7 +224,7 @@ def shell(
             for line in _lines(typer.get_binary_stream("stdin").readline):
                 command = _hex(line)
                 if command is None:
-                    say("a command is hex, e.g. 00A40000023F00")
+                    say(str(message("cards.shell.hex")))
                     continue
                 answer = channel.transmit(command)
                 say(f"{answer[:-2].hex().upper()} {answer[-2:].hex().upper()}".strip())
@@ -262,18 +254,18 @@ def serve(
         shown = {}
         for place, url in ((port, reader), (port + 1, psam)):
             if url and not url.startswith("sim:"):
-                raise InvalidValue("only sim: devices can be shown", step="card serve")
+                raise InvalidValue(message("cards.serve.only_sim"), step="card serve")
             made = device(url[4:], **_simulated(url, keys, replay_seed)) if url else None
             if made is not None:
                 shown[place] = made
                 say(f"port {place}: {url.partition('#')[0]} ATR {made.atr.hex().upper()}")
         with Showing(shown, host) as showing:
-            say("in the reader; Ctrl-C ends")
+            say(str(message("cards.serve.begun")))
             try:
                 showing.wait(seconds)
             except KeyboardInterrupt:
                 say("")
-        say(f"{showing.commands} commands answered")
+        say(str(message("cards.serve.ended", count=showing.commands)))
     except (SBCardError, OSError) as error:
         raise refuse(error) from error
 

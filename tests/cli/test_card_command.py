@@ -13,6 +13,7 @@ from sbcard_core.card.personalize import CardRequest, order_lines
 from sbcard_core.cli.app import app
 from sbcard_core.crypto.keys import KeyUsage, SecretKey
 from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.errors import InvalidValue
 from sbcard_core.replay.openkeys import psam_keys, transport_key
 
 NUMBER = "111111198101011110"
@@ -204,3 +205,23 @@ def test_a_trace_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert run("trace", file) == run("trace", tmp_path / "plain.jsonl")
     code, text = run("read", "--reader", f"replay:{file}", "--full")
     assert (code == 0 or "recorded" in text, "JSON" in text) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00secret", "秘密".encode("gb18030"), b"[1]", b'{"TRANSPORT": "zz"}', b""]
+)
+def test_a_file_that_holds_no_keys_is_refused_and_not_kept(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["card", "read", "--reader", "sim:orders.jsonl", "--keys", str(path)])
+    assert (result.exit_code, "JSON object of keys" in result.output) == (2, True)
+    error: BaseException | None = result.exception
+    while error is not None:
+        assert not isinstance(error, ValueError) or isinstance(error, InvalidValue)
+        error = error.__cause__ or error.__context__
+
+
+def test_a_key_file_with_a_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text('{"TRANSPORT": "' + "00" * 16 + '"}', encoding="utf-8-sig")
+    assert "no file" in run("read", "--reader", f"sim:{tmp_path}/none.jsonl", "--keys", str(path))[1]
