@@ -17,7 +17,7 @@ from apdu.status import StatusWord
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported, PinEntryFailed
-from readers.sscard_abi import HSM_NEEDED
+from readers.sscard_abi import HOLDER_SECONDS, HSM_NEEDED
 from readers.sscard_driver import Driver
 from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, file_values, parse_files
 from readers.sscard_guard import MEMORY, Guard
@@ -389,7 +389,8 @@ def open(
         InvalidValue: an encoding Python does not know.
     """
     guard = Guard(path, python=python, folder=folder, memory=memory, clock=clock)
-    driver = Driver(guard, limits, encoding)
+    waits = {"iReadCard": HOLDER_SECONDS} if right is ReadRight.PIN else {}
+    driver = Driver(guard, {**waits, **(limits or {})}, encoding)
 
     def connect() -> WholeCard:
         return WholeCard(driver, interface, layout, right, hsm)

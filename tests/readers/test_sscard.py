@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,10 +19,10 @@ from readers.errors import (
     NotSupported,
     PinEntryFailed,
 )
-from readers.sscard import Interface, SSCardReader
-from readers.sscard_abi import CODES, FUNCTIONS, failure
+from readers.sscard import Interface, ReadRight, SSCardReader
+from readers.sscard_abi import CODES, FUNCTIONS, HOLDER_SECONDS, READ_SECONDS, failure
 from readers.sscard_driver import Driver
-from readers.sscard_guard import Out
+from readers.sscard_guard import Guard, Out
 from readers.sscard_items import parse_basic
 from sbcard_core.card.errors import (
     AlgorithmNeedsVendor,
@@ -265,6 +266,31 @@ def test_the_tries_left_are_taken_where_the_text_names_one_number(text: str, lef
     error = failure(-51, "iVerifyPIN", text)
     assert isinstance(error, PinWrong)
     assert error.tries_left == left
+
+
+@pytest.mark.parametrize(
+    ("right", "limits", "seconds"),
+    [
+        (ReadRight.KEY, None, READ_SECONDS), (ReadRight.PIN, None, HOLDER_SECONDS),
+        (ReadRight.PIN, {"iReadCard": 3.0}, 3.0), (ReadRight.PIN, {"iReadCardBas": 3.0}, HOLDER_SECONDS),
+        (ReadRight.KEY, {"iReadCard": 3.0}, 3.0),
+    ],
+)  # fmt: skip
+def test_a_read_that_waits_for_the_holders_pin_has_the_holders_time(
+    library: Path, monkeypatch: pytest.MonkeyPatch, right: ReadRight, limits: dict[str, float] | None, seconds: float
+) -> None:
+    asked: dict[str, float] = {}
+    call = Guard.call
+
+    def timed(self: Guard, name: str, arguments: list[Any], *, limit: float, step: str = "") -> Any:
+        asked[name] = limit
+        return call(self, name, arguments, limit=LONG, step=step)
+
+    monkeypatch.setattr(Guard, "call", timed)
+    with drivers.open(f"sscard:{library}", right=right, limits=limits) as reader:
+        assert isinstance(reader, SSCardReader)
+        assert reader.connect_card().read_basic().name == "李珅"
+    assert asked["iReadCard"] == seconds
 
 
 def test_functions_end_in_their_answer() -> None:
