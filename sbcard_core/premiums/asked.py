@@ -69,7 +69,7 @@ def _accounts(
             joined.where(some).order_by(sa.func.coalesce(card.c.issued_on, ""), card.c.card_no)
         ).all()
         uses = [Use(Purpose.DEBIT, on, id_number=row.id_number, account_no=row.account_no) for row in rows]
-        decisions = eligibility.may_many(connection, uses) if uses else []
+        decisions = eligibility.may_many(connection, uses)
         for row, decision in zip(rows, decisions, strict=True):
             if decision.is_allowed:
                 found[row.id_number] = (row.bank, row.account_no)

@@ -37,7 +37,7 @@ def refused(
     """Numbers of those who are not simply allowed to be billed for a period that begins on a day."""
     numbers = dict.fromkeys(person.id_number for person in people)
     uses = [Use(Purpose.PREMIUM_BILL, begins, id_number=number) for number in numbers]
-    decisions = eligibility.may_many(connection, uses) if uses else []
+    decisions = eligibility.may_many(connection, uses)
     return {
         use.id_number: IssueStatus.DEAD if found.reason in _DEATHS else IssueStatus.INELIGIBLE
         for use, found in zip(uses, decisions, strict=True)

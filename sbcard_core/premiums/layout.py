@@ -251,7 +251,7 @@ def check_totals(path: Path, file: BankFile, lines: Mapping[int, Said]) -> int:
         raise CollectionRefused(path, "totals", "edges")
     all_lines, count, fen, unpaid = (one or 0 for one in told)
     more_paid, more_unpaid, more_fen = count - len(paid), unpaid - (len(lines) - len(paid)), fen - sum(paid)
-    if count + unpaid != all_lines or all_lines != file.delivered:
+    if count + unpaid != all_lines:
         raise CollectionRefused(path, "totals", "counts")
     if more_paid < 0 or more_unpaid < 0 or more_paid + more_unpaid != unread or (more_fen > 0) != (more_paid > 0):
         counted = {"count": count, "fen": fen, "paid": len(paid), "paid_fen": sum(paid)}

@@ -204,7 +204,7 @@ def _usable_cards(
     """Cards that may pay a premium, each with the day of the payment."""
     shown = {(payment.card_no, payment.at.date()) for payment in payments if _shows_card(payment)}
     uses = [Use(Purpose.PREMIUM, day, card_no=card_no) for card_no, day in sorted(shown)]
-    decisions = eligibility.may_many(connection, uses) if uses else []
+    decisions = eligibility.may_many(connection, uses)
     return {(use.card_no, use.on) for use, found in zip(uses, decisions, strict=True) if found.is_allowed}
 
 

@@ -16,6 +16,7 @@ from sbcard_core.premiums import (
     PAYMENTS,
     SAMPLE,
     BillState,
+    CategoryChange,
     ChangeStatus,
     Channel,
     CollectionRefused,
@@ -33,6 +34,8 @@ from sbcard_core.premiums import (
     agency,
     layout,
 )
+from sbcard_core.premiums import book as premium_book
+from sbcard_core.premiums.layout import AskState
 from sbcard_core.store import Store, insert_many, schema
 from sbcard_core.values import Disposition, PersonCategory
 from tests.payout.conftest import REGISTERED, TWO
@@ -187,14 +190,15 @@ def test_a_payment_whose_movements_the_books_do_not_hold_is_not_given_back(book:
     assert book.ledger.totals() == (before[0] + 1, before[1] + 1)
 
 
-def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
+def test_each_change_takes_the_posting_lock_first(
     book: Premiums, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bill(book, "2015", 2)
+    bills = bill(book, "2015", 3)
     ((batch_no, lines),) = sent(book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)).items()
     seen: list[str] = []
     real = agency.lock_for_posting
-    monkeypatch.setattr(agency, "lock_for_posting", lambda connection: (seen.append("lock"), real(connection)))
+    for module in (agency, premium_book):
+        monkeypatch.setattr(module, "lock_for_posting", lambda connection: (seen.append("lock"), real(connection)))
     sa.event.listen(book.store.engine, "before_cursor_execute", lambda *_: seen.append("statement"))
 
     def first_of(call: object) -> str:
@@ -202,11 +206,22 @@ def test_each_change_of_an_agent_bank_takes_the_posting_lock_first(
         call()  # type: ignore[operator]
         return seen[0]
 
+    pos = Payment("P1", bills[2], 12000, Channel.POS, "T", AT)
     assert first_of(lambda: answer(book, tmp_path, batch_no, [(*lines[0], 11999)])) == "lock"
     (held,) = book.agency.suspended()
-    assert first_of(lambda: book.agency.confirm_unpaid(batch_no, [2], at=AT, **TWO)) == "lock"
-    assert first_of(lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT, **TWO)) == "lock"
-    assert first_of(lambda: book.agency.give_back(held.payment_id, at=AT, **TWO)) == "lock"
+    for call in (
+        lambda: book.agency.confirm_unpaid(batch_no, [2], at=AT, **TWO),
+        lambda: book.agency.assign(held.payment_id, lines[0][1], at=AT, **TWO),
+        lambda: book.agency.give_back(held.payment_id, at=AT, **TWO),
+        lambda: bill(book, "2016", 1),
+        lambda: book.pay(pos),
+        lambda: book.refund(Refund("R1", "P1", 12000, AT)),
+        lambda: book.change_category_many([CategoryChange(bills[2], PersonCategory.STUDENT, ON)]),
+        lambda: book.cancel(bills[:1]),
+        lambda: book.stop(number(1), after=ON, reason="转出"),
+        lambda: book.death(number(1), ON),
+    ):
+        assert first_of(call) == "lock"
 
 
 def test_a_file_written_again_has_its_lines_in_order(store: Store, tmp_path: Path) -> None:
@@ -323,6 +338,11 @@ def test_statuses_of_lines_tell_who_looks_at_them() -> None:
         "NOT_ASKED": 13, "UNDERPAID": 14, "CANCELLED": 15, "ALREADY_PAID": 16, "NO_RATE": 17,
         "LEDGER_REFUSED": 18, "UNCERTAIN": 19, "MISDATED": 20, "UNREADABLE": 30,
     }  # fmt: skip
+    kinds = (BillState, IssueStatus, PaymentStatus, RefundStatus, ChangeStatus, AskState)
+    codes = [[int(code) for code in kind.__members__.values()] for kind in kinds]
+    assert codes == [
+        [10, 20, 30, 40], list(range(7)), list(range(11)), list(range(8)), list(range(7)), [10, 12, 13, 20, 21],
+    ]  # fmt: skip
     dispositions = [[one for one in LineStatus if one.disposition is kind] for kind in Disposition]
     assert dispositions[0] == [LineStatus.PAID, LineStatus.NOT_PAID, LineStatus.OVERPAID]
     assert dispositions[2] == [LineStatus.UNREADABLE]
