@@ -57,7 +57,7 @@ class Eligibility:
 
     def may_many(self, connection: sa.Connection, uses: Sequence[Use]) -> list[Decision]:
         """One decision per use, in order."""
-        facts = self.source(connection, uses)
+        facts = self.source(connection, uses) if uses else ()  # a source of the place's own may be a call far away
         return [decide(self.rules, use, known) for use, known in zip(uses, facts, strict=True)]
 
     def may(

@@ -208,6 +208,7 @@ def test_days_of_one_call_do_not_disturb_each_other(connection: sa.Connection) -
 def test_numbers_that_are_none_are_looked_up_as_they_are(connection: sa.Connection) -> None:
     insert_many(connection, schema.person, PERSON, [person(9, "H12345678")])
     assert ask(connection, Purpose.MEDICAL, id_number="H12345678") is Answer.ALLOW
+    assert ask(connection, Purpose.CREDIT, id_number="H12345678") is Answer.ALLOW  # listed: else it were refused
     for account in ("", "11"):
         found = Eligibility().may(connection, Purpose.CREDIT, on=DAY, id_number="H87654321", account_no=account)
         assert found == Decision(Answer.REFUSE, Reason.PERSON_UNKNOWN)

@@ -137,6 +137,10 @@ def test_a_place_has_rules_of_its_own() -> None:
     assert decide(rules, use, Facts(halves=(Half((S.SEALED,), DAY),))).is_allowed
     found = decide(rules, use, Facts(halves=(Half((S.NORMAL,), DAY),)))
     assert (found.answer, found.reason) == (R, Reason.RULE)
+    strict = {Purpose.MEDICAL: replace(medical, life={})}
+    person = Use(Purpose.MEDICAL, DAY, id_number=WHO)
+    assert decide(strict, person, Facts()).is_allowed  # who lives needs no row
+    assert decide(strict, person, Facts(life=LifeStatus.MISSING)).reason is Reason.PERSON_MISSING
 
 
 @pytest.mark.parametrize(
