@@ -35,13 +35,13 @@ class ATR:
         ((0,), 13, (('TB1', 0), ('TC1', 0)))
     """
 
-    raw: bytes = field(repr=False)
-    historical: bytes = field(repr=False)
+    raw: bytes
+    historical: bytes
     protocols: tuple[int, ...]
     interface: tuple[tuple[str, int], ...] = ()
     inverse: bool = False
     has_check: bool = False
-    trailing: bytes = field(default=b"", repr=False)
+    trailing: bytes = b""
 
     @classmethod
     def parse(cls, raw: bytes) -> "ATR":

@@ -1,6 +1,6 @@
 """Response APDUs: data and status word."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from apdu.batch import decode_response
@@ -26,7 +26,7 @@ class ResponseAPDU:
         '2.00'
     """
 
-    data: bytes = field(repr=False)
+    data: bytes
     sw: StatusWord
 
     @classmethod

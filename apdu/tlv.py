@@ -1,7 +1,7 @@
 """SIMPLE-TLV (one-byte tag and length) and BER-TLV, with ceilings on depth, size and count."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apdu.errors import MalformedData
 from sbcard_core.errors import InvalidValue
@@ -18,8 +18,8 @@ class TLV:
     """One BER-TLV node: ``children`` is filled for constructed tags. ``repr`` shows tag and length only."""
 
     tag: int
-    value: bytes = field(repr=False)
-    children: "tuple[TLV, ...]" = field(default=(), repr=False)
+    value: bytes
+    children: "tuple[TLV, ...]" = ()
 
     def __repr__(self) -> str:
         return f"TLV({self.tag:02X}, length={len(self.value)}, children={len(self.children)})"
