@@ -17,6 +17,7 @@ from sbcard_core.crypto.errors import KeyRefused
 from sbcard_core.crypto.keys import Cipher, KeyUsage, SecretKey
 from sbcard_core.crypto.rules import UNSET, PurseRules, session_block
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 FACTOR_LENGTH = 8
 KEY_LENGTH = 16
@@ -45,7 +46,7 @@ def spread(factors: bytes) -> bytes:
 def _derive(cipher: Cipher, masters: Any, factors: Any, workers: int = 1) -> bytearray:
     """16 bytes for each factor, under one master or one each; the caller wipes what it does not hand out."""
     if cipher is Cipher.AES:
-        raise KeyRefused("diversification is 3DES or SM4", step=_STEP, term="密钥分散")
+        raise KeyRefused(message("cards.diversify.cipher"), step=_STEP, term="密钥分散")
     count = len(factors) // FACTOR_LENGTH
     out = bytearray(KEY_LENGTH * count)
     run = engine.of(cipher)
@@ -65,7 +66,7 @@ def _derive(cipher: Cipher, masters: Any, factors: Any, workers: int = 1) -> byt
 
 def _master_length(length: int) -> None:
     if length != KEY_LENGTH:
-        raise KeyRefused("diversification starts from a 16-byte key", step=_STEP, term="密钥分散")
+        raise KeyRefused(message("cards.diversify.key"), step=_STEP, term="密钥分散")
 
 
 def diversify_many(
@@ -140,9 +141,9 @@ def diversify(key: SecretKey | bytes, *factors: bytes, cipher: Cipher | None = N
         '437D19585D730A0F0A96A2241A812208'
     """
     if not factors:
-        raise InvalidValue("an empty diversification path", step=_STEP, term="分散因子")
+        raise InvalidValue(message("cards.diversify.empty"), step=_STEP, term="分散因子")
     if any(len(factor) != FACTOR_LENGTH for factor in factors):
-        raise InvalidValue("a diversification factor has 8 bytes", step=_STEP, term="分散因子")
+        raise InvalidValue(message("cards.diversify.factor"), step=_STEP, term="分散因子")
     cipher, material = bulk.opened(key, cipher, frozenset(), _STEP)
     _master_length(len(material))
     made = _path(cipher, material, b"".join(factors), len(factors), 1)
@@ -177,10 +178,10 @@ def session_key(
         '9b1d924e05595603'
     """
     if len(data) != FACTOR_LENGTH:
-        raise InvalidValue("a session key comes from 8 bytes", step=f"{_STEP}.session_key", term="过程密钥")
+        raise InvalidValue(message("cards.diversify.session"), step=f"{_STEP}.session_key", term="过程密钥")
     cipher, material = bulk.opened(key, cipher, frozenset(), _STEP)
     if len(material) != KEY_LENGTH:
-        raise KeyRefused("a session key comes from a 16-byte key", step=_STEP, term="过程密钥")
+        raise KeyRefused(message("cards.diversify.session_key"), step=_STEP, term="过程密钥")
     made = engine.ecb(cipher, material, session_block(cipher, data, rules))
     return SecretKey(made, KeyUsage.SESSION, cipher) if isinstance(key, SecretKey) else made
 
@@ -252,5 +253,5 @@ def city_factor(region: str) -> bytes:
         b'371700sx'
     """
     if len(region) != 6 or not (region.isascii() and region.isdigit()):
-        raise InvalidValue("a region code has six digits", step=_STEP, term="行政区划代码")
+        raise InvalidValue(message("cards.diversify.region"), step=_STEP, term="行政区划代码")
     return region.encode("ascii") + b"sx"

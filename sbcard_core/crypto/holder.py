@@ -32,6 +32,7 @@ from sbcard_core.crypto.bulk import Messages, Rows
 from sbcard_core.crypto.errors import HolderUnable, KeyRefused
 from sbcard_core.crypto.keys import NO_CIPHER, NO_MAC, ONLY_DERIVE, KeyUsage
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _STEP = "crypto.holder"
 
@@ -205,7 +206,7 @@ def may_authenticate(usage: KeyUsage) -> None:
         KeyRefused: it is for something else.
     """
     if usage not in auth.USAGES:
-        raise KeyRefused(f"a {usage.value} key does not authenticate", step=_STEP, term="密钥用途")
+        raise KeyRefused(message("cards.holder.authenticates", usage=usage.value), step=_STEP, term="密钥用途")
 
 
 def may_mac(usage: KeyUsage) -> None:
@@ -215,7 +216,7 @@ def may_mac(usage: KeyUsage) -> None:
         KeyRefused: it makes no MACs.
     """
     if usage in NO_MAC:
-        raise KeyRefused(f"a {usage.value} key makes no MACs", step=_STEP, term="密钥用途")
+        raise KeyRefused(message("cards.holder.macs", usage=usage.value), step=_STEP, term="密钥用途")
 
 
 def may_encrypt(usage: KeyUsage) -> None:
@@ -225,7 +226,7 @@ def may_encrypt(usage: KeyUsage) -> None:
         KeyRefused: it encrypts nothing.
     """
     if usage in NO_CIPHER | ONLY_DERIVE:
-        raise KeyRefused(f"a {usage.value} key encrypts nothing", step=_STEP, term="密钥用途")
+        raise KeyRefused(message("cards.holder.encrypts", usage=usage.value), step=_STEP, term="密钥用途")
 
 
 def count_of(originals: bytes, process: bytes) -> int:

@@ -55,9 +55,8 @@ def _items(text: str, *counts: int) -> list[str]:
     if items and items[-1] == "":
         items.pop()
     if len(items) not in counts:
-        raise MalformedHsmText(
-            f"{len(items)} items where {' or '.join(map(str, counts))} are", step=_STEP, term="加密机字符串"
-        )
+        what = message("cards.hsm.items", count=len(items), wanted="/".join(map(str, counts)))
+        raise MalformedHsmText(what, step=_STEP, term="加密机字符串")
     return items
 
 
@@ -69,7 +68,7 @@ def _hex(text: str, size: int, what: str, *, optional: bool = False) -> bytes:
     except ValueError:
         made = b""
     if len(made) != size:
-        raise MalformedHsmText(f"{what} is not {2 * size} hex digits", step=_STEP, term="加密机字符串")
+        raise MalformedHsmText(message("cards.hsm.hex", item=what, size=2 * size), step=_STEP, term="加密机字符串")
     return made
 
 
@@ -120,9 +119,9 @@ class BasicStep1:
         external = _hex(items[6], 8, "external process factor", optional=True)
         original = _hex(items[7], 8, "external original data", optional=True)
         if bool(external) != bool(original):
-            raise MalformedHsmText("half of the external pair is missing", step=_STEP, term="加密机字符串")
+            raise MalformedHsmText(message("cards.hsm.half"), step=_STEP, term="加密机字符串")
         if items[2] not in ALGORITHMS:
-            raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
+            raise MalformedHsmText(message("cards.hsm.algorithm"), step=_STEP, term="算法标识")
         return cls(
             items[0],
             _hex(items[1], 13, "reset information"),
@@ -199,7 +198,7 @@ class BasicStep2:
         """
         same = self.internal_original == asked.internal_original
         if not same or self.external_original != asked.external_original:
-            raise HolderFailed("the answer is for another question", step=_STEP, term="加密机应答", advice="ask again")
+            raise HolderFailed(message("cards.hsm.other"), step=_STEP, term="加密机应答")
 
     def external_authenticate_data(self) -> bytes:
         """The 16 bytes of EXTERNAL AUTHENTICATE (``00 82 00 0A 10``)."""
@@ -229,7 +228,7 @@ class KeyStep1:
         """
         items = _items(text, 4)
         if items[0] not in ALGORITHMS:
-            raise MalformedHsmText("no such algorithm", step=_STEP, term="算法标识")
+            raise MalformedHsmText(message("cards.hsm.algorithm"), step=_STEP, term="算法标识")
         address = KeyAddress.parse(items[1])
         return cls(items[0], address, _hex(items[2], 8, "process factor"), _hex(items[3], 8, "original data"))
 
@@ -289,9 +288,9 @@ class PinStep2:
         items = _items(text, 4, 5)
         pin = items[4] if len(items) == 5 else ""
         if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
-            raise MalformedHsmText("a PIN has 4 to 16 digits", step=_STEP, term="个人密码")
+            raise MalformedHsmText(message("cards.pin.length"), step=_STEP, term="个人密码")
         if not items[3].startswith("8424"):
-            raise MalformedHsmText("the header is not 8424", step=_STEP, term="加密机字符串")
+            raise MalformedHsmText(message("cards.hsm.header"), step=_STEP, term="加密机字符串")
         address = KeyAddress.parse(items[1])
         return cls(items[0], address, _hex(items[2], 8, "process factor"), items[3], pin)
 
@@ -361,7 +360,7 @@ class RemoteHsmKeyHolder(HolderBase):
         """
         out = [KeyStep2.parse(self._ask(one.format())) for one in asked]
         if any(got.original != one.original for got, one in zip(out, asked, strict=True)):
-            raise HolderFailed("the answer is for another question", step=_STEP, term="加密机应答", advice="ask again")
+            raise HolderFailed(message("cards.hsm.other"), step=_STEP, term="加密机应答")
         return out
 
     def cryptogram_many(

@@ -173,7 +173,7 @@ class SecretKey:
             KeyClosed: the key has been wiped.
         """
         if not self._material:
-            raise KeyClosed(f"the {self.usage.value} key is closed", step="crypto.keys", advice="load it again")
+            raise KeyClosed(message("cards.key.closed", usage=self.usage.value), step="crypto.keys")
         return self._material
 
     @property
@@ -203,7 +203,7 @@ class SecretKey:
         return f"<SecretKey {self.usage.value} {self.algorithm.value} {state}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise KeyNotPortable("a key can't be pickled or copied", step="crypto.keys", advice="derive it again there")
+        raise KeyNotPortable(message("cards.key.portable"), step="crypto.keys")
 
 
 Key = SecretKey | bytes
@@ -239,7 +239,7 @@ def need_usage(key: SecretKey, *usages: KeyUsage, step: str) -> None:
     """
     if key.usage not in usages:
         wanted = ", ".join(usage.value for usage in usages)
-        raise KeyRefused(f"a {key.usage.value} key where {wanted} is needed", step=step, term="密钥用途")
+        raise KeyRefused(message("cards.key.wanted", usage=key.usage.value, wanted=wanted), step=step, term="密钥用途")
 
 
 def kcv(key: Key, *, cipher: Cipher | None = None) -> str:

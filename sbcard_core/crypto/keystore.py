@@ -40,7 +40,8 @@ class MasterKeys:
     def __init__(self, keys: Mapping[KeyUsage, SecretKey], *, is_test: bool = False) -> None:
         for usage, key in keys.items():
             if key.usage is not usage:
-                raise KeyRefused(f"a {key.usage.value} key filed as {usage.value}", step="crypto.keystore")
+                what = message("cards.key.filed", found=key.usage.value, usage=usage.value)
+                raise KeyRefused(what, step="crypto.keystore")
             if not is_test:
                 refuse_weak(key)
         self._keys = dict(keys)

@@ -21,6 +21,7 @@ from sbcard_core.crypto.keys import NO_MAC, Cipher, Key
 from sbcard_core.crypto.padding import Padding, pad, pad_iso2, pad_zero
 from sbcard_core.crypto.unionpay import unionpay_ecb_mac, unionpay_mac, unionpay_mac_many
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message as sentence
 
 __all__ = [
     "Cipher",
@@ -164,7 +165,7 @@ def retail_mac(
         return usual[:length]
     cipher, material = bulk.opened(key, cipher, NO_MAC, _STEP)
     if cipher is not Cipher.TDES or len(material) != 16:
-        raise KeyRefused("the retail MAC takes a 16-byte 3DES key", step=_STEP, term="密钥长度")
+        raise KeyRefused(sentence("cards.mac.key"), step=_STEP, term="密钥长度")
     _check(padding, length, 8, False)
     return _one(cipher, material, message, iv, padding, True)[:length]
 
@@ -186,7 +187,7 @@ def _many(
     try:
         _check(padding, length, block, fold)
         if retail and cipher is not Cipher.TDES:
-            raise KeyRefused("the retail MAC takes 16-byte 3DES keys", step=_STEP, term="密钥长度")
+            raise KeyRefused(sentence("cards.mac.key"), step=_STEP, term="密钥长度")
         ivs = _BLOCKS[block] if iv is None else bulk.pack_blocks(iv, block, batch.count, "iv", step=_STEP)
         out = runs.cbc_mac(cipher, packed, ivs, batch, padding, retail, workers)
     finally:
@@ -267,7 +268,7 @@ def _some(message: bytes) -> None:
 
 def _single_des(key: Key) -> Key:
     if len(key if isinstance(key, bytes | bytearray | memoryview) else key.buffer()) != 8:
-        raise KeyRefused("X9.9 takes a single DES key", step=_STEP, term="密钥长度")
+        raise KeyRefused(sentence("cards.mac.single"), step=_STEP, term="密钥长度")
     return key
 
 
@@ -337,4 +338,4 @@ def verify(expected: bytes, received: bytes, *, step: str = "crypto.mac.verify")
         >>> verify(b"1234", b"1234")
     """
     if not hmac.compare_digest(expected, received):
-        raise MacMismatch("the MAC does not verify", step=step, term="报文鉴别码", advice="refuse the message")
+        raise MacMismatch(sentence("cards.mac.wrong"), step=step, term="报文鉴别码")

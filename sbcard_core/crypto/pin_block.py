@@ -6,6 +6,7 @@ from sbcard_core.crypto.cipher import ecb_encrypt
 from sbcard_core.crypto.keys import Cipher, SecretKey
 from sbcard_core.crypto.padding import Padding, pad
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 
 _STEP = "crypto.pin_block"
 
@@ -61,16 +62,16 @@ def build(pin: str, layout: PinBlock, *, account: str = "", block: int = 8) -> b
         '03123456800000000000000000000000'
     """
     if not (4 <= len(pin) <= 12 and pin.isascii() and pin.isdigit()):
-        raise InvalidValue("a PIN has 4 to 12 digits", step=_STEP, term="个人密码")
+        raise InvalidValue(message("cards.pin_block.length"), step=_STEP, term="个人密码")
     if layout.control is None:
         if len(pin) % 2:
-            raise InvalidValue("this form packs an even number of digits", step=_STEP, term="个人密码")
+            raise InvalidValue(message("cards.pin_block.even"), step=_STEP, term="个人密码")
         made = pad(bytes((len(pin) // 2,)) + bytes.fromhex(pin), Padding.BIT, block)
     else:
         made = bytes.fromhex(f"{layout.control:X}{len(pin):X}{pin}".ljust(16, "F"))
     if layout.account:
         if not (len(account) >= 13 and account.isascii() and account.isdigit()):
-            raise InvalidValue("this form needs the account number", step=_STEP, term="主账号")
+            raise InvalidValue(message("cards.pin_block.account"), step=_STEP, term="主账号")
         mask = bytes.fromhex("0000" + account[-13:-1])
         made = bytes(a ^ b for a, b in zip(made, mask, strict=True))
     return pad(bytes((len(made),)) + made, Padding.BIT, block) if layout.wrap else made

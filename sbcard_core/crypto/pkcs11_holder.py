@@ -144,7 +144,7 @@ class Pkcs11KeyHolder(HolderBase):
             with asking("find"):
                 found = find_objects(self._session, template)
             if not found:
-                raise KeyMissing(f"no {usage.value} key in the token", step=_STEP, term="主密钥")
+                raise KeyMissing(message("cards.token.no_key", usage=usage.value), step=_STEP, term="主密钥")
             if len(found) > 1:
                 what = message("cards.token.keys", count=len(found), usage=usage.value)
                 raise HolderFailed(what, step=_STEP, term="主密钥")
@@ -366,4 +366,4 @@ def import_key(session: Any, key: SecretKey, label: str = "", *, permanent: bool
         made = session.create_object(template)
         there = made.encrypt(bytes(key.algorithm.block), mechanism=ecb)[:3].hex().upper()
     if there != check_value(key):
-        raise HolderFailed("the token's key has another check value", step=_STEP, term="密钥校验值")
+        raise HolderFailed(message("cards.token.check_value"), step=_STEP, term="密钥校验值")

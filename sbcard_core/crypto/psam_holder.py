@@ -8,6 +8,7 @@ from apdu.channel import CardChannel, GetResponseChannel, exchange
 from sbcard_core.crypto.errors import HolderFailed, MacMismatch, unset
 from sbcard_core.crypto.holder import HolderBase, PurchaseOpening, PurchaseRequest, count_of, rows_of
 from sbcard_core.crypto.keys import KeyUsage
+from sbcard_core.messages import message
 
 KEY_IDS: Mapping[KeyUsage, int] = {
     KeyUsage.RK_SSSE: commands.KEY_ID_RK_SSSE,
@@ -76,7 +77,7 @@ class PsamKeyHolder(HolderBase):
             crypt = commands.descrypt(originals[8 * i : 8 * i + 8])
             made = exchange(self._channel, crypt).require(f"{_STEP}: compute")
             if len(made) != 8:
-                raise HolderFailed(f"the PSAM answered {len(made)} bytes instead of 8", step=_STEP)
+                raise HolderFailed(message("cards.psam.size", count=len(made)), step=_STEP)
             out.append(made)
         return b"".join(out)
 
@@ -110,5 +111,5 @@ class PsamKeyHolder(HolderBase):
         """
         answer = exchange(self._channel, commands.credit_sam_for_purchase(mac2))
         if answer.sw.value == _MAC_INVALID:
-            raise MacMismatch("the PSAM refuses MAC2", step=_STEP, term="报文鉴别码", advice="do not deliver")
+            raise MacMismatch(message("cards.psam.mac2"), step=_STEP, term="报文鉴别码")
         answer.require(f"{_STEP}: MAC2")

@@ -186,7 +186,7 @@ class SoftwareKeyHolder(HolderBase):
             cards = b"".join(path[-8:] for path in paths)
             return tac.verify_many(key, cards, messages, tacs, offsets, **how)
         if not isinstance(messages, list | tuple):
-            raise InvalidValue("one city for each batch of arrays", step=_STEP, advice="group the records by city")
+            raise InvalidValue(message("cards.holder.city"), step=_STEP)
         return self._by_city(master, paths, messages, tacs, how)
 
     def _above(self, master: SecretKey, path: bytes) -> SecretKey:
@@ -212,7 +212,7 @@ class SoftwareKeyHolder(HolderBase):
     def begin_purchase(self, request: PurchaseRequest) -> PurchaseOpening:
         """Open a purchase as a PSAM would, and count it."""
         if len(self._terminal_no) != 6:
-            raise HolderFailed("no terminal number is set", step=_STEP, term="终端机编号", advice="give terminal_no")
+            raise HolderFailed(message("cards.holder.terminal"), step=_STEP, term="终端机编号")
         number = self.next_txn_no.to_bytes(4, "big")
         with diversify(self._keys.get(KeyUsage.DPK), *request.factors) as key:
             session = purse.purchase_session_key(
@@ -234,7 +234,7 @@ class SoftwareKeyHolder(HolderBase):
         """
         opened, self._open = self._open, None
         if opened is None:
-            raise HolderFailed("no purchase is open", step=_STEP)
+            raise HolderFailed(message("cards.holder.no_purchase"), step=_STEP)
         session, amount = opened
         with session:
             verify(purse.purchase_mac2(session, amount, rules=self._purse), mac2, step="crypto.holder: MAC2")

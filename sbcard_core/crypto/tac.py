@@ -24,6 +24,7 @@ from sbcard_core.crypto.mac import cbc_mac, cbc_mac_many, fold_words
 from sbcard_core.crypto.purse import PURCHASE_TAC
 from sbcard_core.crypto.rules import UNSET, PurseRules, Sm4TacRule
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message as sentence
 
 TAC_LENGTH = 4
 _STEP = "crypto.tac"
@@ -46,10 +47,10 @@ _STATUS = tuple(TacStatus)
 
 def _need_dtk(key: SecretKey | bytes) -> tuple[Cipher, Any]:
     if isinstance(key, SecretKey) and key.usage is not KeyUsage.DTK:
-        raise KeyRefused(f"a TAC needs a DTK, not {key.usage.value}", step=_STEP, term="密钥用途")
+        raise KeyRefused(sentence("cards.tac.usage", usage=key.usage.value), step=_STEP, term="密钥用途")
     cipher, material = bulk.opened(key, None, frozenset(), _STEP)
     if cipher is Cipher.AES or len(material) != 16:
-        raise KeyRefused("a DTK has 16 bytes, 3DES or SM4", step=_STEP, term="密钥长度")
+        raise KeyRefused(sentence("cards.tac.key"), step=_STEP, term="密钥长度")
     return cipher, material
 
 
@@ -62,7 +63,7 @@ def tac_key(dtk: SecretKey | bytes) -> bytes:
     """
     material = dtk.buffer() if isinstance(dtk, SecretKey) else dtk
     if len(material) != 16:
-        raise KeyRefused("a DTK has 16 bytes", step=_STEP, term="密钥长度")
+        raise KeyRefused(sentence("cards.tac.key_size"), step=_STEP, term="密钥长度")
     return (int.from_bytes(material[:8], "big") ^ int.from_bytes(material[8:], "big")).to_bytes(8, "big")
 
 
@@ -130,7 +131,7 @@ def verify(dtk: SecretKey | bytes, message: bytes, tac: bytes, *, rules: PurseRu
         >>> verify(bytes(16), bytes(22), compute(bytes(16), bytes(22)))
     """
     if not hmac.compare_digest(compute(dtk, message, rules=rules), tac):
-        raise TacMismatch("the TAC does not verify", step="crypto.tac.verify", term="交易验证码", advice="do not pay")
+        raise TacMismatch(sentence("cards.tac.wrong"), step="crypto.tac.verify", term="交易验证码")
 
 
 def compute_many(
@@ -159,7 +160,7 @@ def compute_many(
     """
     cipher, material = _need_dtk(master_city)
     if cipher is not Cipher.TDES:
-        raise KeyRefused("the bulk TAC is 3DES", step=_STEP)
+        raise KeyRefused(sentence("cards.tac.bulk"), step=_STEP)
     batch = bulk.pack(messages, offsets, message_length, step=_STEP)
     places = _factors(factors, batch.count)
     out = bytearray(TAC_LENGTH * batch.count)
