@@ -199,7 +199,7 @@ class Block:
     _starts: npt.NDArray[np.uint32] | None = field(default=None, repr=False)
     _keys: tuple[int, npt.NDArray[np.uint64]] | None = field(default=None, repr=False)
     _count: int = -1
-    _last: tuple[int, str | None] = field(default=(-1, None), repr=False)
+    _last: tuple[int, bytes, str | None] = field(default=(-1, b"", None), repr=False)
 
     def __len__(self) -> int:
         if self._count < 0:
@@ -228,8 +228,9 @@ class Block:
         if self._texts is not None:
             return self._texts[index]
         if self._last[0] != index:
-            self._last = index, None if self.overlong else decode_line(self.raw_line(index), self.encoding)
-        return self._last[1]
+            raw = self.raw_line(index)
+            self._last = index, raw, None if self.overlong else decode_line(raw, self.encoding)
+        return self._last[2]
 
     def line(self, index: int) -> int:
         """1-based first line of a record."""
@@ -266,6 +267,8 @@ class Block:
 
     def raw_line(self, index: int) -> bytes:
         """The original bytes of one record, its line end included."""
+        if self._last[0] == index:
+            return self._last[1]
         if self.records is not None:
             return self.records[index]
         starts = self.starts

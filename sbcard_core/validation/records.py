@@ -40,11 +40,11 @@ def masked(value: str, sensitivity: Sensitivity) -> str:
             return value[:1] + "*" * (len(value) - 1)
         case Sensitivity.NUMBER if has_digits:
             value = mask_id(value) if len(value) in (15, 18) else value[:2] + "*" * (len(value) - 2)
-        case Sensitivity.PHONE if has_digits:
-            value = phone.mask(value)
         case Sensitivity.DATE:
             value = re.sub(r"\d", "*", value)
-    value = _LONG_NUMBER.sub(_hidden, value)
+        case _:
+            is_phone = sensitivity is Sensitivity.PHONE and has_digits
+            value = _LONG_NUMBER.sub(_hidden, phone.mask(value) if is_phone else value)
     return value if is_plain else _HAN.sub(lambda found: found[0][0] + "*" * (len(found[0]) - 1), value)
 
 

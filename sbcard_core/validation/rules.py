@@ -145,8 +145,9 @@ class RecordRules:
         if self._number >= 0 and len(stored[self._number]) == _LEGACY and Change.LENGTH15 in self._automatic:
             self._lengthen(stored, problems)
         right = self._number >= 0 and WELL_FORMED.fullmatch(stored[self._number]) is not None
-        right = right and not (problems and any(problem.code in _NUMBER_IS_WRONG for _, problem in problems))
-        if right and problems and any(problem.code == ROUNDED for _, problem in problems):
+        codes = {problem.code for _, problem in problems}
+        right = right and codes.isdisjoint(_NUMBER_IS_WRONG)
+        if right and ROUNDED in codes:
             right = number_is_right(stored[self._number], self.context)
         for bound in self.crosses:
             if bound.broken(stored):
