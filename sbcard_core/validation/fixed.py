@@ -31,10 +31,14 @@ class _Cutter:
         self._encoding, self._columns = encoding, len(widths)
 
     def cells(self, raw: bytes) -> list[str] | None:
-        """The cells of one row; None where it has another length, a NUL, or cannot be decoded."""
-        if len(raw) != self._cut.size or b"\0" in raw:
+        """The cells of one row; None where it has another length, a NUL inside a cell, or cannot be decoded."""
+        if len(raw) != self._cut.size:
             return None
         parts = self._cut.unpack(raw)
+        if b"\0" in raw:  # some programs fill cells up with it; a row of nothing else was overwritten
+            parts = tuple(part.rstrip(b"\0") for part in parts)
+            if not any(parts) or any(b"\0" in part for part in parts):
+                return None
         try:
             cells = b"\x1f".join(parts).decode(self._encoding).split("\x1f")
             if len(cells) != self._columns:
@@ -94,8 +98,13 @@ class FixedWidth:
 
 _END = b"\x1a\0 \t\r\n"
 """What lies behind the last row."""
-_HEAD = struct.Struct("<B3xIHH20x")
+_HEAD = struct.Struct("<B3xIHH17xB2x")
 _FIELD = struct.Struct("<11sc4xBB14x")
+_PAGES = {0x4F: "Big5", 0x78: "Big5", 0x13: "Shift JIS", 0x7B: "Shift JIS", 0x4E: "EUC-KR", 0x79: "EUC-KR"}
+"""Code page marks of a table in another encoding of Han; any other mark says nothing of what is in it.
+
+Source: dBASE language drivers, FoxPro code page marks.
+"""
 
 
 def is_dbf(head: bytes) -> bool:
@@ -107,7 +116,7 @@ def is_dbf(head: bytes) -> bool:
     """
     if len(head) < _HEAD.size + _FIELD.size or not (1 <= head[2] <= 12 and 1 <= head[3] <= 31):
         return False
-    _, _, start, width = _HEAD.unpack_from(head)
+    _, _, start, width, _ = _HEAD.unpack_from(head)
     fields = [_FIELD.unpack_from(head, at) for at in range(_HEAD.size, min(start, len(head)) - 32, _FIELD.size)]
     whole = start > len(head) or sum(field[2] + (field[3] << 8) * (field[1] == b"C") for field in fields) < width
     return bool(fields) and width > 1 and whole and all(field[1] in b"CNDLFMBIGTYV0" for field in fields)
@@ -132,7 +141,7 @@ class Dbf:
         """See :class:`~sbcard_core.validation.blocks.Source`; rows are counted from 1, deleted ones too.
 
         Raises:
-            SourceRefused: no table header, or fewer or more rows than it counts.
+            SourceRefused: no table header, fewer or more rows than it counts, or the mark of another encoding of Han.
         """
         encoding = codec(self.encoding)
         with open_input(self.path) as file:
@@ -169,7 +178,9 @@ class Dbf:
         damaged = SourceRefused("file.damaged")
         if len(head) < _HEAD.size:
             raise damaged
-        _, count, start, width = _HEAD.unpack(head)
+        _, count, start, width, page = _HEAD.unpack(head)
+        if page in _PAGES:
+            raise SourceRefused("file.encoding", "marked", found=_PAGES[page])
         table = _read(file, start - _HEAD.size, digest) if start > _HEAD.size else b""
         names, widths = [], []
         for at in range(0, len(table) - _FIELD.size + 1, _FIELD.size):

@@ -65,8 +65,12 @@ ROWS = st.lists(st.one_of(_row(), _row(), _row(), st.just(("",) * 12)), max_size
 Rows = list[tuple[str, ...]]
 
 
+FILL = b" "
+"""What fills cells up."""
+
+
 def _padded(rows: Rows) -> list[bytes]:
-    return [b"".join(c.encode("gb18030").ljust(w) for c, w in zip(cells, WIDTHS, strict=True)) for cells in rows]
+    return [b"".join(c.encode("gb18030").ljust(w, FILL) for c, w in zip(cells, WIDTHS, strict=True)) for cells in rows]
 
 
 def as_delimited(rows: Rows, folder: Path, delimiter: str, encoding: str) -> Source:
@@ -191,6 +195,37 @@ def test_dbf_cells_are_those_of_dbfread(rows: Rows) -> None:
         theirs = [list(record.values()) for record in DBF(Path(folder, "file.dbf"), encoding="gb18030")]
         ours = [block.cells(at) for block in list(source.blocks(SPEC))[1:] for at in range(len(block))]
     assert ours == theirs
+
+
+@pytest.mark.parametrize("kind", [as_dbf, as_fixed])
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(_row(), min_size=1, max_size=6))
+def test_cells_filled_up_with_nul_are_those_filled_up_with_blanks(kind: Callable[..., Source], rows: Rows) -> None:
+    """A NUL inside a cell, or a row of nothing else, is damage."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for fill in (b" ", b"\0"):
+            patch.setattr("tests.validation.test_sources.FILL", fill)
+            source = kind(rows, Path(folder))
+            found.append([block.cells(at) for block in list(source.blocks(SPEC))[1:] for at in range(len(block))])
+        assert found[0] == found[1] != []
+        for damaged in (bytes(sum(WIDTHS)), b"1" + bytes(sum(WIDTHS) - 2) + b"2"):
+            patch.setattr("tests.validation.test_sources._padded", lambda _, damaged=damaged: [damaged])
+            source = kind(rows[:1], Path(folder))
+            assert [block.cells(0) for block in list(source.blocks(SPEC))[1:]] == [None]
+
+
+@pytest.mark.parametrize(("mark", "taken"), [(0x00, True), (0x03, True), (0x7A, True), (0x4D, True), (0x57, True)] + [
+    (mark, False) for mark in (0x4F, 0x78, 0x13, 0x7B, 0x4E, 0x79)
+])  # fmt: skip
+def test_a_dbf_marked_with_another_encoding_of_han_is_not_read(tmp_path: Path, mark: int, taken: bool) -> None:
+    """Its names would become other people's."""
+    source = as_dbf([tuple(cells[0] for cells in CELLS)], tmp_path)
+    whole = (tmp_path / "file.dbf").read_bytes()
+    (tmp_path / "file.dbf").write_bytes(whole[:29] + bytes([mark]) + whole[30:])
+    batches = list(check_sources([source], SPEC, on=ON))
+    assert sum(len(batch.accepted) for batch in batches) == taken
+    assert [one.code for batch in batches for one in batch.findings] == ([] if taken else ["file.encoding"])
 
 
 @settings(max_examples=60, deadline=None)
