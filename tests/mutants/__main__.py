@@ -37,7 +37,10 @@ ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENTS = tomllib.loads(Path(__file__).with_name("equivalents.toml").read_text("utf-8"))
 AREAS: dict[str, tuple[list[str], list[str]]] = {
     name: ([f"sbcard_core/{name}/*.py"], [f"tests/{name}", f"sbcard_core/{name}"])
-    for name in ("ledger", "payout", "premiums", "medical", "registry", "clearing", "eligibility", "officers")
+    for name in (
+        *("ledger", "payout", "premiums", "medical", "registry", "clearing", "eligibility", "officers"),
+        *("validation", "files", "hosts"),
+    )
 } | {
     "fields": (
         ["sbcard_core/fields/*.py", "sbcard_core/calendar.py"],
