@@ -155,8 +155,7 @@ def count_lines(raw: bytes) -> int:
         5
     """
     kernel, level = _kernels.choose("screen")
-    count: int = kernel.count(raw, level)
-    return count
+    return int(kernel.count(raw, level))
 
 
 def together(lines: Sequence[bytes], first: int, lengths: Iterable[int]) -> tuple[list[bytes], list[int]]:
@@ -383,9 +382,7 @@ class RowBlock:
     def cells(self, index: int) -> list[str] | None:
         """The cells, without empty ones beyond the header's; None where the row is unreadable."""
         row = self.rows[index]
-        if row is None or self.layout is None:
-            return None if row is None else list(row)
-        return fitted(list(row), self.layout.columns)
+        return None if row is None else fitted(list(row), self.layout.columns if self.layout else len(row))
 
     def column(self, at: int) -> Iterator[tuple[int, str]]:
         """(index, cell) of one column, for every readable row."""
