@@ -10,7 +10,7 @@ from typing import Final
 from sbcard_core.errors import InvalidValue
 from sbcard_core.ledger import is_id, is_timestamp
 from sbcard_core.ledger.transfers import is_storable
-from sbcard_core.medical.bill import Bill, PursePayment, is_msgid
+from sbcard_core.medical.bill import Bill, PursePayment, is_msgid, person_number
 from sbcard_core.medical.catalogue import Charge
 from sbcard_core.medical.lines import FeeLine, number_fault
 from sbcard_core.medical.visit import VisitKind
@@ -132,9 +132,15 @@ def _types(bill: Bill) -> Message | None:
 def _numbers(bill: Bill) -> Message | None:
     if not is_msgid(bill.msgid):
         return at_field("medical.bill.msgid", "msgid")
-    if not is_id(bill.psn_no):
+    person = bill.psn_no
+    if not is_id(person) or not (person.isalnum() or _is_one_word(person_number(person))):
         return at_field("medical.bill.id", "psn_no")
     return _moment(bill.at)
+
+
+def _is_one_word(number: str) -> bool:
+    """Whether no blank around it and no character that shows nothing makes two persons of one."""
+    return number.isprintable() and number == number.strip()
 
 
 def _places(bill: Bill) -> Message | None:
