@@ -172,6 +172,12 @@ def test_numbers_are_two_bytes_and_terminals_numbers_four(number: int) -> None:
         lambda: purse.purchase_session_key(PURCHASE, bytes(5), 0, 0),
         lambda: purse.purchase_session_key(LOAD, bytes(4), 0, 0),
         lambda: purse.message_mac(LOAD, b""),
+        # one byte too many beside one too few: the block would have its eight bytes
+        lambda: purse.load_session_key(LOAD, bytes(5), bytes(1)),
+        lambda: purse.load_session_key(LOAD, bytes(3), bytes(3)),
+        lambda: purse.purchase_session_key(PURCHASE, bytes(5), bytes(1), 0),
+        lambda: purse.purchase_session_key(PURCHASE, bytes(5), 0, bytes(3)),
+        lambda: purse.purchase_session_key(PURCHASE, bytes(4), bytes(1), bytes(5)),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_gives_no_session_key(call: Callable[[], Any]) -> None:
