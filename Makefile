@@ -9,6 +9,8 @@ SOURCES := setup.py pyproject.toml $(wildcard sbcard_core/_fast/*.pyx sbcard_cor
 # A process more than there are cores: some tests wait, for a card reader or a server. `make test JOBS=0` runs in one.
 JOBS ?= $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
+# The tests start some hundred processes: what Python compiled for one of them is kept for the next.
+unexport PYTHONDONTWRITEBYTECODE
 CFLAGS_CHECK := -std=c11 -pedantic-errors -Wall -Wextra -Werror
 
 .PHONY: demo test build check bench ct soak explore fuzz floors mutants clean preflight levels

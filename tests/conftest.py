@@ -26,7 +26,7 @@ from tests.plans import Plans
 # The run draws the same examples each time, so that it fails for what was changed; `make explore` draws fresh ones.
 UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("run", derandomize=True, database=None, max_examples=50, **UNTIMED)
-settings.register_profile("explore", print_blob=True, **UNTIMED)
+settings.register_profile("explore", print_blob=True, max_examples=300, **UNTIMED)
 settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
 
 # Tests press Ctrl-C; a process started in the background ignores it, and so would its children.

@@ -29,7 +29,6 @@ from sbcard_core.cli.desk import (
 )
 from sbcard_core.cli.tables import rows
 from sbcard_core.errors import InvalidValue
-from sbcard_core.fields import CitizenNumber, PersonName
 from sbcard_core.files import write_rows
 from sbcard_core.messages import message
 from sbcard_core.values import PersonCategory, mask_id, mask_ids_in
@@ -97,6 +96,8 @@ _ZH = {
 
 def _culprit(row: dict[str, str]) -> dict[str, str]:
     """The column of a person that has no written form, with its masked content; else the number."""
+    from sbcard_core.fields import CitizenNumber, PersonName  # noqa: PLC0415
+
     if CitizenNumber.is_valid(row["id_number"]) and not PersonName.is_valid(row["name"]):
         return {"column": "name", "found": "*" * len(row["name"])}
     return {"column": "id_number", "found": mask_id(row["id_number"])}

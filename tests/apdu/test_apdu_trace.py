@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apdu import (
@@ -86,7 +86,6 @@ headers = st.binary(min_size=4, max_size=4)
 secrets = st.binary(min_size=8, max_size=16).filter(lambda secret: b"\x00" not in secret)
 
 
-@settings(max_examples=400, deadline=None)
 @given(headers, secrets, st.sampled_from([0, 8, 256, 65536]), st.booleans())
 def test_data_is_recorded_only_for_instructions_on_the_list(
     header: bytes, secret: bytes, ne: int, extended: bool

@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.bulletin import BankRow, CityRow, audit
@@ -223,7 +223,6 @@ def changed(changes: list[tuple[Any, ...]]) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=150)
 @given(st.lists(CHANGE, max_size=12))
 def test_no_letter_crashes_the_auditor_or_the_bulletin(changes: list[tuple[Any, ...]]) -> None:
     """Law: a letter is refused when it is read, or audited and shown, whatever it holds or lacks."""

@@ -8,7 +8,7 @@ from operator import xor
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.errors import CardLost, MalformedData, UnexpectedStatus
@@ -49,7 +49,6 @@ words = st.integers(0, 0xFFFF).filter(lambda word: word >> 8 not in (0x61, 0x6C)
 LIKELY = [0x6982, 0x6983, 0x6984, 0x6985, 0x6F00, 0x6300, 0x63C0, 0x63CF, 0x6A88, 0x9000, 0x9001, 0x6E00]
 
 
-@settings(max_examples=300, deadline=None)
 @given(words | st.sampled_from(LIKELY), st.booleans())
 def test_only_9000_means_that_a_pin_was_right(word: int, change: bool) -> None:
     raw = word.to_bytes(2, "big")
@@ -208,7 +207,6 @@ def test_one_bad_record_costs_one_item(record: int, data: bytes, item: str) -> N
     assert basic.require("card_no") is basic
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(0, 6), min_size=1), st.sampled_from([0x6A83, 0x6581, 0x6F00, 0x6400]))
 def test_any_set_of_refused_records_costs_just_these(records: set[int], word: int) -> None:
     tags = [0x08, 0x09, 0x4E, 0x0A, 0x0B, 0x0C, 0x0D]

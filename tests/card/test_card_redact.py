@@ -4,7 +4,7 @@ import random
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu import ATR, CommandAPDU, Exchange, RecordingChannel, ReplayChannel, historical_factor, trace
@@ -163,7 +163,6 @@ def test_a_citizen_number_in_any_record_is_replaced(size: int, form: str) -> Non
         assert ID.encode()[:-4] not in shown
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.binary(min_size=4, max_size=4),
     st.binary(max_size=30),
@@ -238,7 +237,6 @@ def test_records_are_redacted_on_their_way_to_the_card_too() -> None:
     assert protected[5:] == written[5:] + b"MAC4"
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.dates(date(1900, 1, 1), date(2014, 1, 1)),
     st.integers(0, 999),
@@ -256,7 +254,6 @@ def test_citizen_numbers_stay_as_right_as_they_were(born: date, number: int, rig
     assert Blur(salt).packed_birth(bytes.fromhex(text[6:14])).hex() == shown[6:14]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.text(min_size=0, max_size=12), st.integers(0, 5))
 def test_text_keeps_its_width_and_its_padding(text: str, padding: int) -> None:
     try:
@@ -272,7 +269,6 @@ def test_text_keeps_its_width_and_its_padding(text: str, padding: int) -> None:
 maybe = st.one_of(st.none(), st.binary(max_size=60))
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(maybe, maybe), max_size=4))
 def test_any_exchange_is_redacted_to_the_same_length(rows: list[tuple[bytes | None, bytes | None]]) -> None:
     redact = TraceRedactor(SALT)

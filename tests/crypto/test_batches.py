@@ -216,7 +216,7 @@ def test_cipher_batches(size: int) -> None:
 
 
 @given(st.lists(st.lists(st.binary(min_size=8, max_size=8), min_size=3, max_size=3), max_size=20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_diversification_in_three_levels(paths: list[list[bytes]]) -> None:
     for kind in (Cipher.TDES, Cipher.SM4):
         master = SecretKey(bytes(range(16)), KeyUsage.DPK, kind)

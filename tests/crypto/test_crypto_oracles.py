@@ -12,7 +12,7 @@ from sbcard_core.crypto.keys import Algorithm, KeyUsage, SecretKey
 KEY16 = st.binary(min_size=16, max_size=16)
 BLOCK = st.binary(min_size=8, max_size=8)
 MESSAGE = st.binary(max_size=70)
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def ede(key: bytes, block: bytes) -> bytes:
@@ -66,7 +66,7 @@ def test_diversification(key: bytes, factors: list[bytes]) -> None:
 
 
 @given(KEY16, BLOCK)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_sm4_diversification_and_mac(key: bytes, factor: bytes) -> None:
     complement = bytes(b ^ 0xFF for b in factor)
     master = SecretKey(key, KeyUsage.IRK, Algorithm.SM4)

@@ -65,7 +65,7 @@ def test_lengths(size: int, algorithm: str) -> None:
 
 
 @given(st.binary(max_size=24))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_parity_touches_the_lowest_bit_only(material: bytes) -> None:
     made = with_odd_parity(material)
     assert all(byte.bit_count() % 2 == 1 for byte in made)
@@ -73,7 +73,7 @@ def test_parity_touches_the_lowest_bit_only(material: bytes) -> None:
 
 
 @given(st.lists(st.binary(min_size=8, max_size=8), max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_bulk_derivation_is_another_librarys_in_order(factors: list[bytes]) -> None:
     """The factor and its complement, enciphered under the master key."""
     for algorithm in (Algorithm.TDES, Algorithm.SM4):
@@ -176,7 +176,7 @@ def test_purchase_session_takes_the_low_half_of_the_terminal_number() -> None:
 
 
 @given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.binary(max_size=40)), max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_bulk_mac_is_the_scalar_one(items: list[tuple[bytes, bytes]]) -> None:
     messages = [message for _, message in items]
     expected = [mac.cbc_mac(material, message) for material, message in items]

@@ -24,7 +24,7 @@ def retail(key: bytes, data: bytes, iv: bytes) -> bytes:
 
 @given(st.binary(min_size=16, max_size=16), st.sampled_from([4, 8]), st.binary(min_size=8, max_size=8),
        st.binary(max_size=40))  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_secure_messaging_is_the_retail_mac(key: bytes, size: int, random: bytes, body: bytes) -> None:
     challenge, header = random[:size], bytes.fromhex("04D68500") + bytes((len(body) + 4,))
     expected = retail(key, header + body, challenge + bytes(8 - size))[:4]

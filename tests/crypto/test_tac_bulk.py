@@ -48,7 +48,7 @@ def record(number: int, fate: str) -> tuple[bytes, bytes, bytes, TacStatus]:
 
 
 @given(st.lists(st.sampled_from(FATES), max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_record_has_its_own_status_in_order(fates: list[str]) -> None:
     rows = [record(number, fate) for number, fate in enumerate(fates)]
     got = tac.verify_many(CITY, b"".join(r[0] for r in rows), [r[1] for r in rows], [r[2] for r in rows])
@@ -89,7 +89,7 @@ def sm4_tac(factor: bytes, message: bytes) -> bytes:
 
 
 @given(st.lists(st.sampled_from(["good", "tac", "message", "short tac", "other card"]), max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sm4_records_have_their_own_status_each(fates: list[str]) -> None:
     city = SecretKey(CITY.material(), KeyUsage.DTK, Algorithm.SM4)
     rules = PurseRules(sm4_tac=Sm4TacRule.WHOLE_KEY_FOLD)

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sbcard_core.fields import encodings, name
@@ -18,7 +18,6 @@ NAMES = st.text(st.sampled_from(LEVEL_1), min_size=2, max_size=4)
 LINES = st.lists(NAMES.map(lambda one: f"1,{one},2"), min_size=1, max_size=8)
 
 
-@settings(max_examples=400)
 @given(NAMES)
 @example("谢小平")
 @example("濮小明")
@@ -28,7 +27,6 @@ def test_an_ordinary_name_contradicts_no_file_and_is_sure_wreckage_of_none(writt
         assert not contradicts(f"1,{written}".encode(encoding), encoding)
 
 
-@settings(max_examples=400)
 @given(NAMES)
 @example("张三")
 def test_a_name_of_utf8_read_as_gb_is_always_found(written: str) -> None:
@@ -41,7 +39,6 @@ def test_a_name_of_utf8_read_as_gb_is_always_found(written: str) -> None:
     assert is_sure(wrong) or encodings.is_ordinary(wrong) or "锟" in wrong
 
 
-@settings(max_examples=400)
 @given(NAMES)
 @example("谢小平")
 def test_a_name_of_gb_read_as_utf8_or_latin_is_always_found(written: str) -> None:
@@ -54,7 +51,6 @@ def test_a_name_of_gb_read_as_utf8_or_latin_is_always_found(written: str) -> Non
         assert set(name.problems(wrong)) & {Problem.GARBLED, Problem.DOUBTFUL, Problem.CHARACTER}
 
 
-@settings(max_examples=200)
 @given(NAMES)
 def test_bytes_replaced_and_saved_again_are_always_found(written: str) -> None:
     broken = written.encode("gb18030").decode("utf-8", "replace")

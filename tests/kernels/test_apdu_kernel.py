@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import apdu
@@ -49,7 +49,6 @@ length = st.one_of(st.integers(0, 40), st.sampled_from([255, 256, 257, 65535, 65
 ne = st.one_of(st.integers(-2, 300), st.sampled_from([65535, 65536, 65537, 1 << 40]))
 
 
-@settings(max_examples=400, deadline=None)
 @given(number, number, number, number, length, ne)
 def test_encode_agrees(cla: int, ins: int, p1: int, p2: int, size: int, answer: int) -> None:
     data = bytes(i * 7 & 0xFF for i in range(size))
@@ -61,7 +60,6 @@ def test_encode_agrees(cla: int, ins: int, p1: int, p2: int, size: int, answer: 
         assert CommandAPDU.decode(ours) == command
 
 
-@settings(max_examples=600, deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -153,7 +151,6 @@ items = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(items, st.integers(0, 5))
 def test_batches_are_the_commands_one_by_one(rows: list[tuple[bytes, int, int]], skipped: int) -> None:
     places = array("q", [skipped])
@@ -170,7 +167,6 @@ def test_batches_are_the_commands_one_by_one(rows: list[tuple[bytes, int, int]],
         assert buffer[offsets[i] : offsets[i + 1]] == (b"" if expected is Refused else expected)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 300), st.integers(0, 7), st.sampled_from([0, 1, 8, 256, 257, 65536]), st.booleans())
 def test_batches_of_one_length(size: int, n: int, answer: int, one_header: bool) -> None:
     data = bytes(i * 13 & 0xFF for i in range(n * size))
@@ -231,7 +227,6 @@ def test_buffers_that_do_not_fit_each_other(level: str, arguments: dict[str, Any
         apdu.encode_many(**arguments, level=level)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=9), st.binary(max_size=3))
 def test_answers_taken_apart(answers: list[bytes], head: bytes) -> None:
     places = array("q", [len(head)])

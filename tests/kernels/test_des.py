@@ -14,7 +14,7 @@ import pytest
 from Crypto.Cipher import DES, DES3
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import _kernels
@@ -244,7 +244,6 @@ def test_own_masters(level: str) -> None:
 lengths_of_messages = st.lists(st.one_of(st.integers(0, 40), st.just(48)), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
 @given(lengths_of_messages, st.sampled_from([8, 16, 24]), st.integers(1, 3), st.booleans(), st.booleans(), st.data())
 def test_levels_agree(
     lengths: list[int], key_length: int, padding: int, retail: bool, own: bool, data: st.DataObject
@@ -394,15 +393,15 @@ def compare_at_random(count: int, seed: int) -> None:
         at += length
 
 
-def test_a_hundred_thousand_at_random() -> None:
+def test_many_blocks_at_random() -> None:
     """Blocks under one key: the library runs at its own speed."""
     rng = random.Random(11)
-    data, key = rng.randbytes(8 * 100_000), rng.randbytes(16)
+    data, key = rng.randbytes(8 * 20_000), rng.randbytes(16)
     expected = Cipher(TripleDES(key + key[:8]), modes.ECB()).encryptor().update(data)
     for level in COMPILED:
         assert ecb(level, key, 16, data) == expected
         assert ecb(level, key, 16, expected, decrypt=True) == data
-    compare_at_random(100_000, 12)
+    compare_at_random(20_000, 12)
 
 
 @pytest.mark.soak
@@ -411,7 +410,7 @@ def test_ten_million_at_random() -> None:
         compare_at_random(10_000, seed)
     rng = random.Random(13)
     for _ in range(90):
-        data, key = rng.randbytes(8 * 100_000), rng.randbytes(24)
+        data, key = rng.randbytes(8 * 20_000), rng.randbytes(24)
         expected = Cipher(TripleDES(key), modes.ECB()).encryptor().update(data)
         for level in COMPILED:
             assert ecb(level, key, 24, data) == expected

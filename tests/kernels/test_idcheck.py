@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric
 
@@ -69,7 +69,6 @@ def _twist(body: str, twist: int) -> bytes:
     return (number[:twist] + "9" + number[twist + 1 :]).encode() if twist < 18 else number.encode()
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(numbers, st.sampled_from(b"0129x")), min_size=1, max_size=70), st.dates(date(1990, 1, 1)))
 def test_levels_agree(rows: list[tuple[bytes, int]], on: date) -> None:
     data, sex = b"".join(row for row, _ in rows), bytes(code for _, code in rows)

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import _kernels
@@ -104,7 +104,6 @@ def lines(draw: st.DrawFn, name: str, encoding: str, delimiter: str) -> bytes:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", SPECS)
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_levels_agree_on_records(name: str, encoding: str, data: st.DataObject) -> None:
     delimiter = data.draw(st.sampled_from([",", "\t", "|", ";"]))
@@ -118,7 +117,6 @@ def test_levels_agree_on_records(name: str, encoding: str, data: st.DataObject) 
 PIECES = [b"\r", b"\n", b"|", b",", b'"', b"\xb0", b"\x80", b"0", b"\x81\x30", b"a", b"\0", b"\xe4"]
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES) | st.binary(max_size=70)).map(b"".join),
     st.sampled_from([b"|", b","]),

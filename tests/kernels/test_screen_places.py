@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import _kernels
@@ -54,7 +54,6 @@ def joined(described: bytes, rows: int) -> list[bytes]:
     return found[0][0].split(b"\x1e")
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.text('a,|"一\x85張', max_size=9), min_size=1, max_size=9).map("\n".join),
     st.sampled_from([b",", b"|"]),
@@ -168,7 +167,6 @@ def test_views_outside_of_their_parts(view: tuple[int, int, int], flag: int) -> 
 INT = st.sampled_from([-(2**31), -1, 0, 1, 5, 12, 13, 20, 100, 2**31 - 1]) | st.integers(-(2**31), 2**31 - 1)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(INT, INT, INT), min_size=1, max_size=200))
 def test_any_views_at_all(cells: list[tuple[int, int, int]]) -> None:
     described, kept = views(cells)
@@ -176,7 +174,6 @@ def test_any_views_at_all(cells: list[tuple[int, int, int]]) -> None:
     assert kept
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(INT, min_size=2, max_size=300), st.sampled_from([4, 8]))
 def test_any_offsets_at_all(places: list[int], width: int) -> None:
     described, kept = offsets(places, width)
@@ -228,7 +225,6 @@ def test_the_check_refuses_such_a_record(pa: Any, name: str) -> None:
     assert (2, "id_number.characters") in looked_through[2]  # type: ignore[operator]
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.integers(500, 1_300),
     st.integers(0, 4),

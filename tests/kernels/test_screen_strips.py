@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import _kernels
@@ -118,7 +118,6 @@ def test_one_odd_cell_among_equal_ones(field: str, odd: str) -> None:
     assert [at for at, flag in enumerate(flags) if flag] == [0, 31, 255, 256]
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(SIZES),
     st.lists(st.tuples(st.integers(0, 299), st.integers(0, len(FIELDS) - 1), st.sampled_from([*ODD, None]))),
@@ -147,7 +146,6 @@ def beginning(units: Any, mark: int, never: Sequence[int]) -> tuple[int, bytes]:
     return mark | 8_192 + 1 << 32, both.tobytes()
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     st.integers(1, 4),
     st.lists(st.sampled_from(["张", "三", "·", "A", "é", "龥", "\u4dff", "豈", "𠮷"]), max_size=12),
@@ -170,7 +168,6 @@ def test_levels_agree_on_texts(
     looked(code, [pa.array([*cells, *["张"] * 300], pa.string()).slice(0, len(cells) + 40)])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_levels_agree_on_rules_over_strips(data: st.DataObject) -> None:
     """Any conjunctions over columns of one width, one of them with an odd row."""
@@ -215,7 +212,6 @@ GB_PIECES = [b"\xb0\xa1", b"\xd6\xfe", b"\xd7\xfa", b"\xd8\xa1", b"\xf7\xfe", b"
 GB_PIECES += [b"\xa1", b"\xb0", b"A", b"\x80", b"\xff\xa1", b"\x81\x30\x81\x30"]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.sampled_from([GB_PIECES, GB_PIECES[:2]]).flatmap(lambda of: st.lists(st.sampled_from(of), max_size=18)),

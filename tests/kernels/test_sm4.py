@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from gmssl import sm4 as gmssl_sm4
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import _kernels
@@ -143,7 +143,6 @@ mixed = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(mixed, st.randoms(use_true_random=False), st.integers(1, 3))
 def test_macs_of_mixed_lengths_agree(lengths: list[int], rng: random.Random, padding: int) -> None:
     keys, ivs, data = some_batch(rng, len(lengths), lengths)
@@ -151,7 +150,6 @@ def test_macs_of_mixed_lengths_agree(lengths: list[int], rng: random.Random, pad
     assert len(set(results.values())) == 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(mixed, st.randoms(use_true_random=False))
 def test_cbc_of_mixed_lengths_agrees_and_returns(lengths: list[int], rng: random.Random) -> None:
     whole = [length // 16 * 16 for length in lengths]
@@ -162,7 +160,6 @@ def test_cbc_of_mixed_lengths_agrees_and_returns(lengths: list[int], rng: random
         assert cbc(level, keys, ivs, sealed[level], whole, decrypt=True) == data
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 100), st.booleans(), st.randoms(use_true_random=False))
 def test_ecb_agrees_and_returns(blocks: int, own: bool, rng: random.Random) -> None:
     keys, data = rng.randbytes(16 * (blocks if own and blocks else 1)), rng.randbytes(16 * blocks)

@@ -112,7 +112,7 @@ def numpy_from(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(session, "NUMPY_FROM", request.param)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, odd=st.one_of(st.none(), st.tuples(st.sampled_from(ODD), st.integers(0, 12))))
 def test_by_column_is_one_by_one(
     numpy_from: None, store: Store, prefixes: Iterator[int], rows: list[Any], odd: tuple[Row, int] | None

@@ -16,7 +16,7 @@ from tests.faults import known_to_server, sampled
 
 BATCH = 7
 WRITERS = 7
-ROUNDS = {"sqlite": 3, "postgresql": 1}  # only the client is killed on PostgreSQL: fewer rounds say as much
+ROUNDS = {"sqlite": 2, "postgresql": 1}  # only the client is killed on PostgreSQL: fewer rounds say as much
 
 # Forked, so that the imports are paid once; a line shorter than PIPE_BUF is written whole.
 WRITER = f"""

@@ -151,7 +151,7 @@ def kill_at_random(several: list[Children], store: Store, url: str, kills: int, 
     assert acknowledged > kills // 2  # most were killed while they posted
 
 
-KILLS = {"sqlite": 250, "postgresql": 60}
+KILLS = {"sqlite": 100, "postgresql": 25}
 SEVERAL = 4
 
 

@@ -353,7 +353,7 @@ def agree(store: Store, many: int) -> None:
 
 
 def test_the_books_agree_with_a_list_of_transfers(store: Store) -> None:
-    agree(store, 40)
+    agree(store, 25)
 
 
 @pytest.mark.soak

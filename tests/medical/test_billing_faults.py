@@ -132,7 +132,7 @@ def kill_at_random(children: Children, store: Store, url: str, kills: int, longe
                 assert_kept(steps, found.get(name, set()))
 
 
-KILLS = {"sqlite": (25, 60), "postgresql": (8, 200)}
+KILLS = {"sqlite": (10, 60), "postgresql": (4, 200)}
 """How many, and the longest life in milliseconds after the books are open."""
 MANY = {"sqlite": (1_000, 60), "postgresql": (500, 200)}
 

@@ -38,7 +38,7 @@ from tests.medical.proof import assert_sound, moved, nets, years
 AT = "2014-07-31T10:00:00"
 TABLES = 12
 TOP = 1_000_000
-VISITS = {"sqlite": 10_000, "postgresql": 1_000}
+VISITS = {"sqlite": 3_000, "postgresql": 600}
 
 
 def number(serial: int) -> str:

@@ -92,7 +92,6 @@ def returns(draw: st.DrawFn, lines: list[FeeLine]) -> dict[int, list[Decimal]]:
     return {place: counts for place, counts in pieces.items() if counts}
 
 
-@settings(max_examples=60)
 @given(st.data(), st.integers(0, 10**6), st.booleans())
 def test_any_partition_and_order_of_refunds_gives_the_same_fen(data: st.DataObject, seed: int, by_purse: bool) -> None:
     """Each amount and each account alike; and no refund charges a personal account a fen more."""

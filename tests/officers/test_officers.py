@@ -171,7 +171,6 @@ acts = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @each(signed=acts, shown=acts, as_officer=st.sampled_from(["li", "wang", "zhao"]))
 def test_a_signature_is_good_for_its_own_act_and_officer_alone(office, signers, signed, shown, as_officer) -> None:
     proof = signers["li"].approve(signed).proof
@@ -182,7 +181,7 @@ def test_a_signature_is_good_for_its_own_act_and_officer_alone(office, signers, 
     assert good is (signed == shown and as_officer == "li")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @each(act=acts)
 def test_an_approval_survives_its_file(signers, office, act: Act) -> None:
     approval = signers["zhao"].approve(act)

@@ -302,7 +302,7 @@ def test_what_is_owed_is_conserved_on_a_way(new_town, monkeypatch: pytest.Monkey
     walk(new_town, list(steps))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(step, max_size=20))
 def test_what_is_owed_is_conserved(new_town, steps: list[tuple[object, ...]]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ WIDE = str.maketrans(
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ"
 )
 
-settled = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+settled = settings(max_examples=30, suppress_health_check=list(HealthCheck))
 blanks = st.sampled_from(["", " ", "\u3000", "\u200b", "\ufeff", "\u00a0"])
 
 

@@ -351,14 +351,14 @@ def run(machine: type[Machine], town_class: type, examples: int, steps: int) -> 
 
 def test_stages_in_any_order(new_town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # nobody pulls the plug here
-    run(Machine, new_town, 15, 25)
+    run(Machine, new_town, 8, 25)
 
 
 def test_stages_in_any_order_on_postgresql(new_town, postgres_url: str) -> None:
     class OnPostgres(Machine):
         url = postgres_url
 
-    run(OnPostgres, new_town, 3, 20)
+    run(OnPostgres, new_town, 2, 20)
 
 
 @pytest.mark.soak

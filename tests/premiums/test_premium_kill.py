@@ -14,7 +14,7 @@ from tests.faults import Children, needs_linux, sampled
 from tests.premiums.premium_child import AT_COUNTER, FEN, PEOPLE, ROUNDS, STEPS, do, period_of, round_of
 
 pytestmark = needs_linux
-KILLS = {"sqlite": 8, "postgresql": 4}
+KILLS = {"sqlite": 5, "postgresql": 3}
 MANY = {"sqlite": 1000, "postgresql": 200}
 
 

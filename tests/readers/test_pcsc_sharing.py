@@ -190,7 +190,7 @@ def test_any_answer_through_the_service(put: Callable[[Script], Reader]) -> None
     connection = reader.connect()
     outcomes: set[str] = set()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(suppress_health_check=list(HealthCheck), database=None)
     @given(st.binary(max_size=40) | st.binary(max_size=20).map(lambda data: data + b"\x90\x00") | st.just(b"\x61\x00"))
     def fuzz(answer: bytes) -> None:
         nonlocal connection

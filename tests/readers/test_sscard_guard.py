@@ -152,12 +152,12 @@ def rampages(library: Path, count: int, seed: int) -> Rampage:
     return sum(outcomes, Counter()), sorted(chain(*recoveries)), sorted(chain(*overstays))
 
 
-def test_three_hundred_kills_hangs_and_overruns(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes, recoveries, overstays = rampages(library, 300, seed=2026)
+def test_a_hundred_kills_hangs_and_overruns(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes, recoveries, overstays = rampages(library, 100, seed=2026)
     with capsys.disabled():
-        print(f"\n300 kills, hangs and overruns: {dict(outcomes)}; recovered within {recoveries[-1]:.3f} s", end=" ")
-    assert sum(outcomes.values()) == len(recoveries) == 300
-    assert min(outcomes["Timeout"], outcomes["DriverCrashed"], outcomes["DriverOverrun"]) >= 20
+        print(f"\n100 kills, hangs and overruns: {dict(outcomes)}; recovered within {recoveries[-1]:.3f} s", end=" ")
+    assert sum(outcomes.values()) == len(recoveries) == 100
+    assert min(outcomes["Timeout"], outcomes["DriverCrashed"], outcomes["DriverOverrun"]) >= 8
     # The other tests run beside: a machine that stands still for a moment is no fault of the guard.
     assert max(recoveries[len(recoveries) // 2], overstays[len(overstays) // 2]) <= 1
 

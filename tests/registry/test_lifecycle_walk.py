@@ -310,7 +310,6 @@ def act(issuing: Issuing, number: str, operation: Operation | str, half: Half, o
     return issuing.apply([number], operation, half, on)[0]
 
 
-@settings(max_examples=60)
 @given(st.lists(ACTS, max_size=25), st.booleans())
 def test_any_acts_on_several_cards(acts: list[tuple[str, Operation | str, Half, int]], releases: bool) -> None:
     """Law: states are what the events say, days never go back, what is refused leaves nothing, the end is final.

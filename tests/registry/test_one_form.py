@@ -41,7 +41,7 @@ def file(path: Path, rows: list[tuple[str, str, str]], born: str = "19491231", f
 
 
 @given(st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NAMES)), min_size=1, max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_spelling_gives_one_person_from_file_to_premium_and_pension(spelled: list[tuple[str, str]]) -> None:
     with TemporaryDirectory() as folder, Backend.open("sqlite://", sample=True, officers=OFFICERS) as backend:
         for at, (number, name) in enumerate(spelled):

@@ -197,7 +197,7 @@ ANSWERS = st.lists(
 
 
 @given(st.lists(ANSWERS, min_size=1, max_size=3))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_account_has_two_persons_and_no_line_two_answers(
     world: ModuleType, tmp_path_factory: pytest.TempPathFactory, deliveries: list[list[Line]]
 ) -> None:

@@ -140,9 +140,7 @@ def _on_line_2(old: str, new: str) -> tuple[str, str]:
     place=st.integers(0, 400),
     byte=st.integers(0, 255),
 )
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_lines_are_conserved_whatever_byte_is_wrong(
     world: ModuleType, tmp_path_factory: pytest.TempPathFactory, *, fail: set, only: set, place: int, byte: int
 ) -> None:

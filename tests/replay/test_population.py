@@ -58,7 +58,7 @@ def test_names_need_all_of_gb18030() -> None:
     assert any(b"|" in text.encode("gb18030") for text in names)  # 7C as a trail byte
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**70), st.integers(0, 18_549), st.integers(0, 60))
 def test_a_person_is_a_function_of_seed_and_index(seed: int, index: int, before: int) -> None:
     people = Population(seed, CAMPAIGN.population.cities)
@@ -73,7 +73,7 @@ def test_strangers_are_not_in_the_population() -> None:
     assert not strangers & numbers
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**64), st.integers(1, 5_000))
 def test_a_shuffle_is_a_bijection(seed: int, size: int) -> None:
     ranks = chance.Shuffle(seed, "x", size).rank(np.arange(size, dtype=np.uint64))

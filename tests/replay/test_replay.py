@@ -33,15 +33,13 @@ def sbcard(*args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, env={**os.environ, **env})
 
 
-CONSOLES: dict[str, dict[str, str]] = {
-    "gbk": {"PYTHONIOENCODING": "gbk:strict"},
-    "C, not UTF-8": {"LC_ALL": "C", "PYTHONUTF8": "0"},
-}
+OLD_CONSOLE = {"PYTHONIOENCODING": "gbk:strict", "LC_ALL": "C", "PYTHONUTF8": "0"}
+"""A GBK console over a system whose files are not UTF-8."""
 SMALL = ("--scale", "0.0001")
 WHOLE: dict[str, tuple[list[str], dict[str, str]]] = {
     "demo": ([], {}),
     "seed 2": (["--seed", "2", *SMALL], {}),
-    **{name: ([*SMALL], env) for name, env in CONSOLES.items()},
+    "old console": ([*SMALL], OLD_CONSOLE),
 }
 """Runs from nothing: arguments and environment."""
 
@@ -130,11 +128,8 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("console", CONSOLES)
-def test_one_seed_gives_the_same_files_on_any_console(
-    small_month: Path, whole: Callable[[str], Path], console: str
-) -> None:
-    found = digests(whole(console))
+def test_one_seed_gives_the_same_files_on_any_console(small_month: Path, whole: Callable[[str], Path]) -> None:
+    found = digests(whole("old console"))
     assert found == digests(small_month / "out" / NAME)
     assert len(found) > 500
 

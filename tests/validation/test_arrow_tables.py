@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import arrow
@@ -48,7 +48,6 @@ def read(table: Any) -> list[tuple[str, ...]]:
     return rows
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=20), st.integers(-(2**63), 2**63 - 1)), max_size=30))
 def test_what_goes_out_comes_back(rows: list[tuple[str, int]]) -> None:
     column = arrow.record([arrow.text("a", [a for a, _ in rows]), arrow.numbers("b", [b for _, b in rows])])

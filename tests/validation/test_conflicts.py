@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from itertools import combinations, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.validation import cover
@@ -53,7 +53,6 @@ def by_trying_all(claims: Sequence[Claim], known: Sequence[Claim], kinds: Collec
     return []
 
 
-@settings(max_examples=250, deadline=None)
 @given(CLAIMS, KINDS)
 def test_no_smaller_set_exists(claims: list[Claim], kinds: set[ConflictKind]) -> None:
     answers = by_trying_all(claims, [], kinds)
@@ -64,7 +63,6 @@ def test_no_smaller_set_exists(claims: list[Claim], kinds: set[ConflictKind]) ->
     assert list(withdrawal.keys) == sorted(withdrawal.keys, key=lambda key: int(str(key)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(CLAIMS, CLAIMS, KINDS)
 def test_what_is_known_stays(claims: list[Claim], known: list[Claim], kinds: set[ConflictKind]) -> None:
     known = known[:2]
@@ -82,7 +80,6 @@ def _who(claim: Claim) -> str:
     return claim.person or claim.number
 
 
-@settings(max_examples=100, deadline=None)
 @given(CLAIMS, CLAIMS, KINDS)
 def test_conflicts_are_told_exactly_where_there_is_no_peace(
     claims: list[Claim], known: list[Claim], kinds: set[ConflictKind]
@@ -97,7 +94,6 @@ def test_conflicts_are_told_exactly_where_there_is_no_peace(
         assert any(not isinstance(key, tuple) for side in conflict.sides for key in side)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 8),
     st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7))),

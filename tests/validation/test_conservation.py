@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
@@ -95,7 +95,6 @@ def _outcome(batches: list[CheckedBatch]) -> tuple[object, ...]:
     )
 
 
-@settings(deadline=None)  # the first call builds tables
 @given(FILE)
 @example(_join(b"", [(b"\0", b"\r"), (b"\0", b"\n"), (b"\0", b"\n")], False))  # as a line ends in UTF-16
 def test_every_record_ends_in_exactly_one_place(raw: bytes) -> None:
@@ -115,7 +114,6 @@ REFUSED_WHOLE = frozenset({"file.kind"})
 """By their first bytes; what else a text file may be refused for leaves its lines in the quarantine."""
 
 
-@settings(deadline=None)  # the first call builds tables
 @given(st.one_of(st.binary(max_size=200), st.sampled_from(FOREIGN).flatmap(lambda head: st.binary().map(head.__add__))))
 @example(b"%PDF")
 @example(b"\xfe\xff")  # a mark alone
@@ -150,7 +148,6 @@ def _holds_wide_blanks(raw: bytes) -> bool:
     return any(character.isspace() and ord(character) > 127 for character in raw.decode("gb18030", "ignore"))
 
 
-@settings(deadline=None)  # the first call builds tables
 @given(FILE, st.integers(1, 60), st.integers(1, 5))
 def test_block_and_batch_sizes_do_not_matter(raw: bytes, block: int, batch_size: int) -> None:
     whole = _outcome(_run(raw))
@@ -158,7 +155,6 @@ def test_block_and_batch_sizes_do_not_matter(raw: bytes, block: int, batch_size:
         assert _outcome(_run(raw, batch_size)) == whole
 
 
-@settings(deadline=None)  # the first call builds tables
 @given(FILE)
 def test_the_fast_path_judges_as_the_rules_do(raw: bytes) -> None:
     fast = _outcome(_run(raw))

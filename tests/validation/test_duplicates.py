@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
@@ -42,7 +42,6 @@ def _text(records: list[tuple[int, str, str]]) -> str:
     return "\n".join([HEADER, *rows])
 
 
-@settings(deadline=None)
 @given(FILES)
 def test_verdicts_equal_those_of_a_dictionary(files: list[list[tuple[int, str, str]]]) -> None:
     names: dict[int, set[str]] = defaultdict(set)
@@ -138,7 +137,6 @@ NUMBERS = st.one_of(
 ROWS = st.lists(st.tuples(NUMBERS, st.sampled_from(["张三", "李四", ""]), st.sampled_from(["103", "099"])), max_size=9)
 
 
-@settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=3), st.sampled_from([1, 40, 100]), st.sampled_from([COLLECTION, PERMITS]))
 def test_spilling_and_ready_keys_change_no_verdict(
     files: list[list[tuple[str, str, str]]], limit: int, spec: RecordSpec
@@ -163,7 +161,6 @@ def test_spilling_and_ready_keys_change_no_verdict(
                         assert plain.is_first(places[0], record) == other.is_first(places[1], record)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["H12345678", "H12345679", "KAZ110090123105", _number(1)]),
                           st.sampled_from(["张三", "李四"]), st.just("103")), max_size=8))  # fmt: skip
 def test_numbers_of_other_certificates_go_by_their_text(rows: list[tuple[str, str, str]]) -> None:

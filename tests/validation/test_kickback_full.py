@@ -424,7 +424,7 @@ def test_the_same_findings_give_the_same_bytes(case: Case, tmp_path: Path) -> No
     assert (tmp_path / "again.xlsx").read_bytes() == case.book.read_bytes()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 1 << 32))
 def test_every_listed_record_has_one_fate(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     rng = Random(seed)

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sbcard_core.fields import citizen_id
@@ -88,7 +88,6 @@ def law_of_lines(body: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-16"])
 def test_every_physical_line_is_accounted_for(encoding: str) -> None:
-    @settings(max_examples=150, deadline=None)
     @given(LINES, st.integers(1, 90))
     @example(f"{record(1)}\n{record(2, chr(34))}\n{record(3, chr(34))}\n{record(4)}", 1 << 20)
     @example('1,F1,"a\nb",c', 7)
@@ -101,7 +100,6 @@ def test_every_physical_line_is_accounted_for(encoding: str) -> None:
     law()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 60))
 def test_lines_of_any_bytes_are_accounted_for(body: bytes, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -167,7 +165,6 @@ def test_inch_marks_inside_cells_are_no_quotes() -> None:
     assert accepted(batches) == [2, 3, 4]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.text('a",;|\n ', max_size=6), min_size=1, max_size=5), st.sampled_from(",;|"))
 def test_cells_written_by_another_program_are_read_as_they_were(row: list[str], delimiter: str) -> None:
     out = io.StringIO(newline="")

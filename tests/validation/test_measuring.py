@@ -189,7 +189,7 @@ def test_sectors_that_run_in_a_circle_end(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=2000), st.integers(0, 4000))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_old_workbook_is_measured_or_refused(tmp_path: Path, noise: bytes, at: int) -> None:
     path = books.xls(tmp_path / "a.xls", books.biff([books.number(1, 1)]))
     raw = path.read_bytes()
@@ -234,7 +234,7 @@ def spelt_rows(draw: st.DrawFn) -> str:
 
 
 @given(spelt_rows())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_reader_never_makes_more_cells_than_were_measured(tmp_path: Path, rows: str) -> None:
     book = books.sheet(rows).replace("<worksheet", f'<worksheet xmlns:x="{books.MAIN}"')
     path = books.xlsx(tmp_path / "a.xlsx", book)
@@ -253,7 +253,7 @@ def numbered(rows: list[int], cells: bool) -> str:
 
 
 @given(st.lists(st.integers(1, 6), min_size=4, max_size=4) | st.just([1, 2, 4, 6]), st.booleans())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_two_rows_in_one_place_none_is_lost_in_silence(tmp_path: Path, rows: list[int], cells: bool) -> None:
     path = books.xlsx(tmp_path / "a.xlsx", books.sheet(numbered(rows, cells)))
     batches = list(check_files([path], on=date(2014, 7, 31)))
@@ -321,7 +321,7 @@ def test_a_shared_text_of_an_old_workbook_counts_for_each_cell_that_has_it(tmp_p
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"])), max_size=6))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_shared_texts_of_an_old_workbook_are_measured_one_by_one(tmp_path: Path, values: list[str]) -> None:
     cells = [text_cell(row, row) for row in range(len(values))]
     path = books.xls(tmp_path / "a.xls", books.biff(cells, before=shared_texts(*values)))

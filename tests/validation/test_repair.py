@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue, SBCardError
@@ -192,7 +192,6 @@ def by_trying_all(number: str, birth: str, sex: str) -> set[str]:
     return {one for one in right if sex not in ("1", "2") or int(one[16]) % 2 == int(sex) % 2}
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, 1 << 32),
     st.sampled_from(["one", "swap", "two", "jump", "letter", "none"]),

@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbcard_core import arrow
@@ -63,7 +63,6 @@ def repeated_of(values: list[Any]) -> list[int]:
     return [int(counts[value] > 1) for value in values]
 
 
-@settings(deadline=None)
 @given(st.lists(VALUES, max_size=60), st.integers(1, 7))
 def test_any_values_in_any_shape(values: list[str], piece: int) -> None:
     with mock.patch.object(number_column, "PIECE", piece):
@@ -151,7 +150,6 @@ def test_a_set_of_keys(adds: list[list[int]], wanted: list[int]) -> None:
     assert found.tolist() == [key in seen and key != int(NONE) for key in wanted]
 
 
-@settings(deadline=None)
 @given(st.lists(KEYS, max_size=6), st.sampled_from([1, 20, 60, 500, 5_000, 1 << 20]))
 def test_the_limit_changes_nothing_but_the_disk(adds: list[list[int]], limit: int) -> None:
     everything = Counter(key for keys in adds for key in keys if key != int(NONE))

@@ -176,10 +176,10 @@ TEXTS = [("utf-8", ","), ("gb18030", ","), ("gb18030", "|"), ("utf-8", "\t"), ("
 def test_text_gives_the_same_with_and_without(tmp_path: Path, name: str, encoding: str, delimiter: str) -> None:
     rng, spec = random.Random(f"{name}{encoding}{delimiter}"), SPECS[name]
     path = tmp_path / "f.csv"
-    path.write_bytes(text_of(spec, rows_of(spec, 2_600, rng), encoding, delimiter, rng))
+    path.write_bytes(text_of(spec, rows_of(spec, 1_200, rng), encoding, delimiter, rng))
     submitters = {"f.csv": "430100"} if rng.random() < 0.5 else {}
     passed = assert_lawful(lambda: Delimited(path, encoding=encoding), spec, submitters=submitters)
-    assert passed > 500  # else the law says nothing
+    assert passed > 200  # else the law says nothing
 
 
 KINDS = ["string", "large_string", "string_view", "dictionary"]
@@ -189,11 +189,11 @@ KINDS = ["string", "large_string", "string_view", "dictionary"]
 @pytest.mark.parametrize("name", SPECS)
 def test_arrow_gives_the_same_with_and_without(pa: Any, name: str, kind: str) -> None:
     rng, spec = random.Random(f"{name}{kind}"), SPECS[name]
-    table = table_of(pa, spec, rows_of(spec, 1_000, rng), kind, rng)
-    assert assert_lawful(lambda: ArrowTable("t", table), spec) > 250
+    table = table_of(pa, spec, rows_of(spec, 600, rng), kind, rng)
+    assert assert_lawful(lambda: ArrowTable("t", table), spec) > 150
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 10**9), st.sampled_from(sorted(SPECS)), st.sampled_from(TEXTS), st.integers(1, 40), st.integers(1, 9)
 )

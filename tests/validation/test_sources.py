@@ -164,7 +164,7 @@ def test_every_record_is_conserved_and_judged_alike(shape: str) -> None:
     law()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.binary(max_size=60).filter(lambda raw: b"\n" not in raw and b"\r" not in raw), max_size=6))
 def test_fixed_lines_of_any_bytes_are_conserved(lines: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -187,7 +187,7 @@ def _holds(line: bytes) -> bool:
         return True
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(_row(), min_size=1, max_size=6))
 def test_dbf_cells_are_those_of_dbfread(rows: Rows) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -198,7 +198,7 @@ def test_dbf_cells_are_those_of_dbfread(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("kind", [as_dbf, as_fixed])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.lists(_row(), min_size=1, max_size=6))
 def test_cells_filled_up_with_nul_are_those_filled_up_with_blanks(kind: Callable[..., Source], rows: Rows) -> None:
     """A NUL inside a cell, or a row of nothing else, is damage."""
@@ -228,7 +228,6 @@ def test_a_dbf_marked_with_another_encoding_of_han_is_not_read(tmp_path: Path, m
     assert [one.code for batch in batches for one in batch.findings] == ([] if taken else ["file.encoding"])
 
 
-@settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(-3, 3), st.sampled_from([b"\x1a", b"", b"\x1a\0\0", b"\0", b"\x1aold"]))
 def test_a_dbf_with_other_rows_than_it_counts_says_so(rows: Rows, off: int, end: bytes) -> None:
     """The number of rows is written last, so a program that ended early leaves an old one."""
@@ -245,7 +244,7 @@ def test_a_dbf_with_other_rows_than_it_counts_says_so(rows: Rows, off: int, end:
         assert sum(batch.records for batch in batches) == filled
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ROWS, st.integers(1, 80))
 def test_block_size_does_not_matter_inside_quotes(rows: Rows, block: int) -> None:
     broken = [tuple(cell.replace("F", "F\n") for cell in cells) for cells in rows]

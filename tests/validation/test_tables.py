@@ -31,7 +31,7 @@ def table(tmp_path: Path, data: bytes) -> list[tuple[int, dict[str, str]]]:
     return list(rows(tmp_path / "a.csv", HEADER.split(","), "test"))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES, st.sampled_from(["gb18030", "utf-8", "utf-8-sig", "utf-16"]))
 @example('1,"张三,100\n2,李四",200', "utf-8")
 def test_a_table_is_read_line_by_line_or_refused(tmp_path: Path, body: str, encoding: str) -> None:
