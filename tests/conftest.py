@@ -13,12 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import typer.testing
 from hypothesis import HealthCheck, settings
+from sqlalchemy.engine.default import DefaultDialect
 
 from sbcard_core.store import Store, schema
 from tests.plans import Plans
@@ -28,6 +31,21 @@ UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChe
 settings.register_profile("run", derandomize=True, database=None, max_examples=50, **UNTIMED)
 settings.register_profile("explore", print_blob=True, max_examples=300, **UNTIMED)
 settings.load_profile("explore" if os.environ.get("SBCARD_EXPLORE") else "run")
+
+# The commands are made of their functions once, not for each time that a test calls one.
+typer.testing._get_command = cache(typer.testing._get_command)
+
+# A statement is compiled once for every database of its kind, not once for each test's own.
+COMPILED: dict[str, Any] = {}
+DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+
+
+@sa.event.listens_for(sa.engine.Engine, "engine_connect")
+def _share_compiled(connection: sa.Connection) -> None:
+    engine = connection.engine
+    engine._compiled_cache = COMPILED.setdefault(engine.dialect.name, engine._compiled_cache)
+
 
 # Tests press Ctrl-C; a process started in the background ignores it, and so would its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)

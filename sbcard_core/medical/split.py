@@ -265,7 +265,8 @@ class _Work:
             fen = share(rest, s.ratio_bp)
             left = None
             if s.cap_fen is not None:
-                left = max(0, s.cap_fen - self.before[_PAID[f"{s.field.removesuffix('_pay')}_fen"]])
+                before = self.before[_PAID[f"{s.field.removesuffix('_pay')}_fen"]]
+                left = max(0, s.cap_fen - before - self.fields[s.field])
                 if fen > left:
                     fen, rest = left, basis_of(left, s.ratio_bp)
             self.steps.append((s.field, rest, s.ratio_bp, fen, _SUPPLEMENT, (s.name,)))

@@ -83,7 +83,8 @@ def oracle(  # noqa: PLR0912, PLR0915 - one walk, from top to bottom
         if s.group in visit.groups:
             fen = half_up(max(0, scope - paid - s.floor_fen) * Fraction(s.ratio_bp, 10_000))
             if s.cap_fen is not None:
-                fen = min(fen, max(0, s.cap_fen - getattr(year, s.field.replace("_pay", "_fen"))))
+                before = getattr(year, s.field.replace("_pay", "_fen")) + out.get(s.field, 0)
+                fen = min(fen, max(0, s.cap_fen - before))
             add(s.field, fen)
             paid += fen
     own = {

@@ -84,7 +84,7 @@ SUPPLEMENTS = st.lists(
         CAPS,
     ),
     max_size=4,
-    unique_by=lambda s: s.field,
+    unique_by=lambda s: (s.field, s.cap_fen is None),  # a field has one cap at most
 ).map(tuple)
 POLICIES = st.builds(
     Policy,
@@ -370,3 +370,12 @@ def test_a_day_without_a_table_is_refused_and_a_place_never_borrows_one() -> Non
 def test_only_funds_that_exist_pay() -> None:
     assert {policy.sample for policy in samples()} == {True}
     assert set(FUND_FIELDS) < set(AMOUNT_FIELDS)
+
+
+def test_a_cap_counts_what_its_field_paid_by_another_supplement_of_the_same_bill() -> None:
+    open_, capped = (Supplement("g", "oth_pay", "610100", "补充", 5_000, 0, cap) for cap in (None, 30_000))
+    policy = replace(EMPLOYEE, supplements=(open_, capped))
+    visit = Visit("3", frozenset({"g"}))
+    together = split([FeeLine("手术", Grade.A, 200_000)], policy, visit=visit)
+    alone = split([FeeLine("手术", Grade.A, 200_000)], replace(policy, supplements=(open_,)), visit=visit)
+    assert together.oth_pay == max(alone.oth_pay, 30_000)
