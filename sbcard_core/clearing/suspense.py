@@ -116,7 +116,7 @@ def reason_of(text: str) -> str:
     Raises:
         InvalidValue: empty, too long or not printable.
     """
-    if not (isinstance(text, str) and text.strip() and text.isprintable() and len(text) <= REASON_MAX):
+    if not (text.strip() and text.isprintable() and len(text) <= REASON_MAX):
         raise InvalidValue(message("clearing.reason"), step="clearing.suspense", term="理由")
     return text.strip()
 

@@ -83,6 +83,9 @@ def test_a_journal_read_under_a_wrong_key_is_cleared_under_the_right_one(
         ("CLEARED", LATER, "读入时密钥有误"),
     ]
     assert len(findings(store)) == 20  # what was found stays on record
+    with store.begin() as connection:
+        numbers = connection.execute(sa.select(schema.clearing_verdict.c.number)).scalars().all()
+    assert sorted(numbers) == [1] * 20 + [2] * 20
     once_more = clear_journal(store, ledger, path, keys, on=LATER, again="再查")
     assert (once_more.lines, len(verdicts(store, again.source, 2))) == (0, 2)
     copy = clear_journal(store, ledger, journal(tmp_path, records[:3], "copy.csv"), keys, on=LATER)
@@ -524,6 +527,28 @@ def test_a_terminal_whose_clock_runs_ahead_is_paid_once_its_day_has_come_or_by_d
     assert leave(store, ledger, officers, Exit.RELEASE, held(store), on=tomorrow) == 103
     assert (merchants(ledger), balance(ledger, "SUSPENSE")) == (101 + 102 + 103, 0)
     assert ledger.recompute() == []
+
+
+@pytest.mark.parametrize("month", [1, 9, 10, 12])
+def test_the_day_of_a_purchase_is_its_own_in_every_month(
+    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path, month: int
+) -> None:
+    """Up to the day of clearing, and not the day after it."""
+    records = [purchase(n, keys, at=datetime(2014, month, 30 + n, 12)) for n in (0, 1) if (month, n) != (9, 1)]  # noqa: DTZ001
+    report = clear_journal(store, ledger, journal(tmp_path, records), keys, on=date(2014, month, 30))
+    assert [report.cleared, report.suspended] == [1, len(records) - 1]
+
+
+def test_the_finding_of_a_line_that_cannot_be_read_says_what_went_to_suspense(
+    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path
+) -> None:
+    path = journal(tmp_path, [])
+    with path.open("ab") as file:
+        file.write(b",,,,,,1250,\n,,,,,,x,\n")
+    clear_journal(store, ledger, path, keys, on=ON)
+    with store.begin() as connection:
+        details = connection.execute(sa.select(schema.finding.c.detail).order_by(schema.finding.c.line)).scalars().all()
+    assert details == ["第2行格式错误,12.50元转入挂账", "第3行格式错误,金额不可读"]
 
 
 def test_each_change_takes_the_posting_lock_before_it_reads(

@@ -10,6 +10,7 @@ from sbcard_core.clearing import (
     DifferenceKind,
     Entry,
     StatementRefused,
+    SuspenseState,
     read_statement,
     reconcile,
     write_statement,
@@ -76,6 +77,8 @@ def test_blank_lines_behind_the_last_record_are_none(tmp_path: Path, blank: byte
 
 def test_statuses_keep_their_stored_numbers() -> None:
     """They lie in the database: a new one goes to the end."""
+    states = [(state.name, state.value) for state in SuspenseState]
+    assert states == [("HELD", 0), ("CLEARED", 10), ("RELEASED", 20), ("RETURNED", 30)]
     assert [(status.value, status.code) for status in ClearingStatus] == [
         (0, "journal.cleared"), (1, "journal.malformed"), (2, "journal.unsupported"), (3, "journal.factor_mismatch"),
         (4, "tac.mismatch"), (5, "journal.duplicate"), (6, "journal.unknown_key"), (7, "journal.not_eligible"),
