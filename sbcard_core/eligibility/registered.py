@@ -22,6 +22,13 @@ OPENED = 20
 _STATE = {int(state): state for state in CardState}
 _NUMBER = re.compile(r"\d{14}(\d{3})?[\dX]", re.ASCII)
 """Written like a citizen number, right or wrong."""
+_WITHIN = re.compile(
+    r"(?<!\d)\d{6}(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dX]"
+    r"|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3})(?!\d)",
+    re.ASCII,
+)
+"""A citizen number with something else around it, such as a mark, a word or the end of another cell."""
+_MARKS = re.compile(r"[^0-9A-Za-z]")
 _PERSON, _CARD, _TOLD = schema.person.c, schema.card.c, schema.payout_standing.c
 _EVENT, _LINE = schema.card_event.c, schema.opening_line.c
 _CARDS = sa.select(
@@ -113,7 +120,7 @@ def _facts(known: _Known, use: Use) -> Facts:
         return _UNLISTED
     card = known.cards.get(use.card_no)
     named = known.numbers.get(use.id_number)
-    is_number = named is not None or _NUMBER.fullmatch(citizen_id.compact(use.id_number)) is not None
+    is_number = named is not None or _is_like_a_citizens(use.id_number)
     if use.id_number and not is_number and not use.card_no:
         return _UNLISTED
     id_number = use.id_number if is_number else ""  # else whoever shows a card is its holder
@@ -130,6 +137,14 @@ def _facts(known: _Known, use: Use) -> Facts:
     died_on = None if who.died_on is None else date.fromisoformat(who.died_on)
     life, since = LifeStatus(who.living), date.fromisoformat(who.told_on)
     return Facts(is_holder=is_holder, life=life, died_on=died_on, life_since=since, halves=halves)
+
+
+def _is_like_a_citizens(number: str) -> bool:
+    """Whether a number that nobody here has is a citizen number, right or wrong, or has one in it."""
+    plain = citizen_id.compact(number)
+    if _NUMBER.fullmatch(plain) is not None:
+        return True
+    return any(_WITHIN.search(text) is not None for text in (plain, _MARKS.sub("", plain)))
 
 
 def _account(known: _Known, use: Use, person_id: int) -> tuple[Half, ...]:

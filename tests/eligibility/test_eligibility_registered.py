@@ -214,7 +214,7 @@ def test_numbers_that_are_none_are_looked_up_as_they_are(connection: sa.Connecti
         assert found == Decision(Answer.REFUSE, Reason.PERSON_UNKNOWN)
 
 
-UNLISTED = ("13030011303013321217", "P1", "43010000000000000001")
+UNLISTED = ("13030011303013321217", "P1", "43010000000000000001", "P430102198013010012", "430102198001010012345")
 """Numbers as other systems give them; none is written like a citizen number."""
 
 
@@ -242,11 +242,27 @@ def test_a_wrong_citizen_number_is_nobody_and_not_somebody_unlisted(number: str)
         assert Eligibility().may(connection, Purpose.MEDICAL, on=DAY, id_number=number).reason is Reason.PERSON_UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "around",
+    ["{},", "{}.0", "ID{}", "身份证{}", "{}/1", "({})", "{}E", "6.12"],
+)
+@pytest.mark.parametrize("purpose", [Purpose.MEDICAL, Purpose.CREDIT])
+def test_a_citizen_number_with_something_around_it_is_nobody_and_not_somebody_unlisted(
+    around: str, purpose: Purpose
+) -> None:
+    """A dead person's bill is not settled because a mark stands behind the number."""
+    with Store.open("sqlite://") as store, store.begin() as connection:
+        insert_many(connection, schema.person, PERSON, [person(1, ONE)])
+        for number in (ONE, ONE[:6] + ONE[8:17]):
+            written = around.format(number) if "{" in around else f"{number[:6]}.{number[6:]}"
+            assert Eligibility().may(connection, purpose, on=DAY, id_number=written).reason is Reason.PERSON_UNKNOWN
+
+
 def test_a_number_of_another_kind_goes_by_the_card(connection: sa.Connection) -> None:
     told(connection, 2, LifeStatus.DEAD, "2014-08-19")
     uses = [Use(Purpose.MEDICAL, DAY, number, card_no) for number in UNLISTED for card_no in "BCZ"]
     found = [one.reason for one in Eligibility().may_many(connection, uses)]
-    assert found == [Reason.NONE, Reason.PERSON_DEAD, Reason.CARD_UNKNOWN] * 3
+    assert found == [Reason.NONE, Reason.PERSON_DEAD, Reason.CARD_UNKNOWN] * len(UNLISTED)
     assert Eligibility().may(
         connection, Purpose.MEDICAL, on=DAY, id_number="430102198001010012", card_no="B"
     ).reason is (Reason.PERSON_UNKNOWN)
