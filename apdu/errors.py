@@ -72,7 +72,7 @@ class UnexpectedStatus(APDUError):
         -27011
     """
 
-    def __init__(self, sw: StatusWord, *, step: str, advice: str = "") -> None:
+    def __init__(self, sw: StatusWord, *, step: str, advice: str | Message = "") -> None:
         self.sw = sw
         what = message("cards.answered", sw=f"{sw.value:04X}", meaning=(sw,))
         super().__init__(what, step=step, term=sw.zh, advice=advice)

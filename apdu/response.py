@@ -6,6 +6,7 @@ from functools import cache
 from apdu.batch import decode_response
 from apdu.errors import UnexpectedStatus
 from apdu.status import StatusWord
+from sbcard_core.messages import Message
 
 
 @cache
@@ -43,7 +44,7 @@ class ResponseAPDU:
         """Data and status word as sent."""
         return self.data + self.sw.value.to_bytes(2, "big")
 
-    def require(self, step: str, *accepted: int, advice: str = "") -> bytes:
+    def require(self, step: str, *accepted: int, advice: str | Message = "") -> bytes:
         """Return the data if the status word is 9000 or one of ``accepted``.
 
         Raises:

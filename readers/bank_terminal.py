@@ -126,7 +126,9 @@ def read_account_no(card: CardChannel, session: CardSession) -> BankAccount:
     """
     channel = GetResponseChannel(card)
     session.leave_environment()
-    exchange(channel, select_aid(BANK_AID)).require("select bank application", advice="the card has no account")
+    exchange(channel, select_aid(BANK_AID)).require(
+        "select bank application", advice=message("cards.advice.no_account")
+    )
     for sfi in _PAN_FILES:
         answer = exchange(channel, read_record(1, sfi=sfi))
         found = find(parse_ber(answer.data), _PAN_TAG) if answer.sw.is_ok else None

@@ -145,4 +145,4 @@ def read_number(psam: CardChannel) -> bytes:
         '430100000001'
     """
     answer = exchange(GetResponseChannel(psam), read_terminal_number())
-    return answer.require("read terminal number", advice="pass terminal_no")
+    return answer.require("read terminal number", advice=message("cards.advice.terminal_no"))

@@ -29,7 +29,7 @@ class SBCardError(Exception):
         金额写法不对 [values.parse_yuan]；请写成 1234.56
     """
 
-    def __init__(self, what: str | Message, *, step: str = "", advice: str = "", term: str = "") -> None:
+    def __init__(self, what: str | Message, *, step: str = "", advice: str | Message = "", term: str = "") -> None:
         self._what = what
         self._advice = advice
         self.step = step
@@ -49,12 +49,14 @@ class SBCardError(Exception):
     @property
     def advice(self) -> str:
         """What to do next, in the language in use; may be empty."""
-        return self._advice or (self._what.advice if isinstance(self._what, Message) else "")
+        return str(self._advice) or (self._what.advice if isinstance(self._what, Message) else "")
 
     def in_language(self, wanted: Language) -> str:
         """The whole error as one line in a language; plain text stays as it was written."""
         what, advice = self._what, self._advice
         chinese = wanted == "zh"
+        if isinstance(advice, Message):
+            advice = advice.zh if chinese else advice.en
         if isinstance(what, Message):
             advice = advice or (what.advice_zh if chinese else what.advice_en)
             text = what.zh if chinese else what.en

@@ -29,7 +29,7 @@ from sbcard_core.crypto.errors import unset
 from sbcard_core.crypto.holder import KeyHolder
 from sbcard_core.crypto.keys import KeyUsage
 from sbcard_core.errors import InvalidValue
-from sbcard_core.messages import message
+from sbcard_core.messages import Message, message
 
 _COMPUTED = frozenset({AlgorithmId.TDES, AlgorithmId.SM4})
 WRONG_LENGTH = 0x6700
@@ -104,7 +104,7 @@ class SessionCore(ABC):
             UnexpectedStatus: the card has none.
         """
         name = self.profile.environment
-        fci = self._selected(name, advice="check that it is a social security card")
+        fci = self._selected(name, advice=message("cards.advice.environment"))
         self.algorithm_id = algorithm_of_fci(fci)
         self._arrived(name)
 
@@ -128,7 +128,7 @@ class SessionCore(ABC):
         self._selected(directory)
         self._arrived(directory)
 
-    def _selected(self, name: str, *, advice: str = "") -> bytes:
+    def _selected(self, name: str, *, advice: str | Message = "") -> bytes:
         """What SELECT brings; some cards want it without Le."""
         command = self._selecting(name)
         answer = self.link.exchange(command)
@@ -289,5 +289,5 @@ class SessionCore(ABC):
             self.select(file.directory)
             self._prove(key)
 
-    def _send(self, command: CommandAPDU, step: str, *, advice: str = "") -> bytes:
+    def _send(self, command: CommandAPDU, step: str, *, advice: str | Message = "") -> bytes:
         return self.link.send(command, step, advice=advice)

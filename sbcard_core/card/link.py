@@ -3,6 +3,7 @@
 from apdu.channel import CardChannel, GetResponseChannel, exchange
 from apdu.command import CommandAPDU
 from apdu.response import ResponseAPDU
+from sbcard_core.messages import Message
 
 
 class CountingChannel:
@@ -48,7 +49,7 @@ class Link:
         """Send a command; the answer may be any status."""
         return exchange(self._finished, command)
 
-    def send(self, command: CommandAPDU, step: str, *, advice: str = "") -> bytes:
+    def send(self, command: CommandAPDU, step: str, *, advice: str | Message = "") -> bytes:
         """Send a command that must succeed.
 
         Raises:

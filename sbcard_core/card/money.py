@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from apdu.errors import UnexpectedStatus
 from apdu.status import StatusWord
+from sbcard_core.messages import message
 
 
 class Movement(StrEnum):
@@ -126,4 +127,4 @@ class DebitUnproven(UnexpectedStatus):
 
     def __init__(self, sw: StatusWord, receipt: PurchaseReceipt, *, step: str) -> None:
         self.receipt = receipt
-        super().__init__(sw, step=step, advice="keep the record and let the centre judge its TAC")
+        super().__init__(sw, step=step, advice=message("cards.advice.unproven"))

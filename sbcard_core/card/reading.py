@@ -274,7 +274,7 @@ class Reading(SessionCore):
             answer = self._ask(file, record, record.size if record.length else 0)
         if (record.optional or missing) and answer.sw.value == _NOT_FOUND:
             return b""
-        advice = "authenticate with key 0A first" if answer.sw.value == _NOT_ALLOWED else ""
+        advice = message("cards.advice.key") if answer.sw.value == _NOT_ALLOWED else ""
         data = answer.require(f"read record {record.tag:02X}", _END_REACHED, advice=advice)
         self._sfi_works = self._sfi_works or self._reading.by_sfi
         if file.path == _EF05:
