@@ -104,7 +104,10 @@ def read_input(path: Path, *, limit: int = SMALL) -> bytes:
         OSError: it cannot be read.
     """
     with open_input(path, limit=limit) as file:
-        data = file.read(limit + 1)
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size + 1)
+        if len(data) > size:  # it has grown, or its size is not told
+            data += file.read(limit + 1 - len(data))
     if len(data) > limit:
         raise refused("too_large", path, found=f"> {limit:,}", limit=f"{limit:,}")
     return data

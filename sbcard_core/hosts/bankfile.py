@@ -68,6 +68,7 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FILLER = b" \t\r\n\0\x1a"
 """What may follow the last line: blanks, line ends, padding, the end-of-file mark of DOS (Ctrl-Z)."""
 WRITE_CHUNK = 2000
+_ASCII = bytes(range(128))
 _KINDS = bytes(1 if 0xE3 <= byte <= 0xE9 else 2 if 0x80 <= byte <= 0xBF else 0 for byte in range(256))
 _TWO_HAN = bytes((1, 2, 2, 1, 2, 2))  # two Chinese characters of UTF-8, by the kinds of their bytes
 
@@ -289,7 +290,7 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
 
 def _may_be_utf8(raw: bytes) -> bool:
     """Whether UTF-8 may stand somewhere: few files of GB18030 hold such bytes, only those are read line by line."""
-    return not raw.isascii() and _TWO_HAN in raw.translate(_KINDS)
+    return not raw.isascii() and _TWO_HAN in raw.translate(_KINDS, _ASCII)
 
 
 def _is_utf8(raw: bytes) -> bool:
@@ -304,7 +305,8 @@ def _is_utf8(raw: bytes) -> bool:
 def _decode_lines(raw: bytes, may_be_utf8: bool) -> list[str | None]:
     if not may_be_utf8:
         try:
-            return list(raw.decode(ENCODING).replace("\r\n", "\n").split("\n"))
+            text = raw.decode(ENCODING)
+            return [*(text.replace("\r\n", "\n") if "\r" in text else text).split("\n")]
         except UnicodeDecodeError:
             pass
     # 0A is never part of a GB18030 character, so one bad line leaves its neighbours readable. Not splitlines(): it also
