@@ -218,3 +218,103 @@ def test_a_wrong_count_says_what_does_not_fit(tmp_path: Path, before: bytes, aft
     assert refusal.value.code == "count"
     assert refusal.value.message is not None
     assert refusal.value.message.code == sentence
+
+
+@pytest.mark.parametrize("pair", ["㐀㐁", "郸龥", "㐀龥", "龥㐀"])
+def test_utf8_is_looked_for_in_all_blocks_of_han(tmp_path: Path, pair: str) -> None:
+    """Its first bytes are E3 to E9; the pair stands between ASCII, so that nothing else speaks for it."""
+    lines = ["D|1|F1|11||户名不符|20140815".encode("gb18030"), f"D|2|F2|11||{pair}{pair}|20140815".encode()]
+    (tmp_path / "f").write_bytes(b"\n".join([b"H|OPENRES|B1|103|20140818", *lines, b"T|2|0|2"]))
+    found = bankfile.read(tmp_path / "f", OPENING_RESULT)
+    assert [bad.line for bad in found.bad_lines] == [3]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_a_block_and_rows_of_any_number_make_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(bankfile, "WRITE_CHUNK", 2)
+    whole = write(tmp_path / "rows", count).read_bytes()
+    assert bankfile.read(tmp_path / "rows", OPENING_RESULT).rows == rows(count)
+    block = "\n".join("D|" + "|".join(row) for row in rows(count))
+    bankfile.write_block(tmp_path / "block", OPENING_RESULT, HEAD, block, count, {"opened": count, "failed": 0})
+    assert (tmp_path / "block").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "header", "trailer"),
+    [
+        (lambda block: block.replace("D|2|", "X|2|"), {}, {}),
+        (lambda block: "X" + block[1:], {}, {}),
+        (lambda block: block + "|", {}, {}),
+        (lambda block: block + "\n", {}, {}),
+        (lambda block: block.replace("F1", "F\r1"), {}, {}),
+        (lambda block: block, {"lines": 3}, {}),
+        (lambda block: block, {}, {"lines": 3}),
+    ],
+)
+def test_a_block_that_does_not_hold_its_lines_is_not_written(
+    tmp_path: Path, change: Any, header: dict[str, int], trailer: dict[str, int]
+) -> None:
+    block = "\n".join("D|" + "|".join(row) for row in rows(2))
+    with pytest.raises(InvalidValue):
+        bankfile.write_block(
+            tmp_path / "f", OPENING_RESULT, HEAD | header, change(block), 2, {"opened": 2, "failed": 0} | trailer
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"H|PAYRES|B1|", "PAYRES"), (b"X|PAYRES|B1|", ""), (b"H|PAYRES", ""), (b"", ""),
+        (b"H|" + b"A" * 60 + b"|B", "A" * 60), (b"H|\xff|B", "\ufffd"),
+    ],
+)  # fmt: skip
+def test_a_kind_is_read_from_a_header_only(tmp_path: Path, raw: bytes, kind: str) -> None:
+    (tmp_path / "f").write_bytes(raw)
+    assert bankfile.kind_of(tmp_path / "f") == kind
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_a_file_over_the_limit_is_refused_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, less: int) -> None:
+    path = write(tmp_path / "f")
+    monkeypatch.setattr(bankfile, "MAX_FILE_BYTES", path.stat().st_size - less)
+    if not less:
+        assert bankfile.read(path, OPENING_RESULT).delivered == 3
+        return
+    with pytest.raises(BankFileRefused) as refused:
+        bankfile.read(path, OPENING_RESULT)
+    assert refused.value.code == "size"
+
+
+@pytest.mark.parametrize(
+    ("raw", "parameters"),
+    [
+        (b"H|OPENRES|B1|103|20140818\n\xff\xff\n\n\nT|1|1|0\n", {"found": "1", "lines": 3, "line": 3}),
+        (b"H|OPENRES|B1|103|20140818\n\xff\xff\nT|abc|1|0\n", {"found": "?", "lines": 1, "line": 0}),
+        (b"H|OPENRES|B1|103|20140818\nT|123456789|1|0\n", {"found": "123456789", "lines": 0, "line": 0}),
+        (b"H|OPENRES|B1|103|20140818\nT|1234567890|1|0\n", {"found": "?", "lines": 0, "line": 0}),
+        (b"H|OPENRES|B1|103|20140818\nT|0|1\n", {"line": 2, "part": "trailer", "found": 2, "wanted": 3}),
+        (b"H|OPENRES|B1|103\nT|0|1|1\n", {"line": 1, "part": "header", "found": 3, "wanted": 4}),
+        (b"H|OPENRES|B1|103|20140818", {}),
+        (b"H|OPENRES|B1|103|20140818\n\xff\xff\xff\n", {"line": 2, "part": "trailer"}),
+        (b"H|OPENRES|B1|103|20140818\nP\0K\n", {"line": 2, "part": "trailer"}),
+        (b"H|PAYRES|B1|103|20140818\n", {"found": "PAYRES", "wanted": "OPENRES"}),
+    ],
+)
+def test_a_refusal_says_where_and_how_many(tmp_path: Path, raw: bytes, parameters: dict[str, Any]) -> None:
+    (tmp_path / "f").write_bytes(raw)
+    with pytest.raises(BankFileRefused) as refused:
+        bankfile.read(tmp_path / "f", OPENING_RESULT)
+    message = refused.value.message
+    assert message is not None
+    assert {"file": "f"} | parameters == {name: message.parameters[name] for name in ("file", *parameters)}
+    assert parameters or message.code == "hosts.no_trailer"
+
+
+def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
+    found = bankfile.read(write(tmp_path / "f"), OPENING_RESULT)
+    with pytest.raises(AttributeError):
+        found.sha256 = ""  # type: ignore[misc]
+    assert "6228" not in repr(bankfile.load(tmp_path / "f", OPENING_RESULT))
