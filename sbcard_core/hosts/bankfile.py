@@ -395,8 +395,6 @@ def _refused(path: Path, code: str, sentence: str = "", **parameters: object) ->
     return BankFileRefused(message(f"hosts.{sentence or code}", file=path.name, **parameters), code=code)
 
 
-_WRITING = "give each line the layout's fields as text, without '|' and line breaks"
-
-
 def _unwritable(spec: FileSpec, what: str) -> InvalidValue:
-    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice=_WRITING)
+    advice = "give each line the layout's fields as text, without '|' and line breaks"
+    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice=advice)
