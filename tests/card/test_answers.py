@@ -488,3 +488,15 @@ def test_an_item_with_a_bar_moves_no_other() -> None:
     with pytest.raises(MalformedHsmText, match="terminal number"):
         session.begin_basic("4301|")
     assert session.begin_basic("430100000001").format().count("|") == 9
+
+
+def test_what_a_card_refuses_and_what_to_do_is_told_in_the_language_of_the_whole() -> None:
+    """Also where one status word wants another advice at one step than at others."""
+    with pytest.raises(UnexpectedStatus) as refused:
+        open_session(Answers(make_card(), 0xA4, b"\x6a\x82")).select_environment()
+    assert refused.value.in_language("zh") == "卡应答 6A82：文件未找到 [select SSSE]；请确认这是社保卡"
+    assert refused.value.in_language("en") == (
+        "card answered 6A82: file not found (文件未找到) [select SSSE]; check that it is a social security card"
+    )
+    assert refused.value.advice == "check that it is a social security card"
+    assert not UnexpectedStatus(StatusWord(0x6A82), step="x").advice
