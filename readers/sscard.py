@@ -17,14 +17,14 @@ from apdu.status import StatusWord
 from readers.base import whole_fen
 from readers.device import Capability, CardProtocol, Clock, DeviceConnection, DeviceSlot, Reader
 from readers.errors import CardRemoved, DriverRefused, NoCard, NotSupported, PinEntryFailed
-from readers.sscard_abi import HOLDER_SECONDS, HSM_NEEDED
+from readers.sscard_abi import HOLDER_SECONDS, HSM_NEEDED, costs_a_try
 from readers.sscard_driver import Driver
 from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, file_values, parse_files
 from readers.sscard_guard import MEMORY, Guard
 from readers.sscard_items import BASIC_ITEMS, HSM_ITEMS, DriverBasic, parse_basic, parse_items
 from readers.sscard_text import decode
 from sbcard_core.card.basic import CardBasic
-from sbcard_core.card.errors import CardError, PinLocked, PinWrong, PsamMissing
+from sbcard_core.card.errors import CardError, PinLocked, PsamMissing
 from sbcard_core.card.files import FileDecl, Format, Structure
 from sbcard_core.card.identification import parse_code
 from sbcard_core.errors import InvalidValue, SBCardError
@@ -49,6 +49,8 @@ _FILLER = "F"
 """What fills unused digits of a cn record; stripped where a driver returns it."""
 
 _NO_RECORD = StatusWord(0x6A83)
+_FINAL = (NotSupported, NoCard, PinEntryFailed, PinLocked)
+"""Asking once more changes nothing."""
 
 HsmHost = Callable[[Mapping[str, str]], str]
 """Takes the items of Step1 by name, returns ``pKey`` of Step2."""
@@ -266,7 +268,7 @@ class WholeCard(DeviceConnection):
             raise
         except SBCardError as error:
             found = DriverFiles({}, dict.fromkeys(places, error))
-            if _is_final(error):
+            if costs_a_try(error) or isinstance(error, _FINAL):
                 return found
         if len(places) == 1:
             return found
@@ -277,7 +279,7 @@ class WholeCard(DeviceConnection):
                 raise
             except SBCardError as error:
                 found.unread[path, tag] = error
-                if _is_final(error):
+                if costs_a_try(error) or isinstance(error, _FINAL):
                     break
                 continue
             found.unread.pop((path, tag))
@@ -298,13 +300,6 @@ class WholeCard(DeviceConnection):
         """The driver closes the card after each call by itself."""
 
 
-def _is_final(error: SBCardError) -> bool:
-    """Whether asking once more changes nothing, or costs another try of the PIN or a key of the card (63Cx, 6983)."""
-    sw = getattr(error, "sw", None)
-    counts = sw is not None and sw.tries_left is not None
-    return counts or isinstance(error, (NotSupported, NoCard, PinEntryFailed, PinWrong, PinLocked))
-
-
 def _plain(argument: int | str) -> int | str:
     return int(argument) if isinstance(argument, int) else argument
 
@@ -321,13 +316,18 @@ class SSCardSlot(DeviceSlot):
         self._make = connect
 
     def is_present(self) -> bool:
-        """Whether a card is there: reads it, and takes every answer but "no card" as one."""
+        """Whether a card is there: reads it, and takes every answer but "no card" as one.
+
+        Raises:
+            PinWrong, UnexpectedStatus: the read cost a try of the card's key: asked again and again it would lock it.
+        """
         try:
             self._driver.call("iReadCardBas", int(self._interface))
         except NoCard:
             return False
-        except (CardRemoved, DriverRefused, CardError, UnexpectedStatus):  # said of a card that is there
-            return True
+        except (CardRemoved, DriverRefused, CardError, UnexpectedStatus) as error:  # said of a card that is there
+            if costs_a_try(error):
+                raise
         return True
 
     def _connect(self, protocol: CardProtocol, exclusive: bool) -> WholeCard:

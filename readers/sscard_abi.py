@@ -152,3 +152,14 @@ def failure(code: int, step: str, text: str = "") -> SBCardError:  # noqa: PLR09
     if code == -25 and "_HSM_" in step:
         return HsmDiffers(message("cards.hsm.differs"), step=step, term=zh)
     return DriverRefused(what, driver_code=code, step=step, term=zh)
+
+
+def costs_a_try(error: SBCardError) -> bool:
+    """Whether a call that failed so counted as a try of the PIN or of a key of the card (63Cx, 6983, -51).
+
+    Example:
+        >>> [costs_a_try(failure(code, "iReadCardBas")) for code in (-25538, -51, -27011, -27266, -2)]
+        [True, True, True, False, False]
+    """
+    sw = getattr(error, "sw", None)
+    return isinstance(error, PinWrong) or (sw is not None and sw.tries_left is not None)

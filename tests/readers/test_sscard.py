@@ -368,3 +368,21 @@ def test_a_value_with_the_end_of_an_item_is_not_written(reader: SSCardReader, mo
     assert sent == []
     card.write("DF01/EF06", {0x23: "长沙市1号", 0x28: "13800000000"})
     assert sent == ["DF01EF06|长沙市1号|13800000000|$"]
+
+
+@pytest.mark.parametrize("code", [-25538, -25537, -51, -27011])
+def test_waiting_for_a_card_to_go_provokes_no_further_try_of_its_key(
+    reader: SSCardReader, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Presence is asked for many times a second, and reading is the only way to see it."""
+    asked: list[str] = []
+
+    def call(_: Driver, name: str, *__: int | str) -> bytes:
+        asked.append(name)
+        raise failure(code, name)
+
+    monkeypatch.setattr(Driver, "call", call)
+    slot = reader.slots[0]
+    with pytest.raises((PinWrong, UnexpectedStatus)):
+        slot.wait_for_removal(timeout=1)
+    assert asked == ["iReadCardBas"]
