@@ -342,7 +342,7 @@ def _check_end(path: Path, lines: Sequence[str | None]) -> None:
 
 def _read_edge(path: Path, spec: FileSpec, mark: str, lines: Sequence[str | None], at: int) -> dict[str, str]:
     names, part = (spec.header, "header") if mark == "H" else (spec.trailer, "trailer")
-    line = lines[at] if mark == "H" or at else ""
+    line = lines[at]
     parts = (line or "").split("|")
     where = {"line": at + 1, "part": part}
     if parts[0] != mark:

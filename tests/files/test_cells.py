@@ -58,3 +58,15 @@ def test_tables_come_back(rows: list[list[str]]) -> None:
     assert write_rows(out, rows) == len(rows)
     read = csv.reader(io.StringIO(out.getvalue(), newline=""))
     assert [[read_cell(cell) for cell in row] for row in read] == rows
+
+
+@pytest.mark.parametrize("text", ["-12", "+3", "=1+1", "@x", "'tis", "-", "", "张三"])
+def test_a_cell_that_was_not_made_safe_is_read_as_it_is(text: str) -> None:
+    assert read_cell(text) == text
+
+
+@pytest.mark.parametrize("text", [*RUNS, *HIDDEN])
+def test_rows_are_written_in_safe_cells(text: str) -> None:
+    out = io.StringIO()
+    assert write_rows(out, [["张三", text, 5]]) == 1
+    assert next(csv.reader(io.StringIO(out.getvalue(), newline=""))) == ["张三", f"'{text}", "5"]

@@ -194,3 +194,37 @@ def test_removing_follows_no_link(tmp_path: Path) -> None:
         assert own.remove(["made", "absent"])
         assert own.names() == {"else"}
     assert (tmp_path / "mine/a").read_text() == "mine"
+
+
+@posix
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_marker_that_is_no_file_of_its_folder_makes_no_own_folder(tmp_path: Path, kind: str) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    assert run(own) is False
+    other.mkdir()
+    (other / "mine.csv").write_text("1")
+    if kind == "link":
+        (other / MARKER).symlink_to(own / MARKER)
+    else:
+        (other / MARKER).mkdir()
+    with pytest.raises(FileRefused) as refusal:
+        OwnFolder(other, "test")
+    assert code(refusal) == "foreign_folder"
+
+
+def test_names_of_results_are_durable_and_a_busy_folder_costs_no_handle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("sbcard_core.files.folders.sync_folder", synced.append)
+    run(tmp_path / "new")
+    assert synced[0] == synced[-1] == tmp_path / "new"  # the marker's name, and the last result's
+    assert synced.count(tmp_path / "new") == 3
+    handles = Path("/proc/self/fd")
+    with OwnFolder(tmp_path / "busy", "test"):
+        before = len(list(handles.iterdir())) if handles.is_dir() else 0
+        for _ in range(3):
+            with pytest.raises(FileRefused) as refusal:
+                OwnFolder(tmp_path / "busy", "test")
+            assert code(refusal) == "busy"
+        assert before == (len(list(handles.iterdir())) if handles.is_dir() else 0)

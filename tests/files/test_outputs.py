@@ -293,3 +293,18 @@ def test_where_there_are_no_locks_files_are_written_and_no_part_is_taken_for_a_d
     with files.new_file(tmp_path / "a") as out:
         out.write(b"1")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "1", part.name: "another's, perhaps"}
+
+
+def test_a_file_beside_those_to_be_kept_is_written_and_its_name_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(outputs, "sync_folder", synced.append)
+    (tmp_path / "in.csv").write_text("1")
+    with files.new_file(tmp_path / "out.csv", keep=[tmp_path / "in.csv", tmp_path / "absent.csv"]) as out:
+        out.write(b"2")
+    assert (tmp_path / "out.csv").read_bytes() == b"2"
+    assert synced == [tmp_path]
+    for kept in ("in.csv", "absent.csv"):
+        with pytest.raises(FileRefused), files.new_file(tmp_path / kept, keep=[tmp_path / kept], replace=True):
+            raise AssertionError("never opened")
