@@ -49,7 +49,7 @@ _FILLER = "F"
 """What fills unused digits of a cn record; stripped where a driver returns it."""
 
 _NO_RECORD = StatusWord(0x6A83)
-_FINAL = (NotSupported, NoCard, PinEntryFailed, PinLocked)
+_FINAL = (NotSupported, PinEntryFailed, PinLocked)
 """Asking once more changes nothing."""
 
 HsmHost = Callable[[Mapping[str, str]], str]
