@@ -172,6 +172,16 @@ def test_a_chunk_of_which_all_passes_never_asks_the_rules(
     assert ledger.recompute() == []
 
 
+def test_transfers_of_a_chunk_that_all_pass_never_ask_the_rules(
+    in_memory: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_memory.open_accounts(KINDS.items())
+    monkeypatch.setattr(session, "judge_all", None)
+    chunk = [Transfer(f"T{n}", "out", "far", 1 + n, "t", AT) for n in range(40)]
+    assert in_memory.post_many(chunk) == [TransferStatus.POSTED] * 40
+    assert in_memory.balance("far").net_fen == sum(range(41))
+
+
 @pytest.mark.parametrize(
     "moves",
     [
