@@ -262,7 +262,7 @@ def add_working_days(day: date, n: int, *, count_first: bool = False) -> date:
         datetime.date(2014, 10, 15)
     """
     if n < 0:
-        raise InvalidValue("a period of working days is not negative", step="calendar.add_working_days", term="工作日")
+        raise InvalidValue(message("calendar.working_days"), step="calendar.add_working_days", term="工作日")
     left = n - 1 if count_first and n and is_working_day(day) else n
     while left:
         day += _DAY

@@ -12,6 +12,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 from sbcard_core.values import Origin
 
 Number = int | Decimal
@@ -63,11 +64,13 @@ class Figure:
     def __post_init__(self) -> None:
         subject, _, measure = self.key.partition(".")
         if not subject or not measure:
-            raise InvalidValue("a figure key is <subject>.<measure>", step="bulletin.figures", term="数据项")
+            raise InvalidValue(message("letter.figure.key"), step="bulletin.figures", term="数据项")
         if self.unit not in UNITS:
-            raise InvalidValue(f"unknown unit of {self.key}", step="bulletin.figures", term="计量单位")
+            what = message("letter.figure.unit", where=self.key, units=", ".join(UNITS))
+            raise InvalidValue(what, step="bulletin.figures", term="计量单位")
         if self.value is not None and not is_number(self.value):
-            raise InvalidValue(f"{self.key} is neither int nor Decimal", step="bulletin.figures", term="数值")
+            what = message("letter.figure.number", where=self.key)
+            raise InvalidValue(what, step="bulletin.figures", term="数值")
 
     @property
     def subject(self) -> str:
@@ -122,7 +125,8 @@ class Figure:
             [87.25, 87.35]
         """
         if self.value is None:
-            raise InvalidValue(f"{self.key} is unknown", step="bulletin.figures", term="未知数")
+            what = message("letter.figure.unknown", where=self.key)
+            raise InvalidValue(what, step="bulletin.figures", term="未知数")
         half = Fraction(1, 2 * 10 ** decimals(self.value))
         return max(Fraction(0), Fraction(self.value) - half), Fraction(self.value) + half
 

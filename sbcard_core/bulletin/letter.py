@@ -19,6 +19,7 @@ from typing import Any
 from sbcard_core.bulletin.figures import Figure, Number, is_number
 from sbcard_core.errors import InvalidValue, Refused
 from sbcard_core.files import read_text
+from sbcard_core.messages import message
 from sbcard_core.values import Origin
 
 DEFAULT = "hunan-2014-07"
@@ -28,8 +29,8 @@ _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 class LetterRefused(Refused):
     """The data file of a letter breaks its own rules; nothing of it is used."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, step="bulletin.letter", term="通报数据文件", advice="correct the entry in the data file")
+    def __init__(self, fault: str, /, **parameters: object) -> None:
+        super().__init__(message(f"letter.{fault}", **parameters), step="bulletin.letter", term="通报数据文件")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def load(source: str | Path = DEFAULT) -> Letter:
     """
     place = source if isinstance(source, Path) else files("sbcard_core.bulletin").joinpath("data", f"{source}.toml")
     if not place.is_file():
-        raise LetterRefused(f"there is no letter {str(source)!r}; the package has {', '.join(names())}")
+        raise LetterRefused("none", name=str(source), names=", ".join(names()))
     return parse(read_text(place) if isinstance(place, Path) else place.read_text(encoding="utf-8"))
 
 
@@ -189,10 +190,10 @@ def parse(text: str) -> Letter:
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise LetterRefused(f"not TOML: {error}") from error
+        raise LetterRefused("not_toml", why=str(error)) from error
     for table in ("letter", "subjects", "groups", "dates", "lists", "printed", "imposed"):
         if table not in data:
-            raise LetterRefused(f"the table [{table}] is missing")
+            raise LetterRefused("no_table", table=table)
     return _build(data)
 
 
@@ -235,7 +236,7 @@ def _build(data: Mapping[str, Any]) -> Letter:
     named = _table(data["subjects"], "[subjects]")
     subjects = {code: _text(named, code, "[subjects]") for code in named}
     head = _table(data["letter"], "[letter]")
-    _month(head.get("month"), "the letter")
+    _month(head.get("month"), "[letter]")
     figures: dict[str, Figure] = {}
     relations: list[Relation] = []
     compared: dict[str, str] = {}
@@ -271,50 +272,50 @@ def _build(data: Mapping[str, Any]) -> Letter:
 
 def _table(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise LetterRefused(f"{where} is no table")
+        raise LetterRefused("is_no_table", where=where)
     return value
 
 
 def _text(entry: Mapping[str, Any], name: str, where: str) -> str:
     value = entry.get(name)
     if not isinstance(value, str):
-        raise LetterRefused(f"{where} is incomplete: {name} is missing or not text")
+        raise LetterRefused("no_text", where=where, name=name)
     return value
 
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise LetterRefused(f"{where} needs a list of texts")
+        raise LetterRefused("no_texts", where=where)
     return tuple(value)
 
 
 def _entries(table: object, where: str) -> list[Mapping[str, Any]]:
     rows = _table(table, where).get("figures")
     if not isinstance(rows, list):
-        raise LetterRefused(f"{where} has no list of figures")
-    return [_table(row, f"an entry of {where}") for row in rows]
+        raise LetterRefused("no_figures", where=where)
+    return [_table(row, where) for row in rows]
 
 
 def _figure(entry: Mapping[str, Any], subjects: Mapping[str, str], origin: Origin) -> Figure:
     """One entry as a figure; its place is the quoted words, or the reason of an imposed one."""
-    key = _text(entry, "key", "an entry")
+    key = _text(entry, "key", str(origin))
     printed = origin is Origin.PRINTED
     if unknown := set(entry) - (_PRINTED_KEYS if printed else _IMPOSED_KEYS):
-        raise LetterRefused(f"{key} has the unknown entry {sorted(unknown)[0]!r}")
+        raise LetterRefused("unknown_entry", where=key, name=min(unknown))
     place = _place(entry, key) if printed else _text(entry, "reason", key)
     if not place.strip():
-        raise LetterRefused(f"{key} gives no reason")
+        raise LetterRefused("no_reason", where=key)
     if "value" not in entry:
-        raise LetterRefused(f"{key} is incomplete: value is missing")
+        raise LetterRefused("no_value", where=key)
     label = "" if printed else _text(entry, "label", key)
     try:
         figure = Figure(key, entry["value"], _text(entry, "unit", key), origin, place, label)
     except InvalidValue as error:
-        raise LetterRefused(str(error)) from error
+        raise LetterRefused("figure", what=error.message) from error
     if figure.subject not in subjects:
-        raise LetterRefused(f"{key} has the unknown subject {figure.subject!r}")
+        raise LetterRefused("unknown_subject", where=key, name=figure.subject)
     if figure.value is None or figure.value < 0:
-        raise LetterRefused(f"{key} has no value, or one below zero")
+        raise LetterRefused("no_value", where=key)
     return figure
 
 
@@ -324,20 +325,20 @@ def _place(entry: Mapping[str, Any], where: str) -> str:
 
 def _month(text: object, where: str) -> str:
     if not isinstance(text, str) or _MONTH.fullmatch(text) is None:
-        raise LetterRefused(f"the month of {where} is not written YYYY-MM")
+        raise LetterRefused("month", where=where)
     return text
 
 
 def _limit(value: object, key: str) -> Number | None:
     if value is not None and not is_number(value):
-        raise LetterRefused(f"the limit of the list {key!r} is no number")
+        raise LetterRefused("limit", where=key)
     return value  # type: ignore[return-value]
 
 
 def _add(figures: dict[str, Figure], figure: Figure) -> None:
     """Printed and imposed figures share one namespace: what is printed cannot be imposed again."""
     if figure.key in figures:
-        raise LetterRefused(f"{figure.key} stands twice")
+        raise LetterRefused("twice", where=figure.key)
     figures[figure.key] = figure
 
 
@@ -345,7 +346,7 @@ def _date(key: str, entry: Mapping[str, Any]) -> NamedDate:
     value = entry.get("value")
     day = value.date() if isinstance(value, datetime) else value
     if not isinstance(day, date):
-        raise LetterRefused(f"the date {key!r} is not a date")
+        raise LetterRefused("date", where=key)
     return NamedDate(key, day, _place(entry, key), _texts(entry.get("not_before", []), key))
 
 
@@ -369,14 +370,14 @@ def _check_references(letter: Letter) -> None:
     wanted += [f"{member}.{named.measure}" for named in letter.lists for member in named.members]
     for key in wanted:
         if key not in letter:
-            raise LetterRefused(f"{key} is referred to but not in the file")
+            raise LetterRefused("not_there", name=key)
     if any(not relation.denominators for relation in letter.relations):
-        raise LetterRefused("a rate needs a numerator and a denominator")
+        raise LetterRefused("rate")
     for members in letter.groups.values():
         for subject in members:
             if subject not in letter.subjects:
-                raise LetterRefused(f"a group names the unknown subject {subject!r}")
+                raise LetterRefused("unknown_subject", where="[groups]", name=subject)
     for named in letter.dates.values():
         for earlier in named.not_before:
             if earlier not in letter.dates:
-                raise LetterRefused(f"the date {named.key!r} refers to the unknown date {earlier!r}")
+                raise LetterRefused("unknown_date", where=named.key, name=earlier)

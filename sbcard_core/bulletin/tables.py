@@ -16,6 +16,7 @@ from sbcard_core.bulletin import derived
 from sbcard_core.bulletin.figures import UNITS, Figure, Number, decimals, half_up, percent
 from sbcard_core.bulletin.letter import Letter
 from sbcard_core.errors import InvalidValue
+from sbcard_core.messages import message
 from sbcard_core.values import Origin
 
 
@@ -204,16 +205,15 @@ class _Maker:
 
     def __post_init__(self) -> None:
         if self.scale < 1:
-            raise InvalidValue("the scale is below 1", step="bulletin.tables", term="比例")
+            raise InvalidValue(message("letter.scale"), step="bulletin.tables", term="比例")
         if self.origin not in (Origin.SIMULATED, Origin.COUNTED) or (self.origin is Origin.COUNTED and self.scale > 1):
-            what = "counts are SIMULATED, or COUNTED at scale 1"
-            raise InvalidValue(what, step="bulletin.tables", term="数字来源")
+            raise InvalidValue(message("letter.origin"), step="bulletin.tables", term="数字来源")
 
     def counts(self, row: CityRow | BankRow) -> dict[str, int | None]:
         """The counted measures of an input row, checked."""
         found = {c.measure: getattr(row, c.measure) for c in self.columns if c.measure not in _RATES}
         if any(value is not None and value < 0 for value in found.values()):
-            raise InvalidValue(f"a count of {row.code} is below 0", step="bulletin.tables", term=row.name)
+            raise InvalidValue(message("letter.below_zero", where=row.code), step="bulletin.tables", term=row.name)
         return found
 
     def sums(self, counts: Sequence[dict[str, int | None]]) -> dict[str, int | None]:

@@ -21,6 +21,7 @@ from sbcard_core.cli.desk import (
 from sbcard_core.cli.progress import console
 from sbcard_core.cli.say import note, refuse
 from sbcard_core.errors import SBCardError
+from sbcard_core.messages import Message, message
 
 bill_app = typer.Typer(
     no_args_is_help=True, help="医疗费用结算: settle medical bills and explain each fen.", epilog=EXIT_CODES
@@ -36,7 +37,7 @@ def _read(path: Path) -> Any:
 
 
 @contextmanager
-def _booked(what: str, *, dry_run: bool) -> Iterator[None]:
+def _booked(what: Message, *, dry_run: bool) -> Iterator[None]:
     """Say the result of what is in the books already: when it cannot be written, that is no refusal. Exit code 1."""
     try:
         yield
@@ -44,7 +45,7 @@ def _booked(what: str, *, dry_run: bool) -> Iterator[None]:
     except OSError as error:
         if dry_run:
             raise
-        note(f"sbcard: {what} (已入账); only this answer could not be written: {error}")
+        note(f"sbcard: {message('medical.bill.unsaid', what=what, error=str(error))}")
         console.on_broken_pipe()  # nothing more is written, and the end of the process finds nothing to complain of
         raise typer.Exit(1) from error
 
@@ -111,7 +112,7 @@ def settle(
         catalogues=catalogue or (),
     ) as found:
         done = found.medical.settle(asked)
-        what = f"the bill is settled as {done.setl_id}; the same command again shows it"
+        what = message("medical.bill.booked", setl_id=done.setl_id)
         with _booked(what, dry_run=dry_run):
             _show_outcome(asked, done, as_json=as_json, dry_run=dry_run)
 
@@ -132,5 +133,5 @@ def cancel(
         became = found.medical.cancel(setl_id, msgid=msgid, at=at)
         words = "此前已撤销 (cancelled before)" if became else "已撤销 (cancelled)"
         data = {"setl_id": setl_id, "msgid": msgid, "status": became.name if became else "CANCELLED"}
-        with _booked(f"the settlement {setl_id} is cancelled", dry_run=dry_run):
+        with _booked(message("medical.bill.cancelled", setl_id=setl_id), dry_run=dry_run):
             tell([f"{setl_id} {words}"], data, as_json=as_json, dry_run=dry_run)

@@ -112,8 +112,8 @@ def layout(name: str) -> RecordSpec:
         'collection'
     """
     if name not in layouts.SPECS:
-        what = f"no layout is called {name!r}"
-        raise InvalidValue(what, step="check", term="记录格式", advice="one of " + ", ".join(layouts.SPECS))
+        what = message("check.layout", name=name, names=", ".join(layouts.SPECS))
+        raise InvalidValue(what, step="check", term="记录格式")
     return layouts.SPECS[name]
 
 

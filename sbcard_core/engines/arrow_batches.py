@@ -19,6 +19,7 @@ from sbcard_core.crypto.tac import TAC_LENGTH, TacStatus
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.fields import citizen_id
 from sbcard_core.fields.legacy import is_legacy
+from sbcard_core.messages import message
 from sbcard_core.validation import results
 from sbcard_core.validation.check import check_sources
 from sbcard_core.validation.columnar import ArrowTable
@@ -44,8 +45,7 @@ def pyarrow() -> Any:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.compute  # noqa: PLC0415
     except ImportError as error:
-        advice = "pip install 'sbcard-core[spark]', on every worker too"
-        raise MissingPart("engines need pyarrow", step="engines", advice=advice) from error
+        raise MissingPart(message("parts.pyarrow"), step="engines", term="依赖组件") from error
     return pa
 
 
@@ -139,8 +139,7 @@ def check_rows(rows: Any, plan: CheckPlan) -> Any:
     made = []
     for batch in check_sources(sources, plan.spec, on=plan.on, batch_size=_BATCH, submitters=senders, **how):
         if batch.summary is not None and batch.summary.header_refused:
-            what = "a column is missing or of a type no cell may have"
-            raise InvalidValue(what, step="engines.check_rows", advice="cast it to text, whole numbers or days")
+            raise InvalidValue(message("engines.header"), step="engines.check_rows", term="表头")
         if batch.records:
             made.append(_records(batch, plan.spec, files, lines, runs[int(batch.file)] - 1))
     return pa.concat_tables(made) if made else record_schema(plan.spec).empty_table()

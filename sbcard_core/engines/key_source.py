@@ -27,6 +27,7 @@ from sbcard_core.crypto.keystore import MasterKeys
 from sbcard_core.crypto.software_holder import SoftwareKeyHolder
 from sbcard_core.errors import InvalidValue, SBCardError
 from sbcard_core.files import read_text
+from sbcard_core.messages import message
 
 _STEP, _TERM = "engines.key_source", "密钥来源"
 _OPTIONS = frozenset({"passphrase-file", "least-generation", "simulator"})
@@ -106,8 +107,8 @@ class KeySource:
         try:
             make: Any = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as error:
-            what = f"no key source {self.place} on this worker"
-            raise SBCardError(what, step=_STEP, term=_TERM, advice="install its module on every worker") from error
+            what = message("engines.key_source", place=self.place)
+            raise SBCardError(what, step=_STEP, term=_TERM) from error
         made = make()
         if isinstance(made, MasterKeys):
             return SoftwareKeyHolder(made)

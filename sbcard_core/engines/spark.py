@@ -25,6 +25,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sbcard_core import messages
 from sbcard_core.crypto import tac as tacs
 from sbcard_core.engines import arrow_batches
 from sbcard_core.engines.arrow_batches import FACTOR_LENGTH, FILE, KEY, KNOWN, LINE, CheckPlan, TacColumns
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _STEP = "engines.spark"
-_ADVICE = "pip install 'sbcard-core[spark]' and a Java runtime of 17 or newer"
 _CELLS = ("string", "char", "varchar", "tinyint", "smallint", "int", "bigint", "date", "void")
 _MOST_U4 = (1 << 32) - 1
 
@@ -47,7 +47,7 @@ def _functions() -> Any:
     try:
         from pyspark.sql import functions  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MissingPart("Spark needs pyspark", step=_STEP, advice=_ADVICE) from error
+        raise MissingPart(messages.message("parts.pyspark"), step=_STEP, term="依赖组件") from error
     arrow_batches.pyarrow()
     return functions
 
@@ -87,7 +87,7 @@ def local_session(cores: int = 2, *, memory: str = "1g", conf: Mapping[str, str]
         return builder.getOrCreate()
     except Exception as error:  # pyspark tells a missing Java in several classes
         if "JAVA_GATEWAY" in str(error) or isinstance(error, FileNotFoundError):
-            raise MissingPart("Spark needs Java", step=_STEP, advice=_ADVICE) from error
+            raise MissingPart(messages.message("parts.java"), step=_STEP, term="依赖组件") from error
         raise
 
 
@@ -181,10 +181,10 @@ def validate(
     wanted = [df.columns[at] for at in layout.order if at >= 0]
     types = dict(df.dtypes)
     if wrong := [name for name in wanted if _kind(types[name]) not in _CELLS]:
-        what = f"column {wrong[0]} is of type {types[wrong[0]]}"
-        raise InvalidValue(what, step=_STEP, advice="cast it to text: no float may carry a number or an amount")
+        what = messages.message("engines.type", column=wrong[0], type=types[wrong[0]])
+        raise InvalidValue(what, step=_STEP, term="列类型")
     if missing := [name for name in (file, line) if name is not None and name not in types]:
-        raise InvalidValue(f"no column {missing[0]}", step=_STEP, advice="name the file and the line column, or None")
+        raise InvalidValue(messages.message("engines.no_column", column=missing[0]), step=_STEP, term="列名")
     here = place = None
     if file is not None:
         here = functions.coalesce(_column(file), functions.lit(""))
@@ -194,7 +194,7 @@ def validate(
     place = functions.monotonically_increasing_id() if place is None else place
     rows = df.select(*map(_column, wanted), here.cast("string").alias(FILE), place.alias(LINE))
     if known is not None and all(one.field != "id_number" for one in spec.fields):
-        raise InvalidValue("the layout has no number to be known", step=_STEP, term="已登记号码")
+        raise InvalidValue(messages.message("engines.no_number"), step=_STEP, term="已登记号码")
     return Checked(_judged(rows, CheckPlan(spec, on, dict(submitters or {}), repairs, proposals), known))
 
 
@@ -245,8 +245,7 @@ def _keyed(frame: "DataFrame", number: str, *, others: bool) -> "DataFrame":
 def _layout(frame: "DataFrame", spec: RecordSpec) -> Layout:
     layout = layout_of(frame.columns, spec)
     if layout is None:
-        what = f"the data frame lacks a column of {spec.name}, or has one twice"
-        raise InvalidValue(what, step=_STEP, term="表头", advice="name the columns as the layout's headers")
+        raise InvalidValue(messages.message("engines.layout", layout=spec.name), step=_STEP, term="表头")
     return layout
 
 
@@ -316,10 +315,11 @@ def verify_tacs(
     needed = {message: "message", factor: "factor", tac: "TAC"} | ({city: "city"} if city is not None else {})
     for name, what in needed.items():
         if _kind(types.get(name, "")) not in {"string", "char", "varchar", *(() if what == "city" else ("binary",))}:
-            advice = "binary or hexadecimal text; a city is text"
-            raise InvalidValue(f"no {what} column {name} of a fit type", step=_STEP, advice=advice)
+            raise InvalidValue(
+                messages.message("engines.tac_column", what=what, column=name), step=_STEP, term="列类型"
+            )
     if status in types:
-        raise InvalidValue(f"column {status} is there already", step=_STEP, advice="give status another name")
+        raise InvalidValue(messages.message("engines.taken", column=status), step=_STEP, term="列名")
     from pyspark.sql.types import ByteType, StructField, StructType  # noqa: PLC0415 - an extra
 
     ready = df.select(

@@ -15,7 +15,6 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
-_ADVICE: Final = "use sqlite:///path/to/file.sqlite or postgresql+psycopg://user@host/database"
 
 
 def parse(url: str) -> sa.URL:
@@ -30,29 +29,21 @@ def parse(url: str) -> sa.URL:
         ('books.sqlite', 'sqlite')
         >>> parse("mongodb://host/db")
         Traceback (most recent call last):
-        sbcard_core.errors.InvalidValue: databases of kind 'mongodb' are not supported (数据库地址) [store.open]; ...
+        sbcard_core.errors.InvalidValue: databases of kind mongodb are not supported (数据库地址) [store.open]; ...
     """
     try:
         found = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError, TypeError):
-        raise _refused("the database's address cannot be read") from None  # the cause would show it
+        raise _refused("unread") from None  # the cause would show it
     if found.drivername not in _DRIVERS:
-        raise _refused(f"databases of kind {found.drivername!r} are not supported")
+        raise _refused("kind", kind=found.drivername)
     if _DRIVERS[found.drivername] == "sqlite" and (found.host or found.username is not None or found.port):
         shown = "/".join(filter(None, (found.host, found.database))) if found.username is None else ""
-        meant = f": write sqlite:///{shown}" if shown else ""
-        raise _refused(
-            "an SQLite address has three slashes before the file's name, four before an absolute path" + meant
-        )
+        raise _refused("slashes", meant=f"sqlite:///{shown or '…'}")
     if "\0" in (found.database or ""):
-        raise _refused("the database's name has a NUL in it")
+        raise _refused("nul")
     if found.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg") is None:
-        raise MissingPart(
-            "the driver of PostgreSQL is not installed",
-            step="store.open",
-            term="数据库驱动",
-            advice="pip install 'sbcard-core[postgres]'",
-        )
+        raise MissingPart(message("parts.psycopg"), step="store.open", term="数据库驱动")
     return found.set(drivername=_DRIVERS[found.drivername])
 
 
@@ -79,5 +70,5 @@ def why_not_opened(where: sa.URL, driver_code: str) -> Message | None:
     return None
 
 
-def _refused(what: str) -> InvalidValue:
-    return InvalidValue(what, step="store.open", term="数据库地址", advice=_ADVICE)
+def _refused(fault: str, /, **parameters: str) -> InvalidValue:
+    return InvalidValue(message(f"store.address.{fault}", **parameters), step="store.open", term="数据库地址")

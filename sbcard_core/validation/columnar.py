@@ -9,6 +9,7 @@ from typing import Any
 from sbcard_core.arrow_text import StreamFailed, TextTable
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.files import open_input
+from sbcard_core.messages import message
 from sbcard_core.validation.arrow_cells import tables
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.column_block import ColumnBlock
@@ -87,8 +88,7 @@ class Parquet:
             import pyarrow as pa  # noqa: PLC0415
             from pyarrow import parquet  # noqa: PLC0415
         except ImportError as error:
-            what = "Parquet needs pyarrow"
-            raise MissingPart(what, step="validation.columnar", advice="pip install 'sbcard-core[bulk]'") from error
+            raise MissingPart(message("parts.parquet"), step="validation.columnar", term="依赖组件") from error
         digest_file(self.path, digest)
 
         def opened() -> Any:

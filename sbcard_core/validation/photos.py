@@ -16,6 +16,7 @@ from typing import Any
 
 from sbcard_core.errors import InvalidValue, MissingPart
 from sbcard_core.fields import citizen_id
+from sbcard_core.messages import message
 from sbcard_core.validation import messages, photo_store
 from sbcard_core.validation.blocks import SourceRefused
 from sbcard_core.validation.photo_header import Header, read_header
@@ -101,8 +102,7 @@ def _pillow() -> Any:
     try:
         from PIL import Image  # noqa: PLC0415
     except ImportError as error:
-        what = "decoding photos needs Pillow"
-        raise MissingPart(what, step="photos", term="照片", advice="pip install 'sbcard-core[photo]'") from error
+        raise MissingPart(message("parts.pillow"), step="photos", term="照片") from error
     return Image
 
 

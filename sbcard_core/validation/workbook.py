@@ -12,6 +12,7 @@ from typing import Any
 
 from sbcard_core.errors import MissingPart
 from sbcard_core.files import open_input
+from sbcard_core.messages import message
 from sbcard_core.validation.blocks import Digest, Records, RowBlock, SourceRefused
 from sbcard_core.validation.columnar import digest_file
 from sbcard_core.validation.measuring import MAX_CELLS, MAX_UNPACKED, damaged, measure
@@ -72,8 +73,7 @@ class Workbook:
         try:
             import python_calamine  # noqa: PLC0415
         except ImportError as error:
-            what = "workbooks need python-calamine"
-            raise MissingPart(what, step="validation.workbook", advice="pip install 'sbcard-core[bulk]'") from error
+            raise MissingPart(message("parts.calamine"), step="validation.workbook", term="依赖组件") from error
         extent = measure(self.path, max_cells=self.max_cells, max_unpacked=self.max_unpacked)
         if not extent.in_order:
             raise damaged("order")
