@@ -68,7 +68,6 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FILLER = b" \t\r\n\0\x1a"
 """What may follow the last line: blanks, line ends, padding, the end-of-file mark of DOS (Ctrl-Z)."""
 WRITE_CHUNK = 2000
-_ASCII = bytes(range(128))
 _KINDS = bytes(1 if 0xE3 <= byte <= 0xE9 else 2 if 0x80 <= byte <= 0xBF else 0 for byte in range(256))
 _TWO_HAN = bytes((1, 2, 2, 1, 2, 2))  # two Chinese characters of UTF-8, by the kinds of their bytes
 
@@ -87,7 +86,7 @@ class BadLine:
 
     line: int
     code: str
-    detail: str
+    reason: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +259,8 @@ def load(path: Path, spec: FileSpec) -> LoadedFile:
             raise _refused(path, "count", "count_wide")
         _check_end(path, lines)
         blank = next((at for at, line in enumerate(lines, 1) if line is not None and not line.strip()), 0)
-        counts = {"found": _shown(trailer["lines"]), "lines": len(found.lines), "line": blank}
-        raise _refused(path, "count", "count_blank" if blank else "", **counts)
+        told = {"found": _shown(trailer["lines"]), "lines": len(found.lines), "line": blank}
+        raise _refused(path, "count", "count_blank" if blank else "", **told)
     return found
 
 
@@ -274,13 +273,14 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
     for place in range(len(file.lines)) if only is None else only:
         text, number = file.lines[place], place + 2
         if text is None:
-            bad.append(BadLine(number, "undecodable", "不是 GB18030 文字"))
+            bad.append(BadLine(number, "undecodable", message("hosts.line.undecodable")))
             continue
         parts = text.split("|")
         if parts[0] != "D":
-            bad.append(BadLine(number, "kind", "不是明细行"))
+            bad.append(BadLine(number, "kind", message("hosts.line.kind")))
         elif len(parts) != columns:
-            bad.append(BadLine(number, "columns", f"应有 {columns - 1} 个字段,实有 {len(parts) - 1} 个"))
+            counts = message("hosts.line.columns", wanted=columns - 1, found=len(parts) - 1)
+            bad.append(BadLine(number, "columns", counts))
         else:
             del parts[0]
             rows.append(tuple(parts))
@@ -290,7 +290,7 @@ def split(file: LoadedFile, only: Sequence[int] | None = None) -> BankFile:
 
 def _may_be_utf8(raw: bytes) -> bool:
     """Whether UTF-8 may stand somewhere: few files of GB18030 hold such bytes, only those are read line by line."""
-    return not raw.isascii() and _TWO_HAN in raw.translate(_KINDS, _ASCII)
+    return not raw.isascii() and _TWO_HAN in raw.translate(_KINDS, bytes(range(128)))
 
 
 def _is_utf8(raw: bytes) -> bool:

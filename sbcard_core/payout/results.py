@@ -195,7 +195,7 @@ def _judge(
 ) -> tuple[dict[int, Answer], list[_Stray]]:
     by_text = {str(seq): (seq, account_no, str(amount)) for seq, (account_no, amount) in sent.items()}
     answers: dict[int, Answer] = {}
-    strays = [_Stray(bad.line, f"payout.{bad.code}", bad.detail) for bad in file.bad_lines]
+    strays = [_Stray(bad.line, f"payout.{bad.code}", bad.reason.zh) for bad in file.bad_lines]
     contradicted: set[int] = set()
     for number, (seq_text, account_no, amount, status, reason) in zip(file.line_numbers, file.rows, strict=True):
         line = by_text.get(seq_text)

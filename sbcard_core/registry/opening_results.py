@@ -120,7 +120,8 @@ def read_result(store: Store, path: Path, *, read_on: date) -> ResultReport:
             reader.take(number, row, account_no)
         _check_totals(file, reader, path)
         reader.settle(_holders(connection, batch.bank, accounts))
-        found = [LineFinding(bad.line, f"opening.{bad.code}", bad.detail) for bad in file.bad_lines] + reader.findings
+        unread = [LineFinding(bad.line, f"opening.{bad.code}", bad.reason.zh) for bad in file.bad_lines]
+        found = unread + reader.findings
         changed = reader.changed
         rows = [(*answer, batch_no, seq) for seq, answer in changed.items()]
         update_many(connection, schema.opening_line, Answer._fields, ("batch_no", "seq"), rows)

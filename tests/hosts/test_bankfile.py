@@ -58,19 +58,19 @@ def test_lines_end_as_the_layout_says_and_crlf_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "code"),
+    ("old", "new", "told"),
     [
-        (b"D|2|F2", b"D|2|\xff\xff", "undecodable"),
-        (b"D|2|", b"X|2|", "kind"),
-        (b"D|2|", b"D|2|more|", "columns"),
-        (b"D|2|F2|", b"D|2F2|", "columns"),
+        (b"D|2|F2", b"D|2|\xff\xff", "undecodable: no GB18030 text"),
+        (b"D|2|", b"X|2|", "kind: no data line"),
+        (b"D|2|", b"D|2|more|", "columns: 7 fields instead of 6"),
+        (b"D|2|F2|", b"D|2F2|", "columns: 5 fields instead of 6"),
     ],
 )
-def test_a_bad_line_costs_only_itself(tmp_path: Path, old: bytes, new: bytes, code: str) -> None:
+def test_a_bad_line_costs_only_itself(tmp_path: Path, old: bytes, new: bytes, told: str) -> None:
     path = write(tmp_path / "f")
     path.write_bytes(path.read_bytes().replace(old, new))
     found = bankfile.read(path, OPENING_RESULT)
-    assert [(bad.line, bad.code) for bad in found.bad_lines] == [(3, code)]
+    assert [(bad.line, f"{bad.code}: {bad.reason.en}") for bad in found.bad_lines] == [(3, told)]
     assert found.rows == [rows(3)[0], rows(3)[2]]
     assert found.line_numbers == [2, 4]
     assert found.delivered == 3
