@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from sbcard_core.errors import InvalidValue
+from sbcard_core.hosts import bankfile
 from sbcard_core.ledger import AccountKind
 from sbcard_core.messages import use
 from sbcard_core.payout import (
@@ -378,3 +380,27 @@ def test_lines_paid_again_are_counted_as_they_go_out(new_town, tmp_path) -> None
         told.clear()
         assert len(town.engine.repay_returned("pension", "2014-07", on=DAY, out_dir=tmp_path)) == 3
     assert told == [("repay", 2, 3), ("repay", 3, 3), ("repay", 1, 1)]
+
+
+def test_an_account_is_told_whole_or_not_at_all(quick_town) -> None:
+    whole = {"bank": "103", "account_no": OTHER, "account_state": NORMAL}
+    before = quick_town.everything()
+    for missing in whole:
+        with pytest.raises(InvalidValue, match="account"):
+            quick_town.engine.tell([Standing(quick_town.number(1), **{**whole, missing: None})], on=DAY)
+    assert quick_town.everything() == before
+
+
+def test_each_line_without_a_clear_answer_is_found_once_with_its_own_amount(quick_town) -> None:
+    """The bank answers in an order of its own: a wrong line goes with the line of its number."""
+    quick_town.fund(100_000)
+    (batch,) = quick_town.sent([1, 2, 4, 5])
+    asked = {int(row[0]): (row[0], row[1], row[4]) for row in quick_town.request(batch).rows}
+    rows = [(*asked[4], "99", ""), (*asked[2], "00", ""), (*asked[1], "98", "")]
+    head = {"batch_no": batch, "bank": "103", "date": "20140802"}
+    sums = {"paid": 1, "paid_fen": 1002, "returned": 0, "returned_fen": 0}
+    bankfile.write(quick_town.folder / "RES.txt", bankfile.PAYOUT_RESULT, head, rows, sums)
+    report = quick_town.engine.read_result(quick_town.folder / "RES.txt", on=DAY)
+    assert [(one.line, one.code, one.amount_fen) for one in report.findings] == [
+        (2, "payout.status", 1005), (4, "payout.status", 1001), (0, "payout.missing", 1004),
+    ]  # fmt: skip
