@@ -1,14 +1,15 @@
 """The two shapes a bulk check takes: fixed-width rows in one buffer, or a column of text."""
 
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from sbcard_core.errors import InvalidValue
 
-Bytes2D = NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 NO_VALUE = 255
 """What :func:`digits` gives for a character that is not in the alphabet."""
 
@@ -45,6 +46,7 @@ def is_buffer(values: Any) -> bool:
     """Whether ``values`` holds plain bytes: ``bytes``, numpy ``S``/``uint8``, an Arrow data buffer.
 
     Example:
+        >>> import numpy as np
         >>> is_buffer(b"12"), is_buffer(["12"]), is_buffer(np.array(["12"]))
         (True, False, False)
     """
@@ -84,40 +86,48 @@ def rows(values: Any, width: int) -> memoryview | bytes:
     )
 
 
-def array(values: Any, width: int) -> Bytes2D:
+def array(values: Any, width: int) -> "NDArray[np.uint8]":
     """The same as a numpy array of shape (n, width).
 
     Example:
         >>> array(b"1234", 2).shape
         (2, 2)
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     return np.frombuffer(rows(values, width), dtype=np.uint8).reshape(-1, width)
 
 
-def alphabet(characters: str) -> Bytes2D:
+@cache
+def _alphabet(characters: str) -> "NDArray[np.uint8]":
     """The look-up table of :func:`digits`: byte to position in ``characters``."""
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     table = np.full(256, NO_VALUE, dtype=np.uint8)
     table[np.frombuffer(characters.encode("ascii"), dtype=np.uint8)] = np.arange(len(characters), dtype=np.uint8)
     return table
 
 
-def digits(values: Any, width: int, table: Bytes2D) -> Bytes2D:
+def digits(values: Any, width: int, characters: str) -> "NDArray[np.uint8]":
     """Each character as its position in an alphabet, :data:`NO_VALUE` for a strange one; shape (n, width).
 
     Example:
-        >>> digits(["1A", "?1"], 2, alphabet("0123456789A")).tolist()
+        >>> digits(["1A", "?1"], 2, "0123456789A").tolist()
         [[1, 10], [255, 1]]
     """
-    return np.asarray(table[array(values, width)])
+    return _alphabet(characters)[array(values, width)]
 
 
-def mask(*rules: tuple[int, NDArray[np.bool_]]) -> bytearray:
+def mask(*rules: "tuple[int, NDArray[np.bool_]]") -> bytearray:
     """One byte a row: the OR of the bits whose rule is broken there.
 
     Example:
+        >>> import numpy as np
         >>> list(mask((1, np.array([True, False])), (4, np.array([True, True]))))
         [5, 4]
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     total = np.zeros(len(rules[0][1]), dtype=np.uint8)
     for bit, broken in rules:
         total |= np.where(broken, np.uint8(bit), np.uint8(0))

@@ -7,8 +7,6 @@ confirmed by the sample number of the interface documents. Cards of older local 
 
 from typing import Any
 
-import numpy as np
-
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
 from sbcard_core.messages import message
@@ -21,8 +19,6 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "0X987654321"  # by the weighted sum modulo 11: 11 - rest, where 10 is X and 11 is 0
-_TABLE = _rows.alphabet(_ALPHABET)
-_CHECK_VALUES = np.array([_VALUES[character] for character in _CHECKS], dtype=np.uint8)
 _CLEAN = str.maketrans(
     "０１２３４５６７８９" + "ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ",
     _ALPHABET,
@@ -134,11 +130,14 @@ def check_many(numbers: Any) -> bytearray:
         >>> list(check_many(["B00000019", "B00000018", "430102000", "4301020123456789", "b00000019"]))
         [0, 2, 6, 4, 1]
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     column = numbers if _rows.is_buffer(numbers) else _rows.texts(numbers)
-    values = _rows.digits(column, LENGTH, _TABLE)
+    values = _rows.digits(column, LENGTH, _ALPHABET)
     strange = (values == _rows.NO_VALUE).any(axis=1) | (values == 0).all(axis=1)
     total = values[:, :-1] @ np.array(_WEIGHTS, dtype=np.int64)
-    wrong = ~strange & (_CHECK_VALUES[total % 11] != values[:, -1])
+    right = np.array([_VALUES[character] for character in _CHECKS], dtype=np.uint8)[total % 11]
+    wrong = ~strange & (right != values[:, -1])
     out = _rows.mask((CHARACTERS, strange), (CHECK, wrong), (LEGACY, wrong & (values <= 9).all(axis=1)))
     if isinstance(column, list):
         for at in np.flatnonzero(strange):

@@ -21,7 +21,7 @@ RID = "D156000005"
 CHARACTERS, REGION, IDENTIFIER = 1, 2, 4
 """Status bits of :func:`check_many`; CHARACTERS stands alone, REGION = the first six are no digits."""
 
-_HEX = _rows.alphabet("0123456789ABCDEF")
+_HEX = "0123456789ABCDEF"
 _RID = np.array([int(digit, 16) for digit in RID], dtype=np.uint8)
 _REASONS = {CHARACTERS: "characters", REGION: "region", IDENTIFIER: "identifier"}
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from functools import cache, lru_cache
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, gbt2260
 from sbcard_core.messages import Message, message
 from sbcard_core.values import Severity
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PROVINCES = {
     "11": "北京市", "12": "天津市", "13": "河北省", "14": "山西省", "15": "内蒙古自治区",
@@ -218,8 +219,10 @@ def format(code: str) -> str:
 
 
 @cache
-def _years() -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
+def _years() -> "tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]":
     """By six-digit code: the first and the last year a number could be given, and whether the province exists."""
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     first, last = np.zeros(1_000_000, np.uint16), np.zeros(1_000_000, np.uint16)
     province = np.zeros(1_000_000, np.bool_)
     for digits in (*PROVINCES, "83"):
@@ -258,11 +261,13 @@ def check_many(
         >>> list(check_many(b"430122430199990101", birth_years=[2013, 1990, 1990]))
         [8, 4, 2]
     """
-    values = _rows.digits(codes, 6, _DIGITS)
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
+    values = _rows.digits(codes, 6, "0123456789")
     if birth_years is not None and len(birth_years) != len(values):
         raise InvalidValue("as many birth years as codes are wanted", step="region.check_many", term="出生年份")
     strange = np.any(values > 9, axis=1)
-    index = np.where(strange, 0, values @ _PLACES)
+    index = np.where(strange, 0, values @ np.array(_PLACES))
     first, last, province = _years()
     earliest = np.maximum(issued_from, np.asarray(0 if birth_years is None else birth_years))
     foreign: NDArray[np.bool_] = ~strange & ~province[index]
@@ -286,6 +291,8 @@ def county_bits(issued_from: int = ISSUED_FROM) -> bytes:
         >>> [bits[code >> 3] >> (code & 7) & 1 for code in (430122, 430199, 810000, 911398)]
         [1, 0, 1, 1]
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     return np.packbits(_years()[1] >= issued_from, bitorder="little").tobytes()
 
 
@@ -301,6 +308,8 @@ def settled_bits(on: date, issued_from: int = ISSUED_FROM) -> bytes:
         >>> [bits[code >> 3] >> (code & 7) & 1 for code in (430112, 430122, 430199, 810000, 911398)]
         [1, 0, 0, 1, 1]
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     first, last, _ = _years()
     return np.packbits((last >= max(on.year, issued_from)) & (first <= on.year), bitorder="little").tobytes()
 
@@ -348,15 +357,16 @@ def forgive(rows: bytes, masks: bytearray, *, on: date, bit: int) -> None:
         >>> list(masks)
         [0, 2]
     """
+    import numpy as np  # noqa: PLC0415 - heavy, and only arrays need it
+
     held = np.frombuffer(masks, np.uint8)
     at = np.flatnonzero(held & bit)
     if not len(at):
         return
     chars = np.frombuffer(rows, np.uint8).reshape(-1, 18)[at]
-    years = (chars[:, 6:10].astype(np.int64) - 48) @ _PLACES[2:]
+    years = (chars[:, 6:10].astype(np.int64) - 48) @ np.array(_PLACES[2:])
     found = np.frombuffer(check_many(np.ascontiguousarray(chars[:, :6]).tobytes(), birth_years=years, on=on), np.uint8)
     held[at[found == 0]] &= 0xFF ^ bit
 
 
-_DIGITS = _rows.alphabet("0123456789")
-_PLACES = np.array([100_000, 10_000, 1_000, 100, 10, 1], dtype=np.int64)
+_PLACES = (100_000, 10_000, 1_000, 100, 10, 1)

@@ -22,7 +22,6 @@ CHARACTERS, REGION, CHECK = 1, 2, 4
 
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(LENGTH - 1))
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_TABLE = _rows.alphabet(ALPHABET)
 _CLEAN = {ord(blank): None for blank in " \u3000\t-"}
 _REASONS = {CHARACTERS: ("characters", "代码字符"), REGION: ("region", "行政区划码"), CHECK: ("check", "校验码")}
 
@@ -83,7 +82,7 @@ def check_many(codes: Any) -> bytearray:
         >>> list(check_many(["91350100M000100Y43", "91350100M000100Y4Z", "91350A00M000100Y43", "0" * 18]))
         [0, 1, 6, 1]
     """
-    values = _rows.digits(codes, LENGTH, _TABLE)
+    values = _rows.digits(codes, LENGTH, ALPHABET)
     strange = (values == _rows.NO_VALUE).any(axis=1) | (values == 0).all(axis=1)
     region = ~strange & (values[:, 2:8] > 9).any(axis=1)
     total = values @ np.array((*_WEIGHTS, 1), dtype=np.int64)
