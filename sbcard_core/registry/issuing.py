@@ -190,7 +190,7 @@ class _Chunk:
     def note(self, number: str, operation: Operation, half: Half, before: CardState, after: CardState) -> None:
         """Write one event down."""
         card = self.cards[number]
-        if after in LOST_STATES and before not in LOST_STATES:
+        if before not in LOST_STATES:
             card.before_loss[half] = before
         card.last_act[half] = self._day
         self._events.append((number, self._day, operation.value, half.value, int(before), int(after)))

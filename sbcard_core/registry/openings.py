@@ -196,7 +196,7 @@ def _answers(connection: sa.Connection, batch_nos: Sequence[str], day: str) -> d
     query = (
         sa.select(line.batch_no, line.state, line.answered_on > batch.due_on, sa.func.count())
         .join_from(schema.opening_batch, schema.opening_line, batch.batch_no == line.batch_no)
-        .where(line.state != IN_BATCH, line.answered_on <= day)
+        .where(line.answered_on <= day)
         .group_by(line.batch_no, line.state, line.answered_on > batch.due_on)
     )
     found: dict[str, Counter[int]] = defaultdict(Counter)

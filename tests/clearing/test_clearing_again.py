@@ -495,6 +495,10 @@ def test_a_line_in_suspense_says_where_its_money_went(
     state = {(row.source, row.line): SuspenseState(row.state).name for row in rows}
     assert [state[source, line] for line in (2, 3, 4)] == ["RELEASED", "RETURNED", "HELD"]
     assert [state[wrong, line] for line in (2, 3)] == ["CLEARED", "CLEARED"]
+    verdict = schema.clearing_verdict.c
+    with store.begin() as connection:
+        numbers = connection.execute(sa.select(verdict.line, verdict.number).where(verdict.source == source)).all()
+    assert sorted(map(tuple, numbers)) == [(2, 1), (2, 2), (3, 1), (3, 2), (4, 1)]
 
 
 def test_nothing_is_paid_from_suspense_into_a_closed_period(

@@ -534,6 +534,19 @@ def test_new_cards_for_lost_ones_are_ordered_bank_by_bank(
     assert production.order_replacements("430200", ordered_on=BACK, out_dir=tmp_path) == []
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_orders_of_any_size_reach_everyone_whatever_the_order_of_submission(
+    world: ModuleType, store: Store, production: Production, tmp_path: Path, size: int
+) -> None:
+    """Whoever came into the registry last was submitted first."""
+    files = [world.batch(tmp_path, [n], f"{n}.csv", day=f"201407{9 - n:02d}") for n in range(4)]
+    enrolment.enrol(store, files)
+    (request,) = Openings(store).dispatch_all(date(2014, 7, 28), through=date(2014, 7, 31), out_dir=tmp_path)
+    Openings(store).read_result(world.bank_answer(request, day=date(2014, 8, 15)), read_on=date(2014, 8, 15))
+    production.order(world.CITY, ordered_on=ORDERED, out_dir=tmp_path, max_cards=size)
+    assert sorted(holders(store).values()) == sorted(world.id_number(n) for n in range(4))
+
+
 def test_a_back_file_without_a_row_is_read(tmp_path: Path) -> None:
     back_file.write(tmp_path / "b", "B1", [])
     assert back_file.read(tmp_path / "b").rows == []
