@@ -326,6 +326,8 @@ def test_a_driver_reads_the_files_that_are_named(library: Path, monkeypatch: pyt
     code, text = shown_by(*where, "SSSE/EF06", "--json")
     assert (code, json.loads(text)["unread"]["SSSE/EF06/name"]) == (0, -27010)
     assert "6982" in shown_by(*where, "SSSE/EF06")[1]
+    code, text = shown_by(*where, "SSSE/EF08", "--json")
+    assert (code, json.loads(text)["unread"]) == (0, {"SSSE/EF08": -27010})
 
 
 def test_a_refusal_that_costs_a_try_is_provoked_once(reader: SSCardReader, monkeypatch: pytest.MonkeyPatch) -> None:
