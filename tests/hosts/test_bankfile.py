@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
-from sbcard_core.hosts.bankfile import OPENING_RESULT, SPECS, BankFileRefused, FileSpec
+from sbcard_core.hosts.bankfile import OPENING_RESULT, SPECS, BankFileRefused, FileSpec, iso_date
 
 HEAD = {"batch_no": "B1", "bank": "103", "date": "20140818"}
 TEXT = st.text(st.characters(exclude_characters="|\r\n", exclude_categories=["Cs"]), max_size=12)
@@ -121,6 +121,8 @@ def test_a_file_saved_anew_by_an_editor_is_named_so(tmp_path: Path, encoding: st
     ("raw", "told"),
     [
         ("\uff28|OPENRES|B1|103|20140818\n".encode("gb18030"), "full-width .* half-width"),
+        ("\uff5e|OPENRES|B1|103|20140818\n".encode("gb18030"), "full-width .* half-width"),
+        ("\uff01|OPENRES|B1|103|20140818\n".encode("gb18030"), "full-width .* half-width"),
         (b"PK\x03\x04\x00\x00\x08\x00", "no GB18030 text .* workbook"),
         (b"\xff\xd8\xff\xe0\n", "no GB18030 text"),
         (b"", "no header line .* cut or no bank file"),
@@ -168,6 +170,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, raw: bytes) -> None:
     [
         (("1", "F|1", "00", "", "", ""), {"opened": 1, "failed": 0}),
         (("1", "F\n1", "00", "", "", ""), {"opened": 1, "failed": 0}),
+        (("1", "F\r1", "00", "", "", ""), {"opened": 1, "failed": 0}),
         (("1", "F1", "00", "", ""), {"opened": 1, "failed": 0}),
         (("1", "F1", "00", "", "", ""), {"opened": 1}),
         (("1", "F1", "00", "", "", ""), {"lines": 2, "opened": 1, "failed": 0}),
@@ -187,6 +190,8 @@ def test_no_repr_shows_a_person(tmp_path: Path) -> None:
     text = repr(bankfile.read(tmp_path / "f", spec))
     assert "1949" not in text
     assert "张三" not in text
+    bankfile.write(tmp_path / "g", OPENING_RESULT, HEAD | {"bank": "张三"}, [], {"opened": "张三", "failed": 0})
+    assert "张三" not in repr(bankfile.read(tmp_path / "g", OPENING_RESULT))
 
 
 def test_layouts_are_told_apart_by_kind() -> None:
@@ -318,3 +323,22 @@ def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(AttributeError):
         found.sha256 = ""  # type: ignore[misc]
     assert "6228" not in repr(bankfile.load(tmp_path / "f", OPENING_RESULT))
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("20140818", "2014-08-18"), ("2014081", None), ("201408180", None), ("2014-8-18", None), ("2014081x", None),
+        ("２０１４０８１８", None), ("²0140818", None), ("20140231", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_day_is_eight_digits_that_are_one(text: str, day: str | None) -> None:
+    assert iso_date(text) == day
+
+
+def test_a_line_like_a_trailer_among_others_is_a_wrong_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "f")
+    path.write_bytes(path.read_bytes().replace(b"D|2|", b"T|2|"))
+    found = bankfile.read(path, OPENING_RESULT)
+    assert [(bad.line, bad.code) for bad in found.bad_lines] == [(3, "kind")]
+    assert found.trailer == {"lines": "3", "opened": "3", "failed": "0"}
