@@ -12,6 +12,7 @@ from typing import Any
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
 from sbcard_core.messages import message
+from sbcard_core.values import HYPHEN, plain
 
 FORM, OLD = 1, 2
 """Status bits of :func:`check_many`; OLD is a warning."""
@@ -31,8 +32,7 @@ def compact(number: str) -> str:
         >>> compact("h 12345678(01)")
         'H1234567801'
     """
-    plain = "".join(chr(ord(char) - 0xFEE0) if "！" <= char <= "～" else char for char in number)
-    return plain.translate({ord(blank): None for blank in " \u3000\t-()"}).upper()
+    return plain(HYPHEN.sub("", number)).translate({ord(bracket): None for bracket in "()"}).upper()
 
 
 def _bits(number: str) -> int:

@@ -102,6 +102,13 @@ def test_many_letters_beside_ascii_ones_are_decided_at_once(last: str) -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.parametrize("written", ["谢小平", "李喆", "陈堃", "镕基", "张錕", "阿依古丽·买买提", "李𠮷"])
+def test_a_line_in_the_files_encoding_contradicts_nothing(written: str) -> None:
+    """Neither one that reads as Chinese in both encodings nor one of rare characters."""
+    for encoding in (GB18030, UTF_8):
+        assert not contradicts(f"1,{written}".encode(encoding), encoding)
+
+
 def test_one_short_name_of_gb_is_not_taken_for_utf8() -> None:
     assert decide("谢小平".encode("gb18030")) == GB18030
     assert contradicts("1,谢小平".encode("gb18030"), UTF_8)

@@ -265,3 +265,17 @@ def test_sex_may_be_a_column() -> None:
 
 def test_unencodable_tells_code_points_only() -> None:
     assert "𠮷" not in str(Unencodable(name.Encoding.GBK, ["𠮷"]))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ｈ１２３４５６７８（０１）",
+        "H 1234-5678(01)",
+        "\u200eH12345678\u00a001",
+        "Ｈ１２３４５６７８－０１",
+        '="H1234567801"',
+    ],
+)
+def test_a_travel_permit_in_any_spelling_has_one_form(written: str) -> None:
+    assert travel_permit.compact(written) == travel_permit.validate(written) == "H1234567801"

@@ -156,6 +156,13 @@ def why(code: str, birth: date | None = None, *, on: date | None = None) -> Mess
     return found
 
 
+@pytest.mark.parametrize(("year", "outcome"), [(2016, "NOT_IN_FORCE"), (2017, "KNOWN"), (2018, "KNOWN")])
+def test_a_code_is_in_force_from_its_first_year_on(year: int, outcome: str) -> None:
+    on = date(year, 1, 1)
+    assert region.status("430182", date(1990, 1, 1), on=on).outcome.name == outcome
+    assert list(region.check_many(b"430182", birth_years=[1990], on=on)) == [0 if outcome == "KNOWN" else region.TIME]
+
+
 def test_a_warning_explains_itself() -> None:
     assert region.status("430122", date(2013, 5, 1)).severity is Severity.WARNING
     ended = why("430122", date(2013, 5, 1))
