@@ -138,7 +138,8 @@ def mask_id(number: str) -> str:
     return f"{number[:6]}{'*' * max(0, len(number) - 10)}{number[-4:]}" if len(number) > 10 else "*" * len(number)
 
 
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+"""Full-width forms of ASCII, for ``str.translate``."""
 _WRAPPED = re.compile(r"""\s*(?:=?\s*"([^"]*)"|['`\u2018\u2019\uff07]([^'\u2019\uff07]*)['\u2019\uff07]?)\s*""")
 UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -176,7 +177,7 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isalnum():
         return text
-    found, before = _NOTHING.sub("", text.translate(_WIDE)), ""
+    found, before = _NOTHING.sub("", text.translate(WIDE)), ""
     while found != before:  # unseen characters may stand before a wrapping, and one in another
         found, before = unwrapped(found), found
     return found

@@ -13,6 +13,7 @@ from typing import Any
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows, citizen_id
 from sbcard_core.messages import message
+from sbcard_core.values import HYPHEN, plain
 
 CHARACTERS, AREA, DATE, CHECK = 1, 2, 4, 8
 """Status bits of :func:`check_many`; the same values as in :mod:`~sbcard_core.fields.citizen_id`."""
@@ -63,8 +64,7 @@ def compact(number: str) -> str:
         >>> compact("kaz 1100 901231 05")
         'KAZ110090123105'
     """
-    plain = "".join(chr(ord(char) - 0xFEE0) if "！" <= char <= "～" else char for char in number)
-    return plain.translate({ord(blank): None for blank in " \u3000\t-"}).upper()
+    return plain(HYPHEN.sub("", number)).upper()
 
 
 def _old_bits(number: str) -> int:

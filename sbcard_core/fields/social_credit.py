@@ -12,6 +12,7 @@ import numpy as np
 from sbcard_core.errors import InvalidValue
 from sbcard_core.fields import _rows
 from sbcard_core.messages import message
+from sbcard_core.values import HYPHEN, plain
 
 LENGTH = 18
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -22,7 +23,6 @@ CHARACTERS, REGION, CHECK = 1, 2, 4
 
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(LENGTH - 1))
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_CLEAN = {ord(blank): None for blank in " \u3000\t-"}
 _REASONS = {CHARACTERS: ("characters", "代码字符"), REGION: ("region", "行政区划码"), CHECK: ("check", "校验码")}
 
 
@@ -62,8 +62,7 @@ def compact(code: str) -> str:
         >>> compact("91350100-m000100y43")
         '91350100M000100Y43'
     """
-    plain = "".join(chr(ord(char) - 0xFEE0) if "！" <= char <= "～" else char for char in code)
-    return plain.translate(_CLEAN).upper()
+    return plain(HYPHEN.sub("", code)).upper()
 
 
 def check_many(codes: Any) -> bytearray:

@@ -19,9 +19,8 @@ from sbcard_core.validation.proposals import Proof, Proposal
 from sbcard_core.validation.repair import ASK_ALWAYS, Change, Kind, repair_form
 from sbcard_core.validation.slips import Slip
 from sbcard_core.validation.spec import FieldSpec
-from sbcard_core.values import Severity
+from sbcard_core.values import WIDE, Severity
 
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 WELL_FORMED = re.compile(r"[1-9][0-9]{16}[0-9X]")
 """A number of 18 characters, right or wrong."""
 _TEXT_MAX = 500
@@ -57,7 +56,7 @@ def tidy(value: str) -> str:
         >>> tidy(" ４３０１０２　")
         '430102'
     """
-    return value.strip() if value.isascii() else name.visible(value).translate(_FULL_WIDTH).strip()
+    return value.strip() if value.isascii() else name.visible(value).translate(WIDE).strip()
 
 
 def _judge(spec: FieldSpec, value: str, plain: str, good: bool) -> tuple[str, list[Problem]]:

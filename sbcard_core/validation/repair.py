@@ -14,7 +14,7 @@ from enum import StrEnum
 from sbcard_core.errors import Refused
 from sbcard_core.fields import name
 from sbcard_core.fields.legacy import is_legacy, is_right, lengthen
-from sbcard_core.values import HYPHEN, unwrapped
+from sbcard_core.values import HYPHEN, WIDE, unwrapped
 
 
 class Kind(StrEnum):
@@ -119,7 +119,6 @@ _KINDS_BY_WORD = (
     (re.compile(r"account|bank_card|iban|passbook"), Kind.ACCOUNT),
 )
 _BLANK = re.compile(r"[ \t\u00a0\u2000-\u200a\u3000]")
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
 def kind_of(field: str, rule: str = "") -> Kind:
@@ -171,7 +170,7 @@ def changes_between(written: str, stored: str, kind: Kind = Kind.PLAIN) -> froze
         return frozenset(_NAME_CHANGES[change] for change in name.normalise(written).changes)
     seen = name.visible(written)
     inner = unwrapped(seen) if kind is Kind.NUMBER else seen
-    plain = inner.translate(_FULL_WIDTH)
+    plain = inner.translate(WIDE)
     pairs = ((Change.INVISIBLE, written, seen), (Change.WRAPPING, seen, inner), (Change.WIDTH, inner, plain))
     found = {change for change, before, after in pairs if before != after}
     bare = _BLANK.sub("", plain)
@@ -193,7 +192,7 @@ def _number_form(value: str) -> tuple[str, list[Change]]:
     inner = unwrapped(seen)
     if inner != seen:
         changes.append(Change.WRAPPING)
-    plain = inner.translate(_FULL_WIDTH)
+    plain = inner.translate(WIDE)
     if plain != inner:
         changes.append(Change.WIDTH)
     if _BLANK.search(plain):
@@ -215,7 +214,7 @@ def _name_form(value: str) -> tuple[str, list[Change]]:
 
 def _plain_form(value: str) -> tuple[str, list[Change]]:
     seen = name.visible(value)
-    plain = seen.translate(_FULL_WIDTH)
+    plain = seen.translate(WIDE)
     bare = plain.strip(" \t\u00a0\u3000")
     pairs = ((Change.INVISIBLE, value, seen), (Change.WIDTH, seen, plain), (Change.BLANKS, plain, bare))
     return bare, [change for change, before, after in pairs if before != after]

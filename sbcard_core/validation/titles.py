@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from sbcard_core.values import WIDE
+
 LayoutT = TypeVar("LayoutT")
 
 MAX_TITLES = 10
@@ -15,7 +17,6 @@ MAX_TITLES = 10
 
 PERSON = re.compile(r"[0-9]{15}(?:[0-9]{2}[0-9Xx])?|[0-9]{16}|[0-9]{19}")
 """A cell that stands for somebody: a citizen or account number."""
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
 def is_title(cells: Sequence[str], columns: int) -> bool:
@@ -27,7 +28,7 @@ def is_title(cells: Sequence[str], columns: int) -> bool:
         >>> is_title(["联系电话:13800138000"], 12), is_title(["11010519491231002X"], 12)
         (True, False)
     """
-    filled = [cell.translate(_WIDE).strip() for cell in cells if cell and not cell.isspace()]
+    filled = [cell.translate(WIDE).strip() for cell in cells if cell and not cell.isspace()]
     if 2 * len(filled) >= columns or any(map(PERSON.fullmatch, filled)):
         return False
     return len(filled) < 2 or not filled[0].isdigit()
@@ -89,4 +90,4 @@ def plain_header(cell: str) -> str:
         >>> plain_header(" *社会保障\\n号码"), plain_header("姓　名（必填）"), plain_header("合计：３人")
         ('社会保障号码', '姓名', '合计:3人')
     """
-    return _DEMAND.sub("", _NO_LETTERS.sub("", cell).translate(_WIDE))
+    return _DEMAND.sub("", _NO_LETTERS.sub("", cell).translate(WIDE))

@@ -279,3 +279,12 @@ def test_unencodable_tells_code_points_only() -> None:
 )
 def test_a_travel_permit_in_any_spelling_has_one_form(written: str) -> None:
     assert travel_permit.compact(written) == travel_permit.validate(written) == "H1234567801"
+
+
+@pytest.mark.parametrize("module", [travel_permit, foreign_resident, social_credit])
+def test_blanks_and_marks_of_every_kind_are_no_part_of_a_number(module: ModuleType) -> None:
+    for number in GOOD[module]:
+        wide = "".join(chr(ord(one) + 0xFEE0) for one in number)
+        parted = [f"\u200e{number[:4]}\u00a0{number[4:]}", f"{number[:4]}\u2010{number[4:]}\r\n"]
+        for written in (*parted, wide, f'="{number}"'):
+            assert module.compact(written) == number
