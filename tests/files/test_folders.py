@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -215,11 +216,14 @@ def test_a_marker_that_is_no_file_of_its_folder_makes_no_own_folder(tmp_path: Pa
 def test_names_of_results_are_durable_and_a_busy_folder_costs_no_handle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr("sbcard_core.files.folders.sync_folder", synced.append)
+    synced: list[tuple[Path, set[str]]] = []
+    monkeypatch.setattr(
+        "sbcard_core.files.folders.sync_folder", lambda path: synced.append((path, set(os.listdir(path)) - {MARKER}))
+    )
     run(tmp_path / "new")
-    assert synced[0] == synced[-1] == tmp_path / "new"  # the marker's name, and the last result's
-    assert synced.count(tmp_path / "new") == 3
+    assert [names for path, names in synced if path == tmp_path / "new"] == [
+        set(), {".unfinished", "rows", "table.csv"}, {".unfinished", *MAKES}
+    ]  # fmt: skip
     handles = Path("/proc/self/fd")
     with OwnFolder(tmp_path / "busy", "test"):
         before = len(list(handles.iterdir())) if handles.is_dir() else 0
@@ -228,3 +232,41 @@ def test_names_of_results_are_durable_and_a_busy_folder_costs_no_handle(
                 OwnFolder(tmp_path / "busy", "test")
             assert code(refusal) == "busy"
         assert before == (len(list(handles.iterdir())) if handles.is_dir() else 0)
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "张" * 85, ".sbcar", ".unfinishe"])
+def test_the_longest_names_are_taken(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "张" * 86, MARKER, f"{MARKER}x", ".unfinished", ".unfinished.csv", ""])
+def test_longer_names_and_those_of_the_folder_itself_are_not(name: str) -> None:
+    with pytest.raises(FileRefused):
+        check_name(name)
+
+
+def test_a_run_killed_before_its_marker_was_written_is_begun_anew(tmp_path: Path) -> None:
+    place = tmp_path / "new"
+    place.mkdir()
+    (place / MARKER).touch()
+    assert run(place) is False
+    assert tree(place) == WHOLE
+
+
+def test_a_refused_run_and_one_whose_stage_is_gone_let_the_folder_go(tmp_path: Path) -> None:
+    place = tmp_path / "new"
+
+    def fail() -> None:
+        with begin(place) as results:
+            shutil.rmtree(results.stage)
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    run(place)
+    refused = []  # kept, so that nothing is closed by being forgotten
+    for _ in range(2):
+        with pytest.raises(FileRefused) as refusal:
+            begin(place)
+        refused.append(refusal)
+    assert [code(one) for one in refused] == ["finished", "finished"]

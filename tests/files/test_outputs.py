@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 
 from sbcard_core import files
-from sbcard_core.files import FileRefused, outputs
+from sbcard_core.files import FileRefused, locking, outputs
 from tests.files.killing import killed_at_every_step
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
@@ -308,3 +308,42 @@ def test_a_file_beside_those_to_be_kept_is_written_and_its_name_is_durable(
     for kept in ("in.csv", "absent.csv"):
         with pytest.raises(FileRefused), files.new_file(tmp_path / kept, keep=[tmp_path / kept], replace=True):
             raise AssertionError("never opened")
+
+
+@posix
+def test_a_link_that_fails_for_another_reason_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no place for a name")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OSError, match="no place") as error, files.new_file(tmp_path / "a") as out:
+        out.write(b"1")
+    assert error.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_handed_over_has_a_durable_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(outputs, "sync_folder", synced.append)
+    (tmp_path / "staged").write_text("1")
+    outputs.hand_over(tmp_path / "staged", tmp_path / "a", own=lambda _: False)
+    assert ((tmp_path / "a").read_text(), synced) == ("1", [tmp_path])
+
+
+@posix
+def test_a_locked_part_stays_and_another_waits_for_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.touch()
+    with path.open("ab") as mine, path.open("ab") as theirs:
+        files.wait_for_lock(mine.fileno())
+        assert not locking.remove_unlocked(path)
+        assert path.exists()
+        waiting = threading.Thread(target=files.wait_for_lock, args=(theirs.fileno(),), daemon=True)
+        waiting.start()
+        waiting.join(0.05)
+        assert waiting.is_alive()
+        mine.close()
+        waiting.join(10)
+        assert not waiting.is_alive()
+    assert locking.remove_unlocked(path)
+    assert not locking.remove_unlocked(path)
