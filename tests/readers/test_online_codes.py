@@ -10,10 +10,12 @@ from apdu.errors import MalformedData
 from readers.atm import read_account_no
 from readers.errors import HostRefused
 from readers.online import (
+    MAX_TRACE,
     UNASKED_CODES,
     BankReply,
     BankRequest,
     HostLost,
+    Kind,
     State,
 )
 from readers.sim.card import VirtualCard
@@ -157,3 +159,30 @@ class TestAccountOfTheCard:
         record = tlv.ber(0x70, tlv.ber(0x5A, bytes.fromhex(number.ljust(20, "F"))))
         card = make_card(files={**order_line["files"], "BANK/EF02": [record.hex()]})
         assert read_account_no(card, CardSession(card, profile=SAMPLE)) == number
+
+
+def test_a_change_of_pin_is_done_or_refused_as_the_bank_says(shop: Shop) -> None:
+    link: Any = Link("00")
+    shop.bank = link
+    shop.atm().change_bank_pin(AT)
+    link.codes["send"] = "55"
+    with pytest.raises(HostRefused, match="55"):
+        shop.atm().change_bank_pin(AT)
+    assert [entry.state for entry in shop.journal.entries()] == [State.DONE, State.REFUSED]
+
+
+def test_a_session_finds_its_way_back_from_the_banks_application(bank_card: VirtualCard) -> None:
+    session = CardSession(bank_card, profile=SAMPLE)
+    session.select_environment()
+    before = session.apdu_count
+    assert read_account_no(bank_card, session) == ACCOUNT
+    assert session.read_basic().card_no == "X00000019"
+    assert session.apdu_count > before
+
+
+@pytest.mark.parametrize(("trace_no", "amount_fen"), [(0, 1), (MAX_TRACE + 1, 1), (-1, 0), (1, -1), (MAX_TRACE, -100)])
+def test_a_request_has_a_trace_number_of_six_digits_and_no_negative_amount(trace_no: int, amount_fen: int) -> None:
+    with pytest.raises(InvalidValue, match="trace number"):
+        BankRequest(Kind.WITHDRAWAL, "430100000001", trace_no, AT, ACCOUNT, amount_fen)
+    right = BankRequest(Kind.TRANSFER, "430100000001", MAX_TRACE, AT, ACCOUNT, 0, b"\x11PIN", b"\x12NEW", OTHER)
+    assert not any(hidden in repr(right) for hidden in (ACCOUNT, OTHER, "PIN'", "NEW'"))

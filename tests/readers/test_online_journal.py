@@ -206,6 +206,11 @@ class TestJournal:
         journal.write(done)
         assert path.read_bytes() == whole + whole
 
+    def test_a_new_file_is_for_its_owner_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        FileJournal(path).write(Entry(BankRequest(Kind.BALANCE, "430100000001", 1, AT, ACCOUNT), State.DONE))
+        assert path.stat().st_mode & 0o777 == 0o600
+
     def test_a_last_line_that_lost_only_its_end_is_an_entry(self, tmp_path: Path) -> None:
         """An editor or a copy took the line feed away: the transaction stays, and the next one has its own line."""
         path = tmp_path / "a.jsonl"

@@ -384,3 +384,38 @@ def test_waiting_for_a_card_to_go_provokes_no_further_try_of_its_key(
         with pytest.raises((PinWrong, UnexpectedStatus)):
             slot.wait_for_removal(timeout=1)
         assert asked == [code]
+
+
+def test_the_hsm_is_asked_after_the_codes_public_callers_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No PSAM, one that lacks algorithm, key or level, and two that callers treat alike."""
+    needed = {-2201, -2202, -2203, -24, -27, -27272}
+    (tmp_path / "driver.so").touch()
+    asked: list[str] = []
+
+    def call(_: Driver, name: str, *__: int | str) -> bytes:
+        asked.append(name)
+        raise failure(code if name == "iReadCardBas" else -14, name)
+
+    monkeypatch.setattr(Driver, "call", call)
+    with drivers.open(f"sscard:{tmp_path / 'driver.so'}", hsm=lambda _: "") as reader:
+        for code in {*needed, -25, -23, -21, -22, -2204, -27266, -28, -26}:
+            asked.clear()
+            with pytest.raises(SBCardError):
+                reader.connect()
+            assert (len(asked) == 2) is (code in needed)
+
+
+@pytest.mark.parametrize(
+    ("total", "insured", "fits"),
+    [(0xFFFF_FFFF, 0xFFFF_FFFF, True), (1, 0, True), (0x1_0000_0000, 0, False), (1, 2, False), (1, True, False)],
+)
+def test_a_debit_is_whole_fen_up_to_what_the_account_holds(
+    reader: SSCardReader, monkeypatch: pytest.MonkeyPatch, total: int, insured: int, fits: bool
+) -> None:
+    card = reader.connect_card()
+    monkeypatch.setattr(Driver, "call", lambda *_: b"done\0")
+    if fits:
+        assert card.debit(total, insured, datetime.fromisoformat("2014-07-31")) == "done"
+    else:
+        with pytest.raises(InvalidValue):
+            card.debit(total, insured, datetime.fromisoformat("2014-07-31"))

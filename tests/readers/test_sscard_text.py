@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from readers.errors import AnswerMalformed
 from readers.sscard_files import WHOLE_FILE, DriverFiles, file_address, parse_files
 from readers.sscard_items import BASIC_ITEMS, STATUS_FIRST, Items, parse_basic, parse_items
+from readers.sscard_text import decode
 from sbcard_core.card.basic import CardBasic
 from tests.readers.driver_line import LINE
 
@@ -239,7 +240,7 @@ def test_letters_of_other_scripts_in_utf8_are_never_read_as_han(name: str) -> No
     assert parse_basic(in_gb).name == name
 
 
-@pytest.mark.parametrize("name", ["茅某", "小孝", "谢小平", "茅", "隆某"])
+@pytest.mark.parametrize("name", ["茅某", "小孝", "谢小平", "茅", "隆某", "聙"])
 def test_names_whose_gbk_bytes_are_letters_in_utf8_are_read(name: str) -> None:
     assert name.encode("gb18030").decode("utf-8") != name
     raw = LINE.replace("李珅", name).replace("终端设备号", "MT1").encode("gb18030") + b"\x00"
@@ -295,3 +296,19 @@ def test_utf8_with_signs_of_chinese_text_is_refused_too(name: str) -> None:
     with pytest.raises(AnswerMalformed, match="UTF-8"):
         parse_basic(raw)
     assert parse_basic(LINE.replace("李珅", name).encode("gb18030") + b"\x00").name == name.strip(" ")
+
+
+def test_three_values_cut_in_half_are_too_many_to_guess() -> None:
+    files = {"SSSE/EF06": [7, 8, 9]}
+    for halves, read in ((1, True), (2, True), (3, False)):
+        values = [ZHANG_HALF] * halves + [b"A"] * (3 - halves)
+        found = parse_files(b"SSSEEF06|" + b"|".join(values) + b"|$\x00", files)
+        assert bool(found.values.get("SSSE/EF06")) is read
+        assert not read or list(found.values["SSSE/EF06"].values()) == ["张"] * halves + ["A"] * (3 - halves)
+
+
+def test_a_text_is_decoded_as_the_driver_was_opened() -> None:
+    raw = "张三".encode() + b"\x00"
+    assert decode(raw, "", "utf-8") == "张三"
+    with pytest.raises(AnswerMalformed, match="UTF-8"):
+        decode(raw, "")
