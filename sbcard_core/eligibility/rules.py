@@ -168,7 +168,7 @@ def _person(rule: Rule, use: Use, facts: Facts) -> Decision:
 def _card(rule: Rule, use: Use, facts: Facts) -> Decision:
     kind = _kind(use)
     if not facts.halves:
-        return ALLOWED if rule.unknown_card is ALLOW else Decision(rule.unknown_card, Reason(f"{kind}.unknown"))
+        return Decision(rule.unknown_card, Reason(f"{kind}.unknown"))
     if not facts.is_holder:
         return Decision(REFUSE, Reason.HOLDER_DIFFERS)
     return min((_half(rule, use, kind, half) for half in facts.halves), key=lambda decision: decision.answer)

@@ -271,6 +271,7 @@ def test_a_number_of_another_kind_goes_by_the_card(connection: sa.Connection) ->
 def test_a_source_must_answer_every_use(connection: sa.Connection) -> None:
     with pytest.raises(ValueError, match="shorter"):
         Eligibility(source=lambda _, uses: [Facts()]).may_many(connection, [Use(Purpose.MEDICAL, DAY, ONE)] * 2)
+    assert Eligibility(source=lambda _, uses: [Facts()]).may_many(connection, []) == []  # of nothing it is not asked
 
 
 def test_many_are_asked_in_few_statements(connection: sa.Connection) -> None:

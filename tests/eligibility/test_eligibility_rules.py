@@ -141,6 +141,9 @@ def test_a_place_has_rules_of_its_own() -> None:
     person = Use(Purpose.MEDICAL, DAY, id_number=WHO)
     assert decide(strict, person, Facts()).is_allowed  # who lives needs no row
     assert decide(strict, person, Facts(life=LifeStatus.MISSING)).reason is Reason.PERSON_MISSING
+    lenient = {Purpose.MEDICAL: replace(medical, life={LifeStatus.DEAD: A}, unknown_card=A)}
+    assert decide(lenient, person, Facts(life=LifeStatus.DEAD, life_since=DAY + timedelta(1))) == Decision(A)
+    assert decide(lenient, use, Facts()) == Decision(A)
 
 
 @pytest.mark.parametrize(

@@ -166,15 +166,17 @@ def test_money_of_the_first_and_the_last_day_pays_its_bill(light: Bank, at: str)
 def test_a_code_nobody_agreed_on_says_nothing_and_the_bill_is_not_asked_for_again(light: Bank) -> None:
     """As while the bank still works on it: asked for once more, a person could be debited twice."""
     rows = light.lines(line1=("3", "99"), line2=("3", "51"), line3=("3", "77"))
-    rows[0][6] = "处理中"
+    rows[0][5:] = ["T" * 70, "处理中"]
     book = Premiums(light.book.store, light.book.ledger, SAMPLE, officers=REGISTERED, unpaid_codes={"77": "户名不符"})
     report = book.agency.read_payments(light.answer(rows), on=AT.date())
     assert [one.name for one in report.statuses[:4]] == ["UNCERTAIN", "UNCERTAIN", "NOT_PAID", "PAID"]
     assert (report.paid_fen, report.suspended_fen, report.missing) == (36000, 0, [])
     with book.store.begin() as connection:
         line = schema.premium_batch_line.c
-        kept = connection.execute(sa.select(line.state, line.reason).order_by(line.seq)).all()[:3]
-    assert [tuple(one) for one in kept] == [(12, "处理中"), (12, "返回码 51"), (21, "户名不符")]
+        kept = connection.execute(sa.select(line.state, line.reason, line.trace_no).order_by(line.seq)).all()[:3]
+    assert [tuple(one) for one in kept] == [
+        (12, "处理中", "T" * 64), (12, "返回码 51", "T2"), (21, "户名不符", "T3"),
+    ]  # fmt: skip
     (again,) = book.agency.dispatch("103", "2015", on=AT.date(), out_dir=light.folder)
     assert [row[1] for row in bankfile.read(again, BILLS).rows] == [light.bills[2]]
     assert book.agency.confirm_unpaid(light.batch_no, [1, 2, 3], at=AT, **TWO) == 2
@@ -282,6 +284,21 @@ def test_what_leaves_suspense_or_is_asked_for_once_more_takes_two_officers(bank:
     assert agency.confirm_unpaid(bank.batch_no, [6], at=AT) == 0  # done already: nobody is asked
 
 
+def test_money_leaves_suspense_on_no_day_before_it_came(light: Bank) -> None:
+    light.take(light.lines(line1=("2", "11999"), line2=("0", "x")))
+    agency, early = light.book.agency, datetime.fromisoformat("2015-03-01T23:59:59")
+    short, unread = sorted(agency.suspended(), key=lambda one: one.amount_fen)
+    before = everything(light.book.store)
+    for act in (
+        lambda: agency.give_back(short.payment_id, at=early, **TWO),
+        lambda: agency.assign(unread.payment_id, light.bills[1], at=early, **TWO),
+    ):
+        with pytest.raises(InvalidValue, match="2015-03-02"):
+            act()
+    assert everything(light.book.store) == before
+    assert agency.give_back(short.payment_id, at=datetime.fromisoformat("2015-03-02T00:00:00"), **TWO) == 11999
+
+
 def test_money_in_suspense_is_put_to_its_bill(bank: Bank) -> None:
     bank.take(bank.lines(line1=("0", "x"), line2=("2", "11999"), line3=("0", "y")))
     agency = bank.book.agency
@@ -335,23 +352,27 @@ def test_a_bank_asks_for_its_own_card_holders(store: Store, book: Premiums, tmp_
     assert "社会保障卡号 B00000002" in book.receipt("P1").text
 
 
-@pytest.mark.parametrize("state", [CardState.NORMAL, CardState.SEALED])
+@pytest.mark.parametrize(
+    ("state", "issued_on"),
+    [(CardState.NORMAL, "2014-09-01"), (CardState.SEALED, "2014-09-01"), (CardState.NORMAL, "2014-01-02")],
+)
 def test_the_account_of_the_latest_card_is_debited(
-    store: Store, book: Premiums, tmp_path: Path, state: CardState
+    store: Store, book: Premiums, tmp_path: Path, state: CardState, issued_on: str
 ) -> None:
-    """Not that of the highest card number; of the earlier card, where the latest may not be debited."""
+    """Not that of the highest card number, unless both are of one day; the earlier, where the latest may not be."""
     late, early = ("A00000011", "6228480000000000026"), ("B00000022", "6228480000000000018")
     enrol(store, early[0], "00" * 8, 1, account_no=early[1])
     columns = [column for column in schema.card.c if column.name in ("person_id", "order_no", "made_on", "app_state")]
     with store.begin() as connection:
         there = connection.execute(sa.select(*columns)).mappings().one()
         card = {"card_no": late[0], "identification_code": "9" * 32, "order_line": 2, "factor": "11" * 8, "bank": "402"}
-        card |= {"account_no": late[1], "issued_on": "2014-09-01", "account_state": int(state), **there}
+        card |= {"account_no": late[1], "issued_on": issued_on, "account_state": int(state), **there}
         connection.execute(sa.insert(schema.card).values(card))
         connection.execute(sa.update(schema.card).values(bank="402"))
     book.issue("2015", BEGINS, [Insured(number(1), "测试", PersonCategory.RURAL, "resident-medical")])
     (path,) = book.agency.dispatch("402", "2015", on=ON, out_dir=tmp_path)
-    assert [row[4] for row in bankfile.read(path, BILLS).rows] == [late[1] if state else early[1]]
+    is_late = state is CardState.NORMAL and issued_on == "2014-09-01"
+    assert [row[4] for row in bankfile.read(path, BILLS).rows] == [late[1] if is_late else early[1]]
 
 
 def test_files_are_cut_and_written_again_after_a_break(book: Premiums, tmp_path: Path, monkeypatch) -> None:

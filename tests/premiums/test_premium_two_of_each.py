@@ -338,6 +338,7 @@ def test_statuses_of_lines_tell_who_looks_at_them() -> None:
         "NOT_ASKED": 13, "UNDERPAID": 14, "CANCELLED": 15, "ALREADY_PAID": 16, "NO_RATE": 17,
         "LEDGER_REFUSED": 18, "UNCERTAIN": 19, "MISDATED": 20, "UNREADABLE": 30,
     }  # fmt: skip
+    assert [one.is_settled for one in PaymentStatus] == [True, True, *[False] * 9]
     kinds = (BillState, IssueStatus, PaymentStatus, RefundStatus, ChangeStatus, AskState)
     codes = [[int(code) for code in kind.__members__.values()] for kind in kinds]
     assert codes == [
