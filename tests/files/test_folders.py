@@ -270,3 +270,10 @@ def test_a_refused_run_and_one_whose_stage_is_gone_let_the_folder_go(tmp_path: P
             begin(place)
         refused.append(refusal)
     assert [code(one) for one in refused] == ["finished", "finished"]
+
+
+def test_a_folder_is_free_when_its_run_has_ended(tmp_path: Path) -> None:
+    with OwnFolder(tmp_path / "own", "test") as first:
+        assert first.names() == set()
+    with OwnFolder(tmp_path / "own", "test") as second:
+        assert (first.was_own, second.was_own) == (False, True)

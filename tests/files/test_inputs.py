@@ -136,3 +136,22 @@ def test_a_name_in_another_encoding_is_refused_with_what_it_may_be(tmp_path: Pat
         files.open_input(path)
     assert "长沙市.csv" in str(found.value)
     assert "unzip -O GBK" in str(found.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_page_is_known_in_every_encoding(encoding: str) -> None:
+    assert files.foreign("<html><table>".encode(encoding)) == "HTML"
+    assert files.foreign("序号,姓名".encode(encoding)) == files.foreign("a,b".encode(encoding)) == ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a file of Linux that tells no size")
+def test_a_file_that_tells_no_size_is_read_whole() -> None:
+    assert b"Name:" in files.read_input(Path("/proc/self/status"), limit=1 << 16)
+
+
+@posix
+def test_what_a_library_opens_by_its_name_is_checked_before(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileRefused):
+        files.check_input(tmp_path / "pipe")
+    files.check_input(tmp_path / "absent")

@@ -347,3 +347,16 @@ def test_a_locked_part_stays_and_another_waits_for_its_end(tmp_path: Path) -> No
         assert not waiting.is_alive()
     assert locking.remove_unlocked(path)
     assert not locking.remove_unlocked(path)
+
+
+@posix
+def test_a_pipe_is_no_output_and_a_file_that_is_gone_is_not_handed_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileRefused) as refusal, files.new_file(tmp_path / "pipe", replace=True):
+        raise AssertionError("never opened")
+    assert code(refusal) == "not_regular"
+    with pytest.raises(FileNotFoundError):
+        outputs.hand_over(tmp_path / "gone", tmp_path / "a", own=lambda _: True)
+    (tmp_path / "a").write_text("1")
+    outputs.hand_over(tmp_path / "gone", tmp_path / "a", own=lambda _: True)
+    assert (tmp_path / "a").read_text() == "1"

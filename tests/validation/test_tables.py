@@ -79,6 +79,11 @@ def test_a_list_is_read_in_every_form_programs_write(tmp_path: Path, encoding: s
     assert known(tmp_path, f"1,张三,{cell}\r\n".encode(encoding)) == [number(4)]
 
 
+def test_a_quote_that_nothing_closes_costs_no_number_of_a_list(tmp_path: Path) -> None:
+    text = f'{number(4)},"张三\r\n{number(6)},李四\r\n'
+    assert known(tmp_path, text.encode()) == [number(4), number(6)]
+
+
 @pytest.mark.parametrize("text", ["序号,姓名\r\n1,张三\r\n2,李四\r\n", "张三\r\n李四\r\n", "", "\r\n\r\n"])
 def test_a_list_without_any_number_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidValue, match="no number"):
