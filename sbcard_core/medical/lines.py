@@ -207,7 +207,7 @@ def exact(number: Fraction) -> Decimal:
     while 10**places % number.denominator:
         places += 1
     whole = number.numerator * (10**places // number.denominator)
-    return Decimal(f"{whole}E-{places}") if places else Decimal(whole)
+    return Decimal(f"{whole}E-{places}")
 
 
 def number_fault(fen: object, numbers: Mapping[str, object]) -> Message | None:

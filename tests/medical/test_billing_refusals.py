@@ -73,6 +73,10 @@ NAMED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"lines": (GOOD, FeeLine("x", Grade.A, 5, Decimal(4)))}, "line 2 (费用明细): pric times cnt is not"),
     ({"lines": (GOOD, Charge("S-CT", 5, Decimal(4)))}, "line 2 (费用明细): price times quantity of 'S-CT'"),
     ({"lines": (GOOD, GOOD, Charge("none", 5, Decimal(5)))}, "line 3 (费用明细): item 'none' is not in the catalogue"),
+    (
+        {"lines": (Charge("S-CT", 1, Decimal(1), on=datetime(2014, 7, 31)),)},  # noqa: DTZ001
+        "line 1 (费用明细): on (费用日期) must be a datetime.date, not a datetime",
+    ),
     ({"medfee_sumamt": 1}, "medfee_sumamt (费用合计) is 1, the lines add up to 30000"),
     ({"begins": "2014-07-31", "ends": "2014-07-30"}, "ends (就诊结束日) '2014-07-30' comes before begins (就诊开始日)"),
     ({"ends": "2014-08-01"}, "ends (就诊结束日) '2014-08-01' comes after at"),

@@ -31,6 +31,7 @@ from sbcard_core.medical.catalogue import CatalogueRefused, parse_catalogue
 from sbcard_core.medical.policy import PolicyRefused
 from sbcard_core.medical.policy_file import parse
 from sbcard_core.medical.refund import net
+from sbcard_core.medical.split import AMOUNT_FIELDS, Split
 from sbcard_core.medical.years import Years
 from sbcard_core.store import Store, schema
 from tests.medical.generated import policy
@@ -227,3 +228,47 @@ def test_the_last_tier_ends_at_the_largest_amount_at_most(end: int, good: bool) 
     else:
         with pytest.raises(PolicyRefused, match="tiers must rise"):
             parse(changed)
+
+
+def test_a_price_times_a_quantity_is_the_charge_whatever_the_price_alone_is() -> None:
+    assert FeeLine("x", Grade.A, 100, Decimal(100)).agrees()
+    assert not FeeLine("x", Grade.A, 100, Decimal(100), Decimal(2)).agrees()
+    assert FeeLine("x", Grade.A, 1, Decimal("0.000001"), Decimal(1_000_000)).agrees()
+
+
+def test_a_split_of_nothing_is_nothing_in_each_amount() -> None:
+    assert {getattr(Split(), name) for name in AMOUNT_FIELDS} == {0}
+
+
+def test_two_readings_of_a_table_are_equal_also_once_one_was_used() -> None:
+    one, other = samples()[0], samples()[0]
+    one.plan(next(iter(one.benefits)), one.levels[0])
+    assert one == other
+    assert repr(one) == repr(other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "good"),
+    [
+        ("upto_fen = 8000000", "upto_fen = 1", True),
+        ("1 = 8500", "1 = 0", True),
+        ("1 = 8500", "1 = -1", False),
+        ("[remote.", '[remote.""]\ndeductible_bp = 0\nratio_cut_bp = 0\n[remote.', False),
+    ],
+)
+def test_the_least_entry_of_a_table(old: str, new: str, good: bool) -> None:
+    text = files("sbcard_core.medical").joinpath("policies/resident-sample.toml").read_text("utf-8")
+    assert old in text
+    if good:
+        assert parse(text.replace(old, new, 1))
+    else:
+        with pytest.raises(PolicyRefused):
+            parse(text.replace(old, new, 1))
+
+
+def test_an_entry_of_a_catalogue_begins_on_a_day() -> None:
+    text = files("sbcard_core.medical").joinpath("catalogues/sample.toml").read_text("utf-8")
+    assert "from = 2014-01-01" in text
+    for wrong in ('"2014-01-01"', "2014-01-01T00:00:00"):
+        with pytest.raises(CatalogueRefused):
+            parse_catalogue(text.replace("from = 2014-01-01", f"from = {wrong}", 1))

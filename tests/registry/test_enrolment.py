@@ -185,3 +185,15 @@ def test_a_folded_name_beside_another_bank_is_a_difference(world: ModuleType, st
     with store.begin() as connection:
         found = connection.execute(sa.select(schema.finding.c.code).order_by(schema.finding.c.line)).scalars().all()
     assert found == ["person.name_folded", "person.differs"]
+
+
+def test_a_name_is_kept_in_its_written_form_and_as_it_is_where_it_has_none(
+    world: ModuleType, store: Store, tmp_path: Path
+) -> None:
+    batch = world.batch(tmp_path, range(2))
+    names = ["买买提•阿不都", "锟斤拷\ufffd"]
+    batch.accepted[:] = [one._replace(name=name) for one, name in zip(batch.accepted, names, strict=True)]
+    enrolment.enrol(store, [batch])
+    with store.begin() as connection:
+        kept = connection.execute(sa.select(schema.person.c.name).order_by("person_id")).scalars().all()
+    assert kept == ["买买提·阿不都", names[1]]

@@ -315,3 +315,22 @@ def test_an_old_refusal_repeated_after_its_person_was_sent_again_is_no_news(
 def test_a_batch_may_be_withdrawn_on_the_day_the_bank_had_it(world: ModuleType, store: Store, tmp_path: Path) -> None:
     (request,) = sent(world, store, tmp_path, 2)
     assert Openings(store).withdraw(request.stem.removeprefix("OPENREQ_"), on=SENT, reason="误送") == 2
+
+
+def test_a_batch_of_no_lines_is_refused(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="at least one line"):
+        Openings(store).dispatch("103", world.CITY, SENT, through=SENT, out_dir=tmp_path, max_lines=0)
+
+
+def test_a_status_in_full_width_digits_is_none(world: ModuleType, store: Store, tmp_path: Path) -> None:
+    (request,) = sent(world, store, tmp_path, 2)
+    answer = world.bank_answer(request, day=ANSWERED, fail={2})
+    text = answer.read_bytes().decode("gb18030")
+    first = next(line for line in text.splitlines() if "|00|" in line)
+    answer.write_bytes(text.replace(first, first.replace("|00|", "|００|"), 1).encode("gb18030"))
+    report = Openings(store).read_result(answer, read_on=ANSWERED)
+    assert (report.opened, report.failed, [f.code for f in report.findings]) == (0, 1, ["opening.status"])
+
+
+def test_stages_keep_their_numbers() -> None:
+    assert [int(stage) for stage in Stage] == [10, 20, 21, 30, 40, 41, 50, 60, 90]
