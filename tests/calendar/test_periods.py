@@ -140,3 +140,12 @@ def test_a_period_is_its_written_form_for_everyone_else(period: Period) -> None:
     assert hash(period) == hash(str(period))
     assert Period(period) is period
     assert repr(period) == f"Period('{period}')"
+
+
+def test_periods_that_overlap_are_those_that_share_a_day() -> None:
+    every = [Period(f"2014{part}") for part in ("", "-H1", "-H2", *(f"-Q{n}" for n in range(1, 5)))]
+    every += [Period(f"2014-{month:02d}") for month in range(1, 13)]
+    for one in every:
+        shared = [other for other in every if max(one.begin, other.begin) <= min(one.end, other.end)]
+        assert sorted(one.overlapping()) == sorted(shared)
+        assert one in one.overlapping()

@@ -109,6 +109,16 @@ def test_a_line_in_the_files_encoding_contradicts_nothing(written: str) -> None:
         assert not contradicts(f"1,{written}".encode(encoding), encoding)
 
 
+def test_a_line_that_is_no_utf8_contradicts_a_file_of_it() -> None:
+    assert contradicts("1,张三".encode("gb18030"), UTF_8)
+    assert not contradicts(b"1,\xff\xff", UTF_8)
+
+
+@pytest.mark.parametrize("written", ["张\ufffd", "\ufffd", "烫烫", "屯屯屯", "锟斤拷"])
+def test_what_stands_for_lost_bytes_is_sure_wreckage(written: str) -> None:
+    assert is_sure(written)
+
+
 def test_one_short_name_of_gb_is_not_taken_for_utf8() -> None:
     assert decide("谢小平".encode("gb18030")) == GB18030
     assert contradicts("1,谢小平".encode("gb18030"), UTF_8)

@@ -288,3 +288,10 @@ def test_blanks_and_marks_of_every_kind_are_no_part_of_a_number(module: ModuleTy
         parted = [f"\u200e{number[:4]}\u00a0{number[4:]}", f"{number[:4]}\u2010{number[4:]}\r\n"]
         for written in (*parted, wide, f'="{number}"'):
             assert module.compact(written) == number
+
+
+@pytest.mark.parametrize(
+    "written", ["６２２８４８００００００００００１８", "622848000000000001²", "6228 480000000000018"]
+)
+def test_a_column_of_bank_cards_takes_plain_digits_only(written: str) -> None:
+    assert list(bank_card.check_many([written, "6228480000000000018"])) == [bank_card.CHARACTERS, 0]
