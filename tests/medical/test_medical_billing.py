@@ -183,6 +183,8 @@ def test_a_refund_moves_the_difference_to_a_bill_without_what_came_back(billing:
     billing.cancel(number(1), msgid=number(5), at=AT)
     assert (balances(books), billing.accumulators("P1", 2014, insutype="employee")) == (money, year)
     assert status_of(billing.refund, number(1), {1: None}, msgid=number(6), at=AT) == "NOT_CANCELLABLE"
+    for taken in (1, 5):  # the number of the settlement, and that of its cancellation
+        assert status_of(billing.refund, number(1), {2: Decimal(3)}, msgid=number(taken), at=AT) == "EXISTS_DIFFERENT"
     (total,) = billing.daily_totals("2014-07-31", "2014-07-31")
     assert total.medfee_sumamt == 40_000
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -329,6 +330,16 @@ def test_a_broken_table_is_refused(old: str, new: str) -> None:
     parse(text)
     with pytest.raises(PolicyRefused):
         parse(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ratio_bp": -1}, {"ratio_bp": 10_001}, {"floor_fen": -1}, {"cap_fen": -1}, {"field": "acct_pay"}]
+)
+def test_a_supplement_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    least = Supplement("g", "oth_pay", "610100", "补充", 10_000, 0, 0)
+    PolicyBook([replace(EMPLOYEE, supplements=(least,))])
+    with pytest.raises(PolicyRefused):
+        PolicyBook([replace(EMPLOYEE, supplements=(replace(least, **wrong),))])
 
 
 def test_the_table_of_the_day_is_taken() -> None:

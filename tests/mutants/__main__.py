@@ -42,6 +42,7 @@ AREAS: dict[str, tuple[list[str], list[str]]] = {
         *("validation", "files", "hosts"),
     )
 } | {
+    "readers": (["readers/*.py"], ["tests/readers", "readers"]),
     "fields": (
         ["sbcard_core/fields/*.py", "sbcard_core/calendar.py"],
         ["tests/fields", "tests/calendar", "sbcard_core/fields", "sbcard_core/calendar.py"],
