@@ -84,14 +84,19 @@ def test_a_waiter_interrupted_holds_up_nobody(in_memory: Ledger) -> None:
         first = pool.submit(committer.post, move("first"))
         assert begun.wait(60)
 
+        main, noticed = threading.get_ident(), threading.Event()
+
         def interrupt() -> None:
             while not committer._queue:  # until the next one waits
                 time.sleep(0.001)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(main, signal.SIGINT)
+            while not noticed.wait(5):  # Python forgets one that comes just before it begins to wait
+                signal.pthread_kill(main, signal.SIGINT)
 
         threading.Thread(target=interrupt).start()
         with pytest.raises(KeyboardInterrupt):
             committer.post(move("gone"))
+        noticed.set()
         go.set()
         assert first.result(60) is TransferStatus.POSTED
         assert pool.submit(committer.post, move("later")).result(60) is TransferStatus.POSTED
