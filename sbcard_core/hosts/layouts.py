@@ -7,6 +7,7 @@ the bank's.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,21 @@ class FileSpec:
     trailer: tuple[str, ...]
 
 
+PAID_CODE = "00"
+"""By which a bank says that it has done what a line asks."""
+ACCOUNT_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "11": "无此账户",
+        "12": "账户已销户",
+        "13": "账户冻结",
+        "14": "户名不符",
+        "15": "证件号码不符",
+        "16": "账户已挂失",
+        "17": "账户状态异常",
+        "18": "超过单笔限额",
+    }
+)
+"""By which it says that the account allows neither a credit nor a debit. Own codes: no public table exists."""
 OPENING_REQUEST = FileSpec(
     "OPENREQ",
     "开户申请文件",

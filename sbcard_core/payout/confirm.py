@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import InvalidValue
 from sbcard_core.hosts import bankfile
+from sbcard_core.hosts.layouts import PAID_CODE
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import message
 from sbcard_core.payout.batches import body
@@ -22,7 +23,7 @@ from sbcard_core.payout.results import (
     take,
     whole,
 )
-from sbcard_core.payout.states import PAID_CODE, LineState
+from sbcard_core.payout.states import LineState
 from sbcard_core.store import schema, update_many
 
 _NOT_PAID = (LineState.RETURNED, LineState.REPAID, LineState.CANCELLED, LineState.STOPPED)

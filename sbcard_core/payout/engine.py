@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sbcard_core.eligibility import DEFAULT_RULES, Purpose, Rule
 from sbcard_core.errors import InvalidValue
+from sbcard_core.hosts.layouts import PAID_CODE
 from sbcard_core.ledger import Ledger
 from sbcard_core.messages import message
 from sbcard_core.officers import Officers, Signer
@@ -36,7 +37,7 @@ from sbcard_core.payout.checks import day
 from sbcard_core.payout.draft import RefusedLine
 from sbcard_core.payout.programmes import PROGRAMMES, Exclusion, Programme
 from sbcard_core.payout.rolls import Roll
-from sbcard_core.payout.states import PAID_CODE, RETURN_CODES, LineState, RecoveryMode, RecoverySource
+from sbcard_core.payout.states import RETURN_CODES, LineState, RecoveryMode, RecoverySource
 from sbcard_core.store import Store
 
 MAX_LINES = 5000

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from sbcard_core.errors import Refused
 from sbcard_core.hosts import bankfile
+from sbcard_core.hosts.layouts import PAID_CODE
 from sbcard_core.ledger import Transfer, timestamp
 from sbcard_core.messages import Message, message
 from sbcard_core.payout import lines
 from sbcard_core.payout.lines import SUSPENSE, Books, PayoutFinding
-from sbcard_core.payout.states import PAID_CODE, LineState
+from sbcard_core.payout.states import LineState
 from sbcard_core.store import insert_many, schema, update_many
 
 _FOREIGN = ("payout.seq", "payout.account_no")

@@ -4,27 +4,15 @@ from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
-PAID_CODE = "00"
+from sbcard_core.hosts.layouts import ACCOUNT_CODES
+
 HELD_ITEM = "held:"
 """Item of a back payment for a suspended period: ``held:<period>``."""
 BACK_ITEM = "back:"
 """Item of a back payment for what a recovery should not have taken: ``back:<digest>:<period>``."""
 DEATH_REASON = "death"
 """What stands as the reason on roll lines taken out, and on recoveries opened, because of a death."""
-RETURN_CODES: Mapping[str, str] = MappingProxyType(
-    {
-        "11": "无此账户",
-        "12": "账户已销户",
-        "13": "账户冻结",
-        "14": "户名不符",
-        "15": "证件号码不符",
-        "16": "账户已挂失",
-        "17": "账户状态异常",
-        "18": "超过单笔限额",
-        "19": "超过累计限额",
-        "21": "其他原因",
-    }
-)
+RETURN_CODES: Mapping[str, str] = MappingProxyType({**ACCOUNT_CODES, "19": "超过累计限额", "21": "其他原因"})
 """Codes by which a bank says that a line is not paid. Own codes (no public table exists) for the classes of failure of
 public vendor code; put the bank's own here. Any other code says nothing for certain: the line is UNKNOWN."""
 

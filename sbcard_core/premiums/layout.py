@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from sbcard_core.errors import Refused
 from sbcard_core.hosts.bankfile import BankFile, FileSpec
+from sbcard_core.hosts.layouts import ACCOUNT_CODES, PAID_CODE
 from sbcard_core.ledger.transfers import is_id
 from sbcard_core.messages import message
 from sbcard_core.values import Disposition
@@ -32,20 +33,7 @@ PAYMENTS = FileSpec(
     ("lines", "paid", "paid_fen", "unpaid"),
 )
 """Its answer, one file for one batch: ``status`` 00 = collected at ``paid_at`` (YYYYMMDDHHMMSS), else not collected."""
-PAID_CODE = "00"
-UNPAID_CODES: Mapping[str, str] = MappingProxyType(
-    {
-        "11": "无此账户",
-        "12": "账户已销户",
-        "13": "账户冻结",
-        "14": "户名不符",
-        "15": "证件号码不符",
-        "16": "账户已挂失",
-        "17": "账户状态异常",
-        "18": "超过单笔限额",
-        "51": "余额不足",
-    }
-)
+UNPAID_CODES: Mapping[str, str] = MappingProxyType({**ACCOUNT_CODES, "51": "余额不足"})
 """Codes by which a bank says that it did not collect. Own codes (no public table exists); put the bank's own here. Any
 other code says nothing for certain, as while the bank still works on it: the bill is not sent to a bank again."""
 
