@@ -1,4 +1,4 @@
-"""Codes of the payout room: what a roll, a line of it, a sent line and a person may be."""
+"""Codes of payouts: what a roll, a line of it, a sent line and a person may be."""
 
 from collections.abc import Mapping
 from enum import IntEnum
