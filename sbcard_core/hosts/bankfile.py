@@ -144,7 +144,7 @@ def write(
         for row in rows:
             line = _data_line(row, count + 1, spec)
             if line.count("|") != marks or "\n" in line or "\r" in line:
-                raise _unwritable(spec, f"row {count + 1} does not fit the layout")
+                raise _unwritable(spec, "row", row=count + 1)
             chunk.append(line)
             count += 1
             if len(chunk) == WRITE_CHUNK:
@@ -155,7 +155,7 @@ def write(
         out.write(_edge_line("T", spec.trailer, {"lines": count, **trailer}, spec))
         for edge in (header, trailer):
             if str(edge.get("lines", count)) != str(count):
-                raise _unwritable(spec, f"{count} rows were given, the edge says {edge['lines']}")
+                raise _unwritable(spec, "count", count=count, said=edge["lines"])
     return count
 
 
@@ -178,7 +178,7 @@ def write_block(
         or "\r" in block
         or any(str(edge.get("lines", count)) != str(count) for edge in (header, trailer))
     ):
-        raise _unwritable(spec, f"the block does not hold {count} lines of the layout")
+        raise _unwritable(spec, "block", count=count)
     head = _edge_line("H", spec.header, {"kind": spec.kind, **header}, spec)
     tail = _edge_line("T", spec.trailer, {"lines": count, **trailer}, spec)
     with new_file(path, replace=same_batch(head)) as out:
@@ -326,10 +326,10 @@ def _decode_line(line: bytes) -> str | None:
 def _edge_line(mark: str, names: tuple[str, ...], values: Mapping[str, object], spec: FileSpec) -> bytes:
     missing = [name for name in names if name not in values]
     if missing:
-        raise _unwritable(spec, f"{'header' if mark == 'H' else 'trailer'} lacks {', '.join(missing)}")
+        raise _unwritable(spec, "header" if mark == "H" else "trailer", missing=", ".join(missing))
     line = "|".join([mark, *(str(values[name]) for name in names)])
     if line.count("|") != len(names) or "\n" in line or "\r" in line:
-        raise _unwritable(spec, "a header or trailer value contains a separator")
+        raise _unwritable(spec, "separator")
     return f"{line}\n".encode(ENCODING)
 
 
@@ -375,9 +375,9 @@ def _data_line(row: Sequence[str], number: int, spec: FileSpec) -> str:
         if not line.isascii():
             line.encode()
     except TypeError:
-        raise _unwritable(spec, f"row {number} has a field that is no text") from None
+        raise _unwritable(spec, "text", row=number) from None
     except UnicodeEncodeError:
-        raise _unwritable(spec, f"row {number} has a lone surrogate, which is no character") from None
+        raise _unwritable(spec, "surrogate", row=number) from None
     return line
 
 
@@ -395,6 +395,6 @@ def _refused(path: Path, code: str, sentence: str = "", **parameters: object) ->
     return BankFileRefused(message(f"hosts.{sentence or code}", file=path.name, **parameters), code=code)
 
 
-def _unwritable(spec: FileSpec, what: str) -> InvalidValue:
-    advice = "give each line the layout's fields as text, without '|' and line breaks"
-    return InvalidValue(f"{spec.kind}: {what}", step="bankfile.write", term=spec.title_zh, advice=advice)
+def _unwritable(spec: FileSpec, fault: str, /, **parameters: object) -> InvalidValue:
+    what = message("hosts.write", kind=spec.kind, fault=message(f"hosts.write.{fault}", **parameters))
+    return InvalidValue(what, step="bankfile.write", term=spec.title_zh)

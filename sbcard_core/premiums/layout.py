@@ -32,7 +32,10 @@ PAYMENTS = FileSpec(
     ("seq", "bill_no", "amount_fen", "status", "paid_at", "trace_no", "reason"),
     ("lines", "paid", "paid_fen", "unpaid"),
 )
-"""Its answer, one file for one batch: ``status`` 00 = collected at ``paid_at`` (YYYYMMDDHHMMSS), else not collected."""
+"""Its answer, one file for one batch: ``status`` 00 = collected at ``paid_at`` (YYYYMMDDHHMMSS).
+
+Of any other code see :data:`UNPAID_CODES`.
+"""
 UNPAID_CODES: Mapping[str, str] = MappingProxyType({**ACCOUNT_CODES, "51": "余额不足"})
 """Codes by which a bank says that it did not collect. Own codes (no public table exists); put the bank's own here. Any
 other code says nothing for certain, as while the bank still works on it: the bill is not sent to a bank again."""

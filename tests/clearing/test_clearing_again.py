@@ -592,13 +592,3 @@ def test_the_genuine_record_holds_its_number_behind_a_damaged_one_of_the_same_jo
     assert tuple(row) == (3, good.amount_fen, 1, 0)
     copy = clear_journal(store, ledger, journal(tmp_path, [good], "copy.csv"), keys, on=ON)
     assert copy.statuses == {ClearingStatus.DUPLICATE: 1}
-
-
-def test_a_journal_is_cleared_on_a_moment_as_on_its_day(
-    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path
-) -> None:
-    records = [purchase(1, keys), dataclasses.replace(purchase(2, keys), tac=bytes(4))]
-    moment = datetime(2014, 8, 5, 15, 30)  # noqa: DTZ001
-    report = clear_journal(store, ledger, journal(tmp_path, records), keys, on=moment)
-    assert (report.cleared, report.suspended) == (1, 1)
-    assert [one.on for one in verdicts(store, report.source, 3)] == [LATER]

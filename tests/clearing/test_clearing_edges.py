@@ -1,5 +1,7 @@
 """Journals and statements at the edge of each field: the last value that is taken and the first that is not."""
 
+import dataclasses
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,18 @@ from sbcard_core.clearing import (
     Entry,
     StatementRefused,
     SuspenseState,
+    clear_journal,
     read_statement,
     reconcile,
+    verdicts,
     write_statement,
 )
 from sbcard_core.clearing.journal import LINE_MAX_BYTES, Purchase, Unreadable, parse_line, read_journal, write_journal
+from sbcard_core.crypto.keystore import MasterKeys
+from sbcard_core.ledger import Ledger
+from sbcard_core.store import Store
+from tests.clearing.test_clearing_again import LATER, journal
+from tests.clearing.test_clearing_offline import purchase
 
 GOOD = {
     "terminal": "001122334455", "txn": "7", "card": "B00000019", "factor": "8649542600028141", "city": "430100",
@@ -111,3 +120,13 @@ def test_the_same_key_several_times_is_paired_amount_by_amount(tmp_path: Path) -
         ("only_ours", "o", 1, None), ("only_ours", "o", 1, None), ("only_theirs", "t", None, 2),
     ])  # fmt: skip
     assert all(isinstance(d, Difference) and isinstance(d.kind, DifferenceKind) for d in found)
+
+
+def test_a_journal_is_cleared_on_a_moment_as_on_its_day(
+    store: Store, ledger: Ledger, keys: MasterKeys, tmp_path: Path
+) -> None:
+    records = [purchase(1, keys), dataclasses.replace(purchase(2, keys), tac=bytes(4))]
+    moment = datetime(2014, 8, 5, 15, 30)  # noqa: DTZ001
+    report = clear_journal(store, ledger, journal(tmp_path, records), keys, on=moment)
+    assert (report.cleared, report.suspended) == (1, 1)
+    assert [one.on for one in verdicts(store, report.source, 3)] == [LATER]

@@ -587,21 +587,3 @@ def test_a_held_line_that_death_made_undue_is_no_back_pay(town) -> None:
         line = schema.payout_roll_line.c
         states = connection.execute(sa.select(line.state).where(line.person_id == 1).order_by(line.roll_id)).scalars()
         assert list(states) == [RollLineState.HELD, RollLineState.HELD, RollLineState.DIED]
-
-
-@pytest.mark.parametrize("act", ["remove", "recover"])
-def test_what_officers_did_with_the_word_death_as_reason_no_death_takes_back(town, act: str) -> None:
-    town.fund(1_000_000)
-    who = town.number(1)
-    (batch,) = town.paid([1, 2], "2014-07")
-    roll_no = town.ready([1, 2], period="2014-08")
-    if act == "recover":
-        town.engine.recover("R1", (batch, 1), 300, mode=RecoveryMode.RETURN, reason="death", on=DAY)
-    else:
-        town.engine.remove(roll_no, [1], reason="death")
-    town.engine.death(who, date(2014, 7, 20), on=LATER)
-    report = town.engine.withdraw_death(who, decision="撤1", on=LATER)
-    if act == "recover":
-        assert (report.held, report.withdrawn, still_out(town)) == (1, (), {"R1": 300})  # the line of August is held
-    else:
-        assert (report.held, list(town.engine.held("pension"))) == (0, [])

@@ -67,3 +67,21 @@ def test_what_was_kept_back_from_a_line_sent_after_all_is_back_pay(quick_town, m
     town.engine.release(roll_no, on=DAY, out_dir=town.folder)
     town.engine.withdraw_recovery("pension", "R1", decision="撤1", on=DAY, **TWO)
     assert [(line.id_number, line.amount_fen) for line in town.engine.held("pension")] == [(town.number(3), 60)]
+
+
+@pytest.mark.parametrize("act", ["remove", "recover"])
+def test_what_officers_did_with_the_word_death_as_reason_no_death_takes_back(town, act: str) -> None:
+    town.fund(1_000_000)
+    who = town.number(1)
+    (batch,) = town.paid([1, 2], "2014-07")
+    roll_no = town.ready([1, 2], period="2014-08")
+    if act == "recover":
+        town.engine.recover("R1", (batch, 1), 300, mode=RecoveryMode.RETURN, reason="death", on=DAY)
+    else:
+        town.engine.remove(roll_no, [1], reason="death")
+    town.engine.death(who, date(2014, 7, 20), on=LATER)
+    report = town.engine.withdraw_death(who, decision="撤1", on=LATER)
+    if act == "recover":
+        assert (report.held, report.withdrawn, still_out(town)) == (1, (), {"R1": 300})  # the line of August is held
+    else:
+        assert (report.held, list(town.engine.held("pension"))) == (0, [])
